@@ -1,0 +1,70 @@
+"""What can go wrong, and with which exit code.
+
+RelightError                 1
+ +-- UsageError              2   the options contradict each other or the inputs
+ +-- MissingExtraError       3   a pip extra is needed
+ +-- PhotoUnreadableError    4   an input cannot be read
+ +-- OutputUnwritableError   5   an output cannot be written
+ +-- ModelUnavailableError   6   a checkpoint is missing, corrupt or of another shape
+ +-- DeviceError             7   out of memory, or the device is gone
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The documented exit codes; stable between versions."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    MISSING_EXTRA = 3
+    UNREADABLE = 4
+    UNWRITABLE = 5
+    MODEL = 6
+    DEVICE = 7
+    SOME_FAILED = 23
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class RelightError(Exception):
+    """An expected failure: one sentence that names the file and ends in the remedy."""
+
+    exit_code = ExitCode.UNEXPECTED
+
+
+class UsageError(RelightError):
+    """Options that contradict each other or the inputs."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MissingExtraError(RelightError):
+    """An optional dependency is not installed."""
+
+    exit_code = ExitCode.MISSING_EXTRA
+
+
+class PhotoUnreadableError(RelightError):
+    """An input photo cannot be found, opened or decoded."""
+
+    exit_code = ExitCode.UNREADABLE
+
+
+class OutputUnwritableError(RelightError):
+    """An output cannot be written, or must not be."""
+
+    exit_code = ExitCode.UNWRITABLE
+
+
+class ModelUnavailableError(RelightError):
+    """A checkpoint is missing, fails its check or does not fit the network."""
+
+    exit_code = ExitCode.MODEL
+
+
+class DeviceError(RelightError):
+    """The device ran out of memory or went away."""
+
+    exit_code = ExitCode.DEVICE

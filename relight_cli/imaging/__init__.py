@@ -1,0 +1,1 @@
+"""Photos, tiles and gains."""

@@ -1,0 +1,1 @@
+"""Loaded model and arrays in, arrays out; no paths, no printing, no downloads."""
