@@ -1,0 +1,101 @@
+"""relight-cli weights: what checkpoints there are, fetch them, check them, say where they lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relight_cli.errors import ExitCode, ModelUnavailableError
+from relight_cli.manifest import WeightsFile, load_manifest
+from relight_cli.weights import LookUp, availability, find, hub_cache, megabytes, verify
+
+weights_app = typer.Typer(no_args_is_help=True, help="The checkpoints: size, licence, hash, place.")
+
+WeightsDir = Annotated[
+    Path | None,
+    typer.Option("--weights-dir", envvar="RELIGHT_WEIGHTS_DIR", help="Folder of published files, before the Hub."),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network (also HF_HUB_OFFLINE=1).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+_NAMES_HELP = "Commands (relight, deshadow ...), repositories or files, as in 'weights list'."
+
+
+@weights_app.command("list")
+def list_weights(weights_dir: WeightsDir = None) -> None:
+    """List every file with size, licence, use and place; columns are two or more spaces apart."""
+    options = LookUp(weights_dir, offline=True)
+    rows = [("FILE", "REPOSITORY", "SIZE", "LICENCE", "USED BY", "WHERE")]
+    for file in load_manifest().files:
+        found = availability(file, options)
+        size = file.size or (found.path.stat().st_size if found else None)
+        place = found.place if found else "missing"
+        rows.append((file.name, file.repository, megabytes(size), file.licence, _use(file), place))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@weights_app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=_NAMES_HELP)],
+    weights_dir: WeightsDir = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fetch what is missing, check it, and print the path of each file."""
+    options = LookUp(weights_dir, offline, progress=not quiet)
+
+    def note(line: str) -> None:
+        if not quiet:
+            typer.echo(line, err=True)
+
+    for file in _selected(names):
+        typer.echo(find(file, options, note))
+
+
+@weights_app.command("verify")
+def verify_weights(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help=_NAMES_HELP)] = None,
+    weights_dir: WeightsDir = None,
+) -> None:
+    """Hash files again, whatever was found before: those named, or all that are on this machine.
+
+    A damaged file is taken out of the Hub cache, and left alone in a weights folder. Exit code 6 if any fails.
+    """
+    options = LookUp(weights_dir, offline=True)
+    present = (file for file in load_manifest().files if availability(file, options))
+    failed = False
+    for file in _selected(names) if names else present:
+        try:
+            found = verify(file, options)
+        except ModelUnavailableError as error:
+            failed = True
+            typer.echo(f"FAILED     {error}")
+        else:
+            typer.echo(f"{'ok        ' if found.sha256 else 'no hash   '} {file.name}  {found.path}")
+    if failed:
+        raise typer.Exit(ExitCode.MODEL)
+
+
+@weights_app.command()
+def where(weights_dir: WeightsDir = None) -> None:
+    """Print the folders that are looked in, in order, then the path of each file found."""
+    options = LookUp(weights_dir, offline=True)
+    for folder in (weights_dir, hub_cache()):
+        if folder is not None:
+            typer.echo(folder)
+    for file in load_manifest().files:
+        if found := availability(file, options):
+            typer.echo(f"{file.name}  {found.path}")
+
+
+def _selected(names: list[str]) -> Iterator[WeightsFile]:
+    """Name each wanted file once, in the order asked for; every name is looked up before the first is given."""
+    manifest = load_manifest()
+    return iter(dict.fromkeys(file for name in names for file in manifest.select(name)))
+
+
+def _use(file: WeightsFile) -> str:
+    commands = ", ".join(file.used_by)
+    return f"{commands} (with {file.only_with})" if file.only_with else commands
