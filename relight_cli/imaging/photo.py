@@ -1,0 +1,230 @@
+"""Photos: read upright in their own colours, written whole with everything that came with them."""
+
+import contextlib
+import io
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
+from relight_cli.imaging.atomic_files import write_whole
+from relight_cli.imaging.bit_depth import from_unit, row_bands, to_unit
+from relight_cli.imaging.colour_profiles import (
+    converts_both_ways,
+    converts_to_srgb,
+    profile_space,
+    profile_to_srgb,
+    srgb_to_profile,
+)
+from relight_cli.imaging.photo_decoding import Decoded, decode
+from relight_cli.imaging.photo_encoding import encode
+from relight_cli.imaging.photo_metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
+
+__all__ = ["SUFFIXES", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
+
+SUFFIXES = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
+    ".png": "PNG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".avif": "AVIF",
+}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo, in its own profile and depth."""
+
+    pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32 (1.0 = white); upright
+    alpha: NDArray | None = None  # (H, W), same dtype as pixels
+    format: str = "PNG"  # "JPEG", "PNG", "WEBP", "TIFF" or "AVIF"
+    metadata: Metadata = field(default_factory=Metadata)
+    notes: tuple[str, ...] = ()  # what could not be kept, for the user to know
+
+    def to_srgb(self) -> NDArray[np.float32]:
+        """Return (H, W, 3) sRGB-encoded colours, nominally in [0, 1]; outside it where the photo's gamut is wider."""
+        srgb = np.empty((*self.pixels.shape[:2], 3), np.float32)
+        for rows in row_bands(*self.pixels.shape[:2]):
+            srgb[rows] = profile_to_srgb(to_unit(self.pixels[rows]), self.metadata.icc)
+        return srgb
+
+    def with_srgb(self, srgb: NDArray[np.float32]) -> "Photo":
+        """Return the photo with the colours of an (H, W, 3) sRGB picture, in its own profile and depth.
+
+        Values are clipped and rounded (float pixels keep theirs), grey stays grey. A pixel whose colour is the one that
+        `to_srgb` gave keeps its very samples, so that an unchanged picture is unchanged under any profile.
+        """
+        if srgb.shape != (*self.pixels.shape[:2], 3):
+            raise ValueError(f"colours of shape {srgb.shape} do not fit a photo of shape {self.pixels.shape}")
+        icc, channels = self.metadata.icc, self.pixels.shape[2]
+        pixels = np.empty_like(self.pixels)
+        for rows in row_bands(*self.pixels.shape[:2]):
+            own, new = self.pixels[rows], np.asarray(srgb[rows], np.float32)
+            same = (new == profile_to_srgb(to_unit(own), icc)).all(axis=-1, keepdims=True)
+            pixels[rows] = np.where(same, own, from_unit(srgb_to_profile(new, icc, channels), pixels.dtype))
+        return replace(self, pixels=pixels)
+
+
+def format_of(path: Path) -> str | None:
+    """Tell the format from the suffix, None for one that is not known."""
+    return SUFFIXES.get(path.suffix.lower())
+
+
+def read_photo(source: Path | BinaryIO, *, max_pixels: int) -> Photo:
+    """Read a photo from a file or a binary stream, turned upright.
+
+    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything that is not a
+    whole JPEG, PNG, WebP, TIFF or AVIF of at most `max_pixels` pixels.
+    """
+    name = str(source) if isinstance(source, Path) else "standard input"
+
+    def check_size(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise PhotoUnreadableError(
+                f"{name}: {width} x {height} pixels are more than the {max_pixels} allowed; raise --max-pixels"
+            )
+
+    try:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            if not file.seekable():
+                file = _read_stream(file, name, max_pixels)
+            if not file.read(1):
+                raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
+            file.seek(0)
+            decoded = decode(file, check_size)
+    except PhotoUnreadableError:
+        raise
+    except Exception as error:  # decoders raise anything: SyntaxError, TypeError, MemoryError ...
+        raise PhotoUnreadableError(_unreadable(name, error)) from error
+    return _upright(decoded)
+
+
+def write_photo(
+    photo: Photo,
+    target: Path | BinaryIO,
+    *,
+    format: str | None = None,  # noqa: A002
+    quality: int = 95,
+    overwrite: bool = False,
+) -> tuple[str, ...]:
+    """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each thing left out.
+
+    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG, WebP
+    (100 is lossless) and AVIF. Raises OutputUnwritableError.
+    """
+    name = str(target) if isinstance(target, Path) else "standard output"
+    chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
+    if chosen is None or chosen not in SUFFIXES.values():
+        raise OutputUnwritableError(f"{name}: not a known kind of picture; end the name in {', '.join(SUFFIXES)}")
+    notes: tuple[str, ...] = ()
+    icc = photo.metadata.icc
+    if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF") and icc and profile_space(icc) == "gray":
+        # These hold grey as colour, which a grey profile does not describe.
+        photo, notes = _in_srgb(photo), (f"{chosen} holds no grey profile; the picture is converted to sRGB",)
+    try:
+        data, more = encode(photo.pixels, photo.alpha, photo.metadata, kind=chosen, quality=quality)
+    except Exception as error:  # encoders raise anything, too
+        reason = _one_line(error)
+        raise OutputUnwritableError(f"{name}: cannot be encoded as {chosen} ({reason}); choose PNG or TIFF") from error
+    if isinstance(target, Path):
+        write_whole(target, data, overwrite=overwrite)
+    else:
+        try:
+            target.write(data)
+            target.flush()
+        except OSError as error:
+            raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
+    return notes + more
+
+
+def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
+    """Read a pipe to its end, but no more than the largest allowed photo (four floats a pixel) could need."""
+    limit = 16 * max_pixels + (64 << 20)
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise PhotoUnreadableError(f"{name}: more data than a photo of {max_pixels} pixels has; raise --max-pixels")
+    return io.BytesIO(data)
+
+
+def _upright(decoded: Decoded) -> Photo:
+    """Turn a decoded picture upright, reset its orientation tags, and settle which profile it is in."""
+    notes = decoded.notes
+    exif, xmp, turns = decoded.exif, decoded.xmp, [decoded.orientation]
+    if exif:
+        try:
+            exif, orientation = reset_exif_orientation(exif)
+            turns.append(orientation)
+        except ValueError as error:
+            notes.append(f"its EXIF data is broken and dropped: {error}")
+            exif = None
+    if xmp:
+        xmp, orientation = reset_xmp_orientation(xmp)
+        turns.append(orientation)  # counts only where EXIF is silent (Metadata Working Group, section 5.2)
+    orientation = next((turn for turn in turns if turn), 1)
+    dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
+    photo = Photo(
+        _turn(decoded.pixels, orientation),
+        None if decoded.alpha is None else _turn(decoded.alpha, orientation),
+        decoded.format,
+        Metadata(exif, decoded.icc, xmp, dpi),
+        tuple(notes),
+    )
+    return _settle_profile(photo)
+
+
+def _turn(samples: NDArray, orientation: int) -> NDArray:
+    """Turn (H, W, ...) samples upright from an EXIF orientation of 1 to 8 (EXIF 2.32, section 4.6.4.A)."""
+    if orientation >= 5:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return np.ascontiguousarray(samples)
+
+
+def _settle_profile(photo: Photo) -> Photo:
+    """Keep a profile that converts both ways; convert once through one that only reads; drop one that does not."""
+    icc = photo.metadata.icc
+    if icc is None:
+        return photo
+    space = profile_space(icc)
+    if photo.pixels.shape[2] == 1 or space == "rgb":
+        if converts_both_ways(icc):
+            return photo
+        if space and space != "cmyk" and converts_to_srgb(icc, space):
+            note = "its colour profile has no way back, so the picture is converted to sRGB"
+            return replace(_in_srgb(photo), notes=(*photo.notes, note))
+    note = "its colour profile is broken or of another kind and is dropped; the colours are taken as sRGB"
+    return replace(photo, metadata=replace(photo.metadata, icc=None), notes=(*photo.notes, note))
+
+
+def _in_srgb(photo: Photo) -> Photo:
+    plain = replace(photo, metadata=replace(photo.metadata, icc=None))
+    return plain.with_srgb(photo.to_srgb())
+
+
+def _unreadable(name: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: no such file; check the path"
+    if isinstance(error, IsADirectoryError):
+        return f"{name}: is a folder; name a photo in it"
+    if isinstance(error, PermissionError):
+        return f"{name}: may not be read; change its permissions"
+    if isinstance(error, MemoryError):
+        return f"{name}: needs more memory than there is; make the photo smaller"
+    if type(error).__name__ == "UnidentifiedImageError":
+        return f"{name}: not a JPEG, PNG, WebP, TIFF or AVIF picture; convert it to one of these"
+    return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

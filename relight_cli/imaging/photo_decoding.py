@@ -1,0 +1,152 @@
+"""Files to pixels: JPEG, PNG, WebP and AVIF through Pillow, 16-bit PNG through libpng, TIFF see tiff_decoding."""
+
+import contextlib
+import math
+import struct
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from relight_cli.imaging import tiff_decoding
+from relight_cli.imaging.colour_profiles import cmyk_to_srgb, converts_to_srgb
+from relight_cli.imaging.photo_metadata import reset_xmp_orientation, strip_exif_header
+
+# A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+
+Image.MAX_IMAGE_PIXELS = None  # the check against max_pixels stands in its place
+PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
+
+SizeCheck = Callable[[int, int], None]
+
+
+@dataclass
+class Decoded:
+    """Pixels as stored in the file, not yet upright, with what was found beside them."""
+
+    pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32
+    alpha: NDArray | None = None  # (H, W), same dtype
+    format: str = ""
+    exif: bytes | None = None  # from "II" or "MM" on
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    orientation: int | None = None  # where the container says it itself (TIFF)
+    notes: list[str] = field(default_factory=list)
+
+
+def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode the first picture of a seekable file; raises whatever the decoders raise.
+
+    `check_size(width, height)` is called with the size in the header before a pixel is decoded.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        decoded = _decode(file, check_size)
+    decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    return decoded
+
+
+def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    start = file.read(4)
+    file.seek(0)
+    if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return _decode_tiff(file, check_size)
+    notes: list[str] = []
+    with Image.open(file, formats=_FORMATS) as image:
+        check_size(*image.size)
+        if getattr(image, "n_frames", 1) > 1:
+            notes.append(f"only the first of {getattr(image, 'n_frames', 1)} pictures is used")
+        info = image.info
+        icc = info.get("icc_profile")
+        if image.format == "PNG" and _png_depth(file) == 16:
+            file.seek(0)
+            pixels, alpha = _split(imagecodecs.png_decode(file.read()))
+        else:
+            if image.format == "AVIF" and _avif_is_deep(file):
+                notes.append("its 10 or 12 bits per channel are read as 8")
+            pixels, alpha, icc = _pixels(image, icc, notes)
+        return Decoded(
+            pixels,
+            alpha,
+            "JPEG" if image.format == "MPO" else str(image.format),
+            strip_exif_header(info["exif"]) if info.get("exif") else None,
+            icc,
+            info.get("xmp") or None,
+            _sane_dpi(info.get("dpi")),
+            notes=notes,
+        )
+
+
+def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    header = tiff_decoding.read_header(file)
+    check_size(header.width, header.height)
+    notes = [f"only the first of {header.pages} pictures is used"] if header.pages > 1 else []
+    icc, dpi, orientation = header.icc, header.dpi, header.orientation
+    file.seek(0)
+    if header.deep:
+        pixels, alpha = tiff_decoding.read_deep(file, notes)
+    else:
+        with Image.open(file, formats=("TIFF",)) as image:
+            pixels, alpha, icc = _pixels(image, icc, notes)
+        # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
+        turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
+        dpi = dpi[::-1] if dpi and turned >= 5 else dpi
+        orientation = 1
+    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _sane_dpi(dpi), orientation, notes)
+
+
+def _pixels(
+    image: Image.Image, icc: bytes | None, notes: list[str]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bytes | None]:
+    """Decode an 8-bit picture of any mode to grey or RGB, its alpha, and the profile that still describes it."""
+    if image.mode == "CMYK":
+        notes.append("its CMYK colours are converted to sRGB")
+        if icc and converts_to_srgb(icc, "cmyk"):
+            return cmyk_to_srgb(np.asarray(image), icc), None, None
+        return np.asarray(image.convert("RGB")), None, None
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
+        raise ValueError(f"pixels of the kind {image.mode} are not supported")
+    transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    mode += "A" * transparent
+    image.load()
+    return *_split(np.asarray(image if image.mode == mode else image.convert(mode))), icc
+
+
+def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
+    """Part (H, W) or (H, W, 1 to 4) samples into (H, W, C) pixels and (H, W) alpha."""
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    channels = samples.shape[2]
+    if channels in (1, 3):
+        return samples, None
+    return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
+
+
+def _png_depth(file: BinaryIO) -> int:
+    """Read the bits per sample from IHDR (PNG, section 11.2.1)."""
+    file.seek(24)
+    return file.read(1)[0]
+
+
+def _avif_is_deep(file: BinaryIO) -> bool:
+    """Read high_bitdepth from the av1C box (AV1 in ISOBMFF, section 2.3.3)."""
+    file.seek(0)
+    head = file.read(1 << 16)
+    box = head.find(b"av1C")
+    return box >= 0 and box + 6 < len(head) and bool(head[box + 6] & 0x40)
+
+
+def _sane_dpi(dpi: object) -> tuple[float, float] | None:
+    with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, struct.error):
+        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]
+        if math.isfinite(across) and math.isfinite(down) and across >= 1 and down >= 1:
+            return across, down
+    return None

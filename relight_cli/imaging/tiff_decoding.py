@@ -1,0 +1,138 @@
+"""TIFF: the header and tags of any file, and the pixels of deep ones (16-bit, float), which Pillow would flatten."""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from tifffile import PHOTOMETRIC, SAMPLEFORMAT
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings reach stderr by themselves
+
+# The descriptive tags of IFD0; the others tell how the file is laid out and mean nothing elsewhere.
+DESCRIPTIVE_TAGS = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+_XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
+_DOTS = {2: 1.0, 3: 2.54}  # ResolutionUnit: per inch, per centimetre
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """What a TIFF file says about its first picture."""
+
+    width: int
+    height: int
+    pages: int
+    deep: bool  # more than 8 bits a sample, or float
+    exif: bytes | None
+    icc: bytes | None
+    xmp: bytes | None
+    dpi: tuple[float, float] | None
+    orientation: int | None
+
+
+def read_header(file: BinaryIO) -> TiffHeader:
+    """Read the tags of the first picture without its pixels; raises ValueError for a camera raw file."""
+    file.seek(8)
+    canon_raw = file.read(2) == b"CR"
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        if canon_raw or page.is_reduced or _DNG_VERSION in page.tags:
+            # Its first picture is a thumbnail or a preview, which must not pass for the photo.
+            raise ValueError("a camera raw file, which must be developed to a TIFF first")
+        bits = page.bitspersample
+        deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
+        width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
+        icc, xmp = (page.tags.valueof(code) for code in (_ICC, _XMP))
+        unit = _DOTS.get(page.tags.valueof("ResolutionUnit", 2))
+        resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
+        orientation = page.tags.valueof("Orientation")
+    dpi = None
+    if unit and all(isinstance(value, tuple) and value[1] for value in resolution):
+        across, down = (unit * value[0] / value[1] for value in resolution)
+        dpi = (across, down)
+    exif = None
+    with contextlib.suppress(Exception):  # metadata never costs a photo, and Pillow raises whatever it likes here
+        exif = _read_exif(file)
+    return TiffHeader(
+        width,
+        height,
+        pages,
+        deep,
+        exif,
+        bytes(icc) if icc else None,
+        bytes(xmp) if xmp else None,
+        dpi,
+        int(orientation) if orientation in range(1, 9) else None,
+    )
+
+
+def read_deep(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None]:
+    """Decode the first picture as (H, W, C) uint16 or float32 pixels and (H, W) alpha, as stored, not yet upright.
+
+    Raises ValueError for kinds of pixels other than grey and RGB of 16-bit integers or floats.
+    """
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB):
+            raise ValueError(f"a TIFF of {page.photometric.name} pixels deeper than 8 bits is not supported")
+        if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (16, 32, 64):
+            raise ValueError(f"a TIFF of {page.bitspersample} bits a sample is not supported")
+        samples = page.asarray()
+        axes, photometric, extra = page.axes, page.photometric, page.extrasamples
+    if samples.dtype.kind == "f":
+        samples = samples.astype(np.float32)
+    elif samples.dtype != np.uint16:
+        raise ValueError(f"a TIFF of {samples.dtype} samples is not supported")
+    if axes != "YXS":
+        samples = samples[..., None] if axes == "YX" else np.moveaxis(samples, 0, -1)
+
+    colours = 3 if photometric == PHOTOMETRIC.RGB else 1
+    pixels = np.ascontiguousarray(samples[..., :colours])
+    full = 1.0 if pixels.dtype.kind == "f" else 65535
+    if photometric == PHOTOMETRIC.MINISWHITE:
+        pixels = full - pixels
+    if not extra:
+        return pixels, None
+    kind = int(extra[0])
+    if kind not in (1, 2):
+        notes.append("its extra channels are dropped")
+        return pixels, None
+    alpha = np.ascontiguousarray(samples[..., colours])
+    if kind == 1:  # associated: the colours are stored multiplied by alpha
+        free = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
+        pixels = free if full == 1.0 else np.rint(np.minimum(free, full)).astype(np.uint16)
+    return pixels, alpha
+
+
+def _read_exif(file: BinaryIO) -> bytes | None:
+    """Gather the descriptive tags and the Exif and GPS directories of a TIFF into an EXIF block of their own.
+
+    Here the offsets belong to the whole file, so that a new block is the only way.
+    """
+    file.seek(0)
+    found = Image.Exif()
+    found.load_from_fp(file)
+    kept = Image.Exif()
+    kept.endian = found.endian
+    for tag in DESCRIPTIVE_TAGS:
+        if tag in found:
+            kept[tag] = found[tag]
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if directory in found:
+            kept[directory] = {
+                tag: value for tag, value in found.get_ifd(directory).items() if tag != ExifTags.IFD.Interop
+            }
+    return kept.tobytes()[6:] if len(kept) else None
