@@ -182,16 +182,22 @@ def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) ->
 
 @contextlib.contextmanager
 def _quiet_hub(progress: bool) -> Iterator[None]:
-    """Keep the Hub library's own warnings off stderr, and its bar too if unwanted: failures become one line of ours."""
+    """Keep the Hub library to the download: no warnings of its own, no bar if unwanted, no telemetry.
+
+    Without the last it also fetches a list of known callers from the Hub, to say which one this is.
+    """
+    from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars, logging
 
-    level = logging.get_verbosity()
+    level, telemetry = logging.get_verbosity(), constants.HF_HUB_DISABLE_TELEMETRY
     logging.set_verbosity_error()
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     try:
         with contextlib.nullcontext() if progress else disable_progress_bars():
             yield
     finally:
         logging.set_verbosity(level)
+        constants.HF_HUB_DISABLE_TELEMETRY = telemetry
 
 
 def _ask_hub(file: WeightsFile) -> "HfFileMetadata":

@@ -1,0 +1,400 @@
+"""Weights: found, fetched and checked, against a server that plays the Hub with all its faults."""
+
+import errno
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from fake_hub import COMMIT, FakeHub, Served, fake_hub, refusing_address, silent_server
+from huggingface_hub import constants, file_download
+from huggingface_hub.utils import close_session
+from typer.testing import CliRunner
+
+from relight_cli import weights
+from relight_cli.commands import weights as command
+from relight_cli.errors import ExitCode, ModelUnavailableError, UsageError
+from relight_cli.manifest import Manifest, WeightsFile
+from relight_cli.weights import LookUp, Place, availability, find, verify
+
+BODY = bytes(range(256)) * 400  # 100 kB
+DAMAGED = BODY[:-1] + b"!"
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+# One file as CroCoDiLight publishes it (nothing known beforehand), one with every fact pinned, one small text.
+LOOSE = WeightsFile("owner/Model", "Model.pth", "CC BY-NC-SA 4.0", ("relight",), instead="--model tiny")
+PINNED = WeightsFile(
+    "owner/Depth",
+    "unet/model.safetensors",
+    "MIT",
+    ("refine-depth",),
+    revision=COMMIT,
+    size=len(BODY),
+    sha256=SHA256,
+    folder=True,
+)
+CONFIG = replace(PINNED, path="unet/config.json", size=None, sha256=None, config=True)
+EXTRA = replace(PINNED, repository="owner/Fast", only_with="--fast")
+MANIFEST = Manifest((LOOSE, PINNED, CONFIG, EXTRA))
+
+
+@pytest.fixture
+def point_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Give the Hub library an empty home, and a function that sets which server is the Hub."""
+    monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "home" / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    # The library waits a second before each of its five attempts to resume.
+    monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda seconds: None))
+
+    def point(url: str) -> None:
+        monkeypatch.setattr(constants, "ENDPOINT", url)
+        template = url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    close_session()
+    yield point
+    close_session()
+
+
+@pytest.fixture
+def hub(point_at: Callable[[str], None]) -> Iterator[FakeHub]:
+    """A Hub that has every file of MANIFEST."""
+    with fake_hub() as served:
+        for file in (LOOSE, PINNED, EXTRA):
+            served.files[f"/{file.repository}/{file.path}"] = Served(BODY)
+        served.files["/owner/Depth/unet/config.json"] = Served(b"{}", etag="bf" * 20)
+        point_at(served.url)
+        yield served
+
+
+def serve(hub: FakeHub, file: WeightsFile, **fault: object) -> None:
+    hub.files[f"/{file.repository}/{file.path}"] = Served(BODY, **fault)
+
+
+def refusal(file: WeightsFile, options: LookUp | None = None) -> str:
+    """Return the one line that finding `file` fails with."""
+    with pytest.raises(ModelUnavailableError) as failure:
+        find(file, options or LookUp())
+    message = str(failure.value)
+    assert file.path.rpartition("/")[2] in message
+    assert "\n" not in message
+    return message
+
+
+# --- the Hub in good health
+
+
+@pytest.mark.parametrize("file", [LOOSE, PINNED], ids=["loose", "pinned"])
+def test_fetches_once_and_says_size_and_licence_before(hub: FakeHub, file: WeightsFile) -> None:
+    said: list[str] = []
+    first = find(file, LookUp(), said.append)
+    assert first.read_bytes() == BODY
+    assert said == [f"Fetching {file.name} (0.1 MB; licence: {file.licence}) from {file.repository}"]
+    asked = len(hub.requests)
+    address = f"/{file.repository}/resolve/{file.revision or 'main'}/{file.path}"
+    assert set(hub.requests) == {f"HEAD {address}", f"GET {address}"}  # nothing else, and no telemetry
+    assert find(file, LookUp(), said.append) == first
+    assert len(hub.requests) == asked
+    assert len(said) == 1
+
+
+def test_offline_takes_the_cache_and_never_asks(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = find(LOOSE, LookUp())
+    asked = len(hub.requests)
+    assert find(LOOSE, LookUp(offline=True)) == path
+    message = refusal(PINNED, LookUp(offline=True))
+    assert message.endswith(
+        "run 'relight-cli weights fetch Depth/unet/model.safetensors' where there is a network, "
+        "give the file with --weights-dir."
+    )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    refusal(PINNED)
+    assert len(hub.requests) == asked
+
+
+def test_nothing_on_stderr_but_the_bar_of_a_terminal(hub: FakeHub, capfd: pytest.CaptureFixture[str]) -> None:
+    serve(hub, LOOSE, cut_after=10)
+    refusal(LOOSE)
+    find(PINNED, LookUp())
+    assert capfd.readouterr() == ("", "")
+
+
+# --- the Hub in bad health
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "wants a login"),
+        (403, "refuses access"),
+        (404, "does not have it"),
+        (429, "come back later"),
+        (503, "come back later"),
+    ],
+)
+def test_a_refusing_hub_is_named_with_the_remedy(hub: FakeHub, status: int, words: str) -> None:
+    serve(hub, LOOSE, status=status)
+    message = refusal(LOOSE)
+    assert words in message
+    assert f"HTTP {status}" in message
+    assert message.endswith("or use --model tiny.")
+    assert len(hub.requests) == 1
+
+
+def test_a_server_that_is_not_the_hub(hub: FakeHub) -> None:
+    serve(hub, LOOSE, commit=None)
+    assert f"what answers at {hub.url} is not the Hub" in refusal(LOOSE)
+
+
+@pytest.mark.parametrize("file", [LOOSE, PINNED], ids=["hash of the Hub", "hash of the manifest"])
+def test_a_damaged_body_of_the_same_size_is_refused_and_not_kept(hub: FakeHub, file: WeightsFile) -> None:
+    serve(hub, file, sent=DAMAGED)
+    assert "sha256" in refusal(file)
+    assert availability(file, LookUp()) is None
+    assert not [path for path in weights.hub_cache().rglob("blobs/*") if path.is_file()]
+    serve(hub, file)
+    assert find(file, LookUp()).read_bytes() == BODY
+
+
+def test_a_blob_that_links_into_a_shared_store_is_removed_there_too(hub: FakeHub) -> None:
+    pointer = find(PINNED, LookUp())
+    blob, stored = pointer.resolve(), weights.hub_cache() / "stored"
+    blob.rename(stored)
+    blob.symlink_to(stored)
+    stored.write_bytes(DAMAGED)
+    refusal(PINNED)
+    assert not any(path.is_symlink() or path.exists() for path in (pointer, blob, stored))
+
+
+def test_another_file_than_the_manifests_is_refused_before_the_download(hub: FakeHub) -> None:
+    hub.files["/owner/Depth/unet/model.safetensors"] = Served(DAMAGED)
+    assert "offers another unet/model.safetensors" in refusal(PINNED)
+    assert [request.split()[0] for request in hub.requests] == ["HEAD"]
+
+
+def test_a_connection_cut_for_good_is_given_up_and_leaves_nothing(hub: FakeHub) -> None:
+    serve(hub, LOOSE, cut_after=1000)
+    assert f"the way to {hub.url} failed" in refusal(LOOSE)
+    assert not [path for path in weights.hub_cache().rglob("*/blobs/*") if path.is_file()]
+
+
+def test_a_connection_cut_now_and_then_is_resumed(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
+    serve(hub, LOOSE, cut_after=30_000)
+    assert find(LOOSE, LookUp()).read_bytes() == BODY
+    assert sum(request.startswith("GET") for request in hub.requests) == 4
+
+
+def test_a_hub_that_is_away_is_known_within_five_seconds(
+    point_at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told_in(seconds: float, words: str) -> None:
+        start = time.monotonic()
+        assert words in refusal(LOOSE)
+        assert time.monotonic() - start < seconds
+
+    point_at(refusing_address())
+    told_in(2, "refused")
+    with silent_server() as url:
+        point_at(url)
+        told_in(5, "did not answer within 4 s")
+    # The name server is away: no timeout of a socket covers that.
+    monkeypatch.setattr(weights, "PROBE_SECONDS", 1.0)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
+    point_at("http://hub.invalid")
+    told_in(2, "did not answer within 1 s")
+
+
+def test_a_disk_that_fills_up_during_the_download_is_told(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_room(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(file_download, "http_get", out_of_room)
+    assert f"the disk of {weights.hub_cache()} is full: make room" in refusal(LOOSE)
+
+
+def test_no_room_is_known_before_anything_is_sent(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights.shutil, "disk_usage", lambda path: SimpleNamespace(free=len(BODY) - 1))
+    assert "is full" in refusal(LOOSE)
+    assert not [request for request in hub.requests if request.startswith("GET")]
+
+
+def test_leftovers_of_killed_downloads_are_swept_once_they_are_old(hub: FakeHub) -> None:
+    blobs = weights.hub_cache() / "models--owner--Model" / "blobs"
+    blobs.mkdir(parents=True)
+    old, young = blobs / f"{SHA256}.00000000.incomplete", blobs / f"{SHA256}.11111111.incomplete"
+    for leftover in (old, young):
+        leftover.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    find(LOOSE, LookUp())
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_fetch_killed_half_way_is_never_taken_for_whole(hub: FakeHub, tmp_path: Path) -> None:
+    (tmp_path / "manifest.toml").write_text(
+        '[[repository]]\nid = "owner/Model"\nlicence = "MIT"\nused_by = ["relight"]\n'
+        '[[repository.file]]\npath = "Model.pth"\n'
+    )
+    program = (
+        "import sys, pathlib; from relight_cli.manifest import load_manifest; from relight_cli.weights import *;"
+        "print(find(load_manifest(pathlib.Path(sys.argv[1])).file('Model.pth'), LookUp()))"
+    )
+    run = [sys.executable, "-c", program, str(tmp_path / "manifest.toml")]
+    home = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    serve(hub, LOOSE, stall_after=50_000)
+    process = subprocess.Popen(run, env=os.environ | home)
+    assert hub.stalled.wait(20)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert availability(LOOSE, LookUp()) is None
+    serve(hub, LOOSE)
+    again = subprocess.run(run, env=os.environ | home, capture_output=True, text=True, check=True)
+    assert Path(again.stdout.strip()).read_bytes() == BODY
+    assert availability(LOOSE, LookUp()) is not None
+
+
+# --- the user's own folder
+
+
+@pytest.mark.parametrize(
+    ("file", "place"),
+    [
+        (LOOSE, "Model.pth"),
+        (LOOSE, "Model/Model.pth"),
+        (PINNED, "Depth/unet/model.safetensors"),
+        (PINNED, "owner/Depth/unet/model.safetensors"),
+    ],
+)
+def test_the_weights_folder_wins_over_the_cache(hub: FakeHub, tmp_path: Path, file: WeightsFile, place: str) -> None:
+    cached = find(file, LookUp())
+    own = tmp_path / "own" / place
+    own.parent.mkdir(parents=True)
+    own.write_bytes(BODY)
+    options = LookUp(weights_dir=tmp_path / "own")
+    assert cached != own
+    assert find(file, options) == own
+    found = availability(file, options)
+    assert found is not None
+    assert found.place is Place.WEIGHTS_DIR
+
+
+def test_files_of_a_folder_repository_are_not_taken_from_the_top(hub: FakeHub, tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "model.safetensors").write_bytes(DAMAGED)
+    assert find(PINNED, LookUp(weights_dir=tmp_path)).read_bytes() == BODY
+
+
+@pytest.mark.parametrize(("body", "words"), [(DAMAGED, "sha256"), (BODY[:-1], "99 bytes instead of 102400")])
+def test_a_wrong_file_in_the_weights_folder_is_refused_and_left(hub: FakeHub, tmp_path: Path, body: bytes, words: str):
+    own = tmp_path / "Depth" / "unet" / "model.safetensors"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(body)
+    assert words.replace("99", str(len(BODY) - 1), 1) in refusal(PINNED, LookUp(weights_dir=tmp_path))
+    assert own.read_bytes() == body
+    assert not hub.requests
+
+
+def test_a_weights_folder_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a folder"):
+        find(LOOSE, LookUp(weights_dir=tmp_path / "nowhere"))
+
+
+# --- checked again
+
+
+def test_find_remembers_its_check_and_verify_hashes_again(hub: FakeHub) -> None:
+    path = find(PINNED, LookUp())
+    kept = path.stat().st_mtime_ns
+    path.resolve().write_bytes(DAMAGED)
+    os.utime(path, ns=(kept, kept))
+    find(PINNED, LookUp())  # nothing shows on the outside
+    with pytest.raises(ModelUnavailableError, match="sha256"):
+        verify(PINNED, LookUp())
+    assert availability(PINNED, LookUp()) is None
+
+
+# --- the command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
+    """Run `relight-cli weights` with the small manifest; exit code and lines of stdout."""
+    monkeypatch.setattr(command, "load_manifest", lambda: MANIFEST)
+
+    def invoke(*words: object) -> tuple[int, list[str]]:
+        result = CliRunner().invoke(command.weights_app, [str(word) for word in words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.stdout.splitlines()
+
+    return invoke
+
+
+def test_list_fetch_where_verify(hub: FakeHub, run: Callable[..., tuple[int, list[str]]], tmp_path: Path) -> None:
+    _, before = run("list")
+    assert [line.rpartition("  ")[2].strip() for line in before] == [
+        "WHERE",
+        "missing",
+        "missing",
+        "missing",
+        "missing",
+    ]
+    code, paths = run("fetch", "refine-depth", "Model.pth", "refine-depth")
+    assert code == 0
+    assert [Path(path).name for path in paths] == ["model.safetensors", "config.json", "Model.pth"]
+    _, after = run("list")
+    assert [line.rpartition("  ")[2].strip() for line in after[1:]] == [
+        "Hub cache",
+        "Hub cache",
+        "Hub cache",
+        "missing",
+    ]
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "Model.pth").write_bytes(BODY)
+    _, places = run("where", "--weights-dir", own)
+    assert places[:3] == [str(own), str(weights.hub_cache()), f"Model.pth  {own / 'Model.pth'}"]
+    assert run("verify") == (
+        0,
+        [
+            f"ok         Model.pth  {paths[2]}",
+            f"ok         Depth/unet/model.safetensors  {paths[0]}",
+            f"no hash    Depth/unet/config.json  {paths[1]}",
+        ],
+    )
+    Path(paths[0]).resolve().write_bytes(DAMAGED)
+    code, lines = run("verify")
+    assert code == ExitCode.MODEL
+    assert [line[:11].strip() for line in lines] == ["ok", "FAILED", "no hash"]
+    code, lines = run("verify", "Fast")
+    assert code == ExitCode.MODEL
+    assert "not on this machine" in lines[0]
+
+
+def test_fetch_of_an_unknown_name_fetches_nothing(hub: FakeHub, run: Callable[..., tuple[int, list[str]]]) -> None:
+    with pytest.raises(UsageError):
+        run("fetch", "Model.pth", "nothing")
+    assert not hub.requests
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from relight_cli.commands.weights import weights_app\n"
+        "try: weights_app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'numpy', 'cv2', 'PIL', 'huggingface_hub'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert output.splitlines()[-1] == "[]"
