@@ -278,8 +278,9 @@ def _explain(error: Exception, file: WeightsFile) -> tuple[str, str]:
 
 
 def _remedy(file: WeightsFile) -> str:
-    fetch = f"run 'relight-cli weights fetch {file.name}' where there is a network, give the file with --weights-dir"
-    return f"{fetch}, or use {file.instead}." if file.instead else f"{fetch}."
+    fetch = f"run 'relight-cli weights fetch {file.name}' where there is a network"
+    remedy = f"{fetch}, then give the file with --weights-dir"
+    return f"{remedy}, or use {file.instead}." if file.instead else f"{remedy}."
 
 
 def megabytes(size: int | None) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import os
 import signal
 import socket
@@ -116,18 +117,44 @@ def test_offline_takes_the_cache_and_never_asks(hub: FakeHub, monkeypatch: pytes
     message = refusal(PINNED, LookUp(offline=True))
     assert message.endswith(
         "run 'relight-cli weights fetch Depth/unet/model.safetensors' where there is a network, "
-        "give the file with --weights-dir."
+        "then give the file with --weights-dir."
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     refusal(PINNED)
     assert len(hub.requests) == asked
 
 
-def test_nothing_on_stderr_but_the_bar_of_a_terminal(hub: FakeHub, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_hub_library_says_nothing_of_its_own(hub: FakeHub, capfd: pytest.CaptureFixture[str]) -> None:
+    records: list[logging.LogRecord] = []
+    listener = logging.Handler()
+    listener.emit = records.append
+    logging.getLogger("huggingface_hub").addHandler(listener)
     serve(hub, LOOSE, cut_after=10)
     refusal(LOOSE)
+    logging.getLogger("huggingface_hub").removeHandler(listener)
     find(PINNED, LookUp())
+    assert records == []
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_a_bar_is_shown_on_a_terminal_unless_unwanted(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, progress: bool
+) -> None:
+    termios = pytest.importorskip("termios", reason="no pseudo-terminals here")
+    reader, writer = os.openpty()
+    termios.tcsetwinsize(writer, (24, 80))
+    with os.fdopen(writer, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        find(LOOSE, LookUp(progress=progress))
+        terminal.write("end")
+        terminal.flush()
+        shown = ""
+        while not shown.endswith("end"):  # a terminal is read line by line
+            shown += os.read(reader, 10_000).decode()
+    os.close(reader)
+    assert ("100%" in shown) is progress
+    assert progress or shown == "end"
 
 
 # --- the Hub in bad health
