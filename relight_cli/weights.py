@@ -127,7 +127,7 @@ def _check(file: WeightsFile, found: Found, *, fresh: bool) -> None:
     except OSError as error:
         raise ModelUnavailableError(f"{found.path} is damaged, {fault}: delete it and fetch it again.") from error
     raise ModelUnavailableError(
-        f"{file.name} came damaged from the Hub, {fault}, and was removed from the cache: "
+        f"{file.name} in the Hub cache was damaged, {fault}, and has been removed: "
         f"run 'relight-cli weights fetch {file.name}' to fetch it again."
     )
 
