@@ -8,23 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photo_fixtures import WIDE, noise, wide_profile
 from PIL import Image, ImageCms
 
 from relight_cli.imaging.bit_depth import change_depth, from_unit
 from relight_cli.imaging.colour_profiles import converts_to_srgb, is_srgb
 from relight_cli.imaging.photo import Metadata, Photo, read_photo
-
-D65, D50 = (0.3127, 0.3290, 1.0), (0.3457, 0.3585, 1.0)
-WIDE = {
-    "P3": ((0.680, 0.320, 1, 0.265, 0.690, 1, 0.150, 0.060, 1), D65, 2.4),
-    "AdobeRGB": ((0.64, 0.33, 1, 0.21, 0.71, 1, 0.15, 0.06, 1), D65, 563 / 256),
-    "ProPhoto": ((0.7347, 0.2653, 1, 0.1596, 0.8404, 1, 0.0366, 0.0001, 1), D50, 1.8),
-}
-
-
-def wide_profile(name: str) -> bytes:
-    primaries, white, gamma = WIDE[name]
-    return bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=gamma))
 
 
 def srgb_profile() -> bytes:
@@ -37,13 +26,6 @@ def lab_profile() -> bytes:
 
 def grey_profile(gamma: float = 2.2) -> bytes:
     return bytes(imagecodecs.cms_profile("gray", gamma=gamma))
-
-
-def noise(shape: tuple[int, ...], dtype: str, seed: int = 0) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    if dtype == "float32":
-        return generator.random(shape, dtype=np.float32)
-    return generator.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

@@ -27,10 +27,12 @@ def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
     followed. Without `overwrite` an existing name is never replaced (a race with another writer is lost, not won, where
     the file system has hard links). Raises OutputUnwritableError; the temporary file goes whatever happens.
     """
-    _check_target(target, overwrite=overwrite)
+    if "\0" in str(target):
+        raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
     # Short, so that a target whose name fills the 255 bytes of a file system still has a neighbour.
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
+        _check_target(target, overwrite=overwrite)
         try:
             _write_through(temporary, data)
             if overwrite:
@@ -49,12 +51,9 @@ def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:
-    try:
-        if not os.path.lexists(target):
-            return
-        kind = target.stat().st_mode if target.exists() else stat.S_IFREG
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise OutputUnwritableError(f"{target}: cannot be written ({error}); choose another name") from error
+    if not os.path.lexists(target):
+        return
+    kind = target.stat().st_mode if target.exists() else stat.S_IFREG  # a dangling link counts as a file
     if stat.S_ISDIR(kind):
         raise OutputUnwritableError(f"{target}: is a folder; name a file in it")
     if not stat.S_ISREG(kind):  # replacing /dev/null would do harm

@@ -78,7 +78,7 @@ def format_of(path: Path) -> str | None:
 
 
 def read_photo(source: Path | BinaryIO, *, max_pixels: int) -> Photo:
-    """Read a photo from a file or a binary stream, turned upright.
+    """Read a photo from a file or a binary stream (from its start, where it can seek), turned upright.
 
     The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything that is not a
     whole JPEG, PNG, WebP, TIFF or AVIF of at most `max_pixels` pixels.
@@ -96,6 +96,7 @@ def read_photo(source: Path | BinaryIO, *, max_pixels: int) -> Photo:
             file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
             if not file.seekable():
                 file = _read_stream(file, name, max_pixels)
+            file.seek(0)
             if not file.read(1):
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)

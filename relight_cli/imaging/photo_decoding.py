@@ -90,8 +90,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     notes = [f"only the first of {header.pages} pictures is used"] if header.pages > 1 else []
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
     file.seek(0)
-    if header.deep:
-        pixels, alpha = tiff_decoding.read_deep(file, notes)
+    if header.direct:
+        pixels, alpha = tiff_decoding.read_direct(file, notes)
     else:
         with Image.open(file, formats=("TIFF",)) as image:
             pixels, alpha, icc = _pixels(image, icc, notes)

@@ -1,4 +1,7 @@
-"""TIFF: the header and tags of any file, and the pixels of deep ones (16-bit, float), which Pillow would flatten."""
+"""TIFF: the tags of any file, and the pixels of grey and RGB ones of 8 bits, 16 bits and float.
+
+Pillow would flatten the deep ones to 8 bits without a word, and its libtiff writes to stderr by itself.
+"""
 
 import contextlib
 import logging
@@ -23,6 +26,7 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.Artist,
     ExifTags.Base.Copyright,
 )
+_PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
 _DOTS = {2: 1.0, 3: 2.54}  # ResolutionUnit: per inch, per centimetre
 
@@ -34,7 +38,7 @@ class TiffHeader:
     width: int
     height: int
     pages: int
-    deep: bool  # more than 8 bits a sample, or float
+    direct: bool  # for read_direct; else (palettes, 1 bit, CMYK, YCbCr) for Pillow
     exif: bytes | None
     icc: bytes | None
     xmp: bytes | None
@@ -54,6 +58,7 @@ def read_header(file: BinaryIO) -> TiffHeader:
             raise ValueError("a camera raw file, which must be developed to a TIFF first")
         bits = page.bitspersample
         deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
+        direct = deep or (bits == 8 and page.photometric in _PLAIN)
         width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
         icc, xmp = (page.tags.valueof(code) for code in (_ICC, _XMP))
         unit = _DOTS.get(page.tags.valueof("ResolutionUnit", 2))
@@ -70,40 +75,40 @@ def read_header(file: BinaryIO) -> TiffHeader:
         width,
         height,
         pages,
-        deep,
+        direct,
         exif,
-        bytes(icc) if icc else None,
-        bytes(xmp) if xmp else None,
+        icc if isinstance(icc, bytes) and icc else None,  # a tag of another type is a fault, not a loss
+        xmp if isinstance(xmp, bytes) and xmp else None,
         dpi,
         int(orientation) if orientation in range(1, 9) else None,
     )
 
 
-def read_deep(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None]:
-    """Decode the first picture as (H, W, C) uint16 or float32 pixels and (H, W) alpha, as stored, not yet upright.
+def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None]:
+    """Decode the first picture as stored: (H, W, C) uint8, uint16 or float32 pixels and (H, W) alpha, not yet upright.
 
-    Raises ValueError for kinds of pixels other than grey and RGB of 16-bit integers or floats.
+    Raises ValueError for kinds of pixels other than grey and RGB of 8 bits, 16 bits or float.
     """
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
-        if page.photometric not in (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB):
+        if page.photometric not in _PLAIN:
             raise ValueError(f"a TIFF of {page.photometric.name} pixels deeper than 8 bits is not supported")
-        if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (16, 32, 64):
+        if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF of {page.bitspersample} bits a sample is not supported")
         samples = page.asarray()
         axes, photometric, extra = page.axes, page.photometric, page.extrasamples
     if samples.dtype.kind == "f":
         samples = samples.astype(np.float32)
-    elif samples.dtype != np.uint16:
+    elif samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a TIFF of {samples.dtype} samples is not supported")
     if axes != "YXS":
         samples = samples[..., None] if axes == "YX" else np.moveaxis(samples, 0, -1)
 
     colours = 3 if photometric == PHOTOMETRIC.RGB else 1
     pixels = np.ascontiguousarray(samples[..., :colours])
-    full = 1.0 if pixels.dtype.kind == "f" else 65535
+    full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
-        pixels = full - pixels
+        pixels = (full - pixels).astype(pixels.dtype)
     if not extra:
         return pixels, None
     kind = int(extra[0])
@@ -113,7 +118,7 @@ def read_deep(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None
     alpha = np.ascontiguousarray(samples[..., colours])
     if kind == 1:  # associated: the colours are stored multiplied by alpha
         free = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
-        pixels = free if full == 1.0 else np.rint(np.minimum(free, full)).astype(np.uint16)
+        pixels = free if full == 1.0 else np.rint(np.minimum(free, full)).astype(pixels.dtype)
     return pixels, alpha
 
 
