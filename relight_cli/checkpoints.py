@@ -1,0 +1,194 @@
+"""From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
+
+import json
+import pickle
+import re
+import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from relight_cli.errors import ModelUnavailableError
+from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
+from relight_cli.models.tiny import Tiny, TinyConfig
+
+REMEDY = "put the published file there, fetch it again with `relight-cli weights fetch`, or use `--model tiny`"
+
+# Beginnings of names: the published, and ours.
+NAMES = [
+    ("croco.patch_embed.proj.", "patch_embedding."),
+    ("croco.enc_blocks.", "encoder.blocks."),
+    ("croco.enc_norm.", "encoder.norm."),
+    ("croco.out_decoder_embed.", "decoder.embedding."),
+    ("croco.out_dec_blocks.", "decoder.blocks."),
+    ("croco.out_dec_norm.", "decoder.norm."),
+    ("croco.head.dpt.head.", "head.output."),
+    ("lighting_extractor.dynamic_token", "delighting.query"),
+    ("lighting_extractor.base_blocks.", "delighting.blocks."),
+    ("lighting_entangler.base_blocks.", "relighting.blocks."),
+]
+for _level in range(4):
+    NAMES += [
+        (f"croco.head.dpt.act_{_level + 1}_postprocess.", f"head.reassemble.{_level}."),
+        (f"croco.head.dpt.scratch.layer{_level + 1}_rn.", f"head.projections.{_level}."),
+        (f"croco.head.dpt.scratch.refinenet{_level + 1}.resConfUnit1.", f"head.fusions.{_level}.skip_unit."),
+        (f"croco.head.dpt.scratch.refinenet{_level + 1}.resConfUnit2.", f"head.fusions.{_level}.path_unit."),
+        (f"croco.head.dpt.scratch.refinenet{_level + 1}.out_conv.", f"head.fusions.{_level}.project."),
+    ]
+# The two-view decoder, second names of tensors that have one, and the deepest level's unit for the skip it lacks
+UNUSED = re.compile(
+    r"croco\.(mask_token$|decoder_embed\.|dec_blocks\.|dec_norm\.|prediction_head\."
+    r"|head\.dpt\.(act_postprocess\.|scratch\.layer_rn\.|scratch\.refinenet4\.resConfUnit1\.))"
+)
+
+
+def load_crocodilight(
+    path: Path,
+    mappers: dict[str, Path],
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    fused_attention: bool = True,
+) -> CroCoDiLight:
+    """Load the published network and the illumination mappers asked for, by name (`shadow`, `albedo`).
+
+    The file is mapped, not read: what the network does not use is never in memory. Without `fused_attention` float32
+    gives the published network's numbers to the bit, at a third more time.
+    Raises ModelUnavailableError, naming the file and the keys that are missing, surplus or of another shape.
+    """
+    content = _read(path)
+    if not isinstance(content, dict) or not {"croco_kwargs", "model"} <= content.keys():
+        raise ModelUnavailableError(f"{path} holds no 'croco_kwargs' and 'model': {REMEDY}.")
+    state = _tensors(path, content["model"])
+    try:
+        config = replace(_config(content["croco_kwargs"], state), fused_attention=fused_attention)
+        with torch.device("meta"):
+            network = CroCoDiLight(config)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
+    _load_strictly(network, path, state, NAMES, device, dtype)
+    for name, mapper_path in mappers.items():
+        tensors = _tensors(mapper_path, _read(mapper_path))
+        mapper_state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
+        with torch.device("meta"):
+            network.mappers[name] = BlockStack(
+                config, _depth(mapper_state, "base_blocks"), config.heads, config.mlp_ratio
+            )
+        _load_strictly(network.mappers[name], mapper_path, mapper_state, [("base_blocks.", "blocks.")], device, dtype)
+    return network.eval().requires_grad_(False)
+
+
+def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tiny:
+    """Load the network that the package carries. Raises ModelUnavailableError if the installation is broken."""
+    try:
+        with as_file(files("relight_cli") / "data" / "tiny.safetensors") as path, safe_open(path, "pt") as file:
+            described = json.loads(file.metadata()["config"]).items()
+            config: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in described
+            }
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelUnavailableError(f"the embedded model is damaged ({error}): install relight-cli again.") from error
+    with torch.device("meta"):
+        network = Tiny(TinyConfig(**config))
+    network.load_state_dict({k: v.to(device, dtype) for k, v in state.items()}, strict=True, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _read(path: Path) -> Any:
+    """Unpickle tensors and plain containers, nothing else, mapping the file where its format allows."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except OSError as error:
+        raise ModelUnavailableError(f"{path} cannot be read ({error.strerror or error}): {REMEDY}.") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
+        raise ModelUnavailableError(f"{path} is no checkpoint that is safe to load ({reason}): {REMEDY}.") from error
+
+
+def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    if not isinstance(content, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()
+    ):
+        raise ModelUnavailableError(f"{path} holds no tensors by name: {REMEDY}.")
+    return content
+
+
+def _depth(state: dict[str, Tensor], blocks: str) -> int:
+    """Count the blocks under a published name."""
+    found = (re.match(rf"{re.escape(blocks)}\.(\d+)\.", key) for key in state)
+    return 1 + max((int(m[1]) for m in found if m), default=-1)
+
+
+def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConfig:
+    """Read the sizes from `croco_kwargs`, and from the tensors those that it does not tell."""
+    if (pos_embed := croco.get("pos_embed", "RoPE100"))[:4] != "RoPE":
+        raise ValueError(f"position embedding {pos_embed}")
+    width, dpt = croco["enc_embed_dim"], "croco.head.dpt"
+
+    def channels(key: str) -> int:
+        return state[f"{dpt}.{key}.weight"].shape[0]
+
+    return CroCoDiLightConfig(
+        tile_size=croco["img_size"],
+        patch_size=croco.get("patch_size", 16),
+        width=width,
+        encoder_heads=croco["enc_num_heads"],
+        encoder_depth=croco["enc_depth"],
+        encoder_mlp_ratio=state["croco.enc_blocks.0.mlp.fc1.weight"].shape[0] / width,
+        delighting_depth=_depth(state, "lighting_extractor.base_blocks"),
+        relighting_depth=_depth(state, "lighting_entangler.base_blocks"),
+        decoder_depth=_depth(state, "croco.out_dec_blocks"),
+        mlp_ratio=state["croco.out_dec_blocks.0.mlp.fc1.weight"].shape[0] / width,
+        dpt_widths=(
+            channels("act_1_postprocess.0"),
+            channels("act_2_postprocess.0"),
+            channels("act_3_postprocess.0"),
+            channels("act_4_postprocess.0"),
+        ),
+        dpt_features=channels("scratch.layer1_rn"),
+        dpt_output_widths=(channels("head.0"), channels("head.2")),
+        rope_base=float(pos_embed[4:]),
+    )
+
+
+def _load_strictly(
+    module: nn.Module,
+    path: Path,
+    state: dict[str, Tensor],
+    names: list[tuple[str, str]],
+    device: str,
+    dtype: torch.dtype,
+) -> None:
+    """Give the module the tensors of a published file, renamed; every key must be there, fit and be known."""
+    found = {_swap(key, names): tensor for key, tensor in state.items() if not UNUSED.match(key)}
+    expected = module.state_dict()
+    back = [(ours, theirs) for theirs, ours in names]
+    faults = {
+        "missing": [_swap(key, back) for key in expected if key not in found],
+        "surplus": [_swap(key, back) for key in found if key not in expected],
+        "of another shape": [
+            f"{_swap(k, back)} {tuple(found[k].shape)} for {tuple(expected[k].shape)}"
+            for k in expected
+            if k in found and found[k].shape != expected[k].shape
+        ],
+    }
+    if any(faults.values()):
+        said = "; ".join(f"{fault}: {_some(keys)}" for fault, keys in faults.items() if keys)
+        raise ModelUnavailableError(f"{path} does not fit the network ({said}): {REMEDY}.")
+    module.load_state_dict({k: t.to(device, dtype) for k, t in found.items()}, strict=True, assign=True)
+
+
+def _swap(key: str, names: list[tuple[str, str]]) -> str:
+    return next((new + key.removeprefix(old) for old, new in names if key.startswith(old)), key)
+
+
+def _some(keys: Iterable[str], most: int = 4) -> str:
+    listed = sorted(keys)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,0 +1,220 @@
+"""`tiny`, the embedded network: the same split into light and the rest, small enough to ship.
+
+Like CroCoDiLight (section 3) it splits a tile into one illumination latent and intrinsic latents. Unlike it, the
+decoder's output is not a picture but the change of log light between two illumination latents, so that a tile under its
+own light comes back exactly and every texture stays the photo's:
+
+    log picture = g + (a_target - a_source) g + (b_target - b_source),   g = log(linear photo + EPS)
+
+a and b (3 channels each, at a quarter of the resolution) are local affine coefficients with the photo as guide, the
+model behind the guided filter (He et al., PAMI 2013): a shadow's border is where a is near one, however hard it is.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+
+EPS = 2.0**-9  # half an 8-bit step of mid-dark sRGB: keeps log light finite in black
+OWN_LIGHT = (6, 4)  # a and b for three channels, four along a patch
+
+
+@dataclass(frozen=True)
+class TinyConfig:
+    """Sizes of the network."""
+
+    tile_size: int = 448
+    widths: tuple[int, int, int] = (48, 96, 192)  # channels at strides 4, 8 and 16
+    depths: tuple[int, int, int] = (1, 2, 2)  # convolution blocks of the encoder at each stride
+    heads: int = 6
+    delighting_depth: int = 4
+    queries: int = 4  # tokens that gather the light
+    illumination_width: int = 256
+    relighting_depths: tuple[int, int, int] = (1, 1, 2)  # modulated blocks at strides 4, 8 and 16
+    mapper_depth: int = 3
+    mappers: tuple[str, ...] = ()
+
+
+class ConvBlock(nn.Module):
+    """x + conv(silu(conv(norm(x)))), with the normed x scaled and shifted by an illumination latent where given."""
+
+    def __init__(self, width: int, illumination_width: int = 0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, NORM_EPS)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.modulation = nn.Linear(illumination_width, 4 * width) if illumination_width else None
+
+    def forward(self, x: Tensor, illumination: Tensor | None = None) -> Tensor:
+        """Transform maps (T, C, h, w), modulated by illumination latents (T, 1, L) (FiLM, Perez et al. 2018)."""
+        h = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        if self.modulation is None or illumination is None:
+            return x + self.conv2(F.silu(self.conv1(h)))
+        scale1, shift1, scale2, shift2 = self.modulation(illumination).transpose(1, 2)[..., None].chunk(4, dim=1)
+        h = self.conv1(h * (1 + scale1) + shift1)
+        return x + self.conv2(F.silu(h) * (1 + scale2) + shift2)
+
+
+class ModulatedBlocks(nn.ModuleList):
+    """Convolution blocks one after the other, all under one illumination latent."""
+
+    def forward(self, x: Tensor, illumination: Tensor) -> Tensor:
+        """Transform maps (T, C, h, w)."""
+        for block in self:
+            x = block(x, illumination)
+        return x
+
+
+def position_maps(like: Tensor) -> Tensor:
+    """Give rows and columns from -1 to 1 as maps (T, 2, h, w)."""
+    t, _, h, w = like.shape
+    y = torch.linspace(-1, 1, h, device=like.device, dtype=like.dtype)[:, None].expand(h, w)
+    x = torch.linspace(-1, 1, w, device=like.device, dtype=like.dtype).expand(h, w)
+    return torch.stack((y, x)).expand(t, 2, h, w)
+
+
+class Encoder(nn.Module):
+    """Convolutions from a picture and its log to maps at strides 4, 8 and 16."""
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        w4, w8, w16 = config.widths
+        self.stem = nn.Sequential(nn.Conv2d(6, 32, 3, 2, 1), nn.SiLU(), nn.Conv2d(32, w4, 3, 2, 1))
+        self.down8 = nn.Conv2d(w4, w8, 2, 2)
+        self.down16 = nn.Conv2d(w8, w16, 2, 2)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ConvBlock(w) for _ in range(d))) for w, d in zip(config.widths, config.depths, strict=True)
+        )
+
+    def forward(self, picture: Tensor, guide: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Give maps (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T, w16, S/16, S/16)."""
+        f4 = self.blocks[0](self.stem(torch.cat((picture * 2 - 1, guide / 3 + 0.7), dim=1)))
+        f8 = self.blocks[1](self.down8(f4))
+        return f4, f8, self.blocks[2](self.down16(f8))
+
+
+class LightDecoder(nn.Module):
+    """Maps and an illumination latent to the affine coefficients of log light at stride 4."""
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        (w4, w8, w16), light = config.widths, config.illumination_width
+        self.enter = nn.Conv2d(w16 + 2, w16, 1)
+        self.up8 = nn.Conv2d(w16, w8, 1)
+        self.up4 = nn.Conv2d(w8, w4, 1)
+        self.blocks = nn.ModuleList(
+            ModulatedBlocks(ConvBlock(w, light) for _ in range(d))
+            for w, d in zip(config.widths, config.relighting_depths, strict=True)
+        )
+        self.leave = nn.Conv2d(w4, OWN_LIGHT[0], 3, padding=1)
+
+    def forward(self, f4: Tensor, f8: Tensor, f16: Tensor, illumination: Tensor) -> Tensor:
+        """Give (T, 6, S/4, S/4)."""
+        x = self.enter(torch.cat((f16, position_maps(f16)), dim=1))
+        x = self.blocks[2](x, illumination)
+        x = F.interpolate(self.up8(x), scale_factor=2, mode="bilinear") + f8
+        x = self.blocks[1](x, illumination)
+        x = F.interpolate(self.up4(x), scale_factor=2, mode="bilinear") + f4
+        x = self.blocks[0](x, illumination)
+        return self.leave(x)
+
+
+class IlluminationMapper(nn.Module):
+    """The illumination latent, seeing the intrinsic latents, to that of the shadow-free or albedo picture."""
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        width = config.widths[2]
+        self.rotary = RotaryTable(width // config.heads)
+        self.enter = nn.Linear(config.illumination_width, width)
+        self.blocks = nn.ModuleList(Block(width, config.heads, 2) for _ in range(config.mapper_depth))
+        self.leave = nn.Linear(width, config.illumination_width)
+
+    def forward(self, f16: Tensor, illumination: Tensor) -> Tensor:
+        """Give the mapped illumination latent (T, 1, L)."""
+        x = torch.cat((f16.flatten(2).transpose(1, 2), self.enter(illumination)), dim=1)
+        for block in self.blocks:
+            x = block(x, self.rotary(f16.shape[2], f16.shape[3], 1, x))
+        return illumination + self.leave(x[:, -1:])
+
+
+class Tiny(nn.Module):
+    """The embedded network; a `RelightingModel`.
+
+    A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
+    latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own coefficients 96] and relit latents
+    [g | difference of coefficients 96]. Tokens are float32 whatever the parameters are: g is the photo.
+    """
+
+    stride = 16
+
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__()
+        self.config, self.tile_size = config, config.tile_size
+        w4, w8, w16 = config.widths
+        self.encoder = Encoder(config)
+        self.queries = nn.Parameter(torch.randn(1, config.queries, w16) * 0.02)
+        self.rotary = RotaryTable(w16 // config.heads)
+        self.delighting = nn.ModuleList(Block(w16, config.heads, 2) for _ in range(config.delighting_depth))
+        self.norm = nn.LayerNorm(w16, NORM_EPS)
+        self.illumination = nn.Linear(config.queries * w16, config.illumination_width)
+        self.light = LightDecoder(config)
+        self.mappers = nn.ModuleDict({name: IlluminationMapper(config) for name in config.mappers})
+        self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
+
+    def encode(self, tiles: Tensor) -> Tensor:
+        """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1], S a multiple of 16."""
+        guide = torch.log(srgb_to_linear(tiles.float()) + EPS)
+        to = self.queries.dtype
+        return self._pack(guide, *self.encoder(tiles.to(to), guide.to(to)))
+
+    def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Split latents into intrinsic latents (T, N, C + 96) and the illumination latent (T, 1, L)."""
+        guide, f4, f8, f16 = self._unpack(latents, self.maps)
+        tokens = f16.flatten(2).transpose(1, 2)  # (T, N, w16)
+        x = torch.cat((tokens, self.queries.expand(len(tokens), -1, -1)), dim=1)
+        for block in self.delighting:
+            x = block(x, self.rotary(f16.shape[2], f16.shape[3], self.config.queries, x))
+        tokens, gathered = self.norm(x).split([tokens.shape[1], self.config.queries], dim=1)
+        illumination = self.illumination(gathered.flatten(1)[:, None])
+        f16 = tokens.transpose(1, 2).unflatten(2, f16.shape[2:])
+        return self._pack(guide, f4, f8, f16, self.light(f4, f8, f16, illumination)), illumination.float()
+
+    def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
+        """Map the illumination latent (T, 1, L) with the `shadow` or `albedo` mapper."""
+        f16 = self._unpack(intrinsic, [*self.maps, OWN_LIGHT])[3]
+        return self.mappers[mapper](f16, illumination.to(f16)).float()
+
+    def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
+        """Give relit latents (T, N, 768 + 96): the photo and its change of light."""
+        guide, f4, f8, f16, own = self._unpack(intrinsic, [*self.maps, OWN_LIGHT])
+        return self._pack(guide, self.light(f4, f8, f16, illumination.to(f16)).float() - own.float())
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Give the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
+        guide, change = self._unpack(latents, [self.maps[0], OWN_LIGHT])
+        return linear_to_srgb(torch.exp(guide + log_gain(guide, change.float())) - EPS)
+
+    def _pack(self, *maps: Tensor) -> Tensor:
+        """Unshuffle maps of strides 1, 4, 8 and 16 into one float32 token per patch."""
+        rows = maps[0].shape[2] // self.stride
+        patches = [F.pixel_unshuffle(m.float(), m.shape[2] // rows).flatten(2) for m in maps]
+        return torch.cat(patches, dim=1).transpose(1, 2)
+
+    def _unpack(self, tokens: Tensor, maps: list[tuple[int, int]]) -> list[Tensor]:
+        """Undo `_pack`: the guide in float32, the other maps in the parameters' dtype."""
+        rows = math.isqrt(tokens.shape[1])
+        patches = tokens.transpose(1, 2).unflatten(2, (rows, rows)).split([c * p * p for c, p in maps], dim=1)
+        guide, *features = (F.pixel_shuffle(m, p) for m, (_, p) in zip(patches, maps, strict=True))
+        return [guide, *(f.to(self.queries.dtype) for f in features)]
+
+
+def log_gain(guide: Tensor, coefficients: Tensor) -> Tensor:
+    """Apply local affine coefficients (T, 6, S/4, S/4) to the guide (T, 3, S, S): the change of log light."""
+    a, b = F.interpolate(coefficients, size=guide.shape[2:], mode="bilinear").chunk(2, dim=1)
+    return a * guide + b

@@ -1,0 +1,98 @@
+"""Made light: log-light maps put on real photos, so that the truth is known and the textures are real.
+
+Every function gives maps for a batch and draws from the generator it is handed, on the generator's device.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+
+def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
+    """Draw from U(low, high)."""
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def smooth_noise(count: int, cells: int, size: int, generator: Generator) -> Tensor:
+    """Give bicubic noise (count, 1, size, size) of unit variance with about `cells` bumps across."""
+    grid = torch.randn((count, 1, cells + 3, cells + 3), generator=generator, device=generator.device)
+    noise = F.interpolate(grid, size=(size + 2 * size // cells,) * 2, mode="bicubic", align_corners=True)
+    start = size // cells
+    noise = noise[..., start : start + size, start : start + size]
+    return noise / noise.std(dim=(2, 3), keepdim=True).clamp(min=1e-3)
+
+
+def half_planes(count: int, size: int, generator: Generator) -> Tensor:
+    """Give signed distances (count, 1, size, size), in picture widths, to unions of random convex polygons."""
+    axis = torch.linspace(-1, 1, size, device=generator.device)
+    y, x = axis[:, None], axis[None]
+    union = torch.full((count, 1, size, size), 9.0, device=generator.device)
+    for _ in range(3):
+        turn = uniform((count, 1, 1, 1), 0, math.tau, generator)
+        cx, cy = uniform((count, 1, 1, 1), -1, 1, generator), uniform((count, 1, 1, 1), -1, 1, generator)
+        inside = torch.full_like(union, -9.0)
+        for side in range(4):
+            angle = turn + side * math.pi / 2 + uniform((count, 1, 1, 1), -0.5, 0.5, generator)
+            reach = uniform((count, 1, 1, 1), 0.05, 0.9, generator)
+            inside = torch.maximum(inside, (x - cx) * angle.cos() + (y - cy) * angle.sin() - reach)
+        union = torch.minimum(union, inside)
+    return union / 2
+
+
+def bars(count: int, size: int, generator: Generator) -> Tensor:
+    """Give signed distances to parallel bars: fences, blinds, poles."""
+    axis = torch.linspace(-1, 1, size, device=generator.device)
+    turn = uniform((count, 1, 1, 1), 0, math.pi, generator)
+    along = axis[None] * turn.cos() + axis[:, None] * turn.sin() + 0.05 * smooth_noise(count, 3, size, generator)
+    period = uniform((count, 1, 1, 1), 0.15, 1.6, generator)
+    share = uniform((count, 1, 1, 1), 0.2, 0.7, generator)
+    phase = along / period + uniform((count, 1, 1, 1), 0, 1, generator)
+    return ((phase - phase.floor() - 0.5).abs() - share / 2) * period / 2
+
+
+def foliage(count: int, size: int, generator: Generator) -> Tensor:
+    """Give thresholded noise of several scales, roughly scaled to distances: blobs, crowns and dapples."""
+    coarse, fine = smooth_noise(count, 3, size, generator), smooth_noise(count, 12, size, generator)
+    share = uniform((count, 1, 1, 1), 0.0, 1.0, generator)
+    return (coarse * (1 - share) + fine * share + uniform((count, 1, 1, 1), -0.8, 0.8, generator)) * 0.06
+
+
+def cast_shadows(count: int, size: int, generator: Generator) -> Tensor:
+    """Give visibility of the light (count, 1, size, size) in [0, 1]: shapes of many kinds, borders hard to soft."""
+    kinds = torch.stack([shape(count, size, generator) for shape in (half_planes, bars, foliage)])
+    pick = torch.randint(0, 3, (count,), generator=generator, device=generator.device)
+    distance = kinds[pick, torch.arange(count, device=generator.device)]
+    distance = distance + 0.01 * uniform((count, 1, 1, 1), 0, 1, generator) * smooth_noise(count, 24, size, generator)
+    softness = torch.exp(uniform((count, 1, 1, 1), math.log(0.7 / size), math.log(0.08), generator))
+    widening = (smooth_noise(count, 2, size, generator) * 0.7).exp()  # a penumbra grows with the caster's distance
+    return torch.sigmoid(distance / (softness * widening))
+
+
+def made_log_light(count: int, size: int, generator: Generator, *, shadow_share: float = 0.75) -> tuple[Tensor, Tensor]:
+    """Make log light and the same light without cast shadows, both (count, 3, size, size).
+
+    Exposure and colour of the whole, a smooth gradient, a spot, and in `shadow_share` of the maps a cast shadow whose
+    depth differs by channel (sky light in shadow is blue).
+    """
+    axis = torch.linspace(-1, 1, size, device=generator.device)
+    y, x = axis[:, None], axis[None]
+    n1, n3 = (count, 1, 1, 1), (count, 3, 1, 1)
+    warmth = (
+        uniform(n1, -0.45, 0.45, generator) * torch.tensor([1.0, 0.1, -1.0], device=generator.device)[:, None, None]
+    )
+    smooth = uniform(n1, -0.9, 0.5, generator) + warmth + uniform(n3, -0.08, 0.08, generator)
+    turn, slope = uniform(n1, 0, math.tau, generator), uniform(n1, 0, 0.7, generator)
+    smooth = smooth + slope * (x * turn.cos() + y * turn.sin())
+    smooth = smooth + uniform(n1, 0, 0.25, generator) * smooth_noise(count, 2, size, generator)
+    cx, cy, reach = uniform(n1, -1, 1, generator), uniform(n1, -1, 1, generator), uniform(n1, 0.25, 1.2, generator)
+    lamp = uniform(n1, -1.0, 1.2, generator).clamp(min=0) * (1 + uniform(n3, -0.3, 0.3, generator))
+    smooth = smooth + lamp * torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / reach**2)
+    visibility = cast_shadows(count, size, generator)
+    depth = uniform(n1, 0.08, 0.7, generator)  # light left in full shadow
+    tint = torch.tensor([-0.1, 0.0, 0.12], device=generator.device)[:, None, None] * uniform(n1, 0, 1.5, generator)
+    left = (depth.log() + tint).exp().clamp(max=1.0)
+    shadowed = uniform(n1, 0, 1, generator) < shadow_share
+    shadow = torch.where(shadowed, torch.log(left + (1 - left) * visibility), 0.0)
+    return smooth + shadow, smooth
