@@ -11,7 +11,9 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from photo_fixtures import exif_block, noise
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photo_fixtures import exif_block, noise, wide_profile
 from PIL import Image
 
 from relight_cli.errors import PhotoUnreadableError
@@ -105,6 +107,18 @@ def test_broken_exif_costs_a_note_not_the_photo(exif):
     photo = read_photo(saved(noise((4, 4, 3)), "PNG", exif=exif), max_pixels=100)
     assert photo.metadata.exif is None
     assert "EXIF" in photo.notes[0]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGB", "RGBA"])
+def test_a_damaged_metadata_chunk_costs_a_note_not_the_png(mode, capfd):
+    image = Image.fromarray(noise((6, 5, 3))).convert(mode)
+    file = io.BytesIO()
+    image.save(file, "PNG", exif=exif_block(1))
+    damaged = file.getvalue().replace(b"MAKER", b"BAKER")  # the check sum no longer fits
+    photo = read_photo(io.BytesIO(damaged), max_pixels=100)
+    np.testing.assert_array_equal(photo.pixels, read_photo(file, max_pixels=100).pixels)
+    assert "metadata is damaged" in photo.notes[0]
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("kind", [*LOSSLESS, *LOSSY])
@@ -253,6 +267,22 @@ def test_a_cut_file_is_refused(kind, share):
     read_photo(io.BytesIO(data), max_pixels=1600)
     with pytest.raises(PhotoUnreadableError):
         read_photo(io.BytesIO(data[: int(len(data) * share)]), max_pixels=1600)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]),
+    flips=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=5),
+)
+def test_any_damage_ends_in_a_photo_or_in_our_error(kind, flips):
+    data = bytearray(saved(noise((20, 30, 3)), kind, exif=exif_block(1), icc_profile=wide_profile("P3")).getvalue())
+    for place, value in flips:
+        data[place % min(len(data), 900)] = value
+    try:
+        photo = read_photo(io.BytesIO(bytes(data)), max_pixels=10**5)
+    except PhotoUnreadableError:
+        return
+    assert photo.to_srgb().shape == (*photo.pixels.shape[:2], 3)
 
 
 def test_the_size_limit_is_ours_alone():

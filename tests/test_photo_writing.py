@@ -73,6 +73,17 @@ def test_lossless_formats_keep_every_sample(photo, kind):
         np.testing.assert_array_equal(back.alpha, photo.alpha)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_grey_goes_through_without_a_change(kind, dtype):
+    """Write what was read, whose axis of one channel has a stride of its own."""
+    source = io.BytesIO(imagecodecs.png_encode(np.full((5, 7), 200, dtype)))
+    photo = read_photo(source, max_pixels=100)
+    photo = Photo(photo.pixels[..., 0][..., None], None, "PNG")
+    back, _ = through(photo, kind)
+    assert back.pixels.shape[:2] == (5, 7)
+
+
 @settings(max_examples=40, deadline=None)
 @given(photo=photos(), kind=st.sampled_from(["JPEG", "AVIF"]))
 def test_lossy_formats_keep_the_size(photo, kind):

@@ -1,11 +1,11 @@
-"""Files to pixels: JPEG, PNG, WebP and AVIF through Pillow, 16-bit PNG through libpng, TIFF see tiff_decoding."""
+"""Files to pixels: JPEG, PNG, WebP and AVIF through Pillow, 16-bit PNG through libpng; TIFF see tiff_decoding."""
 
 import contextlib
 import math
 import struct
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import imagecodecs
@@ -58,22 +58,43 @@ def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _decode_tiff(file, check_size)
+    if start == b"\x89PNG":
+        return _decode_png(file, check_size)
+    return _decode_pillow(file, check_size)
+
+
+def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
+    check_size(width, height)
+    decoded = None
+    with contextlib.suppress(Exception):  # Pillow gives up on a damaged text or EXIF chunk, too
+        decoded = _decode_pillow(file, check_size, pixels=depth != 16)
+    if decoded and depth != 16:
+        return decoded
+    file.seek(0)
+    pixels, alpha = _split(imagecodecs.png_decode(_bare_png(file.read())))
+    if decoded:
+        return replace(decoded, pixels=pixels, alpha=alpha)
+    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and dropped"])
+
+
+def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
+    """Decode what Pillow knows; without `pixels`, only what surrounds them."""
     notes: list[str] = []
+    file.seek(0)
     with Image.open(file, formats=_FORMATS) as image:
         check_size(*image.size)
-        if getattr(image, "n_frames", 1) > 1:
-            notes.append(f"only the first of {getattr(image, 'n_frames', 1)} pictures is used")
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            notes.append(f"only the first of {frames} pictures is used")
+        if image.format == "AVIF" and _avif_is_deep(file):
+            notes.append("its 10 or 12 bits per channel are read as 8")
         info = image.info
-        icc = info.get("icc_profile")
-        if image.format == "PNG" and _png_depth(file) == 16:
-            file.seek(0)
-            pixels, alpha = _split(imagecodecs.png_decode(file.read()))
-        else:
-            if image.format == "AVIF" and _avif_is_deep(file):
-                notes.append("its 10 or 12 bits per channel are read as 8")
-            pixels, alpha, icc = _pixels(image, icc, notes)
+        samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        if pixels:
+            samples, alpha, icc = _pixels(image, icc, notes)
         return Decoded(
-            pixels,
+            samples,
             alpha,
             "JPEG" if image.format == "MPO" else str(image.format),
             strip_exif_header(info["exif"]) if info.get("exif") else None,
@@ -130,10 +151,15 @@ def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
     return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
 
 
-def _png_depth(file: BinaryIO) -> int:
-    """Read the bits per sample from IHDR (PNG, section 11.2.1)."""
-    file.seek(24)
-    return file.read(1)[0]
+def _bare_png(data: bytes) -> bytes:
+    """Keep the chunks that make the pixels (PNG, section 5.3); about damage in the others libpng writes to stderr."""
+    kept, start = [data[:8]], 8
+    while start + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, start)
+        if name[:1].isupper() or name == b"tRNS":
+            kept.append(data[start : start + 12 + length])
+        start += 12 + length
+    return b"".join(kept)
 
 
 def _avif_is_deep(file: BinaryIO) -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,12 +45,15 @@ def encode(
     refusal: Exception | None = None
     for attempt, dropped in _ever_less(metadata):
         try:
-            data = _encode(samples, attempt, kind, quality)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                data = _encode(samples, attempt, kind, quality)
         except Exception as error:  # noqa: BLE001  encoders raise anything; the last refusal is passed on
             refusal = refusal or error
             continue
         if dropped:
             notes.append(f"the {dropped} metadata is dropped, for {kind} refuses it ({refusal})")
+        notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
         return data, tuple(notes)
     assert refusal is not None
     raise refusal
@@ -93,7 +97,9 @@ def _encode(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> by
 
 def _encode_png(samples: NDArray, metadata: Metadata) -> bytes:
     """Encode at zlib level 1, five times as fast as level 6, and put the metadata behind IHDR (PNG, section 11.3)."""
-    data = imagecodecs.png_encode(np.ascontiguousarray(samples), level=1)
+    # A last axis of one may carry any stride in numpy, at which imagecodecs balks.
+    plane = samples[..., 0] if samples.shape[2] == 1 else samples
+    data = imagecodecs.png_encode(np.ascontiguousarray(plane), level=1)
     chunks = []
     if metadata.icc:
         chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))

@@ -104,6 +104,8 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     if axes != "YXS":
         samples = samples[..., None] if axes == "YX" else np.moveaxis(samples, 0, -1)
 
+    if samples.ndim != 3 or samples.shape[2] < (3 if photometric == PHOTOMETRIC.RGB else 1) + len(extra):
+        raise ValueError("a TIFF with fewer samples than its tags say")
     colours = 3 if photometric == PHOTOMETRIC.RGB else 1
     pixels = np.ascontiguousarray(samples[..., :colours])
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max

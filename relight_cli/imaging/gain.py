@@ -1,0 +1,37 @@
+"""A change of light as a gain: what the network did to the light, done to the photo's own pixels."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+
+# Linear light added to both sides of the ratio: a network's error there is about this large, so that the gain of what it
+# sees as black is one rather than the ratio of two errors. A fifth of an 8-bit step above black.
+DARK = 1e-3
+LARGEST = 5.0  # stops; a stronger change of light than 32 times would show noise and rounding, not the scene
+BAND_ROWS = 256
+
+
+def log_gain(relit: Tensor, reconstructed: Tensor) -> Tensor:
+    """Give log2(relit / reconstructed) in linear light, in stops, limited to +-LARGEST.
+
+    Both are sRGB-encoded pictures of the same decoder, so that what it loses or gets wrong cancels.
+    """
+    relit, reconstructed = (srgb_to_linear(x.clamp(min=0)) + DARK for x in (relit, reconstructed))
+    return torch.log2(relit / reconstructed).clamp(-LARGEST, LARGEST)
+
+
+def apply_gain(picture: NDArray[np.float32], stops: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply an sRGB-encoded picture (H, W, C) in linear light by 2^stops, (H, W, C); black stays black.
+
+    Where the gain is zero stops the picture comes back to the bit.
+    """
+    out = np.empty_like(picture)
+    for start in range(0, len(picture), BAND_ROWS):
+        rows = slice(start, start + BAND_ROWS)
+        own, gain = torch.from_numpy(picture[rows]), torch.from_numpy(stops[rows])
+        lit = linear_to_srgb(srgb_to_linear(own) * torch.exp2(gain))
+        out[rows] = torch.where(gain == 0, own, lit).numpy()
+    return out
