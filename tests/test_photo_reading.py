@@ -181,6 +181,36 @@ def test_float_tiff(options):
     np.testing.assert_array_equal(read_photo(file, max_pixels=100).pixels, samples)
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_tiff_of_either_byte_order_and_offset_size(dtype, order, big):
+    samples = noise((6, 5, 3), dtype)
+    file = io.BytesIO()
+    tags = [(271, "s", 0, "Camera1", True)]
+    tifffile.imwrite(file, samples, photometric="rgb", byteorder=order, bigtiff=big, extratags=tags)
+    photo = read_photo(file, max_pixels=100)
+    np.testing.assert_array_equal(photo.pixels, samples)
+    if big and order == ">":
+        assert "EXIF" in photo.notes[0]
+        return
+    exif = Image.Exif()
+    exif.load(photo.metadata.exif)
+    assert exif[271] == "Camera1"
+    assert photo.notes == ()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "YCbCr"])
+def test_modes_of_tiff(mode):
+    image = Image.fromarray(noise((6, 5, 3))).convert(mode)
+    file = io.BytesIO()
+    image.save(file, "TIFF")
+    photo = read_photo(file, max_pixels=100)
+    expected = np.asarray(image.convert("L" if mode in ("1", "L", "LA") else "RGB")).reshape(6, 5, -1)
+    np.testing.assert_array_equal(photo.pixels, expected)
+    assert (photo.alpha is not None) == mode.endswith("A")
+
+
 def test_white_is_zero_and_associated_alpha():
     samples = noise((4, 4), "uint16")
     file = io.BytesIO()

@@ -106,9 +106,11 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
 
 
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    header = tiff_decoding.read_header(file)
+    notes: list[str] = []
+    header = tiff_decoding.read_header(file, notes)
     check_size(header.width, header.height)
-    notes = [f"only the first of {header.pages} pictures is used"] if header.pages > 1 else []
+    if header.pages > 1:
+        notes.append(f"only the first of {header.pages} pictures is used")
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
     file.seek(0)
     if header.direct:

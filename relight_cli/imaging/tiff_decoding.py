@@ -3,7 +3,6 @@
 Pillow would flatten the deep ones to 8 bits without a word, and its libtiff writes to stderr by itself.
 """
 
-import contextlib
 import logging
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -46,7 +45,7 @@ class TiffHeader:
     orientation: int | None
 
 
-def read_header(file: BinaryIO) -> TiffHeader:
+def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
     """Read the tags of the first picture without its pixels; raises ValueError for a camera raw file."""
     file.seek(8)
     canon_raw = file.read(2) == b"CR"
@@ -64,13 +63,15 @@ def read_header(file: BinaryIO) -> TiffHeader:
         unit = _DOTS.get(page.tags.valueof("ResolutionUnit", 2))
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
         orientation = page.tags.valueof("Orientation")
+        exif = None
+        try:
+            exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
+        except Exception as error:  # noqa: BLE001  Pillow raises anything here, and metadata never costs a photo
+            notes.append(f"its EXIF data is dropped, for it cannot be read ({error})")
     dpi = None
     if unit and all(isinstance(value, tuple) and value[1] for value in resolution):
         across, down = (unit * value[0] / value[1] for value in resolution)
         dpi = (across, down)
-    exif = None
-    with contextlib.suppress(Exception):  # metadata never costs a photo, and Pillow raises whatever it likes here
-        exif = _read_exif(file)
     return TiffHeader(
         width,
         height,
@@ -92,7 +93,9 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         if page.photometric not in _PLAIN:
-            raise ValueError(f"a TIFF of {page.photometric.name} pixels deeper than 8 bits is not supported")
+            raise ValueError(
+                f"a TIFF of {PHOTOMETRIC(page.photometric).name} pixels deeper than 8 bits is not supported"
+            )
         if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF of {page.bitspersample} bits a sample is not supported")
         samples = page.asarray()
@@ -124,14 +127,16 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     return pixels, alpha
 
 
-def _read_exif(file: BinaryIO) -> bytes | None:
-    """Gather the descriptive tags and the Exif and GPS directories of a TIFF into an EXIF block of their own.
+def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes | None:
+    """Gather the descriptive tags, the Exif and the GPS directory of the picture at an offset into an EXIF block.
 
     Here the offsets belong to the whole file, so that a new block is the only way.
     """
-    file.seek(0)
+    if big and order == ">":
+        raise ValueError("Pillow does not know big-endian BigTIFF")
     found = Image.Exif()
-    found.load_from_fp(file)
+    found.endian, found.bigtiff = order, big
+    found.load_from_fp(file, offset)
     kept = Image.Exif()
     kept.endian = found.endian
     for tag in DESCRIPTIVE_TAGS:
