@@ -1,0 +1,62 @@
+"""One draw of everything that a view is made of: where things stand, which lights shine, and past what."""
+
+from dataclasses import dataclass, replace
+from random import Random
+
+from relight_cli.training.layouts import Layout, sample_layout
+from relight_cli.training.lights import Light, sample_lamp, sample_sun
+from relight_cli.training.shadow_masks import ShadowMask, sample_mask
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """How views are made."""
+
+    size: int | tuple[int, int] = 256  # pixels: the side of a square, or (height, width)
+    lights: int = 3  # per view
+    shadow_rays: int = 4  # cones towards each lamp per pixel, at least one per subpixel; they leave no noise
+    ambient_rays: int = 8  # cones around the normal per pixel, at least two per subpixel
+    supersampling: int = 2  # each pixel is the mean of a square of so many subpixels a side
+    exposure_spread: float = 1.5  # stops either way about mid-grey, per light
+    mask_share: float = 0.7  # of the lights that shine past something out of view
+    pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; give a GPU a million
+
+    @property
+    def height(self) -> int:
+        """Height of a view in pixels."""
+        return self.size if isinstance(self.size, int) else self.size[0]
+
+    @property
+    def width(self) -> int:
+        """Width of a view in pixels."""
+        return self.size if isinstance(self.size, int) else self.size[1]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A layout, its lights, and for each light what it shines past out of view."""
+
+    layout: Layout
+    lights: list[Light]
+    masks: list[ShadowMask | None]
+
+
+def sample_scene(seed: int, options: SceneOptions, *, crops: bool = False) -> Scene:
+    """Draw the scene of a seed; crops of photos are among its textures only where there are some."""
+    random = Random(seed)
+    layout = sample_layout(random)
+    if not crops:
+        layout.materials = [replace(m, pattern="stains") if m.pattern == "crop" else m for m in layout.materials]
+    lights: list[Light] = []
+    masks: list[ShadowMask | None] = []
+    lamp_share = 0.55 if layout.indoors else 0.5 if layout.span < 1.5 else 0.12
+    for _ in range(options.lights):
+        lamp = random.random() < lamp_share
+        if lamp:
+            lights.append(sample_lamp(random, layout.target, layout.facing, layout.span))
+        else:
+            lights.append(sample_sun(random, layout.target, layout.facing))
+        chance = options.mask_share * (0.35 if lamp else 1.3 if layout.indoors or not layout.boxes else 1.0)
+        mask = sample_mask(random, layout.span, indoors=layout.indoors)
+        masks.append(mask if random.random() < chance else None)
+    return Scene(layout, lights, masks)

@@ -1,0 +1,208 @@
+"""The made scenes: deterministic, consistent, and shadows where geometry says."""
+
+import math
+from dataclasses import fields, replace
+from random import Random
+
+import pytest
+import torch
+
+from relight_cli.training.camera import develop
+from relight_cli.training.layouts import Layout
+from relight_cli.training.lights import Light, sample_lamp, sample_sun, temperature_colour
+from relight_cli.training.ray_tracing import FAR
+from relight_cli.training.scenes import Scene, SceneOptions, Views, render_scenes, render_views
+from relight_cli.training.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
+from relight_cli.training.staging import sample_scene
+from relight_cli.training.textures import ALBEDO_RANGE, PATTERNS, Material, Samples
+
+TINY = SceneOptions(size=32, lights=2)
+GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)
+
+
+@pytest.fixture(scope="module")
+def views() -> Views:
+    return render_views(40, 6, TINY)
+
+
+def _ball_on_plane(light: Light) -> Scene:
+    """Look straight down, 8 m across, at a ball of radius 0.5 that floats with its middle 1 m above the origin."""
+    layout = Layout([GREY] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 2 * math.atan(0.5), (0.0, 1.0, 0.0), 8.0)
+    layout.balls.append(((0.0, 1.0, 0.0), (0.5, 0.5, 0.5), 0.0, 0))
+    return Scene(layout, [light], [None])
+
+
+def _sun(x: float, y: float, z: float, radius: float = 1.0) -> Light:
+    return Light((x * 1000, y * 1000, z * 1000), radius, 1000 * math.hypot(x, y, z), (1, 1, 1), (0.2,) * 3, (0.2,) * 3)
+
+
+def test_same_seed_gives_the_same_bits(views: Views) -> None:
+    again = render_views(40, 6, TINY)
+    for field in fields(Views):
+        assert torch.equal(getattr(views, field.name), getattr(again, field.name)), field.name
+    assert not torch.allclose(views.albedo, render_views(46, 6, TINY).albedo, atol=0.05)
+
+
+def test_views_of_a_batch_are_the_scenes_rendered_one_by_one(views: Views) -> None:
+    scenes = [sample_scene(40 + b, TINY) for b in range(6)]
+    together = render_scenes(scenes, TINY)
+    for b, scene in enumerate(scenes):
+        alone = render_scenes([scene], TINY)
+        for field in fields(Views):
+            one, many = getattr(alone, field.name)[0], getattr(together, field.name)[b]
+            # A ray that grazes an edge may fall to either side by rounding: all but a few pixels must agree.
+            assert ((one - many).abs() > 1e-3 * (1 + one.abs())).float().mean() < 0.01, (b, field.name)
+    seventh = render_views(45, 1, TINY)
+    assert torch.equal(seventh.shading[0], views.shading[5])
+
+
+def test_ranges_and_shapes(views: Views) -> None:
+    assert views.albedo.shape == (6, 3, 32, 32)
+    assert views.shading.shape == views.shadow_free.shape == (6, 2, 3, 32, 32)
+    assert views.depth.shape == (6, 1, 32, 32)
+    for field in fields(Views):
+        assert getattr(views, field.name).isfinite().all(), field.name
+        assert getattr(views, field.name).dtype == torch.float32
+    assert views.albedo.min() >= ALBEDO_RANGE[0] - 1e-5
+    assert views.albedo.max() <= ALBEDO_RANGE[1] + 1e-5
+    assert views.shading.min() >= 0
+    assert ((views.depth > 0) & (views.depth <= FAR)).all()
+    length = views.normals.norm(dim=1)
+    assert ((length - 1).abs().lt(1e-3) | length.lt(1e-3)).all()
+
+
+def test_light_without_shadows_is_never_darker(views: Views) -> None:
+    assert (views.shadow_free >= views.shading - 1e-5 * (1 + views.shading)).all()
+    assert (views.shadow_free > views.shading * 1.2).any(), "six views without a single shadow"
+
+
+def test_pictures_are_exposed_about_mid_grey(views: Views) -> None:
+    weights = torch.tensor([0.2126, 0.7152, 0.0722])[:, None, None]
+    mean = (views.albedo[:, None] * views.shading * weights).sum(2).mean((-2, -1))
+    assert ((mean / 0.18).log2().abs() <= 1.5 + 1e-3).all()
+
+
+@pytest.mark.parametrize(("x", "z"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (-0.8, -0.6)])
+def test_a_balls_shadow_falls_where_the_sun_throws_it(x: float, z: float) -> None:
+    # The sun at (x, 1, z): the ball's middle, 1 m up, is thrown to (-x, -z) on the ground.
+    options = SceneOptions(size=128, lights=1, supersampling=1, shadow_rays=4)
+    scene = _ball_on_plane(_sun(x, 1.0, z))
+    view = render_scenes([scene], options)
+    taken = ((view.shadow_free - view.shading)[0, 0, 0] > 0.2) & (view.normals[0, 1] > 0.999)
+    rows, columns = taken.nonzero().float().T
+    metres = 8 / 128
+    across, down = (columns + 0.5) * metres - 4, (rows + 0.5) * metres - 4
+    # Ground that the camera sees under a sun overhead is hidden by the ball itself but for a thin ring.
+    if x == z == 0:
+        seen = (across.square() + down.square()).sqrt()
+        assert seen.numel() == 0 or (seen.max() < 0.65 and seen.min() > 0.4)
+        return
+    # On the ground a ball's shadow is an ellipse, 0.5 m across and 0.5 / sin(elevation) along.
+    slant = math.sqrt(1 + x * x + z * z)
+    along, width = ((across + x) * x + (down + z) * z) / math.hypot(x, z), ((across + x) * z - (down + z) * x)
+    inside = (along / (0.5 * slant)).square() + (width / math.hypot(x, z) / 0.5).square()
+    assert inside.max() < 1.35
+    hidden = 0.35  # the ball, seen from above, hides part of its shadow
+    assert taken.sum() * metres**2 > (1 - hidden) * math.pi * 0.5 * 0.5 * slant
+
+
+def test_a_wide_sun_throws_a_soft_shadow_without_noise() -> None:
+    options = SceneOptions(size=128, lights=1)
+    hard, soft = (
+        render_scenes([_ball_on_plane(_sun(1.2, 1.0, 0.0, radius))], options).shading[0, 0, 0]
+        for radius in (2.0, 250.0)
+    )
+    row = soft[64, 8:44]  # from full light into the middle of the shadow
+    assert (hard[64, 8:44].diff().abs().max() > 3 * row.diff().abs().max()).item()
+    # A penumbra without noise falls steadily and then rises steadily.
+    darkest = int(row.argmin())
+    assert (row[: darkest + 1].diff() < 0.01).all()
+    assert (row[darkest:].diff() > -0.01).all()
+
+
+def test_shadow_of_a_mask_softens_with_its_distance() -> None:
+    bar = [(0.0, -2.0, 0.0, 2.0, 0.1)]
+    volumes = draw_masks([ShadowMask("sticks", 1.0, 1.0, bar, 0, 0.5, 0.0), None], "cpu")
+    assert volumes.shape[2:] == (MASK_SIZE, MASK_SIZE)
+    x = torch.linspace(-0.5, 0.5, 101).expand(2, -1)
+    zero = torch.zeros_like(x)
+    sharp, soft = (through_masks(volumes, x, zero, zero + radius) for radius in (0.0, 0.1))
+    assert torch.allclose(sharp[1], torch.ones(101))
+    assert torch.allclose(soft[1], torch.ones(101))
+    assert sharp[0, 50] == 0
+    assert sharp[0, 30] == 1
+    assert sharp[0].diff().abs().max() > 3 * soft[0].diff().abs().max()
+    assert abs(sharp[0].mean() - soft[0].mean()) < 0.03
+
+
+def test_every_mask_lets_some_light_pass() -> None:
+    random = Random(3)
+    masks = [sample_mask(random, 2.0, indoors=k % 3 == 0) for k in range(12)]
+    levels = draw_masks(masks, "cpu").mean((1, 2, 3))
+    assert (levels > 0.03).all()
+    assert (levels < 0.999).any()
+
+
+@pytest.mark.parametrize("name", sorted(PATTERNS))
+def test_patterns_are_bounded_and_calm_from_afar(name: str) -> None:
+    x, y = torch.meshgrid(torch.linspace(-3, 3, 97), torch.linspace(-2, 4, 89), indexing="ij")
+    x, y = x.flatten(), y.flatten()
+    seed = torch.full_like(x, 5, dtype=torch.int32)
+    near, far = (PATTERNS[name](Samples(x, y, torch.full_like(x, width), seed)) for width in (0.01, 2.0))
+    for part in near:
+        assert part.isfinite().all()
+    if name != "clouds":  # the sky has no distance
+        assert far[0].std() <= near[0].std() + 1e-6
+        assert far[1].std() <= max(0.05, near[1].std())
+
+
+@pytest.mark.parametrize(
+    ("kelvin", "x", "y"),
+    # Planckian locus at 2856 K (CIE illuminant A), daylight at 6504 K (D65) and 5003 K (D50): CIE 15:2004, table T.3.
+    [(2856, 0.44757, 0.40745), (6504, 0.31272, 0.32903), (5003, 0.34567, 0.35850)],
+)
+def test_colour_temperatures_lie_on_the_locus(kelvin: float, x: float, y: float) -> None:
+    rgb = torch.tensor(temperature_colour(kelvin))
+    to_xyz = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ rgb
+    assert float(xyz[0] / xyz.sum()) == pytest.approx(x, abs=2e-3)
+    assert float(xyz[1] / xyz.sum()) == pytest.approx(y, abs=2e-3)
+    assert float(xyz[1]) == pytest.approx(1, abs=2e-3)
+
+
+def test_lights_face_the_scene() -> None:
+    random = Random(1)
+    for k in range(60):
+        light = sample_sun(random, (0, 0, 0), (0, 1, 0)) if k % 2 else sample_lamp(random, (0, 0, 0), (0, 1, 0), 2.0)
+        assert light.position[1] > 0.2 * light.reach
+        assert min(light.key) > 0
+        assert min(light.zenith) > 0
+
+
+def test_crops_of_photos_become_surfaces() -> None:
+    options = replace(TINY, lights=1)
+    seed = next(s for s in range(200) if sample_scene(s, options, crops=True).layout.materials[0].pattern == "crop")
+    red = torch.tensor([0.8, 0.1, 0.1])[:, None, None].expand(3, 20, 30)
+    view = render_views(seed, 1, options, crops=red[None])
+    share = (view.albedo[0, 0] > 2 * view.albedo[0, 1]).float().mean()
+    assert share > 0.2
+
+
+def test_size_may_be_oblong() -> None:
+    view = render_views(2, 1, SceneOptions(size=(16, 24), lights=1))
+    assert view.shading.shape == (1, 1, 3, 16, 24)
+
+
+def test_develop_exposes_curves_and_adds_noise() -> None:
+    grey = torch.full((3, 64, 64), 0.18)
+    assert develop(grey).mean() == pytest.approx(0.4613, abs=1e-3)
+    assert develop(grey, 1.0).mean() == pytest.approx(0.6343, abs=1e-3)
+    ramp = develop(torch.linspace(0, 4, 100).expand(3, 1, 100), knee=0.6)
+    assert (ramp.diff(dim=-1) >= 0).all()
+    assert ramp[..., 60].max() < 1, "a shoulder must not clip where the plain curve does"
+    first, second = (
+        develop(grey, shot_noise=0.02, read_noise=0.005, generator=torch.Generator().manual_seed(7)) for _ in range(2)
+    )
+    assert torch.equal(first, second)
+    # The sRGB curve's slope at 0.18 is about 1.13; shot noise there is 0.02 * sqrt(0.18).
+    assert first.std() == pytest.approx(1.13 * math.hypot(0.02 * math.sqrt(0.18), 0.005), rel=0.1)
