@@ -19,7 +19,7 @@ def to_unit(samples: NDArray) -> NDArray[np.float32]:
     """Scale uint8 or uint16 samples to float32 in [0, 1]; float32 samples pass unchanged."""
     if samples.dtype == np.float32:
         return samples
-    return samples * np.float32(1 / np.iinfo(samples.dtype).max)
+    return np.divide(samples, np.iinfo(samples.dtype).max, dtype=np.float32)
 
 
 def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:

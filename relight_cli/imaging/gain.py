@@ -7,8 +7,8 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 
-# Linear light added to both sides of the ratio: a network's error there is about this large, so that the gain of what it
-# sees as black is one rather than the ratio of two errors. A fifth of an 8-bit step above black.
+# Linear light added to both sides of the ratio, about a network's error in black: the gain of what it sees as black is
+# one rather than the ratio of two errors.
 DARK = 1e-3
 LARGEST = 5.0  # stops; a stronger change of light than 32 times would show noise and rounding, not the scene
 BAND_ROWS = 256

@@ -1,7 +1,8 @@
 """The tile grid of CroCoDiLight and its blend (supplement: 448 x 448 tiles, overlap 0.2, linear ramps)."""
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,7 +65,7 @@ def ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
     the ramp is as long as their overlap.
     """
     weights = [np.ones(tile, np.float32) for _ in first]
-    for i, (here, after) in enumerate(zip(first, first[1:], strict=False)):
+    for i, (here, after) in enumerate(itertools.pairwise(first)):
         shared = here + tile - after
         ramp = shared if len(first) == 2 else min(shared, math.ceil(tile * overlap))
         up = np.linspace(0, 1, ramp, dtype=np.float32) if ramp > 1 else np.zeros(ramp, np.float32)
@@ -119,6 +120,3 @@ def cut(picture: Pixels, grid: TileGrid, indices: range) -> Pixels:
     origins = grid.origins
     tiles = (picture[y : y + grid.tile, x : x + grid.tile] for y, x in (origins[i] for i in indices))
     return np.stack(list(tiles))
-
-
-Progress = Callable[[int, int], None]

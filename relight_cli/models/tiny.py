@@ -4,7 +4,7 @@ Like CroCoDiLight (section 3) it splits a tile into one illumination latent and 
 decoder's output is not a picture but the change of log light between two illumination latents, so that a tile under its
 own light comes back exactly and every texture stays the photo's:
 
-    log picture = g + (a_target - a_source) g + (b_target - b_source),   g = log(linear photo + EPS)
+    picture = photo * exp((a_target - a_source) g + b_target - b_source),   g = log(photo + EPS), in linear light
 
 a and b (3 channels each, at a quarter of the resolution) are local affine coefficients with the photo as guide, the
 model behind the guided filter (He et al., PAMI 2013): a shadow's border is where a is near one, however hard it is.
@@ -198,7 +198,7 @@ class Tiny(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Give the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
         guide, change = self._unpack(latents, [self.maps[0], OWN_LIGHT])
-        return linear_to_srgb(torch.exp(guide + log_gain(guide, change.float())) - EPS)
+        return linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_gain(guide, change.float())))
 
     def _pack(self, *maps: Tensor) -> Tensor:
         """Unshuffle maps of strides 1, 4, 8 and 16 into one float32 token per patch."""

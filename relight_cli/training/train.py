@@ -19,6 +19,9 @@ from relight_cli.training.pairs import Pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 
 
+SIZES = (128, 128, 128, 160, 160, 160, 224, 224, 320, 448)  # crops' sides: mostly many small ones, up to a whole tile
+
+
 def psnr(x: Tensor, y: Tensor) -> Tensor:
     """Give the PSNR in dB of each of a batch of pictures in [0, 1]."""
     return -10 * (x.clamp(0, 1) - y).square().mean(dim=(1, 2, 3)).clamp(min=1e-10).log10()
@@ -40,8 +43,7 @@ def main(
     run: Annotated[Path, typer.Argument(help="Folder of checkpoints and the log; an earlier run there goes on.")],
     minutes: float = 60,
     steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 20000,
-    batch: int = 8,
-    size: int = 256,
+    pixels: Annotated[int, typer.Option(help="Pixels in a batch's first pictures.")] = 204_800,
     rate: float = 6e-4,
     seed: int = 1,
     device: str = "cpu",
@@ -50,10 +52,10 @@ def main(
     run.mkdir(parents=True, exist_ok=True)
     train, held_out = split(photos)
     crops, validation = PhotoCrops(train), PhotoCrops(held_out)
-    judged = photo_pairs(validation, 32, size, np.random.default_rng(seed + 1000), device)
+    judged = photo_pairs(validation, 32, 256, np.random.default_rng(seed + 1000), device)
     torch.manual_seed(seed)
     model = Tiny(TinyConfig()).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
     step, checkpoint = 0, run / "checkpoint.pt"
     if checkpoint.exists():
@@ -68,7 +70,9 @@ def main(
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 300)
             group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps)))
-        pairs = photo_pairs(crops, batch, size, np.random.default_rng((seed, step)), device)
+        rng = np.random.default_rng((seed, step))
+        size = int(rng.choice(SIZES))
+        pairs = photo_pairs(crops, max(1, pixels // size**2), size, rng, device)
         with torch.autocast(device.partition(":")[0], torch.bfloat16):
             loss = cross_lighting(model, pairs)
         optimiser.zero_grad(set_to_none=True)
@@ -78,7 +82,7 @@ def main(
         average.update_parameters(model)
         step += 1
         losses.append([loss.light.item(), loss.edges.item(), loss.picture.item()])
-        if step % 250 == 0 or step == steps:
+        if step % 200 == 0 or step == steps:
             light, edges, picture = np.mean(losses, axis=0).round(4).tolist()
             record = {
                 "step": step,

@@ -1,0 +1,88 @@
+"""The command line: the one place where an exception becomes an exit code."""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from typer import TyperException
+
+from relight_cli import __version__
+from relight_cli.commands._console import say
+from relight_cli.commands.doctor import doctor
+from relight_cli.commands.relight import relight
+from relight_cli.commands.weights import weights_app
+from relight_cli.errors import ExitCode, RelightError
+
+app = typer.Typer(
+    name="relight-cli",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(relight)
+app.command()(doctor)
+app.add_typer(weights_app, name="weights")
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised where the program stands so that temporary files are cleared away."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"relight-cli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Change the light in photos."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def main() -> None:
+    """Run the command line and exit with one of `errors.ExitCode`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(standalone_mode=False) or ExitCode.OK
+    except RelightError as error:
+        code = _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted.", ExitCode.INTERRUPTED)
+    except Terminated:
+        code = _fail("terminated.", ExitCode.TERMINATED)
+    except Exception as error:  # noqa: BLE001  the last line of defence: one line, the documented code
+        code = _unexpected(error)
+    sys.exit(int(code))
+
+
+def _fail(line: str, code: ExitCode) -> ExitCode:
+    say(f"relight-cli: {line}")
+    if {"-v", "--verbose"} & set(sys.argv):
+        traceback.print_exc()
+    return code
+
+
+def _unexpected(error: Exception) -> ExitCode:
+    """Tell a usage error of Typer's, a device that gave up, and everything else apart."""
+    if isinstance(error, TyperException):
+        return _fail(error.format_message(), ExitCode.USAGE)
+    from relight_cli.devices import device_error
+
+    if known := device_error(error):
+        return _fail(str(known), known.exit_code)
+    return _fail(
+        f"unexpected {type(error).__name__}: {error}. Run it again with -v for the traceback.", ExitCode.UNEXPECTED
+    )

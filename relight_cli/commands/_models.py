@@ -1,0 +1,56 @@
+"""The network that a command runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relight_cli.commands._options import Model, PhotoOptions
+from relight_cli.errors import ModelUnavailableError
+from relight_cli.manifest import load_manifest
+from relight_cli.weights import LookUp, availability, find
+
+if TYPE_CHECKING:
+    from relight_cli.devices import Compute
+    from relight_cli.models.interface import RelightingModel
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A ready network and where it comes from."""
+
+    network: "RelightingModel"
+    name: str
+    revision: str | None
+    sha256: str | None
+
+
+def load_model(
+    mappers: dict[str, str], options: PhotoOptions, compute: "Compute", notify: Callable[[str], None]
+) -> LoadedModel:
+    """Load the network that --model asks for, with illumination mappers by name and published file.
+
+    `auto` takes the published files where they are or can be fetched, else `tiny` with one line of warning; a file that
+    is there and damaged is an error all the same. Raises ModelUnavailableError.
+    """
+    from relight_cli.checkpoints import load_crocodilight, load_tiny, tiny_sha256
+
+    if options.model != Model.TINY:
+        look_up = LookUp(options.weights_dir, options.offline, progress=not options.quiet)
+        files = [load_manifest().file(name) for name in ("CroCoDiLight.pth", *mappers.values())]
+        here = all(availability(file, look_up) for file in files)
+        try:
+            path, *mapper_paths = [find(file, look_up, notify) for file in files]
+        except ModelUnavailableError as error:
+            if here or options.model == Model.CROCODILIGHT:
+                raise
+            notify(f"using the embedded model tiny: {error}")
+        else:
+            network = load_crocodilight(
+                path,
+                dict(zip(mappers, mapper_paths, strict=True)),
+                device=compute.device,
+                dtype=compute.dtype,
+                fused_attention=compute.fused_attention,
+            )
+            return LoadedModel(network, "crocodilight", files[0].revision, files[0].sha256)
+    return LoadedModel(load_tiny(device=compute.device, dtype=compute.dtype), "tiny", None, tiny_sha256())

@@ -1,0 +1,93 @@
+"""The options that commands share, declared once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+
+class Model(StrEnum):
+    """Which network."""
+
+    AUTO = "auto"
+    CROCODILIGHT = "crocodilight"
+    TINY = "tiny"
+
+
+class Dtype(StrEnum):
+    """Which arithmetic."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+@dataclass(frozen=True)
+class PhotoOptions:
+    """Options of every command that makes photos from photos."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE|DIR|-", help="A file (one input), a folder, or - for the picture on stdout."
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave inputs whose output exists.")] = False
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too.")] = False
+    model: Annotated[
+        Model,
+        typer.Option(envvar="RELIGHT_MODEL", help="auto: the published network if it can be had, else tiny."),
+    ] = Model.AUTO
+    weights_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="RELIGHT_WEIGHTS_DIR", metavar="DIR", help="Folder of published files, before the Hub."),
+    ] = None
+    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
+    dtype: Annotated[
+        Dtype, typer.Option(help="auto: bfloat16 where it is fast; float32: the published arithmetic to the bit.")
+    ] = Dtype.AUTO
+    detail: Annotated[
+        bool,
+        typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
+    ] = True
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full.")] = 1.0
+    tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
+    tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 95
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
+
+
+def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the fields of an options dataclass as its own options; it gets them as `options`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(options, include_extras=True)
+        own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+        shared = [
+            inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+            for f in fields(options)
+        ]
+
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
+            command(**values, options=chosen)
+
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+        return run
+
+    return decorate

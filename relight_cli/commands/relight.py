@@ -1,0 +1,53 @@
+"""relight-cli relight: the light of one photo on others."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relight_cli.commands._options import PhotoOptions, accepts
+
+if TYPE_CHECKING:
+    from relight_cli.pipelines.light_change import Picture, Progress
+
+
+@accepts(PhotoOptions)
+def relight(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    light: Annotated[Path, typer.Option("--light", metavar="REF", help="The photo whose light is wanted.")],
+    options: PhotoOptions,
+) -> None:
+    """Put the light of REF on each PHOTO.
+
+    REF is best the same view under other light: of the same size it lights tile by tile; of another, by relative place.
+    """
+    from relight_cli.commands._batch import run_batch
+    from relight_cli.commands._console import bar, say
+    from relight_cli.commands._files import plan
+    from relight_cli.commands._models import load_model
+    from relight_cli.devices import choose
+    from relight_cli.imaging.photo import read_photo
+    from relight_cli.imaging.tiles import TileGrid
+    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
+    from relight_cli.pipelines.relighting import encode_light
+    from relight_cli.pipelines.relighting import relight as relight_picture
+
+    jobs = plan(photos, "relit", options)
+    if not jobs:
+        return
+    compute = choose(options.device, options.dtype)
+    reference = read_photo(light, max_pixels=options.max_pixels).to_srgb()
+    model = load_model({}, options, compute, (lambda line: None) if options.quiet else say)
+    tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device)
+    change = ChangeOptions(options.strength, options.detail)
+
+    def tiles(picture: "Picture") -> int:
+        return len(TileGrid(picture.shape[0], picture.shape[1], model.network.tile_size, tiling.overlap))
+
+    with bar(light.name, tiles(reference), quiet=options.quiet) as progress:
+        reference_light = encode_light(model.network, reference, tiling, progress)
+
+    def work(picture: "Picture", progress: "Progress") -> "Picture":
+        return relight_picture(model.network, picture, reference_light, change, tiling, progress)
+
+    run_batch(jobs, work, tiles, model, options)

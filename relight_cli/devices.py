@@ -1,0 +1,87 @@
+"""Which device and arithmetic a network runs with."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from relight_cli.errors import DeviceError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where to compute, and how."""
+
+    device: str  # "cpu", "cuda", "cuda:1", "mps"
+    dtype: "torch.dtype"
+    fused_attention: bool  # False: float32 was asked for by name, so keep the published order of rounding too
+
+    @property
+    def tile_batch(self) -> int:
+        """Tiles at a time that use the device well without holding much memory."""
+        return 2 if self.device == "cpu" else 8
+
+
+def choose(device: str = "auto", dtype: str = "auto") -> Compute:
+    """Choose the device (CUDA, then MPS, then CPU) and the dtype (bfloat16 where it is fast, else float32).
+
+    Raises UsageError for a name that is not known, DeviceError for a device that is not there.
+    """
+    import torch
+
+    if dtype not in ("auto", *DTYPES):
+        raise UsageError(f"unknown --dtype '{dtype}': choose auto, {', '.join(DTYPES)}.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, index = device.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
+        raise UsageError(f"unknown --device '{device}': choose auto, cpu, cuda, cuda:N or mps.")
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there[kind]:
+        raise DeviceError(f"device '{device}' is not available here: use --device auto, or see `relight-cli doctor`.")
+    if dtype == "auto":
+        dtype = "bfloat16" if multiplies_bfloat16(kind) else "float32"
+        return Compute(device, getattr(torch, dtype), fused_attention=True)
+    return Compute(device, getattr(torch, dtype), fused_attention=dtype != "float32")
+
+
+def multiplies_bfloat16(kind: str) -> bool:
+    """Tell whether the device multiplies bfloat16 in hardware, faster than float32."""
+    import torch
+
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+def device_error(error: Exception) -> DeviceError | None:
+    """Give the clear form of an error that means out of memory or a lost device, else None."""
+    said = str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in said:
+        return DeviceError("out of memory: try --tile-batch 1, a smaller photo, or --device cpu.")
+    if "CUDA error" in said or type(error).__name__ == "AcceleratorError":
+        return DeviceError(f"the device failed ({said.splitlines()[0]}): try --device cpu.")
+    return None
+
+
+def memory_bytes(device: str) -> int:
+    """Tell the memory of the device, in bytes; 0 where the system does not say."""
+    import os
+
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_properties(device).total_memory
+    if device == "mps":
+        return torch.mps.recommended_max_memory()
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 0
