@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight_cli.training.layouts import stack_solids
 from relight_cli.training.lights import stack_lights
+from relight_cli.training.packing import stack_solids
 from relight_cli.training.ray_tracing import FAR, covered, dot, first_hits, unit
 from relight_cli.training.shadow_masks import draw_masks, through_masks
 from relight_cli.training.staging import Scene, SceneOptions
@@ -17,6 +17,7 @@ from relight_cli.training.textures import paint, stack_materials
 
 _GROUND, _WALLS, _SKY = 0, 1, 2  # materials of every layout
 _CONE_SLOPE = 0.5  # of an ambient cone; eight of them about fill a hemisphere
+_LEAST_LIT = 0.15  # of a view under a light, as far as things out of view matter
 _LIFT = 2e-3  # metres that secondary rays start above a surface
 
 
@@ -42,6 +43,15 @@ class Traced:
     unshadowed: Tensor  # (B, L, 3, n)
     depth: Tensor  # (B, 1, n)
     normals: Tensor  # (B, 3, n)
+
+
+def _passing(masks: Tensor, half: Tensor) -> Tensor:
+    """Average masks (B, L, M, M) over their middles, `half` (B, L) extents to either side: (B, L)."""
+    size = masks.shape[-1]
+    edge = ((torch.arange(size, device=masks.device) + 0.5) * (2.0 / size) - 1).abs()
+    inside = (edge < half.clamp(max=1.0)[..., None]).to(masks.dtype)
+    inside = inside / inside.sum(-1, keepdim=True).clamp(min=1)
+    return torch.einsum("blyx,bly,blx->bl", masks, inside, inside)
 
 
 class Stage:
@@ -71,6 +81,9 @@ class Stage:
         self.mask_height = numbers([m.height if m else 1.0 for m in masks]).reshape(per_light)
         self.mask_turn = numbers([m.turn if m else 0.0 for m in masks]).reshape(per_light)
         self.masked = numbers([m is not None for m in masks]).reshape(per_light)
+        # A view wholly in the shadow of something unseen has no shadow to see: let such things step aside.
+        half_view = numbers([0.5 * scene.layout.span for scene in scenes])[:, None] / self.mask_extent
+        self.masked = self.masked * (_passing(self.masks[:, :, 0], half_view) > _LEAST_LIT)
         to_lamp = self.lights.position - self.focus[:, None]
         self.axis = F.normalize(to_lamp, dim=-1)  # (B, L, 3)
         sideways = F.normalize(torch.stack([-self.axis[..., 2], 0 * self.axis[..., 0], self.axis[..., 0]], -1), dim=-1)

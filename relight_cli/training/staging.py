@@ -6,6 +6,7 @@ from random import Random
 from relight_cli.training.layouts import Layout, sample_layout
 from relight_cli.training.lights import Light, sample_lamp, sample_sun
 from relight_cli.training.shadow_masks import ShadowMask, sample_mask
+from relight_cli.training.textures import Material
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,19 @@ class Scene:
     masks: list[ShadowMask | None]
 
 
+def _suited(material: Material, random: Random, span: float, crops: bool) -> Material:
+    """Spread a photo over about the whole view, its mirrored repeats out of sight; stains if there is no photo."""
+    size = span * random.uniform(0.9, 1.8)
+    if not crops:
+        return replace(material, pattern="stains")
+    return replace(material, size=size, grain=0.03, dirt=0.0)
+
+
 def sample_scene(seed: int, options: SceneOptions, *, crops: bool = False) -> Scene:
     """Draw the scene of a seed; crops of photos are among its textures only where there are some."""
     random = Random(seed)
     layout = sample_layout(random)
-    if not crops:
-        layout.materials = [replace(m, pattern="stains") if m.pattern == "crop" else m for m in layout.materials]
+    layout.materials = [_suited(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials]
     lights: list[Light] = []
     masks: list[ShadowMask | None] = []
     lamp_share = 0.55 if layout.indoors else 0.5 if layout.span < 1.5 else 0.12
