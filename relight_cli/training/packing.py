@@ -6,7 +6,11 @@ from torch import Tensor
 from relight_cli.training.layouts import Layout, Vector
 from relight_cli.training.ray_tracing import Solids
 
-_NOWHERE = (0.0, -1e3, 0.0)
+Primitive = tuple[Vector, Vector, float, int]
+
+# What fills up scenes that have fewer primitives: far under the ground, in nobody's way.
+_SPECK: Primitive = ((0.0, -1e3, 0.0), (1e-3, 1e-3, 1e-3), 0.0, 0)
+_SPECK_OF_ROD: Primitive = ((0.0, -1e3, 0.0), (0.0, -1e3 + 0.01, 0.0), 1e-3, 0)
 
 
 def _yaw_axes(yaw: Tensor) -> Tensor:
@@ -15,26 +19,18 @@ def _yaw_axes(yaw: Tensor) -> Tensor:
     return torch.stack([c, zero, -s, zero, one, zero, s, zero, c], -1).unflatten(-1, (3, 3))
 
 
-def _padded(
-    scenes: list[list[tuple[Vector, Vector, float, int]]], size: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Stack primitives, those of scenes that have fewer filled up with specks far under the ground."""
+def _padded(scenes: list[list[Primitive]], speck: Primitive) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     most = max(1, *(len(scene) for scene in scenes))
-    speck_end = (size, size - 1e3, size)
-    rows = [
-        scene + [(_NOWHERE, speck_end if size == 0 else (size,) * 3, size or 1e-3, 0)] * (most - len(scene))
-        for scene in scenes
-    ]
+    rows = [scene + [speck] * (most - len(scene)) for scene in scenes]
     first, second, number, material = (torch.tensor([[p[k] for p in scene] for scene in rows]) for k in range(4))
-    return first, second, number, material.long()
+    return first, second, number, material
 
 
 def stack_solids(layouts: list[Layout], device: str) -> tuple[Solids, Tensor]:
     """Stack the primitives of B scenes; returns them with their materials (B, P), boxes, balls, then rods."""
-    box_centre, box_half, box_yaw, box_material = _padded([s.boxes for s in layouts], 1e-3)
-    ball_centre, ball_radii, ball_yaw, ball_material = _padded([s.balls for s in layouts], 1e-3)
-    rod_start, rod_end, rod_radius, rod_material = _padded([s.rods for s in layouts], 0.0)
-    rod_end = torch.where((rod_end - rod_start).abs().sum(-1, keepdim=True) < 1e-3, rod_start + 1e-2, rod_end)
+    box_centre, box_half, box_yaw, box_material = _padded([s.boxes for s in layouts], _SPECK)
+    ball_centre, ball_radii, ball_yaw, ball_material = _padded([s.balls for s in layouts], _SPECK)
+    rod_start, rod_end, rod_radius, rod_material = _padded([s.rods for s in layouts], _SPECK_OF_ROD)
     tensors = (
         box_centre,
         box_half,
