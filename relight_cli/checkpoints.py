@@ -113,9 +113,12 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise ModelUnavailableError(f"{path} cannot be read ({error.strerror or error}): {REMEDY}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).strip().partition("\n")[0].partition(". ")[0]
-        raise ModelUnavailableError(f"{path} is no checkpoint that is safe to load ({reason}): {REMEDY}.") from error
+    except (pickle.UnpicklingError, UnicodeDecodeError) as error:
+        raise ModelUnavailableError(
+            f"{path} holds other things than tensors, or is no checkpoint: {REMEDY}."
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelUnavailableError(f"{path} is cut short or damaged: {REMEDY}.") from error
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:

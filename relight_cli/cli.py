@@ -3,6 +3,7 @@
 import signal
 import sys
 import traceback
+import warnings
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -15,6 +16,8 @@ from relight_cli.commands.doctor import doctor
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
+
+VERBOSE = {"-v", "--verbose"}
 
 app = typer.Typer(
     name="relight-cli",
@@ -55,6 +58,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
     signal.signal(signal.SIGTERM, _terminate)
+    if not VERBOSE & set(sys.argv):
+        warnings.simplefilter("ignore")  # of libraries; what the user should know is said in our own words
     try:
         code = app(standalone_mode=False) or ExitCode.OK
     except RelightError as error:
@@ -69,8 +74,11 @@ def main() -> None:
 
 
 def _fail(line: str, code: ExitCode) -> ExitCode:
-    say(f"relight-cli: {line}")
-    if {"-v", "--verbose"} & set(sys.argv):
+    if line.startswith("Usage:"):  # a command without its arguments gets its help text
+        typer.echo(line, err=True)
+    else:
+        say(f"relight-cli: {line}")
+    if VERBOSE & set(sys.argv):
         traceback.print_exc()
     return code
 

@@ -34,7 +34,10 @@ class TinyConfig:
     heads: int = 6
     delighting_depth: int = 4
     queries: int = 4  # tokens that gather the light
-    illumination_width: int = 256
+    illumination_width: int = 384
+    field: int = 8  # side of the coarse maps through which an illumination latent tells where the light is
+    survey_width: int = 8  # channels of such a map as the latent gathers it
+    field_width: int = 16  # and as it spreads it
     relighting_depths: tuple[int, int, int] = (1, 1, 2)  # modulated blocks at strides 4, 8 and 16
     mapper_depth: int = 3
     mappers: tuple[str, ...] = ()
@@ -104,7 +107,9 @@ class LightDecoder(nn.Module):
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
         (w4, w8, w16), light = config.widths, config.illumination_width
-        self.enter = nn.Conv2d(w16 + 2, w16, 1)
+        self.field = nn.Linear(light, config.field_width * config.field**2)
+        self.field_size = (config.field_width, config.field, config.field)
+        self.enter = nn.Conv2d(w16 + config.field_width + 2, w16, 1)
         self.up8 = nn.Conv2d(w16, w8, 1)
         self.up4 = nn.Conv2d(w8, w4, 1)
         self.blocks = nn.ModuleList(
@@ -115,7 +120,10 @@ class LightDecoder(nn.Module):
 
     def forward(self, f4: Tensor, f8: Tensor, f16: Tensor, illumination: Tensor) -> Tensor:
         """Give (T, 6, S/4, S/4)."""
-        x = self.enter(torch.cat((f16, position_maps(f16)), dim=1))
+        field = F.interpolate(
+            self.field(illumination[:, 0]).unflatten(1, self.field_size), f16.shape[2:], mode="bilinear"
+        )
+        x = self.enter(torch.cat((f16, field, position_maps(f16)), dim=1))
         x = self.blocks[2](x, illumination)
         x = F.interpolate(self.up8(x), scale_factor=2, mode="bilinear") + f8
         x = self.blocks[1](x, illumination)
@@ -162,7 +170,9 @@ class Tiny(nn.Module):
         self.rotary = RotaryTable(w16 // config.heads)
         self.delighting = nn.ModuleList(Block(w16, config.heads, 2) for _ in range(config.delighting_depth))
         self.norm = nn.LayerNorm(w16, NORM_EPS)
-        self.illumination = nn.Linear(config.queries * w16, config.illumination_width)
+        self.survey = nn.Conv2d(w16, config.survey_width, 1)
+        gathered = config.queries * w16 + config.survey_width * config.field**2
+        self.illumination = nn.Linear(gathered, config.illumination_width)
         self.light = LightDecoder(config)
         self.mappers = nn.ModuleDict({name: IlluminationMapper(config) for name in config.mappers})
         self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
@@ -181,8 +191,9 @@ class Tiny(nn.Module):
         for block in self.delighting:
             x = block(x, self.rotary(f16.shape[2], f16.shape[3], self.config.queries, x))
         tokens, gathered = self.norm(x).split([tokens.shape[1], self.config.queries], dim=1)
-        illumination = self.illumination(gathered.flatten(1)[:, None])
         f16 = tokens.transpose(1, 2).unflatten(2, f16.shape[2:])
+        surveyed = F.adaptive_avg_pool2d(self.survey(f16), self.config.field)
+        illumination = self.illumination(torch.cat((gathered.flatten(1), surveyed.flatten(1)), dim=1))[:, None]
         return self._pack(guide, f4, f8, f16, self.light(f4, f8, f16, illumination)), illumination.float()
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:

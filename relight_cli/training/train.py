@@ -4,6 +4,7 @@ python -m relight_cli.training.train PHOTOS RUN --minutes 60
 """
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +16,11 @@ from torch import Tensor
 
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.losses import cross_lighting
-from relight_cli.training.pairs import Pairs, photo_pairs
+from relight_cli.training.pairs import Pairs, joined, photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.views import RenderedViews
 
-
-SIZES = (128, 128, 128, 160, 160, 160, 224, 224, 320, 448)  # crops' sides: mostly many small ones, up to a whole tile
+SIZES = (96, 96, 96, 128, 128, 128, 160, 160, 224, 320)  # crops' sides: mostly many small ones
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
@@ -41,10 +42,11 @@ def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
     run: Annotated[Path, typer.Argument(help="Folder of checkpoints and the log; an earlier run there goes on.")],
+    views: Annotated[Path | None, typer.Option(help="Folder of rendered views, half of every batch.")] = None,
     minutes: float = 60,
     steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 20000,
-    pixels: Annotated[int, typer.Option(help="Pixels in a batch's first pictures.")] = 204_800,
-    rate: float = 6e-4,
+    pixels: Annotated[int, typer.Option(help="Pixels in a batch's first pictures.")] = 110_000,
+    rate: float = 7e-4,
     seed: int = 1,
     device: str = "cpu",
 ) -> None:
@@ -57,22 +59,31 @@ def main(
     model = Tiny(TinyConfig()).to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    step, checkpoint = 0, run / "checkpoint.pt"
+    rendered = RenderedViews(views) if views else None
+    step, checkpoint, recipe = 0, run / "checkpoint.pt", []
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=device)
         model.load_state_dict(state["model"])
         average.module.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
-        step = state["step"]
+        step, recipe = state["step"], state["recipe"]
         average.n_averaged.fill_(1)
+    mix = {"photos": len(train), "views": rendered.count if rendered else 0}
+    recipe = [
+        *recipe,
+        {"from_step": step, **mix, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed},
+    ]
     started, losses = time.monotonic(), []
     while step < steps and time.monotonic() - started < minutes * 60:
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 300)
-            group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / steps)))
+            group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         rng = np.random.default_rng((seed, step))
         size = int(rng.choice(SIZES))
-        pairs = photo_pairs(crops, max(1, pixels // size**2), size, rng, device)
+        count = max(1, pixels // size**2)
+        pairs = photo_pairs(crops, count - count // 2 if rendered else count, size, rng, device)
+        if rendered and count > 1:
+            pairs = joined([pairs, view_pairs(rendered, count // 2, size, rng, device)])
         with torch.autocast(device.partition(":")[0], torch.bfloat16):
             loss = cross_lighting(model, pairs)
         optimiser.zero_grad(set_to_none=True)
@@ -100,6 +111,7 @@ def main(
                 "average": average.module.state_dict(),
                 "optimiser": optimiser.state_dict(),
                 "step": step,
+                "recipe": recipe,
             }
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").replace(checkpoint)

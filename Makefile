@@ -1,0 +1,30 @@
+# Every target sets up its own .venv; nothing needs to be installed first but Python 3.11 or later.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup demo test lint bench clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/relight-cli relight examples/photo.jpg --light examples/reference.jpg -o examples/photo_relit.jpg --overwrite
+	@echo "examples/photo.jpg in the light of examples/reference.jpg: open examples/photo_relit.jpg"
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,38 @@
+"""Pack a training run's averaged weights as the embedded model.
+
+python -m relight_cli.training.export RUN relight_cli/data/tiny.safetensors
+"""
+
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from safetensors.torch import save_file
+
+from relight_cli.models.tiny import TinyConfig
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="Folder of the run.")],
+    target: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
+) -> None:
+    """Write float16 weights with the config, the recipe, its figures and the revision in the metadata."""
+    state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    metadata = {
+        "config": json.dumps(asdict(TinyConfig())),
+        "recipe": json.dumps(state["recipe"]),
+        "figures": json.dumps(log[-1]),
+        "revision": revision,
+        "licence": "Apache-2.0",
+    }
+    save_file({key: value.half().contiguous() for key, value in state["average"].items()}, target, metadata)
+
+
+if __name__ == "__main__":
+    typer.run(main)

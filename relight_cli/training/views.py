@@ -1,0 +1,79 @@
+"""Rendered views on disk: one command renders them, training reads them back.
+
+python -m relight_cli.training.views PHOTOS VIEWS --count 2000
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor
+
+from relight_cli.models.colour import srgb_to_linear
+from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.scenes import SceneOptions, render_views
+
+SHARD = 16  # views in a file
+HELD_OUT_SEED = 10_000_000  # views to judge by start here
+
+
+class RenderedViews:
+    """Views of a folder, mapped from disk: albedo, then L shadings, then the same L without cast shadows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
+        if not self.shards:
+            raise ValueError(f"{folder} holds no rendered views: render some with relight_cli.training.views")
+        self.count = sum(len(shard) for shard in self.shards)
+
+    def draw(self, count: int, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Give albedo (B, 3, S, S) and, under two lights of each view, shading and shadow-free shading (B, 2, 3, S, S).
+
+        Linear. Crops of at least half a view's side, mirrored half the time.
+        """
+        drawn = []
+        for _ in range(count):
+            shard = self.shards[rng.integers(len(self.shards))]
+            lights, side = (shard.shape[1] - 1) // 2, shard.shape[-1]
+            a, b = rng.choice(lights, 2, replace=False)
+            crop = int(rng.integers(side // 2, side + 1))
+            y, x = rng.integers(side - crop + 1, size=2)
+            layers = shard[rng.integers(len(shard))][[0, 1 + a, 1 + b, 1 + lights + a, 1 + lights + b]]
+            view = torch.from_numpy(np.ascontiguousarray(layers[..., y : y + crop, x : x + crop])).float()
+            view = F.interpolate(view, size=(size, size), mode="area" if crop >= size else "bilinear")
+            drawn.append(view.flip(-1) if rng.random() < 0.5 else view)
+        albedo, shading, free = torch.stack(drawn).split((1, 2, 2), dim=1)
+        return albedo[:, 0], shading, free
+
+
+def main(
+    photos: Annotated[Path, typer.Argument(help="Folder of photos whose crops some surfaces wear.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the views; those that are there are kept.")],
+    count: int = 2000,
+    size: int = 256,
+    lights: int = 3,
+    first_seed: int = 0,
+    device: str = "cpu",
+) -> None:
+    """Render views to files of float16 (16, 1 + 2 lights, 3, size, size)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train, held_out = split(photos)
+    source = PhotoCrops(held_out if first_seed >= HELD_OUT_SEED else train)
+    for seed in range(first_seed, first_seed + count, SHARD):
+        path = folder / f"views_{seed:08d}.npy"
+        if path.exists():
+            continue
+        crops = srgb_to_linear(source.draw(SHARD, size, np.random.default_rng(seed))).to(device)
+        with torch.no_grad():
+            views = render_views(seed, SHARD, SceneOptions(size=size, lights=lights), device=device, crops=crops)
+        layers = torch.cat((views.albedo[:, None], views.shading, views.shadow_free), dim=1)
+        with path.with_suffix(".part").open("wb") as file:
+            np.save(file, layers.clamp(max=6e4).half().cpu().numpy())
+        path.with_suffix(".part").replace(path)
+
+
+if __name__ == "__main__":
+    typer.run(main)

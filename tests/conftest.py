@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from standin import write_standin
+
+from relight_cli.imaging.photo import Photo, write_photo
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in checkpoints, as a weights folder."""
+    return write_standin(tmp_path_factory.mktemp("standin"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The real command line in an empty folder, with no way to the Hub."""
+
+    def run(*arguments: str | Path, input: bytes | None = None, **environment: str) -> subprocess.CompletedProcess:  # noqa: A002
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("RELIGHT_", "HF_"))}
+        return subprocess.run(
+            [sys.executable, "-m", "relight_cli", *map(str, arguments)],
+            cwd=tmp_path,
+            input=input,
+            capture_output=True,
+            env=clean | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"} | environment,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A small picture in two lights: photo.png and reference.png, in the folder where `run` runs."""
+    rng = np.random.default_rng(5)
+    texture = np.kron(rng.uniform(0.2, 0.8, (12, 16, 3)), np.ones((10, 10, 1)))
+    ramp = np.linspace(0.4, 1.1, texture.shape[1])[None, :, None] * np.array([1.1, 1.0, 0.8])
+    for name, light in (("photo", 1.0), ("reference", ramp)):
+        pixels = (np.clip(texture * light, 0, 1) * 255).round().astype(np.uint8)
+        write_photo(Photo(pixels), tmp_path / f"{name}.png")
+    return tmp_path

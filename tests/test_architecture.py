@@ -1,0 +1,84 @@
+"""The arrows of the code, and what a start must not load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "relight_cli"
+ALLOWED = {
+    "cli": {"commands", "devices", "errors"},
+    "commands": {"checkpoints", "devices", "errors", "imaging", "manifest", "models", "pipelines", "weights"},
+    "pipelines": {"errors", "imaging", "models"},
+    "imaging": {"errors", "models"},
+    "models": set(),
+    "checkpoints": {"errors", "models"},
+    "weights": {"checksums", "errors", "manifest"},
+    "manifest": {"errors"},
+    "checksums": {"errors"},
+    "devices": {"errors"},
+    "errors": set(),
+    "training": {"errors", "imaging", "models"},
+    "__init__": set(),
+    "__main__": {"cli"},
+}
+HEAVY = ["torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile", "huggingface_hub", "diffusers", "transformers"]
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_run_one_way(path: Path) -> None:
+    mine = part(path)
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "relight_cli" or len(parts) == 1 or parts[1] == mine:
+            assert not (mine == "commands" and len(parts) > 2 and parts[0] == "relight_cli" and parts[2][0] != "_"), (
+                name
+            )
+            assert mine != "models" or parts[0] in {
+                "relight_cli",
+                "torch",
+                "math",
+                "collections",
+                "dataclasses",
+                "typing",
+            }
+            continue
+        assert parts[1] in ALLOWED[mine], f"{path.name} must not import {name}"
+
+
+def test_every_part_is_known() -> None:
+    assert {part(p) for p in PACKAGE.rglob("*.py")} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["relight", "--help"], ["weights", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    program = f"""
+import sys
+sys.argv = ["relight-cli", *{arguments!r}]
+from relight_cli.cli import main
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout

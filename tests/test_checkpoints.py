@@ -1,0 +1,150 @@
+"""Damaged, foreign and malicious checkpoints: exit 6 and one line; and what a good one may look like."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Run
+
+from relight_cli.checkpoints import load_crocodilight, load_tiny
+from relight_cli.errors import ModelUnavailableError
+
+KEY = "croco.enc_blocks.3.mlp.fc1.weight"
+Spoil = Callable[[Path], None]
+
+
+def rewrite(path: Path, change: Callable[[dict], object]) -> None:
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+def missing(path: Path) -> None:
+    rewrite(path, lambda c: c["model"].pop(KEY))
+
+
+def surplus(path: Path) -> None:
+    rewrite(path, lambda c: c["model"].update({"croco.surprise.weight": torch.zeros(2)}))
+
+
+def misshaped(path: Path) -> None:
+    rewrite(path, lambda c: c["model"].update({KEY: torch.zeros(7, 128)}))
+
+
+class Command:
+    def __reduce__(self) -> tuple:
+        return (Path.touch, (Path("owned"),))
+
+
+def code(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"croco_kwargs": {}, "model": Command()}))
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def web_page(path: Path) -> None:
+    path.write_text("<!doctype html><title>404</title><p>Entry not found")
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def other_network(path: Path) -> None:
+    torch.save({"state_dict": {"a": torch.zeros(1)}}, path)
+
+
+def absurd_sizes(path: Path) -> None:
+    rewrite(path, lambda c: c["croco_kwargs"].update(enc_num_heads=0))
+
+
+SPOILT = [
+    (missing, KEY),
+    (surplus, "croco.surprise.weight"),
+    (misshaped, KEY),
+    (code, "CroCoDiLight.pth"),
+    (truncated, "CroCoDiLight.pth"),
+    (web_page, "CroCoDiLight.pth"),
+    (empty, "CroCoDiLight.pth"),
+    (other_network, "croco_kwargs"),
+    (absurd_sizes, "CroCoDiLight.pth"),
+]
+
+
+@pytest.fixture
+def weights(standin: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "CroCoDiLight.pth").write_bytes((standin / "CroCoDiLight.pth").read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize(("spoil", "named"), SPOILT, ids=lambda x: getattr(x, "__name__", ""))
+def test_a_spoilt_checkpoint_is_refused(weights: Path, spoil: Spoil, named: str) -> None:
+    path = weights / "CroCoDiLight.pth"
+    spoil(path)
+    with pytest.raises(ModelUnavailableError) as caught:
+        load_crocodilight(path, {})
+    said = str(caught.value)
+    assert named in said
+    assert str(path) in said
+    assert "weights fetch" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("model", ["auto", "crocodilight"])
+@pytest.mark.parametrize("spoil", [misshaped, code, web_page])
+def test_the_command_line_says_it_in_one_line(run: Run, scene: Path, weights: Path, spoil: Spoil, model: str) -> None:
+    spoil(weights / "CroCoDiLight.pth")
+    done = run("relight", "photo.png", "--light", "reference.png", "--weights-dir", weights, "--model", model)
+    assert done.returncode == 6
+    assert done.stderr.count(b"\n") == 1
+    assert b"CroCoDiLight.pth" in done.stderr
+    assert sorted(p.name for p in scene.iterdir() if p.is_file()) == ["photo.png", "reference.png"]
+
+
+def test_a_mapper_may_be_named_either_way(standin: Path, tmp_path: Path) -> None:
+    tensors = torch.load(standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
+    torch.save({f"latent_mapper.{k}": v for k, v in tensors.items()}, tmp_path / "prefixed.pth")
+    mappers = {"shadow": standin / "CroCoDiLight_shadow_mapper.pth", "albedo": tmp_path / "prefixed.pth"}
+    network = load_crocodilight(standin / "CroCoDiLight.pth", mappers)
+    states = [network.mappers[name].state_dict() for name in mappers]
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+
+
+def test_a_spoilt_mapper_is_named(standin: Path, tmp_path: Path) -> None:
+    tensors = torch.load(standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
+    tensors.pop("base_blocks.2.norm1.bias")
+    torch.save(tensors, tmp_path / "mapper.pth")
+    with pytest.raises(ModelUnavailableError, match=r"mapper\.pth.*missing: base_blocks\.2\.norm1\.bias"):
+        load_crocodilight(standin / "CroCoDiLight.pth", {"shadow": tmp_path / "mapper.pth"})
+
+
+def test_the_two_view_decoder_is_not_in_memory(standin: Path) -> None:
+    network = load_crocodilight(standin / "CroCoDiLight.pth", {}, dtype=torch.bfloat16)
+    saved = torch.load(standin / "CroCoDiLight.pth", weights_only=True)["model"]
+    parts = ("encoder", "delighting", "relighting", "decoder", "head", "patch_embedding", "mappers")
+    assert {name.partition(".")[0] for name in network.state_dict()} <= set(parts)
+    assert sum(p.numel() for p in network.parameters()) < sum(t.numel() for t in saved.values())
+    assert all(p.dtype == torch.bfloat16 and p.device.type == "cpu" for p in network.parameters())
+
+
+def test_the_published_sizes_are_the_published_count() -> None:
+    from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
+
+    with torch.device("meta"):
+        network, config = CroCoDiLight(CroCoDiLightConfig()), CroCoDiLightConfig()
+        mapper = BlockStack(config, 8, config.heads, config.mlp_ratio)
+    unused_unit = 2 * (256 * 256 * 9 + 256)  # the deepest fusion's skip unit, in the file but never run
+    assert round((sum(p.numel() for p in network.parameters()) + unused_unit) / 1e6, 1) == round(674.6 - 114.8, 1)
+    assert round(sum(p.numel() for p in mapper.parameters()) / 1e6, 1) == 67.2
+
+
+def test_tiny_loads_in_every_dtype() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        network = load_tiny(dtype=dtype)
+        assert {p.dtype for p in network.parameters()} == {dtype}
