@@ -127,9 +127,8 @@ def _close_ground(random: Random) -> Layout:
         span=tall * 1.3,
     )
     for _ in range(random.choice([0, 0, 1, 2, 3])):
-        _add_thing(
-            random, layout, *(random.uniform(-0.6, 0.6) * tall for _ in range(2)), tall * random.uniform(0.1, 0.5)
-        )
+        x, z = (random.uniform(-0.6, 0.6) * tall for _ in range(2))
+        _add_thing(random, layout, x, z, tall * random.uniform(0.1, 0.5))
     if random.random() < 0.35:  # a kerb, step or foot of a wall
         material = layout.add_material(sample_material(random, ["plain", "stains", "bricks", "tiles"], 0.4))
         half = (tall * 3, random.choice([0.06, 0.12, 1.5]), 0.3 * tall)

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight_cli.imaging.photo import read_photo
+
 
 class PhotoCrops:
     """All photos of a folder in memory, and random square crops of them."""
@@ -14,7 +16,7 @@ class PhotoCrops:
     def __init__(self, paths: list[Path]) -> None:
         if not paths:
             raise ValueError("no photos: name a folder with JPEG or PNG files")
-        self.photos = [cv2.imdecode(np.fromfile(p, np.uint8), cv2.IMREAD_COLOR)[..., ::-1] for p in paths]
+        self.photos = [read_photo(path, max_pixels=10**9).pixels for path in paths]
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
         """Give crops (count, 3, size, size), sRGB in [0, 1], of a random side from `size` pixels to the whole photo."""

@@ -5,6 +5,7 @@ Cones instead of rays make penumbras and ambient occlusion free of noise: how fa
 outside the silhouette, against the cone's radius there, is the covered share.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -121,11 +122,11 @@ def _boxes_covered(
     middle, half, inverse = _box_slabs(solids, origin, direction)
     entry, leave = (middle - half).amax(2), (middle + half).amin(2)
     m, k, square = middle.unbind(2), half.unbind(2), (inverse * inverse).unbind(2)
-    depth = None
+    depth = torch.full_like(entry, math.inf)
     for i, j in ((0, 1), (1, 2), (2, 0)):
         # Distance of the axis to the edges between slabs i and j, along which the third coordinate runs.
         edge = (k[i] + k[j]).sub_((m[i] - m[j]).abs_()).mul_((square[i] + square[j]).rsqrt_())
-        depth = edge if depth is None else torch.minimum(depth, edge)
+        depth = torch.minimum(depth, edge)
     at = (entry + torch.minimum(entry, leave)).mul_(0.5)
     return _share(depth, at, solids.box_half.amin(-1, keepdim=True), slope, reach)
 

@@ -189,7 +189,7 @@ class Stage:
         for light in range(self.options.lights):
             across, upward = self.across[:, light, :, None], self.upward[:, light, :, None]
             radius = self.lights.radius[:, light, None]
-            arriving, passing = 0.0, 0.0
+            arriving = passing = torch.zeros(())
             for ray in range(rays):
                 # The lamp's disc in equal shares along a sunflower spiral (Vogel 1979), some for each subpixel.
                 share = points.corner * rays + ray

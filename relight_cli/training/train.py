@@ -7,7 +7,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ def main(
     crops, validation = PhotoCrops(train), PhotoCrops(held_out)
     judged = photo_pairs(validation, 32, 256, np.random.default_rng(seed + 1000), device)
     torch.manual_seed(seed)
-    model = Tiny(TinyConfig()).to(device, memory_format=torch.channels_last)
+    model = Tiny(TinyConfig()).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
     rendered = RenderedViews(views) if views else None
@@ -102,7 +102,7 @@ def main(
                 "edges": edges,
                 "picture": picture,
             }
-            record |= judge(average.module.eval(), judged)
+            record |= judge(cast(Tiny, average.module.eval()), judged)
             losses.clear()
             with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(record) + "\n")
