@@ -12,7 +12,8 @@ setup: .venv/ready
 	touch $@
 
 demo: setup
-	$(BIN)/relight-cli relight examples/photo.jpg --light examples/reference.jpg -o examples/photo_relit.jpg --overwrite
+	$(BIN)/relight-cli relight examples/photo.jpg --light examples/reference.jpg --model tiny \
+		-o examples/photo_relit.jpg --overwrite
 	@echo "examples/photo.jpg in the light of examples/reference.jpg: open examples/photo_relit.jpg"
 
 test: setup

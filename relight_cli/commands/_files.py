@@ -27,6 +27,13 @@ def plan(photos: list[str], task: str, options: PhotoOptions) -> list[Job]:
     """
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
+    if options.report:
+        try:
+            options.report.open("a").close()
+        except OSError as error:
+            raise OutputUnwritableError(
+                f"{options.report}: the report cannot be written ({error.strerror}): name another file."
+            ) from error
     sources = expand(photos, recursive=options.recursive)
     jobs = [Job(source, _target(source, task, options.output, len(sources))) for source in sources]
     taken: dict[Path, Path] = {}

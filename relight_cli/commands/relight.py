@@ -19,17 +19,17 @@ def relight(
 ) -> None:
     """Put the light of REF on each PHOTO.
 
-    REF is best the same view under other light: of the same size it lights tile by tile; of another, by relative place.
+    REF is best the same view in other light; of another size, it is resized to the photo's.
     """
     from relight_cli.commands._batch import run_batch
-    from relight_cli.commands._console import bar, say
+    from relight_cli.commands._console import say
     from relight_cli.commands._files import plan
     from relight_cli.commands._models import load_model
     from relight_cli.devices import choose
     from relight_cli.imaging.photo import read_photo
     from relight_cli.imaging.tiles import TileGrid
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-    from relight_cli.pipelines.relighting import encode_light
+    from relight_cli.pipelines.relighting import ReferenceLight
     from relight_cli.pipelines.relighting import relight as relight_picture
 
     jobs = plan(photos, "relit", options)
@@ -40,12 +40,11 @@ def relight(
     model = load_model({}, options, compute, (lambda line: None) if options.quiet else say)
     tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device)
     change = ChangeOptions(options.strength, options.detail)
+    reference_light = ReferenceLight(model.network, reference, tiling)
 
     def tiles(picture: "Picture") -> int:
-        return len(TileGrid(picture.shape[0], picture.shape[1], model.network.tile_size, tiling.overlap))
-
-    with bar(light.name, tiles(reference), quiet=options.quiet) as progress:
-        reference_light = encode_light(model.network, reference, tiling, progress)
+        grid = TileGrid(picture.shape[0], picture.shape[1], model.network.tile_size, tiling.overlap)
+        return reference_light.tiles_to_encode(grid) + len(grid)
 
     def work(picture: "Picture", progress: "Progress") -> "Picture":
         return relight_picture(model.network, picture, reference_light, change, tiling, progress)

@@ -1,0 +1,112 @@
+"""How tiny is made: the light is known, a run goes on where it stopped, and what it exports loads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from typer.testing import CliRunner
+
+from relight_cli.imaging.photo import Photo, write_photo
+from relight_cli.models.colour import srgb_to_linear
+from relight_cli.models.tiny import Tiny, TinyConfig
+from relight_cli.training.export import main as export
+from relight_cli.training.losses import cross_lighting
+from relight_cli.training.made_light import cast_shadows, made_log_light
+from relight_cli.training.pairs import photo_pairs, view_pairs
+from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.train import main as train
+from relight_cli.training.views import RenderedViews
+from relight_cli.training.views import main as render
+
+
+def invoke(command: object, *arguments: object) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(command)  # type: ignore[arg-type]
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(9):
+        coarse = rng.integers(30, 200, (12, 14, 3)).astype(np.uint8)
+        write_photo(Photo(coarse.repeat(16, 0).repeat(16, 1), format="JPEG"), folder / f"{i}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("views")
+    invoke(render, photos, folder, "--count", 16, "--size", 32, "--lights", 2)
+    return folder
+
+
+def test_photos_held_out_are_not_trained_on(photos: Path) -> None:
+    kept, out = split(photos, held_out=3)
+    assert len(out) == 3
+    assert not set(kept) & set(out)
+    assert len(kept) + len(out) == 9
+
+
+def test_shadows_take_light_away_and_only_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    light, free = made_log_light(16, 64, generator)
+    assert (light <= free + 1e-5).all()
+    assert ((light - free).abs().amax((1, 2, 3)) < 1e-6).any()
+    visibility = cast_shadows(16, 64, generator)
+    assert visibility.min() >= 0
+    assert visibility.max() <= 1
+    assert ((visibility < 0.1).float().mean((1, 2, 3)) > 0.05).any()
+
+
+@pytest.mark.parametrize("kind", ["photos", "views"])
+def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path) -> None:
+    rng = np.random.default_rng(3)
+    source = PhotoCrops(split(photos)[0]) if kind == "photos" else RenderedViews(views)
+    pairs = (photo_pairs if kind == "photos" else view_pairs)(source, 6, 32, rng, "cpu")  # type: ignore[operator]
+    a, b = srgb_to_linear(pairs.a), srgb_to_linear(pairs.b)
+    seen = (pairs.a > 0.2) & (pairs.a < 0.95) & (pairs.b > 0.2) & (pairs.b < 0.95)
+    assert seen.float().mean() > 0.05
+    assert ((b / a).log() - pairs.log_ratio)[seen].abs().mean() < 0.1
+
+
+def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
+    torch.manual_seed(0)
+    model, picture = Tiny(TinyConfig()).eval(), torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        intrinsic, light = model.delight(model.encode(picture))
+        own = model.decode(model.relight(intrinsic, light))
+        other = model.decode(model.relight(intrinsic, light.flip(0)))
+    torch.testing.assert_close(own, picture, atol=1e-5, rtol=0)
+    assert (other - picture).abs().max() > 1e-3
+
+
+def test_the_loss_reaches_every_weight(photos: Path) -> None:
+    pairs = photo_pairs(PhotoCrops(split(photos)[0]), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig())
+    cross_lighting(model, pairs).total.backward()
+    # The light's last biases are the same for both lights, and only their difference is seen.
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert set(idle) <= {"light.leave.bias", "light.blocks.0.0.conv2.bias"}
+
+
+def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
+    run, options = tmp_path / "run", ["--pixels", 9216, "--views", views]
+    invoke(train, photos, run, "--steps", 2, *options)
+    invoke(train, photos, run, "--steps", 3, *options)
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log] == [2, 3]
+    assert {"untouched", "mean_gain", "model"} <= log[-1].keys()
+    invoke(export, run, tmp_path / "tiny.safetensors")
+    with safe_open(tmp_path / "tiny.safetensors", "pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    assert [part["from_step"] for part in recipe] == [0, 2]
+    Tiny(TinyConfig()).load_state_dict(state, strict=True)
