@@ -31,7 +31,8 @@ def main(
         "revision": revision,
         "licence": "Apache-2.0",
     }
-    save_file({key: value.half().contiguous() for key, value in state["average"].items()}, target, metadata)
+    weights = {k.removeprefix("module."): v.half().contiguous() for k, v in state["average"].items() if v.ndim}
+    save_file(weights, target, metadata)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,19 @@
 """Train `tiny`'s encoder, delighting and relighting: one command, resumable.
 
-python -m relight_cli.training.train PHOTOS RUN --minutes 60
+python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 """
 
 import json
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 import torch
 import typer
+from safetensors.torch import load_file
 from torch import Tensor
 
 from relight_cli.models.tiny import Tiny, TinyConfig
@@ -21,6 +23,55 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.views import RenderedViews
 
 SIZES = (96, 96, 96, 128, 128, 128, 160, 160, 224, 320)  # crops' sides: mostly many small ones
+WARM_UP = 300  # steps
+LOG_EVERY = 200  # steps
+
+
+class Run:
+    """A training run: the network, its moving average and the optimiser, kept in a folder."""
+
+    def __init__(self, folder: Path, start: Path | None, device: str) -> None:
+        """Take up the run in the folder; a new one starts from exported weights where they are given."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.checkpoint, self.log = folder / "checkpoint.pt", folder / "log.jsonl"
+        self.model = Tiny(TinyConfig()).to(device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=averaging)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        self.step, self.recipe = 0, list[dict[str, Any]]()
+        if self.checkpoint.exists():
+            state = torch.load(self.checkpoint, weights_only=True, map_location=device)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.recipe = state["step"], state["recipe"]
+        elif start:
+            self.model.load_state_dict(load_file(start))
+
+    def advance(self, pairs: Pairs, rate: float) -> list[float]:
+        """Take one step; give the parts of its loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast(pairs.a.device.type, torch.bfloat16):
+            loss = cross_lighting(self.model, pairs)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.average.update_parameters(self.model)
+        self.step += 1
+        return [part.item() for part in (loss.light, loss.edges, loss.picture)]
+
+    def keep(self, record: dict[str, Any]) -> None:
+        """Append a line to the log and replace the checkpoint."""
+        with self.log.open("a") as log:
+            log.write(json.dumps(record) + "\n")
+        parts: dict[str, Any] = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
+        state = {name: part.state_dict() for name, part in parts.items()}
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state | {"step": self.step, "recipe": self.recipe}, part)
+        part.replace(self.checkpoint)
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
@@ -39,82 +90,47 @@ def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
     return {name: round(psnr(x, pairs.b).mean().item(), 2) for name, x in pictures.items()}
 
 
+def learning_rate(step: int, steps: int, highest: float) -> float:
+    """Rise over the first steps, then fall along a cosine to a fiftieth."""
+    return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
+
+
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
-    run: Annotated[Path, typer.Argument(help="Folder of checkpoints and the log; an earlier run there goes on.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier one there goes on.")],
     views: Annotated[Path | None, typer.Option(help="Folder of rendered views, half of every batch.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
     minutes: float = 60,
-    steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 20000,
-    pixels: Annotated[int, typer.Option(help="Pixels in a batch's first pictures.")] = 110_000,
+    steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 9000,
+    pixels: Annotated[int, typer.Option(help="Pixels of a batch's first pictures.")] = 110_000,
     rate: float = 7e-4,
     seed: int = 1,
     device: str = "cpu",
 ) -> None:
-    """Train until the schedule or the minutes end; write run/checkpoint.pt and run/log.jsonl."""
-    run.mkdir(parents=True, exist_ok=True)
-    train, held_out = split(photos)
-    crops, validation = PhotoCrops(train), PhotoCrops(held_out)
-    judged = photo_pairs(validation, 32, 256, np.random.default_rng(seed + 1000), device)
+    """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
     torch.manual_seed(seed)
-    model = Tiny(TinyConfig()).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    rendered = RenderedViews(views) if views else None
-    step, checkpoint, recipe = 0, run / "checkpoint.pt", []
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=device)
-        model.load_state_dict(state["model"])
-        average.module.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, recipe = state["step"], state["recipe"]
-        average.n_averaged.fill_(1)
-    mix = {"photos": len(train), "views": rendered.count if rendered else 0}
-    recipe = [
-        *recipe,
-        {"from_step": step, **mix, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed},
-    ]
+    run = Run(folder, start, device)
+    train, held_out = split(photos)
+    crops, rendered = PhotoCrops(train), RenderedViews(views) if views else None
+    judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
+    data = {"photos": len(train), "views": rendered.count if rendered else 0, "start": start.name if start else None}
+    schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
+    run.recipe.append(schedule | data | {"config": asdict(TinyConfig())})
     started, losses = time.monotonic(), []
-    while step < steps and time.monotonic() - started < minutes * 60:
-        for group in optimiser.param_groups:
-            warm = min(1.0, (step + 1) / 300)
-            group["lr"] = rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        rng = np.random.default_rng((seed, step))
+    while run.step < steps and time.monotonic() - started < minutes * 60:
+        rng = np.random.default_rng((seed, run.step))
         size = int(rng.choice(SIZES))
         count = max(1, pixels // size**2)
         pairs = photo_pairs(crops, count - count // 2 if rendered else count, size, rng, device)
         if rendered and count > 1:
             pairs = joined([pairs, view_pairs(rendered, count // 2, size, rng, device)])
-        with torch.autocast(device.partition(":")[0], torch.bfloat16):
-            loss = cross_lighting(model, pairs)
-        optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        average.update_parameters(model)
-        step += 1
-        losses.append([loss.light.item(), loss.edges.item(), loss.picture.item()])
-        if step % 200 == 0 or step == steps:
-            light, edges, picture = np.mean(losses, axis=0).round(4).tolist()
-            record = {
-                "step": step,
-                "seconds": round(time.monotonic() - started),
-                "light": light,
-                "edges": edges,
-                "picture": picture,
-            }
-            record |= judge(cast(Tiny, average.module.eval()), judged)
+        losses.append(run.advance(pairs, learning_rate(run.step, steps, rate)))
+        if run.step % LOG_EVERY == 0 or run.step == steps:
+            means = np.mean(losses, axis=0).round(4).tolist()
+            record = {"step": run.step, "seconds": round(time.monotonic() - started)}
+            record |= dict(zip(("light", "edges", "picture"), means, strict=True))
+            run.keep(record | judge(cast(Tiny, run.average.module.eval()), judged))
             losses.clear()
-            with (run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            state = {
-                "model": model.state_dict(),
-                "average": average.module.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "step": step,
-                "recipe": recipe,
-            }
-            torch.save(state, checkpoint.with_suffix(".part"))
-            checkpoint.with_suffix(".part").replace(checkpoint)
 
 
 if __name__ == "__main__":
