@@ -142,13 +142,14 @@ class IlluminationMapper(nn.Module):
         self.enter = nn.Linear(config.illumination_width, width)
         self.blocks = nn.ModuleList(Block(width, config.heads, 2) for _ in range(config.mapper_depth))
         self.leave = nn.Linear(width, config.illumination_width)
+        nn.init.zeros_(self.leave.weight)  # at first nothing is changed
 
     def forward(self, f16: Tensor, illumination: Tensor) -> Tensor:
         """Give the mapped illumination latent (T, 1, L)."""
         x = torch.cat((f16.flatten(2).transpose(1, 2), self.enter(illumination)), dim=1)
         for block in self.blocks:
             x = block(x, self.rotary(f16.shape[2], f16.shape[3], 1, x))
-        return illumination + self.leave(x[:, -1:])
+        return illumination + self.leave(x[:, -1:]).to(illumination)
 
 
 class Tiny(nn.Module):

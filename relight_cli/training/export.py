@@ -5,15 +5,12 @@ python -m relight_cli.training.export RUN relight_cli/data/tiny.safetensors
 
 import json
 import subprocess
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 from safetensors.torch import save_file
-
-from relight_cli.models.tiny import TinyConfig
 
 
 def main(
@@ -25,7 +22,7 @@ def main(
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     metadata = {
-        "config": json.dumps(asdict(TinyConfig())),
+        "config": json.dumps(state["recipe"][-1]["config"]),
         "recipe": json.dumps(state["recipe"]),
         "figures": json.dumps(log[-1]),
         "revision": revision,

@@ -1,4 +1,4 @@
-"""The cross-lighting loss (CroCoDiLight section 3.3) with known light."""
+"""The cross-lighting loss (CroCoDiLight section 3.3) and that of the illumination mappers (3.4), with known light."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,18 @@ from relight_cli.training.pairs import Pairs
 
 
 @dataclass(frozen=True)
-class CrossLighting:
+class Losses:
     """What the loss consists of, each a scalar."""
 
-    light: Tensor
-    edges: Tensor
-    picture: Tensor
+    light: Tensor  # log light, relit by the other
+    edges: Tensor  # its steps between neighbours
+    picture: Tensor  # sRGB, relit by the other
+    mapped: Tensor  # log light and its steps, by a mapped illumination latent
 
     @property
     def total(self) -> Tensor:
         """Weigh the parts."""
-        return self.light + self.edges + 3 * self.picture
+        return self.light + self.edges + 3 * self.picture + self.mapped
 
 
 def log_picture(srgb: Tensor) -> Tensor:
@@ -35,21 +36,32 @@ def log_edges(x: Tensor) -> Tensor:
     return torch.cat(((x[..., 1:] - x[..., :-1]).flatten(1), (x[..., 1:, :] - x[..., :-1, :]).flatten(1)), dim=1)
 
 
-def cross_lighting(model: Tiny, pairs: Pairs) -> CrossLighting:
-    """Relight a with b's illumination latent and b with a's; compare log light with the known, pictures with the other.
+def all_losses(model: Tiny, pairs: Pairs, mapper: str) -> Losses:
+    """Relight a by b and b by a, and both by their own illumination latents mapped by `shadow` or `albedo`.
 
-    The log light counts where the target is neither black nor clipped: there the camera has not recorded the light.
+    The paper trains the mappers last with all else frozen; here they are trained along, since light that has to be
+    found to be taken away is found for the other tasks too. Light counts where the picture is neither black nor
+    clipped: elsewhere the camera has not recorded it.
     """
-    pictures = torch.cat((pairs.a, pairs.b))
-    target = torch.cat((pairs.b, pairs.a))
-    truth = torch.cat((pairs.log_ratio, -pairs.log_ratio))
+    pictures, target = torch.cat((pairs.a, pairs.b)), torch.cat((pairs.b, pairs.a))
     intrinsic, illumination = model.delight(model.encode(pictures))
-    relit = model.decode(model.relight(intrinsic, illumination.roll(len(pairs.a), dims=0)))
-    change = log_picture(relit.clamp(min=0)) - log_picture(pictures)
     seen = ((pictures < 0.995) & (pictures > 0.02)).float()
-    error = (change - truth).clamp(-4, 4) * seen
-    return CrossLighting(
+    before = log_picture(pictures)
+
+    def change(light: Tensor) -> tuple[Tensor, Tensor]:
+        relit = model.decode(model.relight(intrinsic, light))
+        return relit, log_picture(relit.clamp(min=0)) - before
+
+    relit, found = change(illumination.roll(len(pairs.a), dims=0))
+    error = (found - torch.cat((pairs.to_other, -pairs.to_other))).clamp(-4, 4) * seen
+    truth = (pairs.to_free if mapper == "shadow" else pairs.to_white).flatten(0, 1)
+    known = seen * ~truth.isnan()
+    _, mapped = change(model.map_illumination(mapper, intrinsic, illumination))
+    mapped_error = (mapped - truth.nan_to_num()).clamp(-4, 4) * known
+    share = known.mean().clamp(min=0.1) / seen.mean().clamp(min=0.1)
+    return Losses(
         light=error.abs().mean(),
         edges=log_edges(error).abs().mean(),
         picture=F.l1_loss(relit.clamp(-0.1, 1.1), target),
+        mapped=(mapped_error.abs().mean() + log_edges(mapped_error).abs().mean()) / share,
     )

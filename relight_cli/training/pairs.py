@@ -1,6 +1,6 @@
-"""Pairs of one view under two lights whose ratio is known."""
+"""Pairs of one view under two lights, with all that is known of the light."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -16,11 +16,13 @@ DARKEST = 1e-3  # light below this is black to the camera, and a ratio of two su
 
 @dataclass(frozen=True)
 class Pairs:
-    """A batch: two pictures of each view and what separates them."""
+    """A batch: two pictures of each view, and by what their light would have to be multiplied, as logarithms."""
 
     a: Tensor  # (B, 3, S, S) sRGB in [0, 1], as a camera would store it
     b: Tensor  # (B, 3, S, S)
-    log_ratio: Tensor  # (B, 3, S, S) log(light_b / light_a)
+    to_other: Tensor  # (B, 3, S, S) from a's light to b's
+    to_free: Tensor  # (2, B, 3, S, S) from a's and from b's light to the same without cast shadows
+    to_white: Tensor  # (2, B, 3, S, S) from a's and from b's light to none, so that albedo is left; NaN if not known
 
 
 def store(linear: Tensor, generator: Generator) -> Tensor:
@@ -32,23 +34,24 @@ def store(linear: Tensor, generator: Generator) -> Tensor:
 
 
 def photo_pairs(crops: PhotoCrops, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
-    """Put two made lights on each crop."""
+    """Put two made lights on each crop; the photo's own light stays under both and is not known."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
     linear = srgb_to_linear(crops.draw(count, size, rng).to(device))
-    lights, _ = made_log_light(2 * count, size, generator)
-    a, b = lights.chunk(2)
-    return Pairs(store(linear * a.exp(), generator), store(linear * b.exp(), generator), b - a)
+    light, free = (x.unflatten(0, (2, count)) for x in made_log_light(2 * count, size, generator))
+    a, b = (store(linear * x.exp(), generator) for x in light)
+    return Pairs(a, b, light[1] - light[0], free - light, torch.full_like(light, torch.nan))
 
 
 def view_pairs(views: RenderedViews, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
     """Take rendered views, each under two of its lights."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    albedo, shading, _ = (x.to(device) for x in views.draw(count, size, rng))
-    a, b = (albedo * shading[:, i] for i in (0, 1))
-    log_ratio = (shading[:, 1] + DARKEST).log() - (shading[:, 0] + DARKEST).log()
-    return Pairs(store(a, generator), store(b, generator), log_ratio)
+    albedo, shading, free = (x.to(device) for x in views.draw(count, size, rng))
+    a, b = (store(albedo * shading[:, i], generator) for i in (0, 1))
+    light, free = ((x + DARKEST).log().transpose(0, 1) for x in (shading, free))
+    return Pairs(a, b, light[1] - light[0], free - light, -light)
 
 
 def joined(batches: list[Pairs]) -> Pairs:
     """Put batches one after the other."""
-    return Pairs(*(torch.cat([getattr(b, name) for b in batches]) for name in ("a", "b", "log_ratio")))
+    parts = {f.name: [getattr(batch, f.name) for batch in batches] for f in fields(Pairs)}
+    return Pairs(**{name: torch.cat(tensors, dim=tensors[0].ndim - 4) for name, tensors in parts.items()})

@@ -1,4 +1,4 @@
-"""Train `tiny`'s encoder, delighting and relighting: one command, resumable.
+"""Train `tiny`, all of it: one command, resumable.
 
 python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 """
@@ -17,12 +17,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from relight_cli.models.tiny import Tiny, TinyConfig
-from relight_cli.training.losses import cross_lighting
+from relight_cli.training.losses import all_losses
 from relight_cli.training.pairs import Pairs, joined, photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.views import RenderedViews
 
 SIZES = (96, 96, 96, 128, 128, 128, 160, 160, 224, 320)  # crops' sides: mostly many small ones
+MAPPERS = ("shadow", "albedo")  # in turn, a step each
 WARM_UP = 300  # steps
 LOG_EVERY = 200  # steps
 
@@ -34,7 +35,7 @@ class Run:
         """Take up the run in the folder; a new one starts from exported weights where they are given."""
         folder.mkdir(parents=True, exist_ok=True)
         self.checkpoint, self.log = folder / "checkpoint.pt", folder / "log.jsonl"
-        self.model = Tiny(TinyConfig()).to(device)
+        self.model = Tiny(TinyConfig(mappers=MAPPERS)).to(device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=averaging)
@@ -47,21 +48,22 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.recipe = state["step"], state["recipe"]
         elif start:
-            self.model.load_state_dict(load_file(start))
+            lacking = self.model.load_state_dict(load_file(start), strict=False).missing_keys
+            assert all(key.startswith("mappers.") for key in lacking), lacking
 
     def advance(self, pairs: Pairs, rate: float) -> list[float]:
         """Take one step; give the parts of its loss."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(pairs.a.device.type, torch.bfloat16):
-            loss = cross_lighting(self.model, pairs)
+            loss = all_losses(self.model, pairs, MAPPERS[self.step % len(MAPPERS)])
         self.optimiser.zero_grad(set_to_none=True)
         loss.total.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.average.update_parameters(self.model)
         self.step += 1
-        return [part.item() for part in (loss.light, loss.edges, loss.picture)]
+        return [part.item() for part in (loss.light, loss.edges, loss.picture, loss.mapped)]
 
     def keep(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
@@ -115,7 +117,7 @@ def main(
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
     data = {"photos": len(train), "views": rendered.count if rendered else 0, "start": start.name if start else None}
     schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-    run.recipe.append(schedule | data | {"config": asdict(TinyConfig())})
+    run.recipe.append(schedule | data | {"config": asdict(run.model.config)})
     started, losses = time.monotonic(), []
     while run.step < steps and time.monotonic() - started < minutes * 60:
         rng = np.random.default_rng((seed, run.step))
@@ -128,7 +130,7 @@ def main(
         if run.step % LOG_EVERY == 0 or run.step == steps:
             means = np.mean(losses, axis=0).round(4).tolist()
             record = {"step": run.step, "seconds": round(time.monotonic() - started)}
-            record |= dict(zip(("light", "edges", "picture"), means, strict=True))
+            record |= dict(zip(("light", "edges", "picture", "mapped"), means, strict=True))
             run.keep(record | judge(cast(Tiny, run.average.module.eval()), judged))
             losses.clear()
 
