@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 import numpy as np
 import torch
 import typer
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor
 
 from relight_cli.models.tiny import Tiny, TinyConfig
@@ -48,7 +48,10 @@ class Run:
             self.optimiser.load_state_dict(state["optimiser"])
             self.step, self.recipe = state["step"], state["recipe"]
         elif start:
-            lacking = self.model.load_state_dict(load_file(start), strict=False).missing_keys
+            with safe_open(start, "pt") as file:
+                self.recipe = json.loads(file.metadata()["recipe"])
+                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            lacking = self.model.load_state_dict(weights, strict=False).missing_keys
             assert all(key.startswith("mappers.") for key in lacking), lacking
 
     def advance(self, pairs: Pairs, rate: float) -> list[float]:
