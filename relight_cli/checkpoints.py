@@ -71,7 +71,7 @@ def load_crocodilight(
         config = replace(_config(content["croco_kwargs"], state), fused_attention=fused_attention)
         with torch.device("meta"):
             network = CroCoDiLight(config)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except Exception as error:  # the file's own words and shapes, whatever they are
         raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
     _load_strictly(network, path, state, NAMES, device, dtype)
     for name, mapper_path in mappers.items():
@@ -98,12 +98,12 @@ def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tin
             config: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in described
             }
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            state = {key: file.get_tensor(key).to(device, dtype) for key in file.keys()}  # noqa: SIM118
+        with torch.device("meta"):
+            network = Tiny(TinyConfig(**config))
+        network.load_state_dict(state, strict=True, assign=True)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelUnavailableError(f"the embedded model is damaged ({error}): install relight-cli again.") from error
-    with torch.device("meta"):
-        network = Tiny(TinyConfig(**config))
-    network.load_state_dict({k: v.to(device, dtype) for k, v in state.items()}, strict=True, assign=True)
     return network.eval().requires_grad_(False)
 
 
@@ -117,7 +117,7 @@ def _read(path: Path) -> Any:
         raise ModelUnavailableError(
             f"{path} holds other things than tensors, or is no checkpoint: {REMEDY}."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # damaged bytes make the unpickler raise anything
         raise ModelUnavailableError(f"{path} is cut short or damaged: {REMEDY}.") from error
 
 
@@ -144,7 +144,7 @@ def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConf
     def channels(key: str) -> int:
         return state[f"{dpt}.{key}.weight"].shape[0]
 
-    return CroCoDiLightConfig(
+    config = CroCoDiLightConfig(
         tile_size=croco["img_size"],
         patch_size=croco.get("patch_size", 16),
         width=width,
@@ -165,6 +165,11 @@ def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConf
         dpt_output_widths=(channels("head.0"), channels("head.2")),
         rope_base=float(pos_embed[4:]),
     )
+    if config.tile_size % config.patch_size or width % (4 * config.encoder_heads) or width % (4 * config.heads):
+        raise ValueError(f"sizes that do not divide: {croco}")
+    if config.decoder_depth <= max(config.decoder_taps):
+        raise ValueError(f"a decoder of {config.decoder_depth} blocks")
+    return config
 
 
 def _load_strictly(

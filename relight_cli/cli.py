@@ -11,13 +11,11 @@ import typer
 from typer import TyperException
 
 from relight_cli import __version__
-from relight_cli.commands._console import say
+from relight_cli.commands._console import say, wants_tracebacks
 from relight_cli.commands.doctor import doctor
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
-
-VERBOSE = {"-v", "--verbose"}
 
 app = typer.Typer(
     name="relight-cli",
@@ -47,6 +45,7 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
 ) -> None:
     """Change the light in photos."""
 
@@ -58,10 +57,12 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
     signal.signal(signal.SIGTERM, _terminate)
-    if not VERBOSE & set(sys.argv):
+    if not wants_tracebacks(sys.argv[1:]):
         warnings.simplefilter("ignore")  # of libraries; what the user should know is said in our own words
     try:
         code = app(standalone_mode=False) or ExitCode.OK
+        if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
+            _fail("interrupted.", ExitCode.INTERRUPTED)
     except RelightError as error:
         code = _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
@@ -78,7 +79,7 @@ def _fail(line: str, code: ExitCode) -> ExitCode:
         typer.echo(line, err=True)
     else:
         say(f"relight-cli: {line}")
-    if VERBOSE & set(sys.argv):
+    if wants_tracebacks(sys.argv[1:]):
         traceback.print_exc()
     return code
 
@@ -92,5 +93,5 @@ def _unexpected(error: Exception) -> ExitCode:
     if known := device_error(error):
         return _fail(str(known), known.exit_code)
     return _fail(
-        f"unexpected {type(error).__name__}: {error}. Run it again with -v for the traceback.", ExitCode.UNEXPECTED
+        f"unexpected {type(error).__name__}: {error}. `relight-cli -v ...` shows the traceback.", ExitCode.UNEXPECTED
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import torch
 
 DTYPES = ("float32", "bfloat16", "float16")
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed", "insufficient memory")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     }
     if not there[kind]:
         raise DeviceError(f"device '{device}' is not available here: use --device auto, or see `relight-cli doctor`.")
+    if kind == "cuda":  # the same bytes every time, and float32 that is float32
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
     if dtype == "auto":
         dtype = "bfloat16" if multiplies_bfloat16(kind) else "float32"
         return Compute(device, getattr(torch, dtype), fused_attention=True)
@@ -64,7 +68,7 @@ def multiplies_bfloat16(kind: str) -> bool:
 def device_error(error: Exception) -> DeviceError | None:
     """Give the clear form of an error that means out of memory or a lost device, else None."""
     said = str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in said:
+    if isinstance(error, MemoryError) or any(words in said.lower() for words in OUT_OF_MEMORY):
         return DeviceError("out of memory: try --tile-batch 1, a smaller photo, or --device cpu.")
     if "CUDA error" in said or type(error).__name__ == "AcceleratorError":
         return DeviceError(f"the device failed ({said.splitlines()[0]}): try --device cpu.")

@@ -1,6 +1,10 @@
 """Damaged, foreign and malicious checkpoints: exit 6 and one line; and what a good one may look like."""
 
+import contextlib
 import pickle
+import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,6 +66,14 @@ def absurd_sizes(path: Path) -> None:
     rewrite(path, lambda c: c["croco_kwargs"].update(enc_num_heads=0))
 
 
+def odd_heads(path: Path) -> None:
+    rewrite(path, lambda c: c["croco_kwargs"].update(enc_num_heads=3))
+
+
+def negative_width(path: Path) -> None:
+    rewrite(path, lambda c: c["croco_kwargs"].update(enc_embed_dim=-1))
+
+
 SPOILT = [
     (missing, KEY),
     (surplus, "croco.surprise.weight"),
@@ -72,6 +84,8 @@ SPOILT = [
     (empty, "CroCoDiLight.pth"),
     (other_network, "croco_kwargs"),
     (absurd_sizes, "CroCoDiLight.pth"),
+    (odd_heads, "CroCoDiLight.pth"),
+    (negative_width, "CroCoDiLight.pth"),
 ]
 
 
@@ -131,6 +145,35 @@ def test_the_two_view_decoder_is_not_in_memory(standin: Path) -> None:
     assert {name.partition(".")[0] for name in network.state_dict()} <= set(parts)
     assert sum(p.numel() for p in network.parameters()) < sum(t.numel() for t in saved.values())
     assert all(p.dtype == torch.bfloat16 and p.device.type == "cpu" for p in network.parameters())
+
+
+def test_bytes_flipped_anywhere_are_an_error_of_the_model(weights: Path) -> None:
+    path, rng = weights / "CroCoDiLight.pth", random.Random(0)
+    good = path.read_bytes()
+    for _ in range(40):
+        spoilt = bytearray(good)
+        where = rng.choice([rng.randrange(2000), len(good) - 1 - rng.randrange(60000)])
+        spoilt[where : where + 8] = rng.randbytes(8)
+        path.write_bytes(bytes(spoilt))
+        with contextlib.suppress(ModelUnavailableError):  # a flipped weight is a weight
+            load_crocodilight(path, {})
+
+
+def test_memory_holds_what_the_network_uses(standin: Path, tmp_path: Path) -> None:
+    path = tmp_path / "large.pth"
+    content = torch.load(standin / "CroCoDiLight.pth", weights_only=True)
+    content["model"]["croco.dec_blocks.7.unused"] = torch.zeros(100_000_000)  # 400 MB of the two-view decoder
+    torch.save(content, path)
+    program = """
+import resource, sys
+from pathlib import Path
+from relight_cli.checkpoints import load_crocodilight
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+load_crocodilight(Path(sys.argv[1]), {})
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 200_000  # kB
 
 
 def test_the_published_sizes_are_the_published_count() -> None:

@@ -38,3 +38,12 @@ def test_gain_is_limited_and_calm_in_black() -> None:
     assert log_gain(white * 9, black).max() == LARGEST
     assert log_gain(black - 0.2, white).min() == -LARGEST
     assert log_gain(black + 0.004, black).abs().max() < 0.5
+
+
+def test_an_overshoot_is_white_and_a_clipped_pixel_keeps_its_colour_of_light() -> None:
+    white, overshoot = torch.ones(1, 3, 1, 1), torch.full((1, 3, 1, 1), 1.1)
+    assert (log_gain(white, overshoot) == 0).all()
+    stops = np.full((1, 2, 3), -1.0, np.float32)
+    lit = apply_gain(np.array([[[1.0, 1.0, 1.0], [0.9, 0.9, 0.9]]], np.float32), stops)
+    assert (np.ptp(lit, axis=2) == 0).all()
+    assert lit[0, 0, 0] > lit[0, 1, 0]

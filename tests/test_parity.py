@@ -1,10 +1,13 @@
 """The published network's numbers on stand-in weights (reference/), met in float32.
 
 These weights make the network chaotic: one part in 10^7 on the input moves `latent` by 1 % and what comes after by up
-to 30 %. Another processor's rounding does as much. So the first array, twelve blocks deep, must always be near; where
-it is met to the bit the rest has to follow, and where it is not, what can be asked is the network's own sensitivity.
+to 30 %, so that another processor's rounding does as much. Where this processor rounds as the one of the reference did
+(`rounds_alike`, told without the network), everything has to be met; on another the first array, twelve blocks deep,
+must be near, the rest within the network's own sensitivity, and the blocks are held to their formulas.
 """
 
+import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,10 @@ from standin import REFERENCE, photo
 
 from relight_cli.checkpoints import load_crocodilight
 from relight_cli.imaging.photo import read_photo
+from relight_cli.models.blocks import RotaryTable, rotate
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
+
+ROUNDING = 599529494  # of the processor that the reference was computed on
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +65,32 @@ def test_every_stage_meets_the_published_numbers(network: CroCoDiLight) -> None:
     with np.load(REFERENCE / "stages.npz") as expected:
         assert set(expected.files) == set(found)
         errors = {name: relative_error(found[name], expected[name]) for name in expected.files}
-    assert errors["latent"] < 5e-3
-    if errors["latent"] < 1e-6:
+    if rounds_alike():
         assert max(errors.values()) < 1e-4, errors
-    else:  # another processor
+    else:
         torch.manual_seed(0)
         moved = stages(network, pictures + 1e-7 * torch.randn_like(pictures))
         sensitivity = {name: relative_error(moved[name], found[name].numpy()) for name in found}
+        assert errors["latent"] < 5e-3
         assert all(errors[name] < 2 * sensitivity[name] + 1e-4 for name in errors), (errors, sensitivity)
+
+
+def test_rotation_is_that_of_the_formula() -> None:
+    """u' = u cos - v sin, v' = v cos + u sin, the first half of a head by row, the second by column."""
+    table = RotaryTable(head_width=16, base=100)
+    x = torch.randn(1, 1, 7, 16, dtype=torch.float64)
+    found = rotate(x, *table(2, 3, 1, x))[0, 0]
+    for n, position in enumerate([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (-1, -1)]):
+        for half, p in enumerate(position):
+            for j in range(4):
+                angle = p * 100 ** (-2 * j / 8)
+                u, v = x[0, 0, n, half * 8 + j].item(), x[0, 0, n, half * 8 + 4 + j].item()
+                assert found[n, half * 8 + j].item() == pytest.approx(
+                    u * math.cos(angle) - v * math.sin(angle), abs=1e-6
+                )
+                assert found[n, half * 8 + 4 + j].item() == pytest.approx(
+                    v * math.cos(angle) + u * math.sin(angle), abs=1e-6
+                )
 
 
 def test_fused_attention_is_the_same_formula(standin: Path, network: CroCoDiLight) -> None:
@@ -85,13 +109,18 @@ def test_relight_gives_the_published_picture(run: Run, standin: Path, tmp_path: 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     found, expected = (read_photo(p, max_pixels=10**6).pixels.astype(int) for p in (tmp_path / "out.png", names[2]))
     off = np.abs(found - expected)
-    if (off > 1).mean() > 1e-3:  # another processor's rounding, see above: the same picture all the same
+    if rounds_alike():
+        assert (off > 1).mean() <= 1e-3
+    else:
         assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.7
-        assert _rounds_otherwise(standin)
 
 
-def _rounds_otherwise(standin: Path) -> bool:
-    network = load_crocodilight(standin / "CroCoDiLight.pth", {}, fused_attention=False)
-    picture = torch.from_numpy(photo(448, 448, 11)).permute(2, 0, 1)[None] / 255
-    with np.load(REFERENCE / "stages.npz") as expected, torch.inference_mode():
-        return relative_error(network.encode(picture)[0, ::49], expected["latent"]) > 1e-6
+def rounds_alike() -> bool:
+    """Tell whether this processor and this torch round as those did that the reference comes from."""
+    torch.manual_seed(0)
+    x, w, k = torch.randn(785, 128), torch.randn(384, 128), torch.randn(8, 3, 3, 3)
+    picture = torch.randn(1, 3, 64, 64)
+    y = torch.nn.functional.gelu(torch.nn.functional.layer_norm(torch.nn.functional.linear(x, w), (384,)))
+    z = (y @ y.T * 0.05).softmax(-1) @ y
+    bits = b"".join(t.contiguous().numpy().tobytes() for t in (y, z, torch.nn.functional.conv2d(picture, k)))
+    return zlib.crc32(bits) == ROUNDING

@@ -2,6 +2,10 @@
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +165,10 @@ def test_folders_and_globs(run: Run, scene: Path) -> None:
         ["photo.png", "reference.png", *TINY, "-o", "one.png"],
         ["photo.png", "reference.png", *TINY, "-o", "-"],
         ["photo.png", *TINY, "-o", "picture.xyz"],
+        ["photo.png", *TINY, "-o", "reference.png", "--overwrite"],
+        ["photo.png", *TINY, "--report", "photo.png"],
+        ["photo.png", *TINY, "--report", "reference.png"],
+        ["-", "--model", "tiny", "--light", "-"],
         ["photo.png", *TINY, "--overwrite", "--skip-existing"],
         ["photo.png", *TINY, "--strength", "1.6"],
         ["photo.png", *TINY, "--tile-overlap", "0.9"],
@@ -181,6 +189,42 @@ def test_usage_errors_are_found_before_anything_happens(run: Run, scene: Path, a
     assert before == {p: p.read_bytes() for p in scene.iterdir() if p.is_file()}
 
 
+def test_a_folder_can_be_done_again(run: Run, scene: Path) -> None:
+    folder = scene / "in"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.png").write_bytes((scene / "photo.png").read_bytes())
+    assert run("relight", "in", *TINY, "--report", "r.jsonl").returncode == 0
+    again = run("relight", "in", *TINY, "--skip-existing", "--report", "r.jsonl")
+    assert again.returncode == 0
+    assert again.stderr.count(b"left out") == 2
+    assert outputs(folder) == {"a.png", "b.png", "a_relit.png", "b_relit.png"}
+    statuses = [json.loads(line)["status"] for line in (scene / "r.jsonl").read_text().splitlines()]
+    assert statuses == ["done", "done", "skipped", "skipped"]
+
+
+def test_outputs_that_cannot_be_are_refused_first(run: Run, scene: Path) -> None:
+    (scene / "notes").write_text("a file")
+    for output in ("notes/x.png", "notes/deep/x.png"):
+        done = run("relight", "photo.png", *TINY, "-o", output)
+        assert done.returncode == 5
+        assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption_leaves_nothing_behind(scene: Path, number: int, code: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3000, 4000, 3), np.uint8)
+    write_photo(Photo(pixels, format="TIFF"), scene / "large.tif")
+    command = [sys.executable, "-m", "relight_cli", "relight", "large.tif", *TINY]
+    process = subprocess.Popen(command, cwd=scene, stderr=subprocess.PIPE)
+    time.sleep(4)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said.count(b"\n") == 1
+    assert outputs(scene) == {"large.tif"}
+
+
 def test_names_that_clash_are_refused(run: Run, scene: Path) -> None:
     for folder in ("a", "b"):
         (scene / folder).mkdir()
@@ -191,10 +235,11 @@ def test_names_that_clash_are_refused(run: Run, scene: Path) -> None:
 
 
 def test_control_characters_in_names_stay_off_the_terminal(run: Run, scene: Path) -> None:
-    done = run("relight", "nas\x1b[31mty\n.png", *TINY)
-    assert done.returncode == 4
-    assert b"\x1b" not in done.stderr
-    assert done.stderr.count(b"\n") == 1
+    for name in ("nas\x1b[31mty\n.png", "x" * 300 + ".png"):
+        done = run("relight", name, *TINY)
+        assert done.returncode == 4
+        assert b"\x1b" not in done.stderr
+        assert done.stderr.count(b"\n") == 1
 
 
 def test_doctor(run: Run) -> None:

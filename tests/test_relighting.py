@@ -61,6 +61,15 @@ def test_the_references_light_arrives(detail: bool) -> None:
     np.testing.assert_allclose(linear(out).mean((0, 1)), linear(reference).mean((0, 1)), rtol=0.02)
 
 
+def test_a_pixel_that_is_no_number_costs_only_itself() -> None:
+    own = picture(40, 40)
+    own[3, 4] = np.nan
+    out = relight(
+        MeanLight(), own, ReferenceLight(MeanLight(), picture(40, 40, 1), TileOptions()), ChangeOptions(), TileOptions()
+    )
+    assert np.isnan(out).any(axis=2).sum() == 1
+
+
 def test_strength_runs_from_nothing_to_beyond() -> None:
     own, reference = picture(32, 32), picture(32, 32, seed=1) * 1.3
     light = ReferenceLight(MeanLight(), reference, TileOptions())

@@ -6,12 +6,13 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from relight_cli import __version__
-from relight_cli.commands._console import bar, say
+from relight_cli.commands._console import bar, notifier, say
 from relight_cli.commands._files import STANDARD, Job
 from relight_cli.commands._models import LoadedModel
 from relight_cli.commands._options import PhotoOptions
@@ -24,12 +25,19 @@ if TYPE_CHECKING:
 
 Work = Callable[["Picture", "Progress"], "Picture"]
 """What a command does to one sRGB picture."""
+TileCount = Callable[["Picture"], int]
+"""How many tiles that will take."""
 
 
 def run_batch(
-    jobs: list[Job], work: Work, tiles: Callable[["Picture"], int], model: LoadedModel, options: PhotoOptions
+    jobs: list[Job],
+    work: Work,
+    tiles: TileCount,
+    model: LoadedModel,
+    options: PhotoOptions,
+    reported: dict[str, str],
 ) -> None:
-    """Read, change and write each photo; say what failed.
+    """Read, change and write each photo; say what failed. `reported` goes into the report beside the options.
 
     One photo alone raises its error. Of several, the others go on and the command ends with exit code 23.
     """
@@ -37,16 +45,19 @@ def run_batch(
     for job in jobs:
         started, error = time.monotonic(), None
         try:
-            _make(job, work, tiles, options)
+            if not job.skip:
+                _make(job, work, tiles, options)
         except Exception as raised:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
             error = device_error(raised) or raised
             failed += 1
         if options.report:
-            _append(options, job, model, time.monotonic() - started, error)
+            record = _record(job, model, time.monotonic() - started, error)
+            _append(options.report, record | {"options": asdict(options) | reported})
         if error is not None:
             if len(jobs) == 1:
                 raise error
-            say(f"{job.source}: {error}" if str(job.source) not in str(error) else str(error))
+            said = str(error) or type(error).__name__
+            say(said if said.startswith(str(job.source)) else f"{job.source}: {said}")
             if options.verbose:
                 traceback.print_exception(error)
     if failed:
@@ -54,8 +65,16 @@ def run_batch(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def _make(job: Job, work: Work, tiles: Callable[["Picture"], int], options: PhotoOptions) -> None:
-    photo = read(job, options)
+def read(path: Path, options: PhotoOptions) -> Photo:
+    """Read a photo, from stdin where its name is `-`, and say its notes."""
+    photo = read_photo(sys.stdin.buffer if path == STANDARD else path, max_pixels=options.max_pixels)
+    for note in photo.notes:
+        notifier(options.quiet)(f"{path}: {note}")
+    return photo
+
+
+def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None:
+    photo = read(job.source, options)
     picture = photo.to_srgb()
     with bar(job.source.name, tiles(picture), quiet=options.quiet) as progress:
         changed = photo.with_srgb(work(picture, progress))
@@ -65,34 +84,31 @@ def _make(job: Job, work: Work, tiles: Callable[["Picture"], int], options: Phot
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputUnwritableError(
-                f"{job.target.parent}: no such folder can be made ({error.strerror})."
-            ) from error
+            said = f"{job.target.parent}: the folder cannot be made ({error.strerror}): choose another --output."
+            raise OutputUnwritableError(said) from error
         notes = write_photo(changed, job.target, quality=options.quality, overwrite=options.overwrite)
-    tell = (lambda line: None) if options.quiet else say
-    for note in (*photo.notes, *notes):
-        tell(f"{job.source}: {note}")
+    for note in notes:
+        notifier(options.quiet)(f"{job.source}: {note}")
 
 
-def read(job: Job, options: PhotoOptions) -> Photo:
-    """Read a job's photo, from stdin where it is `-`."""
-    return read_photo(sys.stdin.buffer if job.source == STANDARD else job.source, max_pixels=options.max_pixels)
-
-
-def _append(options: PhotoOptions, job: Job, model: LoadedModel, seconds: float, error: Exception | None) -> None:
-    record: dict[str, Any] = {
+def _record(job: Job, model: LoadedModel, seconds: float, error: Exception | None) -> dict[str, Any]:
+    return {
         "input": str(job.source),
         "output": str(job.target),
-        "status": "failed" if error else "done",
+        "status": "failed" if error else "skipped" if job.skip else "done",
         "error": type(error).__name__ if error else None,
         "message": str(error) if error else None,
         "seconds": round(seconds, 3),
         "model": model.name,
         "revision": model.revision,
         "sha256": model.sha256,
-        "options": asdict(options),
         "version": __version__,
     }
-    assert options.report is not None
-    with options.report.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, default=str) + "\n")
+
+
+def _append(report: Path, record: dict[str, Any]) -> None:
+    try:
+        with report.open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(json.dumps(record, default=str) + "\n")
+    except OSError as error:
+        say(f"{report}: a line of the report is lost ({error.strerror}): {json.dumps(record, default=str)}")

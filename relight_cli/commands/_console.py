@@ -1,5 +1,6 @@
 """Lines on the terminal: notes and errors on stderr, names made harmless, a bar only where someone watches."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,16 @@ def printable(text: str) -> str:
 def say(line: str) -> None:
     """Write one line to stderr."""
     typer.echo(printable(line), err=True)
+
+
+def notifier(quiet: bool) -> Callable[[str], None]:
+    """Give what takes notes: `say`, or nothing."""
+    return (lambda line: None) if quiet else say
+
+
+def wants_tracebacks(arguments: list[str]) -> bool:
+    """Tell whether -v is among the arguments; known before and after they are understood."""
+    return any(a == "--verbose" or re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", a) for a in arguments)
 
 
 @contextmanager

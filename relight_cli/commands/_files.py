@@ -1,14 +1,24 @@
 """Which photos are meant, and what their outputs are called; settled before any work starts."""
 
 import glob
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from relight_cli.commands._options import PhotoOptions
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.imaging.photo import SUFFIXES, format_of
 
 STANDARD = Path("-")  # stdin or stdout
+
+
+@dataclass(frozen=True)
+class Source:
+    """A photo to read."""
+
+    path: Path
+    named: bool  # by itself, not found in a folder or by a glob
 
 
 @dataclass(frozen=True)
@@ -17,68 +27,78 @@ class Job:
 
     source: Path
     target: Path
+    skip: bool = False  # --skip-existing, and the target exists
 
 
-def plan(photos: list[str], task: str, options: PhotoOptions) -> list[Job]:
-    """Give the jobs, without those that --skip-existing leaves out.
+def plan(
+    photos: list[str],
+    task: str,
+    options: PhotoOptions,
+    notify: Callable[[str], None],
+    also_read: Iterable[Path] = (),
+) -> list[Job]:
+    """Give a job for every photo meant; `also_read` are other inputs of the command.
 
-    Raises UsageError where two outputs would have one name, where an output is an input or where -o does not fit the
-    number of photos; OutputUnwritableError where outputs exist and neither --overwrite nor --skip-existing is given.
+    What an earlier run of the same command made is left out, with a note, where a folder or a glob brings it up again.
+    Raises UsageError where two outputs would have one name, where an output or the report is an input or where -o does
+    not fit the number of photos; OutputUnwritableError where an output exists and neither --overwrite nor
+    --skip-existing is given, or where the report or an output's folder cannot be written.
     """
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
+    sources = expand(photos, recursive=options.recursive)
+    jobs = {source: Job(source.path, _target(source.path, task, options.output, len(sources))) for source in sources}
+    made = {_identity(job.target) for job in jobs.values() if job.source != job.target}
+    for source in [s for s in sources if not s.named and _identity(s.path) in made]:
+        notify(f"{source.path}: left out, it is what this command makes.")
+        del jobs[source]
+    _refuse_clashes(list(jobs.values()), options, also_read)
+    planned = [_settle_existing(job, options) for job in jobs.values()]
+    existing = [job.target for job in planned if not job.skip and job.target != STANDARD and _exists(job.target)]
+    if existing and not options.overwrite:
+        more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
+        raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
+    _require_folders(job.target.parent for job in planned if not job.skip and job.target != STANDARD)
     if options.report:
         try:
             options.report.open("a").close()
         except OSError as error:
-            raise OutputUnwritableError(
-                f"{options.report}: the report cannot be written ({error.strerror}): name another file."
-            ) from error
-    sources = expand(photos, recursive=options.recursive)
-    jobs = [Job(source, _target(source, task, options.output, len(sources))) for source in sources]
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        if job.target != STANDARD and (other := taken.setdefault(_place(job.target), job.source)) != job.source:
-            raise UsageError(f"{other} and {job.source} would both be written to {job.target}: run them one at a time.")
-    inputs = {_place(source): source for source in sources if source != STANDARD}
-    for job in jobs:
-        if job.target != STANDARD and (same := inputs.get(_place(job.target))):
-            raise UsageError(f"{same} is an input and would be overwritten: choose another --output.")
-    return _settle_existing(jobs, options)
+            said = f"{options.report}: the report cannot be written ({error.strerror}): name another file."
+            raise OutputUnwritableError(said) from error
+    return planned
 
 
-def _settle_existing(jobs: list[Job], options: PhotoOptions) -> list[Job]:
-    existing = [job.target for job in jobs if job.target != STANDARD and job.target.exists()]
-    if existing and options.skip_existing:
-        return [job for job in jobs if job.target not in existing]
-    if existing and not options.overwrite:
-        more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
-        raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
-    return jobs
-
-
-def expand(photos: list[str], *, recursive: bool) -> list[Path]:
+def expand(photos: list[str], *, recursive: bool) -> list[Source]:
     """Give the photos meant by names, folders and globs that the shell left alone, each once, in order.
 
     A name that exists is that file, whatever brackets are in it. One that is nowhere stays, to fail by itself.
     """
-    found: list[Path] = []
+    found: dict[object, Source] = {}
     for name in photos:
         path = Path(name)
-        if name == "-" or path.is_file():
-            found.append(path)
-        elif path.is_dir():
-            inside = sorted(
-                p for p in (path.rglob("*") if recursive else path.iterdir()) if p.is_file() and format_of(p)
-            )
-            if not inside:
-                nested = "" if recursive else " (-r looks into nested folders)"
-                raise UsageError(f"{name} holds no photos ({', '.join(SUFFIXES)}){nested}: name another folder.")
-            found += inside
+        if path == STANDARD or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises on names too long
+            new = [Source(path, named=True)]
+        elif os.path.isdir(name):  # noqa: PTH112
+            new = [Source(inside, named=False) for inside in _photos_in(path, recursive)]
         else:
             matches = sorted(Path(match) for match in glob.glob(name, recursive=recursive))  # noqa: PTH207  keeps ./
-            found += [match for match in matches if match.is_file()] or [path]
-    return list(dict.fromkeys(found))
+            files = [Source(match, named=False) for match in matches if match.is_file()]
+            new = files or [Source(path, named=True)]
+        for source in new:
+            found.setdefault(source.path if source.path == STANDARD else _identity(source.path), source)
+    return list(found.values())
+
+
+def _photos_in(folder: Path, recursive: bool) -> list[Path]:
+    try:
+        entries = folder.rglob("*") if recursive else folder.iterdir()
+        inside = sorted(path for path in entries if format_of(path) and path.is_file())
+    except OSError as error:
+        raise PhotoUnreadableError(f"{folder}: cannot be listed ({error.strerror}): check its permissions.") from error
+    if not inside:
+        nested = "" if recursive else " (-r looks into nested folders)"
+        raise UsageError(f"{folder} holds no photos ({', '.join(SUFFIXES)}){nested}: name another folder.")
+    return inside
 
 
 def _target(source: Path, task: str, output: str | None, count: int) -> Path:
@@ -91,19 +111,54 @@ def _target(source: Path, task: str, output: str | None, count: int) -> Path:
             raise UsageError(f"--output - holds one picture, and there are {count} inputs: name a folder.")
         return STANDARD
     path = Path(output)
-    if path.is_dir() or output.endswith(("/", "\\")):
-        return path / name
-    if count > 1:
-        if format_of(path):
+    if format_of(path) and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
+        if count > 1:
             raise UsageError(f"--output {output} is one file, and there are {count} inputs: name a folder.")
-        return path / name
-    if not path.suffix:
-        return path / name
-    if not format_of(path):
-        raise UsageError(f"--output {output} is no known kind of picture: end it in {', '.join(SUFFIXES)}.")
-    return path
+        return path
+    if count == 1 and path.suffix and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"--output {output} is no known kind of picture: end it in {known}, or a folder's name in /.")
+    return path / name
 
 
-def _place(path: Path) -> Path:
-    """Tell a file's real place, whatever links lead to it."""
-    return path.resolve()
+def _refuse_clashes(jobs: list[Job], options: PhotoOptions, also_read: Iterable[Path]) -> None:
+    inputs = {_identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STANDARD}
+    taken: dict[object, Job] = {}
+    for job in jobs:
+        if job.target == STANDARD:
+            continue
+        place = _identity(job.target)
+        if place in inputs:
+            raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
+        other = taken.setdefault(place, job)
+        if other is not job:
+            raise UsageError(
+                f"{other.source} and {job.source} would both be written to {job.target}: run them one at a time."
+            )
+    if options.report and _identity(options.report) in inputs | taken:
+        raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
+
+
+def _settle_existing(job: Job, options: PhotoOptions) -> Job:
+    return replace(job, skip=options.skip_existing and job.target != STANDARD and _exists(job.target))
+
+
+def _require_folders(folders: Iterable[Path]) -> None:
+    """Refuse folders that could not be made or written; the missing ones are made only when there is a picture."""
+    for folder in dict.fromkeys(folders):
+        existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
+        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
+            raise OutputUnwritableError(f"{existing} is no folder that can be written: choose another --output.")
+
+
+def _exists(path: Path) -> bool:
+    return os.path.lexists(path)
+
+
+def _identity(path: Path) -> object:
+    """Tell which file a name means, whatever links or spellings lead to it."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino)

@@ -52,5 +52,6 @@ def load_model(
                 dtype=compute.dtype,
                 fused_attention=compute.fused_attention,
             )
-            return LoadedModel(network, "crocodilight", files[0].revision, files[0].sha256)
+            found = availability(files[0], look_up)
+            return LoadedModel(network, "crocodilight", files[0].revision, found.sha256 if found else None)
     return LoadedModel(load_tiny(device=compute.device, dtype=compute.dtype), "tiny", None, tiny_sha256())

@@ -28,6 +28,19 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+WeightsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir",
+        envvar="RELIGHT_WEIGHTS_DIR",
+        metavar="DIR",
+        help="Folder of published files, looked in before the Hub.",
+    ),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network (also HF_HUB_OFFLINE=1).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+
+
 @dataclass(frozen=True)
 class PhotoOptions:
     """Options of every command that makes photos from photos."""
@@ -45,14 +58,11 @@ class PhotoOptions:
         Model,
         typer.Option(envvar="RELIGHT_MODEL", help="auto: the published network if it can be had, else tiny."),
     ] = Model.AUTO
-    weights_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="RELIGHT_WEIGHTS_DIR", metavar="DIR", help="Folder of published files, before the Hub."),
-    ] = None
-    offline: Annotated[bool, typer.Option("--offline", help="Never touch the network.")] = False
+    weights_dir: WeightsDir = None
+    offline: Offline = False
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
     dtype: Annotated[
-        Dtype, typer.Option(help="auto: bfloat16 where it is fast; float32: the published arithmetic to the bit.")
+        Dtype, typer.Option(help="auto: bfloat16 where it is fast; float32: in the published order of rounding.")
     ] = Dtype.AUTO
     detail: Annotated[
         bool,
@@ -66,7 +76,7 @@ class PhotoOptions:
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
     ] = None
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")] = False
+    quiet: Quiet = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
 
 

@@ -2,55 +2,10 @@
 
 import typer
 
+from relight_cli.commands._console import printable
+from relight_cli.commands._options import WeightsDir
 
-def doctor() -> None:
-    """Tell device, dtype, memory, versions, checkpoints and broken installs; exit 1 if something is broken."""
-    import os
-    import platform
-    from importlib import import_module, metadata
-
-    from relight_cli import __version__
-    from relight_cli.errors import ExitCode, RelightError
-    from relight_cli.manifest import load_manifest
-    from relight_cli.weights import LookUp, availability
-
-    broken = False
-    typer.echo(f"relight-cli   {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    for distribution, module in PACKAGES.items():
-        try:
-            import_module(module)
-        except Exception as error:  # noqa: BLE001  a broken wheel raises whatever it likes
-            broken = True
-            typer.echo(f"{distribution:13} BROKEN ({error}): pip install --force-reinstall {distribution}")
-        else:
-            typer.echo(f"{distribution:13} {metadata.version(distribution)}")
-    if not broken:
-        from relight_cli.checkpoints import load_tiny
-        from relight_cli.devices import choose, memory_bytes
-
-        compute = choose()
-        typer.echo(
-            f"device        {compute.device}, {os.cpu_count()} cores, {memory_bytes(compute.device) / 2**30:.1f} GiB"
-        )
-        typer.echo(f"dtype         {str(compute.dtype).removeprefix('torch.')}")
-        try:
-            load_tiny()
-        except RelightError as error:
-            broken = True
-            typer.echo(f"tiny          BROKEN: {error}")
-        else:
-            typer.echo("tiny          in the package")
-    for file in load_manifest().files:
-        if "relight" in file.used_by:
-            found = availability(file, LookUp(offline=True))
-            typer.echo(
-                f"crocodilight  {found.path if found else 'not on this machine (relight-cli weights fetch relight)'}"
-            )
-    if broken:
-        raise typer.Exit(ExitCode.UNEXPECTED)
-
-
-PACKAGES = {
+PACKAGES = {  # distribution and what is imported of it; diffusers and transformers are slow, and only looked up
     "torch": "torch",
     "numpy": "numpy",
     "opencv-python": "cv2",
@@ -60,4 +15,76 @@ PACKAGES = {
     "safetensors": "safetensors",
     "huggingface-hub": "huggingface_hub",
     "tqdm": "tqdm",
+    "diffusers": "",
+    "transformers": "",
 }
+
+
+def doctor(weights_dir: WeightsDir = None) -> None:
+    """Tell device, dtype, memory, versions, checkpoints and broken installs; exit 1 if something is broken."""
+    import platform
+
+    from relight_cli import __version__
+    from relight_cli.errors import ExitCode
+
+    _tell("relight-cli", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+    broken = [distribution for distribution, module in PACKAGES.items() if not _tell_package(distribution, module)]
+    if "torch" not in broken:
+        _tell_device()
+        if "safetensors" not in broken and not _tell_tiny():
+            broken.append("tiny")
+    if "huggingface-hub" not in broken:
+        from relight_cli.manifest import load_manifest
+        from relight_cli.weights import LookUp, availability
+
+        for file in load_manifest().select("relight"):
+            found = availability(file, LookUp(weights_dir, offline=True))
+            _tell("crocodilight", str(found.path) if found else "not here: relight-cli weights fetch relight")
+    if broken:
+        raise typer.Exit(ExitCode.UNEXPECTED)
+
+
+def _tell(name: str, what: str) -> None:
+    typer.echo(f"{name:15} {printable(what)}")
+
+
+def _tell_package(distribution: str, module: str) -> bool:
+    """Tell a package's version; False if it cannot be imported."""
+    from importlib import import_module, metadata
+
+    try:
+        version = metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        version = "of unknown version"  # another build of the same module, such as opencv-python-headless
+    try:
+        _ = import_module(module) if module else metadata.version(distribution)
+    except Exception as error:  # noqa: BLE001  a broken wheel raises whatever it likes
+        _tell(distribution, f"BROKEN ({error}): pip install --force-reinstall {distribution}")
+        return False
+    _tell(distribution, version)
+    return True
+
+
+def _tell_device() -> None:
+    import os
+
+    from relight_cli.devices import choose, memory_bytes
+
+    compute = choose()
+    memory = memory_bytes(compute.device)
+    size = f"{memory / 2**30:.1f} GiB" if memory else "memory unknown"
+    _tell("device", f"{compute.device}, {os.cpu_count()} cores, {size}")
+    _tell("dtype", str(compute.dtype).removeprefix("torch."))
+
+
+def _tell_tiny() -> bool:
+    from relight_cli.checkpoints import load_tiny
+    from relight_cli.errors import ModelUnavailableError
+
+    try:
+        load_tiny()
+    except ModelUnavailableError as error:
+        _tell("tiny", f"BROKEN: {error}")
+        return False
+    _tell("tiny", "in the package")
+    return True

@@ -21,23 +21,24 @@ def relight(
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.commands._batch import run_batch
-    from relight_cli.commands._console import say
-    from relight_cli.commands._files import plan
+    from relight_cli.commands._batch import read, run_batch
+    from relight_cli.commands._console import notifier
+    from relight_cli.commands._files import STANDARD, plan
     from relight_cli.commands._models import load_model
     from relight_cli.devices import choose
-    from relight_cli.imaging.photo import read_photo
+    from relight_cli.errors import UsageError
     from relight_cli.imaging.tiles import TileGrid
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
     from relight_cli.pipelines.relighting import ReferenceLight
     from relight_cli.pipelines.relighting import relight as relight_picture
 
-    jobs = plan(photos, "relit", options)
-    if not jobs:
-        return
+    notify = notifier(options.quiet)
+    if light == STANDARD and "-" in photos:
+        raise UsageError("stdin is one picture: name a file for PHOTO or for --light.")
+    jobs = plan(photos, "relit", options, notify, also_read=[light])
     compute = choose(options.device, options.dtype)
-    reference = read_photo(light, max_pixels=options.max_pixels).to_srgb()
-    model = load_model({}, options, compute, (lambda line: None) if options.quiet else say)
+    reference = read(light, options).to_srgb()
+    model = load_model({}, options, compute, notify)
     tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device)
     change = ChangeOptions(options.strength, options.detail)
     reference_light = ReferenceLight(model.network, reference, tiling)
@@ -49,4 +50,4 @@ def relight(
     def work(picture: "Picture", progress: "Progress") -> "Picture":
         return relight_picture(model.network, picture, reference_light, change, tiling, progress)
 
-    run_batch(jobs, work, tiles, model, options)
+    run_batch(jobs, work, tiles, model, options, {"light": str(light)})

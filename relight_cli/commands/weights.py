@@ -1,23 +1,18 @@
 """relight-cli weights: what checkpoints there are, fetch them, check them, say where they lie."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from relight_cli.commands._console import notifier
+from relight_cli.commands._options import Offline, Quiet, WeightsDir
 from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.manifest import WeightsFile, load_manifest
 from relight_cli.weights import LookUp, availability, find, hub_cache, megabytes, verify
 
 weights_app = typer.Typer(no_args_is_help=True, help="The checkpoints: size, licence, hash, place.")
 
-WeightsDir = Annotated[
-    Path | None,
-    typer.Option("--weights-dir", envvar="RELIGHT_WEIGHTS_DIR", help="Folder of published files, before the Hub."),
-]
-Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network (also HF_HUB_OFFLINE=1).")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 _NAMES_HELP = "Commands (relight, deshadow ...), repositories or files, as in 'weights list'."
 
 
@@ -45,13 +40,8 @@ def fetch(
 ) -> None:
     """Fetch what is missing, check it, and print the path of each file."""
     options = LookUp(weights_dir, offline, progress=not quiet)
-
-    def note(line: str) -> None:
-        if not quiet:
-            typer.echo(line, err=True)
-
     for file in _selected(names):
-        typer.echo(find(file, options, note))
+        typer.echo(find(file, options, notifier(quiet)))
 
 
 @weights_app.command("verify")

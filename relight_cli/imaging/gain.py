@@ -17,16 +17,19 @@ BAND_ROWS = 256
 def log_gain(relit: Tensor, reconstructed: Tensor) -> Tensor:
     """Give log2(relit / reconstructed) in linear light, in stops, limited to +-LARGEST.
 
-    Both are sRGB-encoded pictures of the same decoder, so that what it loses or gets wrong cancels.
+    Both are sRGB-encoded pictures of the same decoder, so that what it loses or gets wrong cancels. A reconstruction
+    brighter than white is an overshoot, since no photo is; a relit picture may be: its light was not clipped.
     """
-    relit, reconstructed = (srgb_to_linear(x.clamp(min=0)) + DARK for x in (relit, reconstructed))
-    return torch.log2(relit / reconstructed).clamp(-LARGEST, LARGEST)
+    numerator = srgb_to_linear(relit.clamp(min=0)) + DARK
+    denominator = srgb_to_linear(reconstructed.clamp(0, 1)) + DARK
+    return torch.log2(numerator / denominator).clamp(-LARGEST, LARGEST)
 
 
 def apply_gain(picture: NDArray[np.float32], stops: NDArray[np.float32]) -> NDArray[np.float32]:
     """Multiply an sRGB-encoded picture (H, W, C) in linear light by 2^stops, (H, W, C); black stays black.
 
-    Where the gain is zero stops the picture comes back to the bit.
+    Where the gain is zero stops the picture comes back to the bit. A clipped pixel is dimmed like its neighbours: how
+    much brighter than white it was is not known, and left white it would keep a hole of the old light.
     """
     out = np.empty_like(picture)
     for start in range(0, len(picture), BAND_ROWS):

@@ -79,11 +79,9 @@ def padded(picture: Pixels, tile: int) -> Pixels:
     """Extend a picture (H, W, C) to at least one tile downwards and to the right: reflected once, then replicated."""
     for axis in (0, 1):
         length = picture.shape[axis]
-        if missing := tile - length:
-            if missing < 0:
-                continue
-            steps = np.arange(length, tile)
-            picture = np.concatenate((picture, picture.take(np.maximum(2 * length - 2 - steps, 0), axis)), axis)
+        mirrored = np.maximum(2 * length - 2 - np.arange(length, tile), 0)
+        if len(mirrored):
+            picture = np.concatenate((picture, picture.take(mirrored, axis)), axis)
     return picture
 
 

@@ -37,9 +37,9 @@ class ChangeOptions:
 
 
 def load_tiles(picture: Picture, grid: TileGrid, indices: range, device: str) -> Tensor:
-    """Put tiles of a `padded` picture on the device, (T, 3, S, S)."""
+    """Put tiles of a `padded` picture on the device, (T, 3, S, S), clipped to [0, 1]; what is no number is black."""
     tiles = torch.from_numpy(cut(picture, grid, indices)).to(device)
-    return tiles.permute(0, 3, 1, 2).clamp(0, 1)
+    return tiles.permute(0, 3, 1, 2).nan_to_num(nan=0.0).clamp(0, 1)
 
 
 @torch.inference_mode()

@@ -51,6 +51,7 @@ class ReferenceLight:
             if len(self._latents) == SIZES_KEPT:
                 self._latents.pop(next(iter(self._latents)))
             self._latents[grid] = torch.cat(encoded)
+        self._latents[grid] = self._latents.pop(grid)  # the last used stands last
         return self._latents[grid]
 
 
@@ -75,9 +76,10 @@ def relight(
 
 
 def resized(picture: Picture, height: int, width: int) -> Picture:
-    """Resize a picture (H, W, 3): the mean over areas where it shrinks, bicubic where it grows."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    shrinks = height * width < picture.shape[0] * picture.shape[1]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), np.float32)
+    """Resize a picture (H, W, 3): the mean over areas along a side that shrinks, bicubic along one that grows."""
+    for wide, high in ((width, picture.shape[0]), (width, height)):
+        if picture.shape[:2] != (high, wide):
+            grows = wide * high > picture.shape[0] * picture.shape[1]
+            how = cv2.INTER_CUBIC if grows else cv2.INTER_AREA
+            picture = np.asarray(cv2.resize(picture, (wide, high), interpolation=how), np.float32)
+    return picture

@@ -3,11 +3,7 @@
 import torch
 from torch import Tensor
 
-
-def encode_srgb(linear: Tensor) -> Tensor:
-    """Apply the sRGB transfer curve to linear values in [0, 1] (IEC 61966-2-1)."""
-    linear = linear.clamp(0, 1)
-    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+from relight_cli.models.colour import linear_to_srgb
 
 
 def filmic_shoulder(linear: Tensor, knee: float) -> Tensor:
@@ -39,4 +35,4 @@ def develop(
         spread = (shot_noise**2 * light.clamp(min=0) + read_noise**2).sqrt()
         noise = torch.randn(light.shape, generator=generator, device=light.device, dtype=light.dtype)
         light = light + spread * noise
-    return encode_srgb(filmic_shoulder(light, knee))
+    return linear_to_srgb(filmic_shoulder(light, knee))

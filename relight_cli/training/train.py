@@ -51,8 +51,9 @@ class Run:
             with safe_open(start, "pt") as file:
                 self.recipe = json.loads(file.metadata()["recipe"])
                 weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            lacking = self.model.load_state_dict(weights, strict=False).missing_keys
-            assert all(key.startswith("mappers.") for key in lacking), lacking
+            differing = [key for keys in self.model.load_state_dict(weights, strict=False) for key in keys]
+            if any(not key.startswith("mappers.") for key in differing):
+                raise ValueError(f"{start} fits another network: {differing}")
 
     def advance(self, pairs: Pairs, rate: float) -> list[float]:
         """Take one step; give the parts of its loss."""
@@ -130,7 +131,7 @@ def main(
         if rendered and count > 1:
             pairs = joined([pairs, view_pairs(rendered, count // 2, size, rng, device)])
         losses.append(run.advance(pairs, learning_rate(run.step, steps, rate)))
-        if run.step % LOG_EVERY == 0 or run.step == steps:
+        if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
             means = np.mean(losses, axis=0).round(4).tolist()
             record = {"step": run.step, "seconds": round(time.monotonic() - started)}
             record |= dict(zip(("light", "edges", "picture", "mapped"), means, strict=True))
