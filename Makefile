@@ -13,8 +13,8 @@ setup: .venv/ready
 
 demo: setup
 	$(BIN)/relight-cli relight examples/photo.jpg --light examples/reference.jpg --model tiny \
-		-o examples/photo_relit.jpg --overwrite
-	@echo "examples/photo.jpg in the light of examples/reference.jpg: open examples/photo_relit.jpg"
+		-o demo/photo_relit.jpg --overwrite
+	@echo "examples/photo.jpg in the light of examples/reference.jpg: open demo/photo_relit.jpg"
 
 test: setup
 	$(BIN)/python -m pytest
@@ -25,7 +25,8 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speed.py --network tiny
+	$(BIN)/python benchmarks/speed.py --network full
 
 clean:
 	rm -rf .venv

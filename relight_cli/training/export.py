@@ -4,7 +4,6 @@ python -m relight_cli.training.export RUN relight_cli/data/tiny.safetensors
 """
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +16,13 @@ def main(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     target: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
 ) -> None:
-    """Write float16 weights with the config, the recipe, its figures and the revision in the metadata."""
+    """Write float16 weights with the config, the recipe and its figures in the metadata."""
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     metadata = {
         "config": json.dumps(state["recipe"][-1]["config"]),
         "recipe": json.dumps(state["recipe"]),
         "figures": json.dumps(log[-1]),
-        "revision": revision,
         "licence": "Apache-2.0",
     }
     weights = {k.removeprefix("module."): v.half().contiguous() for k, v in state["average"].items() if v.ndim}

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relight_cli.imaging.photo import read_photo
+from relight_cli.imaging.bit_depth import change_depth
+from relight_cli.imaging.photo import format_of, read_photo
 
 
 class PhotoCrops:
@@ -16,7 +17,8 @@ class PhotoCrops:
     def __init__(self, paths: list[Path]) -> None:
         if not paths:
             raise ValueError("no photos: name a folder with JPEG or PNG files")
-        self.photos = [read_photo(path, max_pixels=10**9).pixels for path in paths]
+        pixels = [change_depth(read_photo(path, max_pixels=10**9).pixels, np.dtype(np.uint8)) for path in paths]
+        self.photos = [p.repeat(3, axis=2) if p.shape[2] == 1 else p for p in pixels]
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
         """Give crops (count, 3, size, size), sRGB in [0, 1], of a random side from `size` pixels to the whole photo."""
@@ -35,7 +37,7 @@ class PhotoCrops:
 
 def split(folder: Path, held_out: int = 8) -> tuple[list[Path], list[Path]]:
     """Give the photos to train on and those held out, every n-th by name."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    paths = sorted(p for p in folder.iterdir() if format_of(p))
     step = max(1, len(paths) // held_out)
     out = paths[step // 2 :: step][:held_out]
     return [p for p in paths if p not in out], out

@@ -5,6 +5,7 @@ python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 
 import json
 import math
+import subprocess
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -101,6 +102,17 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
     return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
 
+def code_revision() -> str | None:
+    """Tell the git revision of this code, with a + if files differ from it; None outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    asked = [
+        subprocess.run([*git, *what], capture_output=True, text=True) for what in (["rev-parse", "HEAD"], ["diff"])
+    ]
+    if any(answer.returncode for answer in asked):
+        return None
+    return asked[0].stdout.strip() + ("+" if asked[1].stdout else "")
+
+
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier one there goes on.")],
@@ -121,7 +133,7 @@ def main(
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
     data = {"photos": len(train), "views": rendered.count if rendered else 0, "start": start.name if start else None}
     schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-    run.recipe.append(schedule | data | {"config": asdict(run.model.config)})
+    run.recipe.append(schedule | data | {"config": asdict(run.model.config), "revision": code_revision()})
     started, losses = time.monotonic(), []
     while run.step < steps and time.monotonic() - started < minutes * 60:
         rng = np.random.default_rng((seed, run.step))
