@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -141,6 +142,8 @@ def main(
 ) -> None:
     """Measure and print."""
     compute = choose(dtype=dtype)
+    if network == Network.TINY:
+        compute = replace(compute, dtype=compute.tiny_dtype)
     result: dict[str, object] = {
         "network": network,
         "machine": platform.processor() or platform.machine(),

@@ -18,7 +18,19 @@ class Compute:
 
     device: str  # "cpu", "cuda", "cuda:1", "mps"
     dtype: "torch.dtype"
+    automatic: bool  # the dtype was not asked for by name
     fused_attention: bool  # False: float32 was asked for by name, so keep the published order of rounding too
+
+    @property
+    def tiny_dtype(self) -> "torch.dtype":
+        """The dtype of `tiny`: float32 unless asked for otherwise.
+
+        Its output is a gain for the photo's own pixels, where bfloat16 leaves a noise of 0.003 stops (measured on a
+        smooth ramp) that 16-bit pictures show.
+        """
+        import torch
+
+        return torch.float32 if self.automatic else self.dtype
 
     @property
     def tile_batch(self) -> int:
@@ -52,8 +64,8 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
         torch.backends.cudnn.allow_tf32 = False
     if dtype == "auto":
         dtype = "bfloat16" if multiplies_bfloat16(kind) else "float32"
-        return Compute(device, getattr(torch, dtype), fused_attention=True)
-    return Compute(device, getattr(torch, dtype), fused_attention=dtype != "float32")
+        return Compute(device, getattr(torch, dtype), automatic=True, fused_attention=True)
+    return Compute(device, getattr(torch, dtype), automatic=False, fused_attention=dtype != "float32")
 
 
 def multiplies_bfloat16(kind: str) -> bool:

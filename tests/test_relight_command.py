@@ -153,6 +153,7 @@ def test_folders_and_globs(run: Run, scene: Path) -> None:
     assert outputs(scene / "flat") == {"a_relit.png", "b_relit.png"}
     assert run("relight", "in", "-r", *TINY, "-o", "all").returncode == 0
     assert outputs(scene / "all") == {"a_relit.png", "b_relit.png", "c_relit.png"}
+    assert (scene / "all" / "deep" / "c_relit.png").exists()
     assert run("relight", "in/[b]*.png", *TINY, "-o", "globbed").returncode == 0
     assert outputs(scene / "globbed") == {"b_relit.png"}
 
@@ -169,6 +170,7 @@ def test_folders_and_globs(run: Run, scene: Path) -> None:
         ["photo.png", *TINY, "--report", "photo.png"],
         ["photo.png", *TINY, "--report", "reference.png"],
         ["-", "--model", "tiny", "--light", "-"],
+        ["photo.png", *TINY, "--report", "-"],
         ["photo.png", *TINY, "--overwrite", "--skip-existing"],
         ["photo.png", *TINY, "--strength", "1.6"],
         ["photo.png", *TINY, "--tile-overlap", "0.9"],

@@ -17,7 +17,7 @@ from relight_cli.commands._files import STANDARD, Job
 from relight_cli.commands._models import LoadedModel
 from relight_cli.commands._options import PhotoOptions
 from relight_cli.devices import device_error
-from relight_cli.errors import ExitCode, OutputUnwritableError
+from relight_cli.errors import ExitCode, OutputUnwritableError, PhotoUnreadableError
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def run_batch(
 
 def read(path: Path, options: PhotoOptions) -> Photo:
     """Read a photo, from stdin where its name is `-`, and say its notes."""
+    if path == STANDARD and sys.stdin is None:
+        raise PhotoUnreadableError("stdin is closed: name a file.")
     photo = read_photo(sys.stdin.buffer if path == STANDARD else path, max_pixels=options.max_pixels)
     for note in photo.notes:
         notifier(options.quiet)(f"{path}: {note}")
@@ -74,6 +76,8 @@ def read(path: Path, options: PhotoOptions) -> Photo:
 
 
 def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None:
+    if job.target == STANDARD and sys.stdout is None:
+        raise OutputUnwritableError("stdout is closed: name a file with --output.")
     photo = read(job.source, options)
     picture = photo.to_srgb()
     with bar(job.source.name, tiles(picture), quiet=options.quiet) as progress:

@@ -19,6 +19,7 @@ class Source:
 
     path: Path
     named: bool  # by itself, not found in a folder or by a glob
+    below: Path = Path()  # its folder, seen from the folder that was named; kept under -o
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def plan(
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
     sources = expand(photos, recursive=options.recursive)
-    jobs = {source: Job(source.path, _target(source.path, task, options.output, len(sources))) for source in sources}
+    jobs = {source: Job(source.path, _target(source, task, options.output, len(sources))) for source in sources}
     made = {_identity(job.target) for job in jobs.values() if job.source != job.target}
     for source in [s for s in sources if not s.named and _identity(s.path) in made]:
         notify(f"{source.path}: left out, it is what this command makes.")
@@ -79,7 +80,8 @@ def expand(photos: list[str], *, recursive: bool) -> list[Source]:
         if path == STANDARD or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises on names too long
             new = [Source(path, named=True)]
         elif os.path.isdir(name):  # noqa: PTH112
-            new = [Source(inside, named=False) for inside in _photos_in(path, recursive)]
+            inside = _photos_in(path, recursive)
+            new = [Source(photo, named=False, below=photo.parent.relative_to(path)) for photo in inside]
         else:
             matches = sorted(Path(match) for match in glob.glob(name, recursive=recursive))  # noqa: PTH207  keeps ./
             files = [Source(match, named=False) for match in matches if match.is_file()]
@@ -101,11 +103,11 @@ def _photos_in(folder: Path, recursive: bool) -> list[Path]:
     return inside
 
 
-def _target(source: Path, task: str, output: str | None, count: int) -> Path:
-    suffix = source.suffix if format_of(source) else ".png"
-    name = f"{source.stem if source != STANDARD else 'stdin'}_{task}{suffix}"
+def _target(source: Source, task: str, output: str | None, count: int) -> Path:
+    suffix = source.path.suffix if format_of(source.path) else ".png"
+    name = f"{source.path.stem if source.path != STANDARD else 'stdin'}_{task}{suffix}"
     if output is None:
-        return STANDARD if source == STANDARD else source.with_name(name)
+        return STANDARD if source.path == STANDARD else source.path.with_name(name)
     if output == "-":
         if count > 1:
             raise UsageError(f"--output - holds one picture, and there are {count} inputs: name a folder.")
@@ -118,7 +120,7 @@ def _target(source: Path, task: str, output: str | None, count: int) -> Path:
     if count == 1 and path.suffix and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
         known = ", ".join(SUFFIXES)
         raise UsageError(f"--output {output} is no known kind of picture: end it in {known}, or a folder's name in /.")
-    return path / name
+    return path / source.below / name
 
 
 def _refuse_clashes(jobs: list[Job], options: PhotoOptions, also_read: Iterable[Path]) -> None:
@@ -135,6 +137,8 @@ def _refuse_clashes(jobs: list[Job], options: PhotoOptions, also_read: Iterable[
             raise UsageError(
                 f"{other.source} and {job.source} would both be written to {job.target}: run them one at a time."
             )
+    if options.report == STANDARD:
+        raise UsageError("--report needs a file's name: stdout carries nothing but a picture.")
     if options.report and _identity(options.report) in inputs | taken:
         raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
 

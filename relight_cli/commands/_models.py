@@ -54,4 +54,4 @@ def load_model(
             )
             found = availability(files[0], look_up)
             return LoadedModel(network, "crocodilight", files[0].revision, found.sha256 if found else None)
-    return LoadedModel(load_tiny(device=compute.device, dtype=compute.dtype), "tiny", None, tiny_sha256())
+    return LoadedModel(load_tiny(device=compute.device, dtype=compute.tiny_dtype), "tiny", None, tiny_sha256())

@@ -48,12 +48,17 @@ class PhotoOptions:
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE|DIR|-", help="A file (one input), a folder, or - for the picture on stdout."
+            "--output",
+            "-o",
+            metavar="FILE|DIR|-",
+            help="A file (one input), a folder, or - for stdout. Default: <name>_<task>.<same kind> beside the input.",
         ),
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave inputs whose output exists.")] = False
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too.")] = False
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too; -o keeps the folders.")
+    ] = False
     model: Annotated[
         Model,
         typer.Option(envvar="RELIGHT_MODEL", help="auto: the published network if it can be had, else tiny."),
@@ -68,7 +73,7 @@ class PhotoOptions:
         bool,
         typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
     ] = True
-    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full.")] = 1.0
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = 1.0
     tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
     tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
     max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000

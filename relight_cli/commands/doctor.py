@@ -74,7 +74,7 @@ def _tell_device() -> None:
     memory = memory_bytes(compute.device)
     size = f"{memory / 2**30:.1f} GiB" if memory else "memory unknown"
     _tell("device", f"{compute.device}, {os.cpu_count()} cores, {size}")
-    _tell("dtype", str(compute.dtype).removeprefix("torch."))
+    _tell("dtype", f"{compute.dtype}, tiny {compute.tiny_dtype}".replace("torch.", ""))
 
 
 def _tell_tiny() -> bool:
