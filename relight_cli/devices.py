@@ -47,6 +47,7 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
 
     if dtype not in ("auto", *DTYPES):
         raise UsageError(f"unknown --dtype '{dtype}': choose auto, {', '.join(DTYPES)}.")
+    device = device.lower()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, _, index = device.partition(":")

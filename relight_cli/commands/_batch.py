@@ -98,7 +98,7 @@ def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None
 def _record(job: Job, model: LoadedModel, seconds: float, error: Exception | None) -> dict[str, Any]:
     return {
         "input": str(job.source),
-        "output": str(job.target),
+        "output": None if error else str(job.target),
         "status": "failed" if error else "skipped" if job.skip else "done",
         "error": type(error).__name__ if error else None,
         "message": str(error) if error else None,

@@ -83,7 +83,7 @@ def expand(photos: list[str], *, recursive: bool) -> list[Source]:
             inside = _photos_in(path, recursive)
             new = [Source(photo, named=False, below=photo.parent.relative_to(path)) for photo in inside]
         else:
-            matches = sorted(Path(match) for match in glob.glob(name, recursive=recursive))  # noqa: PTH207  keeps ./
+            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  keeps ./
             files = [Source(match, named=False) for match in matches if match.is_file()]
             new = files or [Source(path, named=True)]
         for source in new:

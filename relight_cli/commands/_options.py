@@ -61,13 +61,20 @@ class PhotoOptions:
     ] = False
     model: Annotated[
         Model,
-        typer.Option(envvar="RELIGHT_MODEL", help="auto: the published network if it can be had, else tiny."),
+        typer.Option(
+            case_sensitive=False,
+            envvar="RELIGHT_MODEL",
+            help="auto: the published network if it can be had, else tiny.",
+        ),
     ] = Model.AUTO
     weights_dir: WeightsDir = None
     offline: Offline = False
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
     dtype: Annotated[
-        Dtype, typer.Option(help="auto: bfloat16 where it is fast; float32: in the published order of rounding.")
+        Dtype,
+        typer.Option(
+            case_sensitive=False, help="auto: bfloat16 where it is fast; float32: in the published order of rounding."
+        ),
     ] = Dtype.AUTO
     detail: Annotated[
         bool,

@@ -54,9 +54,11 @@ def verify_weights(
     A damaged file is taken out of the Hub cache, and left alone in a weights folder. Exit code 6 if any fails.
     """
     options = LookUp(weights_dir, offline=True)
-    present = (file for file in load_manifest().files if availability(file, options))
     failed = False
-    for file in _selected(names) if names else present:
+    files = [*_selected(names)] if names else [f for f in load_manifest().files if availability(f, options)]
+    if not files:
+        typer.echo("none of the files is on this machine: relight-cli weights fetch relight", err=True)
+    for file in files:
         try:
             found = verify(file, options)
         except ModelUnavailableError as error:
