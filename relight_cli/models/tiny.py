@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 
-EPS = 2.0**-9  # half an 8-bit step of mid-dark sRGB: keeps log light finite in black
+EPS = 2.0**-9  # linear light about six 8-bit steps above black: keeps log light finite, and calm in the dark
 OWN_LIGHT = (6, 4)  # a and b for three channels, four along a patch
 
 

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+SHADOW_SHARE = 0.75  # of the maps have a cast shadow; the rest teach what is none
+
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
     """Draw from U(low, high)."""
@@ -70,10 +72,10 @@ def cast_shadows(count: int, size: int, generator: Generator) -> Tensor:
     return torch.sigmoid(distance / (softness * widening))
 
 
-def made_log_light(count: int, size: int, generator: Generator, *, shadow_share: float = 0.75) -> tuple[Tensor, Tensor]:
+def made_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Make log light and the same light without cast shadows, both (count, 3, size, size).
 
-    Exposure and colour of the whole, a smooth gradient, a spot, and in `shadow_share` of the maps a cast shadow whose
+    Exposure and colour of the whole, a smooth gradient, a spot, and in `SHADOW_SHARE` of the maps a cast shadow whose
     depth differs by channel (sky light in shadow is blue).
     """
     axis = torch.linspace(-1, 1, size, device=generator.device)
@@ -93,6 +95,6 @@ def made_log_light(count: int, size: int, generator: Generator, *, shadow_share:
     depth = uniform(n1, 0.08, 0.7, generator)  # light left in full shadow
     tint = torch.tensor([-0.1, 0.0, 0.12], device=generator.device)[:, None, None] * uniform(n1, 0, 1.5, generator)
     left = (depth.log() + tint).exp().clamp(max=1.0)
-    shadowed = uniform(n1, 0, 1, generator) < shadow_share
+    shadowed = uniform(n1, 0, 1, generator) < SHADOW_SHARE
     shadow = torch.where(shadowed, torch.log(left + (1 - left) * visibility), 0.0)
     return smooth + shadow, smooth
