@@ -4,10 +4,10 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -15,7 +15,7 @@ from relight_cli import __version__
 from relight_cli.commands._console import bar, notifier, say
 from relight_cli.commands._files import STANDARD, Job
 from relight_cli.commands._models import LoadedModel
-from relight_cli.commands._options import PhotoOptions
+from relight_cli.commands._options import PhotoOptions, SharedOptions
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode, OutputUnwritableError, PhotoUnreadableError
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
@@ -27,6 +27,19 @@ Work = Callable[["Picture", "Progress"], "Picture"]
 """What a command does to one sRGB picture."""
 TileCount = Callable[["Picture"], int]
 """How many tiles that will take."""
+Facts = Mapping[str, object]
+"""What a report says of one photo beside what it says of every one."""
+
+
+class ModelFacts(Protocol):
+    """What a report says of a model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def sha256(self) -> str | None: ...
 
 
 def run_batch(
@@ -37,22 +50,39 @@ def run_batch(
     options: PhotoOptions,
     reported: dict[str, str],
 ) -> None:
-    """Read, change and write each photo; say what failed. `reported` goes into the report beside the options.
+    """Read, change and write each photo; the rest is `run_jobs`."""
+
+    def make(job: Job) -> Facts:
+        _make(job, work, tiles, options)
+        return {}
+
+    run_jobs(jobs, make, model, options, reported)
+
+
+def run_jobs(
+    jobs: list[Job],
+    make: Callable[[Job], Facts],
+    model: ModelFacts,
+    options: SharedOptions,
+    reported: dict[str, str],
+) -> None:
+    """Do each job that is not skipped; say what failed. `reported` goes into the report beside the options.
 
     One photo alone raises its error. Of several, the others go on and the command ends with exit code 23.
     """
     failed = 0
     for job in jobs:
         started, error = time.monotonic(), None
+        facts: Facts = {}
         try:
             if not job.skip:
-                _make(job, work, tiles, options)
+                facts = make(job)
         except Exception as raised:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
             error = device_error(raised) or raised
             failed += 1
         if options.report:
             record = _record(job, model, time.monotonic() - started, error)
-            _append(options.report, record | {"options": asdict(options) | reported})
+            _append(options.report, {**record, **facts, "options": asdict(options) | reported})
         if error is not None:
             if len(jobs) == 1:
                 raise error
@@ -65,7 +95,7 @@ def run_batch(
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def read(path: Path, options: PhotoOptions) -> Photo:
+def read(path: Path, options: SharedOptions) -> Photo:
     """Read a photo, from stdin where its name is `-`, and say its notes."""
     if path == STANDARD and sys.stdin is None:
         raise PhotoUnreadableError("stdin is closed: name a file.")
@@ -85,17 +115,22 @@ def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None
     if job.target == STANDARD:
         notes = write_photo(changed, sys.stdout.buffer, quality=options.quality)
     else:
-        try:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            said = f"{job.target.parent}: the folder cannot be made ({error.strerror}): choose another --output."
-            raise OutputUnwritableError(said) from error
+        make_folder(job.target.parent)
         notes = write_photo(changed, job.target, quality=options.quality, overwrite=options.overwrite)
     for note in notes:
         notifier(options.quiet)(f"{job.source}: {note}")
 
 
-def _record(job: Job, model: LoadedModel, seconds: float, error: Exception | None) -> dict[str, Any]:
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, and those above it. Raises OutputUnwritableError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"{folder}: the folder cannot be made ({error.strerror}): choose another --output."
+        raise OutputUnwritableError(said) from error
+
+
+def _record(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
     return {
         "input": str(job.source),
         "output": None if error else str(job.target),

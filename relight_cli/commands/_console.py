@@ -29,12 +29,10 @@ def wants_tracebacks(arguments: list[str]) -> bool:
 
 
 @contextmanager
-def bar(label: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def bar(label: str, total: int, *, quiet: bool, unit: str = "tile") -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr while the block runs, if that is a terminal; yields what moves it forward."""
     from tqdm import tqdm
 
     silent = quiet or not sys.stderr.isatty()
-    with tqdm(
-        total=total, desc=printable(label), unit="tile", leave=False, disable=silent, dynamic_ncols=True
-    ) as shown:
+    with tqdm(total=total, desc=printable(label), unit=unit, leave=False, disable=silent, dynamic_ncols=True) as shown:
         yield lambda done: shown.update(done) and None

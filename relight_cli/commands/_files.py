@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from relight_cli.commands._options import PhotoOptions
+from relight_cli.commands._options import SharedOptions
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.imaging.photo import SUFFIXES, format_of
 
@@ -29,14 +29,26 @@ class Job:
     source: Path
     target: Path
     skip: bool = False  # --skip-existing, and the target exists
+    beside: tuple[Path, ...] = ()  # further files that are made with the target
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Which files a command makes of a photo."""
+
+    suffixes: tuple[str, ...] = tuple(SUFFIXES)  # of the target
+    suffix: str | None = None  # where -o names none; the photo's own if None
+    beside: tuple[str, ...] = ()  # what else: "normals" is x_normals.png for the target x.png, "preview.png" always PNG
+    possible: tuple[str, ...] = ()  # what else there could be, not to be taken for a photo later
 
 
 def plan(
     photos: list[str],
     task: str,
-    options: PhotoOptions,
+    options: SharedOptions,
     notify: Callable[[str], None],
     also_read: Iterable[Path] = (),
+    outputs: Outputs | None = None,
 ) -> list[Job]:
     """Give a job for every photo meant; `also_read` are other inputs of the command.
 
@@ -48,14 +60,19 @@ def plan(
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
     sources = expand(photos, recursive=options.recursive)
-    jobs = {source: Job(source.path, _target(source, task, options.output, len(sources))) for source in sources}
-    made = {_identity(job.target) for job in jobs.values() if job.source != job.target}
+    outputs, jobs = outputs or Outputs(), {}
+    for source in sources:
+        target = _target(source, task, options.output, len(sources), outputs)
+        beside = () if target == STANDARD else tuple(_beside(target, name) for name in outputs.beside)
+        jobs[source] = Job(source.path, target, beside=beside)
+    made = {_identity(path) for job in jobs.values() for path in _ever_made(job, outputs) if job.source != path}
     for source in [s for s in sources if not s.named and _identity(s.path) in made]:
         notify(f"{source.path}: left out, it is what this command makes.")
         del jobs[source]
     _refuse_clashes(list(jobs.values()), options, also_read)
     planned = [_settle_existing(job, options) for job in jobs.values()]
-    existing = [job.target for job in planned if not job.skip and job.target != STANDARD and _exists(job.target)]
+    wanted = [path for job in planned if not job.skip for path in (job.target, *job.beside)]
+    existing = [path for path in wanted if path != STANDARD and _exists(path)]
     if existing and not options.overwrite:
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
@@ -103,8 +120,19 @@ def _photos_in(folder: Path, recursive: bool) -> list[Path]:
     return inside
 
 
-def _target(source: Source, task: str, output: str | None, count: int) -> Path:
-    suffix = source.path.suffix if format_of(source.path) else ".png"
+def _beside(target: Path, name: str) -> Path:
+    kind = Path(name).suffix
+    return target.with_name(f"{target.stem}_{name.removesuffix(kind)}{kind or target.suffix}")
+
+
+def _ever_made(job: Job, outputs: Outputs) -> list[Path]:
+    """List what the command may have made for a photo, whatever it was asked for then."""
+    targets = [job.target.with_suffix(s) for s in outputs.suffixes] if outputs.possible else []
+    return [job.target, *targets, *(_beside(target, name) for target in targets for name in outputs.possible)]
+
+
+def _target(source: Source, task: str, output: str | None, count: int, outputs: Outputs) -> Path:
+    suffix = outputs.suffix or (source.path.suffix if format_of(source.path) else ".png")
     name = f"{source.path.stem if source.path != STANDARD else 'stdin'}_{task}{suffix}"
     if output is None:
         return STANDARD if source.path == STANDARD else source.path.with_name(name)
@@ -113,37 +141,38 @@ def _target(source: Source, task: str, output: str | None, count: int) -> Path:
             raise UsageError(f"--output - holds one picture, and there are {count} inputs: name a folder.")
         return STANDARD
     path = Path(output)
-    if format_of(path) and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
+    if path.suffix.lower() in outputs.suffixes and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
         if count > 1:
             raise UsageError(f"--output {output} is one file, and there are {count} inputs: name a folder.")
         return path
     if count == 1 and path.suffix and not output.endswith(("/", "\\")) and not os.path.isdir(output):  # noqa: PTH112
-        known = ", ".join(SUFFIXES)
+        known = ", ".join(outputs.suffixes)
         raise UsageError(f"--output {output} is no known kind of picture: end it in {known}, or a folder's name in /.")
     return path / source.below / name
 
 
-def _refuse_clashes(jobs: list[Job], options: PhotoOptions, also_read: Iterable[Path]) -> None:
+def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable[Path]) -> None:
     inputs = {_identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STANDARD}
     taken: dict[object, Job] = {}
     for job in jobs:
-        if job.target == STANDARD:
-            continue
-        place = _identity(job.target)
-        if place in inputs:
-            raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
-        other = taken.setdefault(place, job)
-        if other is not job:
-            raise UsageError(
-                f"{other.source} and {job.source} would both be written to {job.target}: run them one at a time."
-            )
+        for target in (job.target, *job.beside):
+            if target == STANDARD:
+                continue
+            place = _identity(target)
+            if place in inputs:
+                raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
+            other = taken.setdefault(place, job)
+            if other is not job:
+                raise UsageError(
+                    f"{other.source} and {job.source} would both be written to {target}: run them one at a time."
+                )
     if options.report == STANDARD:
         raise UsageError("--report needs a file's name: stdout carries nothing but a picture.")
     if options.report and _identity(options.report) in inputs | taken:
         raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
 
 
-def _settle_existing(job: Job, options: PhotoOptions) -> Job:
+def _settle_existing(job: Job, options: SharedOptions) -> Job:
     return replace(job, skip=options.skip_existing and job.target != STANDARD and _exists(job.target))
 
 

@@ -42,8 +42,8 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 
 
 @dataclass(frozen=True)
-class PhotoOptions:
-    """Options of every command that makes photos from photos."""
+class SharedOptions:
+    """Options of every command that makes files from photos."""
 
     output: Annotated[
         str | None,
@@ -59,14 +59,6 @@ class PhotoOptions:
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too; -o keeps the folders.")
     ] = False
-    model: Annotated[
-        Model,
-        typer.Option(
-            case_sensitive=False,
-            envvar="RELIGHT_MODEL",
-            help="auto: the published network if it can be had, else tiny.",
-        ),
-    ] = Model.AUTO
     weights_dir: WeightsDir = None
     offline: Offline = False
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
@@ -76,6 +68,26 @@ class PhotoOptions:
             case_sensitive=False, help="auto: bfloat16 where it is fast; float32: in the published order of rounding."
         ),
     ] = Dtype.AUTO
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
+    ] = None
+    quiet: Quiet = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
+
+
+@dataclass(frozen=True)
+class PhotoOptions(SharedOptions):
+    """Options of every command that makes photos from photos."""
+
+    model: Annotated[
+        Model,
+        typer.Option(
+            case_sensitive=False,
+            envvar="RELIGHT_MODEL",
+            help="auto: the published network if it can be had, else tiny.",
+        ),
+    ] = Model.AUTO
     detail: Annotated[
         bool,
         typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
@@ -83,13 +95,7 @@ class PhotoOptions:
     strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = 1.0
     tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
     tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 95
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
-    ] = None
-    quiet: Quiet = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
 
 
 def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
