@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from standin import write_standin
+from tiny_diffusion import write_tiny
 
 from relight_cli.imaging.photo import Photo, write_photo
 
@@ -17,6 +18,12 @@ Run = Callable[..., subprocess.CompletedProcess]
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stand-in checkpoints, as a weights folder."""
     return write_standin(tmp_path_factory.mktemp("standin"))
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The parts of depth refinement, tiny, as a weights folder with a manifest of its own."""
+    return write_tiny(tmp_path_factory.mktemp("parts"))
 
 
 @pytest.fixture

@@ -10,11 +10,22 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "relight_cli"
 ALLOWED = {
     "cli": {"commands", "devices", "errors"},
-    "commands": {"checkpoints", "devices", "errors", "imaging", "manifest", "models", "pipelines", "weights"},
+    "commands": {
+        "checkpoints",
+        "depth_checkpoints",
+        "devices",
+        "errors",
+        "imaging",
+        "manifest",
+        "models",
+        "pipelines",
+        "weights",
+    },
     "pipelines": {"errors", "imaging", "models"},
     "imaging": {"errors", "models"},
     "models": set(),
     "checkpoints": {"errors", "models"},
+    "depth_checkpoints": {"errors", "models"},
     "weights": {"checksums", "errors", "manifest"},
     "manifest": {"errors"},
     "checksums": set(),

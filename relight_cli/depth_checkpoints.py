@@ -1,0 +1,138 @@
+"""From folders laid out as on the Hub to the networks of depth refinement, each part loaded alone."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from relight_cli.errors import ModelUnavailableError
+from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
+from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
+
+REMEDY = "put the published files there, or fetch them again with `relight-cli weights fetch refine-depth`"
+VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and no worse for a score
+
+
+def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:
+    """Load Depth Anything V2 in float32. Raises ModelUnavailableError, as everything here does."""
+    with _faults_named(folder):
+        from transformers import DepthAnythingForDepthEstimation
+
+        network = _complete(DepthAnythingForDepthEstimation, folder, dtype=torch.float32)
+        if network.config.depth_estimation_type != "relative":
+            raise ValueError(f"it gives {network.config.depth_estimation_type} depth, not disparity")
+        colours = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
+        decoder = DisparityDecoder(network.neck, network.head)
+        whole = DepthNetwork(network.backbone, decoder, colours["image_mean"], colours["image_std"])
+        return whole.eval().requires_grad_(False).to(device)
+
+
+def load_prior(
+    folder: Path, tiny_autoencoder: Path | None, prompt: str, *, device: str, dtype: torch.dtype
+) -> DiffusionPrior:
+    """Load Stable Diffusion's denoiser, its encoder (or the tiny one in its place) and what it makes of a prompt."""
+    text, unconditional = _embedded(folder, [prompt, ""], dtype)
+    with _faults_named(folder):
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+        from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+        scheduler = DDPMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
+        if scheduler.config.prediction_type != "epsilon":
+            raise ValueError(f"it predicts {scheduler.config.prediction_type}, not noise")
+        denoiser = _complete(UNet2DConditionModel, folder, subfolder="unet", variant=VARIANT, torch_dtype=dtype)
+    encoder, shrinks, channels = _encoder(tiny_autoencoder or folder, tiny=tiny_autoencoder is not None, dtype=dtype)
+    size = denoiser.config.sample_size
+    if channels != denoiser.config.in_channels:
+        raise ModelUnavailableError(f"{folder} and {tiny_autoencoder} have latents of different kinds: {REMEDY}.")
+    prior = DiffusionPrior(
+        encoder, denoiser, scheduler.alphas_cumprod, text, unconditional, size * shrinks, (channels, size, size)
+    )
+    return prior.eval().requires_grad_(False).to(device)
+
+
+def load_captioner(folder: Path, *, device: str) -> Callable[[Any], str]:
+    """Load BLIP; what comes back gives the caption of an (H, W, 3) uint8 picture."""
+    with _faults_named(folder):
+        from transformers import AutoTokenizer, BlipForConditionalGeneration
+        from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+        network = _complete(BlipForConditionalGeneration, folder, dtype=torch.float32).eval().to(device)
+        prepare = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    @torch.inference_mode()
+    def caption(pixels: Any) -> str:
+        inputs = prepare(pixels, return_tensors="pt").to(device)
+        tokens = network.generate(**inputs, max_new_tokens=30, do_sample=False)
+        return str(tokenizer.decode(tokens[0], skip_special_tokens=True)).strip()
+
+    return caption
+
+
+def _encoder(folder: Path, *, tiny: bool, dtype: torch.dtype) -> tuple[VariationalEncoder | TinyEncoder, int, int]:
+    """Load an encoder of latents; give it, how many times it shrinks a picture, and its channels."""
+    with _faults_named(folder):
+        if tiny:
+            from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
+
+            small = _complete(AutoencoderTiny, folder, torch_dtype=dtype)
+            small.decoder = None
+            return TinyEncoder(small), 2 ** (len(small.config.num_encoder_blocks) - 1), small.config.latent_channels
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+        full = _complete(AutoencoderKL, folder, subfolder="vae", variant=VARIANT, torch_dtype=dtype)
+        full.decoder = full.post_quant_conv = None
+        return VariationalEncoder(full), 2 ** (len(full.config.block_out_channels) - 1), full.config.latent_channels
+
+
+def _embedded(folder: Path, texts: list[str], dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """Give each text's embeddings (1, L, C); the encoder itself is not kept."""
+    with _faults_named(folder):
+        from transformers import CLIPTextModel, CLIPTokenizer
+
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        encoder = _complete(CLIPTextModel, folder, subfolder="text_encoder", variant=VARIANT, dtype=torch.float32)
+        tokens = tokenizer(
+            texts,
+            padding="max_length",
+            truncation=True,
+            max_length=encoder.config.max_position_embeddings,
+            return_tensors="pt",
+        )
+        with torch.no_grad():
+            return encoder.eval()(tokens.input_ids).last_hidden_state.to(dtype).split(1)
+
+
+def _complete(kind: Any, folder: Path, **options: Any) -> Any:
+    """Load a network, refusing a file that lacks tensors: the libraries would fill them in at random.
+
+    Surplus tensors pass: published files carry buffers that newer networks compute (CLIP's position_ids).
+    """
+    network, found = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
+    lacking = sorted({*map(str, found["missing_keys"]), *map(str, found["mismatched_keys"])})
+    if lacking:
+        raise ValueError(f"{len(lacking)} tensors are missing or of another shape, {lacking[0]} among them")
+    return network
+
+
+@contextmanager
+def _faults_named(folder: Path) -> Iterator[None]:
+    """Keep the libraries quiet, and turn what they raise into an error that names the folder."""
+    import diffusers.utils.logging
+    import transformers.utils.logging
+
+    for logging in (diffusers.utils.logging, transformers.utils.logging):
+        logging.set_verbosity(logging.CRITICAL)
+        logging.disable_progress_bar()
+    try:
+        yield
+    except (ModelUnavailableError, MemoryError):
+        raise
+    except Exception as error:
+        said = str(error).strip().splitlines()
+        reason = said[0].rstrip(".") if said else type(error).__name__
+        raise ModelUnavailableError(f"{folder} cannot be loaded ({reason}): {REMEDY}.") from error

@@ -1,0 +1,58 @@
+"""Depth Anything V2 taken apart: feature maps W once a photo, the decoder theta many times.
+
+https://arxiv.org/abs/2406.09414; the parts themselves are those of `transformers`, handed in.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PATCH = 14
+LONGER_SIDE = 518
+
+
+class DisparityDecoder(nn.Module):
+    """The neck and the head: from feature maps to disparity."""
+
+    def __init__(self, neck: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.neck, self.head = neck, head
+
+    def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """Give disparity (B, h, w), not negative, of feature maps (B, 1 + N, C) of a picture of this size."""
+        rows, columns = size[0] // PATCH, size[1] // PATCH
+        return self.head(self.neck(list(features), rows, columns), rows, columns)
+
+
+class DepthNetwork(nn.Module):
+    """The encoder, the decoder, and the colours that they were trained with."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(
+        self, encoder: nn.Module, decoder: DisparityDecoder, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("spread", torch.tensor(std)[:, None, None])
+
+    def features(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Give the feature maps W, each (1, 1 + N, C), of an sRGB picture (1, 3, h, w) of the network's size."""
+        return tuple(self.encoder((image - self.mean) / self.spread).feature_maps)
+
+
+def network_size(height: int, width: int, longer_side: int = LONGER_SIDE) -> tuple[int, int]:
+    """Give the size at which a photo goes through: its aspect, multiples of 14, no more than the longer side given."""
+    scale = min(1.0, longer_side / max(height, width))
+    high, wide = (max(1, round(side * scale / PATCH)) * PATCH for side in (height, width))
+    return high, wide
+
+
+def fitted(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
+    """Scale a picture (1, 3, H, W) to the network's size, bilinearly and without aliasing, clipped to [0, 1]."""
+    size = network_size(picture.shape[2], picture.shape[3], longer_side)
+    return F.interpolate(picture.nan_to_num(nan=0.0), size, mode="bilinear", antialias=True).clamp(0, 1)

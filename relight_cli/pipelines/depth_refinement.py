@@ -1,0 +1,249 @@
+"""Refine a photo's disparity until the photo, lit anew on it, looks plausible (Re-Depth Anything, arXiv 2512.17908)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from relight_cli.models.depth_anything import LONGER_SIDE, DepthNetwork, fitted
+from relight_cli.models.sds import add_noise, draw_timestep, guided_noise, sds_gradient, sds_loss, smoothness
+from relight_cli.models.shading import (
+    DEPTH_SCALE,
+    Light,
+    blinn_phong,
+    draw_light,
+    letterbox,
+    orthographic_depth,
+    surface_normals,
+)
+
+Map = NDArray[np.float32]  # (h, w)
+Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Progress = Callable[[int], None]
+"""Called with the number of steps, of all runs, that are done since the last call."""
+
+FEATURE_RATE, WEIGHT_RATE, SCALE_RATE = 1e-3, 2e-6, 1e-3  # of W, theta and o
+SMOOTHNESS_WEIGHT = 1.0
+LEAST_RUNS = 3  # before an early stop: most of an ensemble's gain is had by three
+
+
+class Prior(Protocol):
+    """What judges the photo lit anew."""
+
+    side: int  # of the square pictures it takes, in pixels
+    latent_shape: tuple[int, int, int]  # (C, h, w)
+    alphas_cumprod: Tensor  # (1000,)
+
+    def encode(self, images: Tensor, noise: Tensor) -> Tensor: ...
+    def predict_noise(self, noisy: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class RefineOptions:
+    """How much work; the defaults are the paper's."""
+
+    runs: int = 10
+    steps: int = 1000
+    seed: int = 0
+    run_batch: int = 1  # runs at a time
+    early_stop: float = 0.0  # add no more runs once the mean moves less than this share of its spread; 0: never
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo, encoded once for all runs, on the device."""
+
+    network: DepthNetwork
+    image: Tensor  # (1, 3, h, w), sRGB, of the network's size
+    features: tuple[Tensor, ...]  # W as the encoder gives it
+    initial: Tensor  # (1, h, w), the network's own disparity
+    held: Tensor  # (h, w), 1 where the initial disparity is to stay, 0 where it is free
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Tell height and width."""
+        return self.image.shape[2], self.image.shape[3]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run found."""
+
+    disparity: Map
+    scale: float  # s of the depth s / (D + m)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The runs together."""
+
+    disparity: Map  # their mean
+    deviation: Map  # their standard deviation
+    scale: float
+    runs: int
+
+
+def encode_scene(network: DepthNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
+    """Send a photo through the depth network once; nothing of it is held yet."""
+    image = fitted(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], longer_side)
+    with torch.no_grad():
+        features = network.features(image)
+        initial = network.decoder(features, (image.shape[2], image.shape[3]))
+    return Scene(network, image, features, initial, torch.zeros_like(initial[0]))
+
+
+def refine(
+    scene: Scene,
+    prior: Prior,
+    options: RefineOptions,
+    finished: Mapping[int, Run],
+    keep: Callable[[int, Run], None] = lambda number, run: None,
+    progress: Progress = lambda done: None,
+) -> Ensemble:
+    """Give the mean of all runs; those `finished` are taken as they are, each new one is handed to `keep`."""
+    runs: list[Run] = []
+    for first in range(0, options.runs, options.run_batch):
+        group = range(first, min(first + options.run_batch, options.runs))
+        missing = [number for number in group if number not in finished]
+        progress(options.steps * (len(group) - len(missing)))
+        found = dict(zip(missing, refine_runs(scene, prior, missing, options, progress), strict=True))
+        for number, run in found.items():
+            keep(number, run)
+        for number in group:
+            runs.append(found.get(number) or finished[number])
+            if _settled(runs, options.early_stop):
+                return ensemble(runs)
+    return ensemble(runs)
+
+
+def ensemble(runs: Sequence[Run]) -> Ensemble:
+    """Join runs."""
+    stack = np.stack([run.disparity for run in runs])
+    scale = float(np.mean([run.scale for run in runs]))
+    return Ensemble(stack.mean(axis=0), stack.std(axis=0), scale, len(runs))
+
+
+def _settled(runs: Sequence[Run], least_move: float) -> bool:
+    """Tell whether the last run moved the mean by less than a share of the mean's own spread over the picture."""
+    if len(runs) < LEAST_RUNS or not least_move:
+        return False
+    stack = np.stack([run.disparity for run in runs])
+    before, now = stack[:-1].mean(axis=0), stack.mean(axis=0)
+    return bool(np.abs(now - before).mean() < least_move * now.std())
+
+
+def refine_runs(
+    scene: Scene,
+    prior: Prior,
+    numbers: Sequence[int],
+    options: RefineOptions,
+    progress: Progress = lambda done: None,
+) -> list[Run]:
+    """Optimise the runs of these numbers as one batch, from generators of their own, and give each one's end."""
+    if not numbers:
+        return []
+    members = Members(scene, len(numbers))
+    optimiser, generators = members.optimiser(), [generator_of(options.seed, number) for number in numbers]
+    with torch.enable_grad():
+        for _ in range(options.steps):
+            draws = stacked([draw(generator, prior.latent_shape) for generator in generators])
+            optimiser.zero_grad(set_to_none=True)
+            members.loss(prior, draws).sum().backward()
+            optimiser.step()
+            progress(len(numbers))
+    with torch.no_grad():
+        maps = members.disparity().cpu().numpy()
+        scales = (DEPTH_SCALE + torch.tanh(members.scale_offsets)).cpu().tolist()
+    return [Run(disparity, scale) for disparity, scale in zip(maps, scales, strict=True)]
+
+
+class Members(nn.Module):
+    """What the runs of a batch optimise: feature maps W and scale offsets o side by side, a decoder theta each.
+
+    The decoders are called one after the other: `torch.func.vmap` over stacked weights makes grouped convolutions of
+    them, which take 1.6 times as long (four decoders of Depth Anything V2 Small forth and back, one CPU core).
+    """
+
+    def __init__(self, scene: Scene, count: int) -> None:
+        super().__init__()
+        self.scene = scene
+        self.features = nn.ParameterList(maps.repeat(count, 1, 1) for maps in scene.features)  # (B, 1 + N, C)
+        self.decoders = nn.ModuleList(deepcopy(scene.network.decoder).requires_grad_(True) for _ in range(count))
+        self.scale_offsets = nn.Parameter(torch.zeros(count, device=scene.image.device))
+
+    def optimiser(self) -> torch.optim.Optimizer:
+        """Give AdamW with the paper's three rates."""
+        groups = [
+            {"params": list(self.features), "lr": FEATURE_RATE},
+            {"params": list(self.decoders.parameters()), "lr": WEIGHT_RATE},
+            {"params": [self.scale_offsets], "lr": SCALE_RATE},
+        ]
+        return torch.optim.AdamW(groups)
+
+    def disparity(self) -> Tensor:
+        """Give each run's disparity (B, h, w), with what is held put back."""
+        scene = self.scene
+        found = [
+            decoder([maps[i : i + 1] for maps in self.features], scene.size) for i, decoder in enumerate(self.decoders)
+        ]
+        return torch.lerp(torch.cat(found), scene.initial, scene.held)
+
+    def loss(self, prior: Prior, draws: "Draw") -> Tensor:
+        """Give each run's loss (B,): score distillation of the photo lit anew, and smoothness."""
+        scene, draws = self.scene, draws.to(self.scene.image.device)
+        disparity = self.disparity()
+        normals = surface_normals(orthographic_depth(disparity, self.scale_offsets))
+        relit = blinn_phong(scene.image.expand(len(normals), -1, -1, -1), normals, draws.light)
+        latents = prior.encode(2 * letterbox(relit, prior.side) - 1, draws.latent_noise)
+        noisy = add_noise(latents.detach(), draws.noise, draws.timestep, prior.alphas_cumprod)
+        gradient = sds_gradient(guided_noise(*prior.predict_noise(noisy, draws.timestep)), draws.noise)
+        return sds_loss(latents, gradient) + SMOOTHNESS_WEIGHT * smoothness(disparity)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What chance decides in one step, for each run of a batch."""
+
+    light: Light
+    latent_noise: Tensor  # (B, C, h, w), by which the encoder samples
+    timestep: Tensor  # (B,)
+    noise: Tensor  # (B, C, h, w), which the denoiser has to find
+
+    def to(self, device: torch.device) -> "Draw":
+        """Give the same on another device."""
+        rest = (self.latent_noise, self.timestep, self.noise)
+        return Draw(self.light.to(device), *(values.to(device) for values in rest))
+
+
+def generator_of(seed: int, run: int) -> torch.Generator:
+    """Give the one source of a run's chance: on the CPU, so that every device and every batch draws the same."""
+    state = np.random.SeedSequence((seed, run)).generate_state(2)
+    return torch.Generator().manual_seed((int(state[0]) << 32) + int(state[1]))
+
+
+def draw(generator: torch.Generator, latent_shape: tuple[int, int, int]) -> Draw:
+    """Draw one step of one run."""
+    light = draw_light(generator)
+    latent_noise = torch.randn(1, *latent_shape, generator=generator)
+    timestep = draw_timestep(generator)
+    return Draw(light, latent_noise, timestep, torch.randn(1, *latent_shape, generator=generator))
+
+
+def stacked(draws: Sequence[Draw]) -> Draw:
+    """Join the draws of several runs."""
+
+    def join(values: Iterator[Tensor]) -> Tensor:
+        return torch.cat(list(values))
+
+    light = Light(
+        join(d.light.direction for d in draws),
+        join(d.light.shininess for d in draws),
+        join(d.light.weights for d in draws),
+    )
+    rest = (join(getattr(d, name) for d in draws) for name in ("latent_noise", "timestep", "noise"))
+    return Draw(light, *rest)

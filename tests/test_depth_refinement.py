@@ -1,0 +1,126 @@
+"""What refinement finds, with a prior that knows the truth; and that runs do not depend on one another."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
+
+from relight_cli.depth_checkpoints import load_depth_network, load_prior
+from relight_cli.models.depth_anything import network_size
+from relight_cli.models.diffusion_prior import DiffusionPrior
+from relight_cli.models.shading import DEPTH_SHIFT
+from relight_cli.pipelines.depth_refinement import RefineOptions, Run, Scene, encode_scene, refine, refine_runs
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+from depth_metrics import depth_metrics
+
+
+@pytest.fixture(scope="module")
+def known(tiny_parts: Path) -> Scene:
+    return wrong_scene(tiny_parts)
+
+
+@pytest.fixture(scope="module")
+def scene(tiny_parts: Path) -> Scene:
+    network = load_depth_network(tiny_parts / "Depth-Anything-V2-Small-hf", device="cpu")
+    picture = np.random.default_rng(0).uniform(0, 1, (40, 60, 3)).astype(np.float32)
+    return encode_scene(network, picture, "cpu")
+
+
+@pytest.fixture(scope="module")
+def prior(tiny_parts: Path) -> DiffusionPrior:
+    return load_prior(tiny_parts / "stable-diffusion-v1-5", None, "a photo", device="cpu", dtype=torch.float32)
+
+
+def silog(disparity: np.ndarray) -> float:
+    depth = 1 / (true_disparity() + DEPTH_SHIFT)
+    return depth_metrics(disparity, depth.numpy(), np.ones((HEIGHT, WIDTH), bool))["silog"]
+
+
+def test_metrics_are_the_published() -> None:
+    with np.load(Path(__file__).parent / "reference" / "depth_metrics.npz") as file:
+        found = depth_metrics(file["raw_disparity"], file["gt"], file["mask"])
+        assert len(found) == 9
+        for name, value in found.items():
+            assert value == pytest.approx(float(file[f"metric_{name}"]), rel=1e-5), name
+
+
+def test_a_prior_that_knows_brings_the_surface_nearer_and_one_that_does_not_leaves_it(known: Scene) -> None:
+    options = RefineOptions(runs=1, steps=100)
+    before = silog(known.initial[0].numpy())
+    pulled = silog(refine(known, KnowingPrior(known, 0, [0]), options, {}).disparity)
+    left = silog(refine(known, KnowingPrior(known, 0, [0], pull=False), options, {}).disparity)
+    assert pulled < 0.8 * before
+    assert left > 0.95 * before
+
+
+def test_runs_of_a_batch_are_the_runs_alone(known: Scene) -> None:
+    options = RefineOptions(runs=3, steps=30, seed=7)
+    together = refine_runs(known, KnowingPrior(known, 7, [0, 1, 2]), [0, 1, 2], options)
+    alone = [refine_runs(known, KnowingPrior(known, 7, [n]), [n], options)[0] for n in range(3)]
+    for a, b, other in zip(together, alone, [*alone[1:], alone[0]], strict=True):
+        noise = np.abs(a.disparity - b.disparity).max()
+        assert noise < 0.02 * np.abs(b.disparity - other.disparity).max()
+        assert a.scale == pytest.approx(b.scale, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_others(scene: Scene, prior: DiffusionPrior) -> None:
+    options = RefineOptions(runs=2, steps=3, run_batch=2)
+    first, again, other = (refine(scene, prior, replace(options, seed=seed), {}) for seed in (1, 1, 2))
+    assert (first.disparity == again.disparity).all()
+    assert (first.disparity != other.disparity).any()
+    assert first.deviation.max() > 0
+
+
+def test_what_is_held_stays(scene: Scene, prior: DiffusionPrior) -> None:
+    held = torch.zeros(scene.size)
+    held[:20] = 1
+    found = refine(replace(scene, held=held), prior, RefineOptions(runs=1, steps=3), {}).disparity
+    initial = scene.initial[0].numpy()
+    assert (found[:20] == initial[:20]).all()
+    assert (found[20:] != initial[20:]).mean() > 0.9
+
+
+def test_finished_runs_are_taken_and_new_ones_kept(scene: Scene, prior: DiffusionPrior) -> None:
+    options, kept, steps = RefineOptions(runs=3, steps=2), {}, []
+    whole = refine(scene, prior, options, {}, kept.__setitem__, steps.append)
+    assert (sorted(kept), sum(steps)) == ([0, 1, 2], 6)
+    rest: dict[int, Run] = {}
+    resumed = refine(scene, prior, options, {n: kept[n] for n in (0, 1)}, rest.__setitem__, steps.append)
+    assert (sorted(rest), sum(steps)) == ([2], 12)
+    assert (resumed.disparity == whole.disparity).all()
+    assert np.allclose(whole.disparity, np.mean([run.disparity for run in kept.values()], axis=0))
+    assert np.allclose(whole.deviation, np.std([run.disparity for run in kept.values()], axis=0))
+
+
+def test_an_early_stop_adds_no_more_runs_and_never_fewer_than_three(scene: Scene, prior: DiffusionPrior) -> None:
+    options = RefineOptions(runs=6, steps=1)
+    assert refine(scene, prior, replace(options, early_stop=10.0), {}).runs == 3
+    assert refine(scene, prior, replace(options, early_stop=1e-9), {}).runs == 6
+    assert refine(scene, prior, options, {}).runs == 6
+
+
+def test_less_memory_gives_the_same(scene: Scene, tiny_parts: Path, prior: DiffusionPrior) -> None:
+    saving = load_prior(tiny_parts / "stable-diffusion-v1-5", None, "a photo", device="cpu", dtype=torch.float32)
+    saving.save_memory()
+    options = RefineOptions(runs=1, steps=2)
+    assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("photo", "longer", "size"),
+    [
+        ((3000, 4000), 518, (392, 518)),
+        ((518, 518), 518, (518, 518)),
+        ((1, 1), 518, (14, 14)),
+        ((100, 40), 518, (98, 42)),
+        ((9000, 90), 518, (518, 14)),
+        ((600, 800), 280, (210, 280)),
+    ],
+)
+def test_sizes(photo: tuple[int, int], longer: int, size: tuple[int, int]) -> None:
+    assert network_size(*photo, longer) == size
