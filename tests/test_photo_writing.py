@@ -202,13 +202,13 @@ def test_an_existing_file_is_kept_unless_told(tmp_path):
 
 def test_a_name_taken_at_the_last_moment_is_kept(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
-    write_through = atomic_files._write_through
+    flush = atomic_files._flush
 
-    def slow(temporary: Path, data: bytes) -> None:
-        write_through(temporary, data)
+    def slow(temporary: Path) -> None:
+        flush(temporary)
         path.write_text("mine")
 
-    monkeypatch.setattr(atomic_files, "_write_through", slow)
+    monkeypatch.setattr(atomic_files, "_flush", slow)
     with pytest.raises(OutputUnwritableError, match="exists"):
         write_photo(square(), path)
     assert path.read_text() == "mine"

@@ -65,8 +65,8 @@ def plan(
         target = _target(source, task, options.output, len(sources), outputs)
         beside = () if target == STANDARD else tuple(_beside(target, name) for name in outputs.beside)
         jobs[source] = Job(source.path, target, beside=beside)
-    made = {_identity(path) for job in jobs.values() for path in _ever_made(job, outputs) if job.source != path}
-    for source in [s for s in sources if not s.named and _identity(s.path) in made]:
+    made = {identity(path) for job in jobs.values() for path in _ever_made(job, outputs) if job.source != path}
+    for source in [s for s in sources if not s.named and identity(s.path) in made]:
         notify(f"{source.path}: left out, it is what this command makes.")
         del jobs[source]
     _refuse_clashes(list(jobs.values()), options, also_read)
@@ -76,7 +76,7 @@ def plan(
     if existing and not options.overwrite:
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
-    _require_folders(job.target.parent for job in planned if not job.skip and job.target != STANDARD)
+    require_folders(job.target.parent for job in planned if not job.skip and job.target != STANDARD)
     if options.report:
         try:
             options.report.open("a").close()
@@ -104,7 +104,7 @@ def expand(photos: list[str], *, recursive: bool) -> list[Source]:
             files = [Source(match, named=False) for match in matches if match.is_file()]
             new = files or [Source(path, named=True)]
         for source in new:
-            found.setdefault(source.path if source.path == STANDARD else _identity(source.path), source)
+            found.setdefault(source.path if source.path == STANDARD else identity(source.path), source)
     return list(found.values())
 
 
@@ -152,13 +152,13 @@ def _target(source: Source, task: str, output: str | None, count: int, outputs: 
 
 
 def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable[Path]) -> None:
-    inputs = {_identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STANDARD}
+    inputs = {identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STANDARD}
     taken: dict[object, Job] = {}
     for job in jobs:
         for target in (job.target, *job.beside):
             if target == STANDARD:
                 continue
-            place = _identity(target)
+            place = identity(target)
             if place in inputs:
                 raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
             other = taken.setdefault(place, job)
@@ -168,7 +168,7 @@ def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable
                 )
     if options.report == STANDARD:
         raise UsageError("--report needs a file's name: stdout carries nothing but a picture.")
-    if options.report and _identity(options.report) in inputs | taken:
+    if options.report and identity(options.report) in inputs | taken:
         raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
 
 
@@ -176,7 +176,7 @@ def _settle_existing(job: Job, options: SharedOptions) -> Job:
     return replace(job, skip=options.skip_existing and job.target != STANDARD and _exists(job.target))
 
 
-def _require_folders(folders: Iterable[Path]) -> None:
+def require_folders(folders: Iterable[Path]) -> None:
     """Refuse folders that could not be made or written; the missing ones are made only when there is a picture."""
     for folder in dict.fromkeys(folders):
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
@@ -188,7 +188,7 @@ def _exists(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _identity(path: Path) -> object:
+def identity(path: Path) -> object:
     """Tell which file a name means, whatever links or spellings lead to it."""
     try:
         status = path.stat()

@@ -5,6 +5,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
@@ -21,11 +22,19 @@ _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, err
 
 
 def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write a file through a hidden temporary one beside it, flushed to the disk before it takes the name.
+    """Write a file through a hidden temporary one, as `whole_file` does. Raises OutputUnwritableError."""
+    with whole_file(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a hidden temporary file beside the target, which takes its name, flushed to the disk, when the block ends.
 
     A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
     followed. Without `overwrite` an existing name is never replaced (a race with another writer is lost, not won, where
-    the file system has hard links). Raises OutputUnwritableError; the temporary file goes whatever happens.
+    the file system has hard links). Raises OutputUnwritableError for any OSError, of the block's too; the temporary
+    file goes whatever happens.
     """
     if "\0" in str(target):
         raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
@@ -34,7 +43,9 @@ def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
     try:
         _check_target(target, overwrite=overwrite)
         try:
-            _write_through(temporary, data)
+            temporary.open("xb").close()  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
+            yield temporary
+            _flush(temporary)
             if overwrite:
                 _keep_mode(temporary, target)
                 os.replace(temporary, target)  # noqa: PTH105  one call, one name for the operation it promises
@@ -62,10 +73,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputUnwritableError(f"{target}: the file exists; pass --overwrite or choose another name")
 
 
-def _write_through(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
-        file.write(data)
-        file.flush()
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 

@@ -1,0 +1,56 @@
+"""Which moments of a sequence are wanted, and how the way from one keyframe to the next is eased."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+
+class Ease(StrEnum):
+    """How the light goes from one keyframe to the next."""
+
+    LINEAR = "linear"
+    SMOOTH = "smooth"
+    CATMULL_ROM = "catmull-rom"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One frame to make."""
+
+    time: float  # on the keyframes' scale
+    keyframe: int | None = None  # the keyframe that lies at this time
+
+
+def even_or_captured(taken: list[float | None]) -> tuple[list[float], bool]:
+    """Give strictly rising times of ordered keyframes: when they were taken, if that is known, else their numbers."""
+    known = [time for time in taken if time is not None]
+    if len(known) == len(taken) and all(a < b for a, b in pairwise(known)):
+        return [time - known[0] for time in known], True
+    return [float(number) for number in range(len(taken))], False
+
+
+def with_between(times: list[float], between: int) -> list[Moment]:
+    """Give all keyframes and so many moments evenly between any two."""
+    moments = []
+    for number, (here, after) in enumerate(pairwise(times)):
+        moments.append(Moment(here, number))
+        moments += [Moment(here + (after - here) * k / (between + 1)) for k in range(1, between + 1)]
+    return [*moments, Moment(times[-1], len(times) - 1)]
+
+
+def evenly(times: list[float], count: int) -> list[Moment]:
+    """Give `count` (2 or more) moments evenly from the first keyframe to the last."""
+    span, near = times[-1] - times[0], 1e-6
+    moments, keyframe = [], 0
+    for k in range(count):
+        time = times[0] + span * k / (count - 1)
+        while keyframe + 1 < len(times) and times[keyframe] < time - near * span:
+            keyframe += 1
+        hit = abs(times[keyframe] - time) <= near * span
+        moments.append(Moment(times[keyframe], keyframe) if hit else Moment(time))
+    return moments
+
+
+def eased(t: float, ease: Ease) -> float:
+    """Give the share of the way that is done at the share `t` of the time; both in [0, 1]."""
+    return t * t * (3 - 2 * t) if ease == Ease.SMOOTH else t
