@@ -5,15 +5,12 @@ python tests/tiny_diffusion.py FOLDER
 
 import hashlib
 import json
-import os
 import sys
 import tomllib
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-
-os.environ["HF_HUB_OFFLINE"] = "1"
 
 SD = "stable-diffusion-v1-5"
 MANIFEST = Path(__file__).parent.parent / "weights_manifest.toml"
