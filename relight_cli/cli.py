@@ -13,6 +13,7 @@ from typer import TyperException
 from relight_cli import __version__
 from relight_cli.commands._console import say, wants_tracebacks
 from relight_cli.commands.doctor import doctor
+from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(relight)
+app.command()(refine_depth)
 app.command()(doctor)
 app.add_typer(weights_app, name="weights")
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.errors import ModelUnavailableError
@@ -14,6 +16,11 @@ from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
 from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
 
 REMEDY = "put the published files there, or fetch them again with `relight-cli weights fetch refine-depth`"
+Embed = Callable[[str], Tensor]
+"""From a text to its embedding, (1, L, C), float32 on the CPU."""
+Caption = Callable[[NDArray[np.float32]], str]
+"""From an sRGB picture (H, W, 3), nominally in [0, 1], to what it shows."""
+
 VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and no worse for a score
 
 
@@ -31,11 +38,29 @@ def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:
         return whole.eval().requires_grad_(False).to(device)
 
 
+def load_embedder(folder: Path) -> Embed:
+    """Load Stable Diffusion's text encoder and its tokenizer."""
+    with _faults_named(folder):
+        from transformers import CLIPTextModel, CLIPTokenizer
+
+        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+        encoder = _complete(
+            CLIPTextModel, folder, subfolder="text_encoder", variant=VARIANT, dtype=torch.float32
+        ).eval()
+
+    @torch.no_grad()
+    def embed(text: str) -> Tensor:
+        longest = encoder.config.max_position_embeddings
+        tokens = tokenizer(text, padding="max_length", truncation=True, max_length=longest, return_tensors="pt")
+        return encoder(tokens.input_ids).last_hidden_state
+
+    return embed
+
+
 def load_prior(
-    folder: Path, tiny_autoencoder: Path | None, prompt: str, *, device: str, dtype: torch.dtype
+    folder: Path, tiny_autoencoder: Path | None, embed: Embed, prompt: str, *, device: str, dtype: torch.dtype
 ) -> DiffusionPrior:
-    """Load Stable Diffusion's denoiser, its encoder (or the tiny one in its place) and what it makes of a prompt."""
-    text, unconditional = _embedded(folder, [prompt, ""], dtype)
+    """Load Stable Diffusion's denoiser and encoder, or the tiny encoder instead; `embed` comes from `load_embedder`."""
     with _faults_named(folder):
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
         from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
@@ -49,13 +74,19 @@ def load_prior(
     if channels != denoiser.config.in_channels:
         raise ModelUnavailableError(f"{folder} and {tiny_autoencoder} have latents of different kinds: {REMEDY}.")
     prior = DiffusionPrior(
-        encoder, denoiser, scheduler.alphas_cumprod, text, unconditional, size * shrinks, (channels, size, size)
+        encoder,
+        denoiser,
+        scheduler.alphas_cumprod,
+        prompt=embed(prompt).to(dtype),
+        unconditional=embed("").to(dtype),
+        side=size * shrinks,
+        latent_shape=(channels, size, size),
     )
     return prior.eval().requires_grad_(False).to(device)
 
 
-def load_captioner(folder: Path, *, device: str) -> Callable[[Any], str]:
-    """Load BLIP; what comes back gives the caption of an (H, W, 3) uint8 picture."""
+def load_captioner(folder: Path, *, device: str) -> Caption:
+    """Load BLIP."""
     with _faults_named(folder):
         from transformers import AutoTokenizer, BlipForConditionalGeneration
         from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
@@ -65,7 +96,8 @@ def load_captioner(folder: Path, *, device: str) -> Callable[[Any], str]:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
     @torch.inference_mode()
-    def caption(pixels: Any) -> str:
+    def caption(picture: NDArray[np.float32]) -> str:
+        pixels = np.rint(np.nan_to_num(picture).clip(0, 1) * 255).astype(np.uint8)
         inputs = prepare(pixels, return_tensors="pt").to(device)
         tokens = network.generate(**inputs, max_new_tokens=30, do_sample=False)
         return str(tokenizer.decode(tokens[0], skip_special_tokens=True)).strip()
@@ -87,24 +119,6 @@ def _encoder(folder: Path, *, tiny: bool, dtype: torch.dtype) -> tuple[Variation
         full = _complete(AutoencoderKL, folder, subfolder="vae", variant=VARIANT, torch_dtype=dtype)
         full.decoder = full.post_quant_conv = None
         return VariationalEncoder(full), 2 ** (len(full.config.block_out_channels) - 1), full.config.latent_channels
-
-
-def _embedded(folder: Path, texts: list[str], dtype: torch.dtype) -> tuple[Tensor, ...]:
-    """Give each text's embeddings (1, L, C); the encoder itself is not kept."""
-    with _faults_named(folder):
-        from transformers import CLIPTextModel, CLIPTokenizer
-
-        tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-        encoder = _complete(CLIPTextModel, folder, subfolder="text_encoder", variant=VARIANT, dtype=torch.float32)
-        tokens = tokenizer(
-            texts,
-            padding="max_length",
-            truncation=True,
-            max_length=encoder.config.max_position_embeddings,
-            return_tensors="pt",
-        )
-        with torch.no_grad():
-            return encoder.eval()(tokens.input_ids).last_hidden_state.to(dtype).split(1)
 
 
 def _complete(kind: Any, folder: Path, **options: Any) -> Any:

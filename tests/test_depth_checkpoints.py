@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from relight_cli.depth_checkpoints import load_captioner, load_depth_network, load_prior
+from relight_cli.depth_checkpoints import load_captioner, load_depth_network, load_embedder, load_prior
 from relight_cli.errors import ModelUnavailableError
 
 SD, DEPTH = "stable-diffusion-v1-5", "Depth-Anything-V2-Small-hf"
@@ -26,7 +26,9 @@ def test_every_tensor_of_the_files_arrives(tiny_parts: Path) -> None:
     saved = load_file(tiny_parts / DEPTH / "model.safetensors")
     assert (network.decoder.head.conv1.weight == saved["head.conv1.weight"]).all()
     assert not any(p.requires_grad for p in network.parameters())
-    prior = load_prior(tiny_parts / SD, None, "a photo", device="cpu", dtype=torch.float32)
+    prior = load_prior(
+        tiny_parts / SD, None, load_embedder(tiny_parts / SD), "a photo", device="cpu", dtype=torch.float32
+    )
     saved = load_file(tiny_parts / SD / "vae" / "diffusion_pytorch_model.fp16.safetensors")
     attention = prior.encoder.autoencoder.encoder.mid_block.attentions[0]
     assert (attention.to_q.weight == saved["encoder.mid_block.attentions.0.query.weight"].float()).all()
@@ -39,7 +41,7 @@ def test_every_tensor_of_the_files_arrives(tiny_parts: Path) -> None:
 @pytest.mark.parametrize("small", [False, True])
 def test_the_prior_gives_latents_with_gradients_and_noise(tiny_parts: Path, dtype: torch.dtype, small: bool) -> None:
     taesd = tiny_parts / "taesd" if small else None
-    prior = load_prior(tiny_parts / SD, taesd, "a house", device="cpu", dtype=dtype)
+    prior = load_prior(tiny_parts / SD, taesd, load_embedder(tiny_parts / SD), "a house", device="cpu", dtype=dtype)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     latents = prior.encode(images, torch.zeros(2, 4, 8, 8))
     assert latents.dtype == torch.float32
@@ -52,7 +54,7 @@ def test_the_prior_gives_latents_with_gradients_and_noise(tiny_parts: Path, dtyp
 
 
 def test_scaled_gradients_are_the_gradients(tiny_parts: Path) -> None:
-    prior = load_prior(tiny_parts / SD, None, "", device="cpu", dtype=torch.float32)
+    prior = load_prior(tiny_parts / SD, None, load_embedder(tiny_parts / SD), "", device="cpu", dtype=torch.float32)
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     ours = torch.autograd.grad(prior.encode(images, noise).sum(), images)[0]
@@ -62,7 +64,7 @@ def test_scaled_gradients_are_the_gradients(tiny_parts: Path) -> None:
 
 def test_captions_are_text(tiny_parts: Path) -> None:
     caption = load_captioner(tiny_parts / "blip-image-captioning-base", device="cpu")
-    assert caption(np.full((30, 40, 3), 120, np.uint8))
+    assert caption(np.full((30, 40, 3), 0.5, np.float32))
 
 
 def test_a_file_that_lacks_a_tensor_is_refused(parts: Path) -> None:
@@ -71,7 +73,7 @@ def test_a_file_that_lacks_a_tensor_is_refused(parts: Path) -> None:
     del state["conv_in.weight"]
     save_file(state, path, metadata={"format": "pt"})
     with pytest.raises(ModelUnavailableError, match=r"conv_in\.weight.*weights fetch"):
-        load_prior(parts / SD, None, "", device="cpu", dtype=torch.float32)
+        load_prior(parts / SD, None, load_embedder(parts / SD), "", device="cpu", dtype=torch.float32)
 
 
 @pytest.mark.parametrize("damage", [b"", b"not tensors", b"\xff" * 100])
@@ -89,4 +91,4 @@ def test_networks_of_another_kind_are_refused(parts: Path) -> None:
     scheduler = parts / SD / "scheduler" / "scheduler_config.json"
     scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"prediction_type": "v_prediction"}))
     with pytest.raises(ModelUnavailableError, match="v_prediction"):
-        load_prior(parts / SD, None, "", device="cpu", dtype=torch.float32)
+        load_prior(parts / SD, None, load_embedder(parts / SD), "", device="cpu", dtype=torch.float32)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
 
-from relight_cli.depth_checkpoints import load_depth_network, load_prior
+from relight_cli.depth_checkpoints import load_depth_network, load_embedder, load_prior
 from relight_cli.models.depth_anything import network_size
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
@@ -33,7 +33,14 @@ def scene(tiny_parts: Path) -> Scene:
 
 @pytest.fixture(scope="module")
 def prior(tiny_parts: Path) -> DiffusionPrior:
-    return load_prior(tiny_parts / "stable-diffusion-v1-5", None, "a photo", device="cpu", dtype=torch.float32)
+    return load_prior(
+        tiny_parts / "stable-diffusion-v1-5",
+        None,
+        load_embedder(tiny_parts / "stable-diffusion-v1-5"),
+        "a photo",
+        device="cpu",
+        dtype=torch.float32,
+    )
 
 
 def silog(disparity: np.ndarray) -> float:
@@ -105,7 +112,14 @@ def test_an_early_stop_adds_no_more_runs_and_never_fewer_than_three(scene: Scene
 
 
 def test_less_memory_gives_the_same(scene: Scene, tiny_parts: Path, prior: DiffusionPrior) -> None:
-    saving = load_prior(tiny_parts / "stable-diffusion-v1-5", None, "a photo", device="cpu", dtype=torch.float32)
+    saving = load_prior(
+        tiny_parts / "stable-diffusion-v1-5",
+        None,
+        load_embedder(tiny_parts / "stable-diffusion-v1-5"),
+        "a photo",
+        device="cpu",
+        dtype=torch.float32,
+    )
     saving.save_memory()
     options = RefineOptions(runs=1, steps=2)
     assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)

@@ -85,6 +85,10 @@ class DiffusionPrior(nn.Module):
         with_text, without = predicted.float().chunk(2)
         return with_text, without
 
+    def describe(self, prompt: Tensor) -> None:
+        """Take another text embedding (1, L, C) for what the picture shows."""
+        self.prompt = prompt.to(self.prompt)
+
     def save_memory(self) -> None:
         """Keep less of the encoder for its gradient, and compute it again instead."""
         self.encoder.autoencoder.enable_gradient_checkpointing()

@@ -1,5 +1,6 @@
 """Refine a photo's disparity until the photo, lit anew on it, looks plausible (Re-Depth Anything, arXiv 2512.17908)."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class Scene:
     def size(self) -> tuple[int, int]:
         """Tell height and width."""
         return self.image.shape[2], self.image.shape[3]
+
+    def fingerprint(self) -> str:
+        """Tell apart photos and what is held of them."""
+        return hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in (self.image, self.held))).hexdigest()
 
 
 @dataclass(frozen=True)
