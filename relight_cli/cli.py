@@ -12,7 +12,10 @@ from typer import TyperException
 
 from relight_cli import __version__
 from relight_cli.commands._console import say, wants_tracebacks
+from relight_cli.commands.albedo import albedo
+from relight_cli.commands.deshadow import deshadow
 from relight_cli.commands.doctor import doctor
+from relight_cli.commands.interpolate_timelapse import interpolate_timelapse
 from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
@@ -27,6 +30,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(relight)
+app.command()(deshadow)
+app.command()(albedo)
+app.command()(interpolate_timelapse)
 app.command()(refine_depth)
 app.command()(doctor)
 app.add_typer(weights_app, name="weights")

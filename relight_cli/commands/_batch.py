@@ -27,6 +27,8 @@ Work = Callable[["Picture", "Progress"], "Picture"]
 """What a command does to one sRGB picture."""
 TileCount = Callable[["Picture"], int]
 """How many tiles that will take."""
+Layers = Callable[[Photo, Photo], list[Photo]]
+"""From a photo and the one made of it to what `Job.beside` names, in its order."""
 Facts = Mapping[str, object]
 """What a report says of one photo beside what it says of every one."""
 
@@ -49,11 +51,12 @@ def run_batch(
     model: LoadedModel,
     options: PhotoOptions,
     reported: dict[str, str],
+    layers: Layers = lambda photo, changed: [],
 ) -> None:
-    """Read, change and write each photo; the rest is `run_jobs`."""
+    """Read, change and write each photo, and what is saved beside it; the rest is `run_jobs`."""
 
     def make(job: Job) -> Facts:
-        _make(job, work, tiles, options)
+        _make(job, work, tiles, options, layers)
         return {}
 
     run_jobs(jobs, make, model, options, reported)
@@ -81,8 +84,8 @@ def run_jobs(
             error = device_error(raised) or raised
             failed += 1
         if options.report:
-            record = _record(job, model, time.monotonic() - started, error)
-            _append(options.report, {**record, **facts, "options": asdict(options) | reported})
+            record = record_of(job, model, time.monotonic() - started, error)
+            append(options.report, {**record, **facts, "options": asdict(options) | reported})
         if error is not None:
             if len(jobs) == 1:
                 raise error
@@ -105,7 +108,7 @@ def read(path: Path, options: SharedOptions) -> Photo:
     return photo
 
 
-def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None:
+def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions, layers: Layers) -> None:
     if job.target == STANDARD and sys.stdout is None:
         raise OutputUnwritableError("stdout is closed: name a file with --output.")
     photo = read(job.source, options)
@@ -117,6 +120,8 @@ def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions) -> None
     else:
         make_folder(job.target.parent)
         notes = write_photo(changed, job.target, quality=options.quality, overwrite=options.overwrite)
+        for path, layer in zip(job.beside, layers(photo, changed), strict=True):
+            write_photo(layer, path, quality=options.quality, overwrite=options.overwrite)
     for note in notes:
         notifier(options.quiet)(f"{job.source}: {note}")
 
@@ -130,7 +135,8 @@ def make_folder(folder: Path) -> None:
         raise OutputUnwritableError(said) from error
 
 
-def _record(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
+def record_of(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
+    """Give what a report says of one input."""
     return {
         "input": str(job.source),
         "output": None if error else str(job.target),
@@ -145,7 +151,8 @@ def _record(job: Job, model: ModelFacts, seconds: float, error: Exception | None
     }
 
 
-def _append(report: Path, record: dict[str, Any]) -> None:
+def append(report: Path, record: dict[str, Any]) -> None:
+    """Add a line to a report; one that cannot be written is said."""
     try:
         with report.open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(json.dumps(record, default=str) + "\n")

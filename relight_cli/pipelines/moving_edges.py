@@ -27,6 +27,10 @@ ALIKE = 0.4  # how far an edge's share of the change may be from all (or none) o
 MOVING = 0.5  # share of a strip's border that has to be one picture's edge alone
 EACH = 0.15  # share of that which has to be each picture's
 CLIPPED = 0.98  # sRGB; how bright such a pixel was is not known
+BLACK = -7.0  # log2 luminance under which a pixel tells nothing either
+WHOLE = 1.0  # stops; where the whole picture changes more it is not shadows that move, but day and night
+FARTHEST = 0.2  # of the longer side: the way that an edge can be followed
+MOST = 0.4  # of the picture that edges may pass over; more is another picture
 HEDGE = 6.0  # pixels over which a passing edge turns the light: where it is in between is only estimated
 SHORTEST, LONGEST = 0.3, 2.0  # the same as a share of the way
 
@@ -74,7 +78,7 @@ def change_between(first: Picture, last: Picture) -> Change:
     before, after = (blurred(luminance_stops(p), FINE) for p in (first, last))
     change = after - before
     stops = float(np.median(change))
-    known = np.maximum(first, last).max(-1) < CLIPPED
+    known = (np.maximum(first, last).max(-1) < CLIPPED) & (np.minimum(before, after) > BLACK) & (abs(stops) < WHOLE)
     owner = _share_of_first(before, change)
     turn, width = np.zeros_like(change), np.ones_like(change)
     moved = np.zeros_like(change)
@@ -84,9 +88,11 @@ def change_between(first: Picture, last: Picture) -> Change:
             x, y, w, h, size = boxes[number]
             box = (slice(max(0, y - 2), y + h + 2), slice(max(0, x - 2), x + w + 2))
             strip = labels[box] == number
-            if size < LEAST_PIXELS or (found := _passing(strip, owner[box])) is None:
+            if size < LEAST_PIXELS or (found := _passing(strip, owner[box], FARTHEST * max(change.shape))) is None:
                 continue
             turn[box][strip], width[box][strip], moved[box][strip] = found[0][strip], found[1][strip], 1
+    if moved.mean() > MOST:
+        moved[:] = 0
     # Past its border a strip's times are carried on, so that they may be blurred and enlarged.
     reach = np.ones((7, 7), np.uint8)
     grown = np.asarray(cv2.dilate(np.where(moved > 0, turn, -1), reach))
@@ -110,7 +116,7 @@ def _share_of_first(before: Map, change: Map) -> Map:
     return blurred(-(own * new).sum(0), 2) / (blurred((new * new).sum(0), 2) + 1e-6)
 
 
-def _passing(strip: NDArray[np.bool_], owner: Map) -> tuple[Map, Map] | None:
+def _passing(strip: NDArray[np.bool_], owner: Map, farthest: float) -> tuple[Map, Map] | None:
     """Give when the light of a strip's pixels turns, and how long that takes; None if no edge passes over it."""
     border = np.asarray(cv2.dilate(strip.astype(np.uint8), np.ones((3, 3), np.uint8)), bool) & ~strip
     ends = border & (np.abs(owner - 1) < ALIKE), border & (np.abs(owner) < ALIKE)
@@ -119,6 +125,8 @@ def _passing(strip: NDArray[np.bool_], owner: Map) -> tuple[Map, Map] | None:
         return None
     left, right = (cv2.distanceTransform((~end).astype(np.uint8), cv2.DIST_L2, 5) for end in ends)
     way = left + right + 1e-6
+    if np.median(way[strip]) > farthest:
+        return None
     return left / way, np.clip(HEDGE / way, SHORTEST, LONGEST)
 
 

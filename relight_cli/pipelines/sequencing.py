@@ -1,4 +1,4 @@
-"""Which moments of a sequence are wanted, and how the way from one keyframe to the next is eased."""
+"""Which moments of a sequence are wanted, and the ways from one keyframe to the next."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +11,21 @@ class Ease(StrEnum):
     LINEAR = "linear"
     SMOOTH = "smooth"
     CATMULL_ROM = "catmull-rom"
+
+
+class Mode(StrEnum):
+    """What is interpolated: light or pixels."""
+
+    AUTO = "auto"
+    LATENT = "latent"
+    IMAGE = "image"
+
+
+class Content(StrEnum):
+    """Whose things are shown between two keyframes."""
+
+    BOTH = "both"
+    FIRST = "first"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,209 @@
+"""Frames between two frames of one view: the light goes on, the things stay (CroCoDiLight section 4)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.imaging.bit_depth import row_bands
+from relight_cli.imaging.gain import apply_gain, log_gain
+from relight_cli.imaging.tiles import Blend, TileGrid, batches, padded
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.interface import RelightingModel
+from relight_cli.pipelines.light_change import TileOptions, load_tiles
+from relight_cli.pipelines.moving_edges import Change, change_between, enlarged
+from relight_cli.pipelines.sequencing import Content, Mode
+
+Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Path = Callable[[float], Tensor]
+"""From the share of the way in [0, 1] to the illumination latents (T, 1, C) there."""
+
+SLIGHT = 0.5  # stops; under such a change, with nothing moving, a cross-fade is the nearest (benchmarks/timelapse.py)
+LEAST_MOVING = 1e-3  # share of a picture that shadows have to pass over to be seen moving
+
+
+@dataclass(frozen=True)
+class InterpolationOptions:
+    """How frames come about."""
+
+    mode: Mode = Mode.AUTO
+    content: Content = Content.BOTH  # of both ends, or of the first alone as published
+    detail: bool = True  # gains on the frames' own pixels; else the decoder's raw output
+
+
+class Keyframe:
+    """A frame of the sequence, encoded when first needed and once, ready to be put under other light."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        model: RelightingModel | None,
+        tiling: TileOptions,
+        *,
+        detail: bool = True,
+        target: Tensor | None = None,
+        strength: float = 1.0,
+    ) -> None:
+        """Hold a picture (H, W, 3) and, where its light is to be another, the illumination latents (T, 1, C) of that.
+
+        `strength` is how far to go there. Without a model only an untouched picture can be had.
+        """
+        self.picture, self.model, self.tiling, self.detail = picture, model, tiling, detail
+        self.target, self.strength = target, strength
+
+    @cached_property
+    def light(self) -> Tensor:
+        """The illumination latents (T, 1, C) that the frame is shown in, on the CPU."""
+        own = torch.cat([own for _, _, own in self._encoded])
+        return own if self.target is None else torch.lerp(own, self.target, self.strength)
+
+    @cached_property
+    def shown(self) -> Picture:
+        """The frame in that light."""
+        return self.picture if self.detail and self.target is None else self.under(self.light)
+
+    @torch.inference_mode()
+    def under(self, light: Tensor) -> Picture:
+        """Give the frame under illumination latents (T, 1, C), not clipped.
+
+        With `detail` the change of light is a gain on the frame's own pixels, as in `light_change.change_light`.
+        """
+        assert self.model is not None
+        blend = Blend(self._grid, channels=3)
+        for number, (indices, intrinsic, _) in enumerate(self._encoded):
+            wanted = light[indices.start : indices.stop]
+            tiles = self._decode(intrinsic, wanted)
+            if self.detail:
+                tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
+            for index, tile in zip(indices, tiles.permute(0, 2, 3, 1).float().cpu().numpy(), strict=True):
+                blend.add(index, tile)
+        return apply_gain(self.picture, blend.picture().__getitem__) if self.detail else blend.picture()
+
+    @cached_property
+    def _grid(self) -> TileGrid:
+        assert self.model is not None
+        return TileGrid(self.picture.shape[0], self.picture.shape[1], self.model.tile_size, self.tiling.overlap)
+
+    @cached_property
+    @torch.inference_mode()
+    def _encoded(self) -> list[tuple[range, Tensor, Tensor]]:
+        """Tiles' indices, intrinsic and illumination latents in batches; on the CPU, for there may be hundreds."""
+        return [
+            (indices, intrinsic.cpu(), own.cpu())
+            for indices, intrinsic, own in delighted(self.picture, self._grid, self.model, self.tiling)
+        ]
+
+    @cached_property
+    @torch.inference_mode()
+    def _reconstructed(self) -> list[Tensor]:
+        """What the decoder makes of the frame in its own light, which every gain is against."""
+        return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
+
+    def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:
+        assert self.model is not None
+        device = self.tiling.device
+        return self.model.decode(self.model.relight(intrinsic.to(device), light.to(intrinsic).to(device)))
+
+
+def delighted(
+    picture: Picture, grid: TileGrid, model: RelightingModel | None, tiling: TileOptions
+) -> Iterator[tuple[range, Tensor, Tensor]]:
+    """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
+    assert model is not None
+    source = padded(picture, grid.tile)
+    for indices in batches(grid, tiling.batch):
+        yield indices, *model.delight(model.encode(load_tiles(source, grid, indices, tiling.device)))
+
+
+@torch.inference_mode()
+def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions) -> Tensor:
+    """Give the illumination latents (T, 1, C) of a picture's tiles, on the CPU."""
+    grid = TileGrid(picture.shape[0], picture.shape[1], model.tile_size, tiling.overlap)
+    return torch.cat([own.cpu() for _, _, own in delighted(picture, grid, model, tiling)])
+
+
+class Between:
+    """The frames between two keyframes."""
+
+    def __init__(self, first: Keyframe, last: Keyframe, path: Path, options: InterpolationOptions) -> None:
+        self.first, self.last, self.path, self.options = first, last, path, options
+
+    @cached_property
+    def change(self) -> Change:
+        """What changes between the two."""
+        return change_between(self.first.shown, self.last.shown)
+
+    @property
+    def mode(self) -> Mode:
+        """What is interpolated here, settled.
+
+        `auto`: the light, where shadows move or where the change is more than slight (90 % of the pixels change by less
+        than SLIGHT); else the pixels, for then a cross-fade adds no error of the network's.
+        """
+        if self.options.mode != Mode.AUTO:
+            return self.options.mode
+        if self.options.content == Content.FIRST:
+            return Mode.LATENT
+        slight = self.change.largest < SLIGHT and self.change.moving < LEAST_MOVING
+        return Mode.IMAGE if slight else Mode.LATENT
+
+    def frame(self, share: float) -> Picture:
+        """Give the frame at a share of the way, (H, W, 3), not clipped."""
+        if self.mode == Mode.IMAGE:
+            return (1 - share) * self.first.shown + share * self.last.shown
+        light = self.path(share)
+        if self.options.content == Content.FIRST:
+            return self.first.under(light)
+        return self._joined(self.first.under(light), self.last.under(light), share)
+
+    def _joined(self, earlier: Picture, later: Picture, share: float) -> Picture:
+        """Blend both ends, each under the mixed light, in linear light, where moving shadows add up.
+
+        Where an edge passes, each pixel keeps the earlier frame's light until it turns, and has the later one's then.
+        """
+        height, width = earlier.shape[:2]
+        moving = enlarged(self.change, height, width) if self.change.moving else None
+        out = np.empty_like(earlier)
+        for rows in row_bands(height, width):
+            mixed = torch.lerp(_linear(earlier[rows]), _linear(later[rows]), share)
+            if moving is not None:
+                turned = ((share - moving.turn[rows]) / moving.width[rows] + 0.5).clip(0, 1)
+                first = _linear(self.first.shown[rows]) * 2 ** (moving.stops * share)
+                last = _linear(self.last.shown[rows]) * 2 ** (moving.stops * (share - 1))
+                passed = torch.lerp(first, last, torch.from_numpy(turned)[..., None])
+                mixed = torch.lerp(mixed, passed, torch.from_numpy(moving.moved[rows])[..., None])
+            out[rows] = linear_to_srgb(mixed).numpy()
+        return out
+
+
+def _linear(picture: Picture) -> Tensor:
+    return srgb_to_linear(torch.from_numpy(picture).clamp(min=0))
+
+
+def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> Path:
+    """Give the way from the second light to the third, smooth over all keyframes (Catmull and Rom 1974).
+
+    A cubic through both, its slopes those of parabolas through three neighbours each, for times of any spacing. At an
+    end of the sequence, where two times and lights are the same, the slope is that of the straight line.
+    """
+    gap = times[2] - times[1]
+    straight = lights[2] - lights[1]
+
+    def slope(before: Tensor, here: Tensor, after: Tensor, left: float, right: float) -> Tensor:
+        if not left or not right:
+            return straight
+        return gap * ((here - before) * (right / left) + (after - here) * (left / right)) / (left + right)
+
+    start = slope(*lights[:3], times[1] - times[0], gap)
+    stop = slope(*lights[1:], gap, times[3] - times[2])
+
+    def path(share: float) -> Tensor:
+        s, r = share, 1 - share
+        own = r * r * (1 + 2 * s) * lights[1] + s * s * (1 + 2 * r) * lights[2]
+        return own + s * r * r * start - s * s * r * stop
+
+    return path
