@@ -43,10 +43,13 @@ def interpolate_timelapse(
     from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
     from relight_cli.commands._sequence_run import Log, Run, finish
     from relight_cli.devices import choose
+    from relight_cli.imaging.video import require_video
     from relight_cli.pipelines.light_change import TileOptions
     from relight_cli.pipelines.timelapse import Timelapse
 
     _check(options, to_video=is_video(options.output))
+    if is_video(options.output):
+        require_video()
     compute, log, notify = choose(options.device, options.dtype), Log(options), notifier(options.quiet)
     frames = find_frames(inputs, recursive=options.recursive, max_pixels=options.max_pixels, failed=log.fail)
     rate = options.fps or frames.rate or PLAYED

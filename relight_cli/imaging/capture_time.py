@@ -34,7 +34,11 @@ def read_header(path: Path) -> Header:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
-            exif = image.getexif()
+            exif = Image.Exif()
+            if image.format == "TIFF":
+                exif = image.getexif()
+            elif image.info.get("exif"):  # asked for EXIF, Pillow would decode a whole PNG that has none
+                exif.load(image.info["exif"])
             orientation = exif.get(_ORIENTATION, 1)
             # Of a TIFF file Pillow tells the upright size already.
             if image.format != "TIFF" and orientation in (5, 6, 7, 8):

@@ -110,12 +110,14 @@ class Timelapse:
     def _path(self, first: int, last: int) -> Path:
         if self.options.ease != Ease.CATMULL_ROM:
             return lambda share: torch.lerp(self._light(first), self._light(last), share)
-        before, after = self._nearest(first - 1, -1), self._nearest(last + 1, +1)
-        numbers = (first if before is None else before, first, last, last if after is None else after)
         paths: list[Path] = []  # made when first needed, for frames may be cross-faded
 
         def path(share: float) -> Tensor:
             if not paths:
+                known = [number for number in self._lights if number < first]
+                before = max(known) if known else self._nearest(first - 1, -1)
+                after = self._nearest(last + 1, +1)
+                numbers = (first if before is None else before, first, last, last if after is None else after)
                 a, b, c, d = ((self._light(number), self.times[number]) for number in numbers)
                 paths.append(catmull_rom((a[0], b[0], c[0], d[0]), (a[1], b[1], c[1], d[1])))
             return paths[0](share)

@@ -1,0 +1,241 @@
+"""Frames between and light without flicker, against rendered sequences whose every frame is known.
+
+python benchmarks/timelapse.py [--scenes 6] [--strip FILE.jpg]
+
+Between: two frames of a sequence are given and the three between them are made. Moving sun: 6 degrees a frame, hard
+cast shadows; nightfall: half a stop darker and bluer a frame. PSNR in dB, and the gradient magnitude similarity
+deviation (Xue et al. 2014) as perceptual distance, 0 is alike.
+
+Flicker: 24 frames whose exposure, or whose lamp alone, flickers by 0.25 stops over a slow trend. Flicker is the
+standard deviation of the frame-to-frame change of log2 luminance, the true trend taken away; each is the mean over a
+frame's 8 x 8 fields, so that light that flickers in one place only is seen. ffmpeg's filter is that of PyAV.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import av
+import cv2
+import numpy as np
+import torch
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from relight_cli.checkpoints import load_tiny
+from relight_cli.models.tiny import Tiny
+from relight_cli.pipelines.light_change import TileOptions
+from relight_cli.pipelines.light_interpolation import Between, InterpolationOptions, Keyframe
+from relight_cli.pipelines.sequencing import Mode, Moment
+from relight_cli.pipelines.timelapse import Timelapse, TimelapseOptions
+from relight_cli.training.camera import develop
+from relight_cli.training.lights import Light, temperature_colour
+from relight_cli.training.scenes import SceneOptions, render_scenes
+from relight_cli.training.staging import Scene, sample_scene
+
+Picture = NDArray[np.float32]
+SIZE = (256, 384)
+OPTIONS = SceneOptions(size=SIZE, lights=1, shadow_rays=8, ambient_rays=8, supersampling=2)
+FRAMES, GAP, FLICKER, WINDOW = 9, 4, 0.25, 15
+TILING = TileOptions()
+
+
+def sun(azimuth: float, elevation: float, kelvin: float, key: float, sky: float) -> Light:
+    """Give a small hard sun and its sky."""
+    flat = 1000 * math.cos(elevation)
+    place = (flat * math.sin(azimuth), 1000 * math.sin(elevation), flat * math.cos(azimuth))
+    sunlight, zenith, horizon = ((k, gain) for k, gain in ((kelvin, key), (9000, 0.35 * sky), (7500, 0.3 * sky)))
+    colours = [tuple(part * gain for part in temperature_colour(k)) for k, gain in (sunlight, zenith, horizon)]
+    return Light(place, 5.0, 1000.0, *colours)
+
+
+def linear_views(seed: int, lights: list[Light]) -> Tensor:
+    """Render one scene under each light, (L, 3, H, W) in linear light, the first of a mean of 0.2."""
+    layout = sample_scene(seed, OPTIONS).layout
+    views = [render_scenes([Scene(layout, [light], [None])], OPTIONS) for light in lights]
+    pictures = torch.stack([view.albedo[0] * view.shading[0, 0] for view in views])
+    return pictures * 0.2 / pictures[0].mean()
+
+
+def developed(linear: Tensor) -> Picture:
+    """Give a camera's picture (H, W, 3)."""
+    return develop(linear, knee=0.8).permute(1, 2, 0).numpy()
+
+
+def moving_sun(seed: int) -> list[Picture]:
+    """Let the sun go round."""
+    lights = [sun(0.8 * seed + math.radians(6 * n), math.radians(30), 5000, 2.2, 1) for n in range(FRAMES)]
+    return [developed(picture) for picture in linear_views(seed, lights)]
+
+
+def nightfall(seed: int) -> list[Picture]:
+    """Let the sun and then the sky go out."""
+    lights = [sun(0.8 * seed, 0.6, 5200 - 250 * n, 2.2 * 0.62**n, 0.75**n) for n in range(FRAMES)]
+    return [developed(picture) for picture in linear_views(seed, lights)]
+
+
+def gmsd(picture: Picture, wanted: Picture) -> float:
+    """Give the gradient magnitude similarity deviation of two sRGB pictures (Xue et al. 2014), on luma in [0, 255]."""
+    magnitudes = []
+    for one in (picture.clip(0, 1), wanted):
+        luma = cv2.blur(255 * one @ np.array([0.299, 0.587, 0.114], np.float32), (2, 2))[::2, ::2]
+        prewitt = np.outer([1, 1, 1], [1, 0, -1]).astype(np.float32) / 3
+        magnitudes.append(np.hypot(cv2.filter2D(luma, -1, prewitt), cv2.filter2D(luma, -1, prewitt.T.copy())))
+    a, b = magnitudes
+    return float(((2 * a * b + 170) / (a * a + b * b + 170)).std())
+
+
+def psnr(picture: Picture, wanted: Picture) -> float:
+    """Give the peak signal-to-noise ratio of two sRGB pictures in dB."""
+    return float(-10 * np.log10(max(1e-10, ((picture.clip(0, 1) - wanted) ** 2).mean())))
+
+
+def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[float, float]]:
+    """Give mean PSNR and GMSD of the frames between, by mode."""
+    scores = defaultdict(list)
+    for start in range(0, FRAMES - GAP, GAP):
+        first, last = (Keyframe(sequence[n], network, TILING) for n in (start, start + GAP))
+
+        def path(share: float, a: Keyframe = first, b: Keyframe = last) -> Tensor:
+            return torch.lerp(a.light, b.light, share)
+
+        for mode in Mode:
+            between = Between(first, last, path, InterpolationOptions(mode))
+            for step in range(1, GAP):
+                made, wanted = between.frame(step / GAP), sequence[start + step]
+                scores[str(mode)].append((psnr(made, wanted), gmsd(made, wanted)))
+    return {mode: tuple(np.mean(values, axis=0)) for mode, values in scores.items()}
+
+
+def flickering(seed: int, *, lamp_alone: bool) -> tuple[list[Picture], list[Picture]]:
+    """Give frames of one view that flicker, and the same without."""
+    whole, ambient = linear_views(seed, [sun(0.8 * seed, 0.6, 5000, 2.2, 1), sun(0.8 * seed, 0.6, 5000, 1e-4, 1)])
+    # Both were exposed to one mean, so the sky's share of the whole has to be found again: where there is no sun.
+    ambient = ambient * (whole / ambient.clamp(min=1e-6)).flatten().quantile(0.02)
+    draws = np.random.default_rng(seed).normal(0, FLICKER, 24)
+    frames, steady = [], []
+    for number, draw in enumerate(draws):
+        trend = 2 ** (-0.5 + 0.04 * number)
+        shown = ambient + (whole - ambient).clamp(min=0) * 2**draw if lamp_alone else whole * 2**draw
+        frames.append(np.rint(developed(shown * trend) * 255).astype(np.float32) / 255)
+        steady.append(developed(whole * trend))
+    return frames, steady
+
+
+def deflickered(network: Tiny, frames: list[Picture]) -> list[Picture]:
+    """Smooth the light with the network."""
+    times, options = [float(n) for n in range(len(frames))], TimelapseOptions(deflicker=WINDOW)
+    timelapse = Timelapse(times, frames.__getitem__, frames.__getitem__, network, TILING, options)
+    return [made.picture for n in range(len(frames)) if (made := timelapse.frame(Moment(float(n), n)))]
+
+
+def deflickered_by_ffmpeg(frames: list[Picture]) -> list[Picture]:
+    """Smooth the luminance with ffmpeg's deflicker filter over the same window, averaging arithmetically."""
+    graph = av.filter.Graph()
+    height, width = frames[0].shape[:2]
+    source = graph.add_buffer(width=width, height=height, format="yuv444p", time_base="1/25")
+    sink, smooth = graph.add("buffersink"), graph.add("deflicker", f"size={WINDOW}:mode=am")
+    source.link_to(smooth)
+    smooth.link_to(sink)
+    graph.configure()
+    out = []
+
+    def pull() -> None:
+        try:
+            while True:
+                out.append(graph.pull().to_ndarray(format="rgb24").astype(np.float32) / 255)
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+
+    for number, frame in enumerate(frames):
+        rgb = av.VideoFrame.from_ndarray(np.rint(frame * 255).astype(np.uint8), format="rgb24")
+        yuv = rgb.reformat(format="yuv444p")
+        yuv.pts, yuv.time_base = number, None
+        graph.push(yuv)
+        pull()
+    graph.push(None)
+    pull()
+    return out
+
+
+def flicker(frames: list[Picture], steady: list[Picture]) -> float:
+    """Give the deviation of frame-to-frame changes of log luminance that the steady frames do not have, in stops."""
+
+    def fields(picture: Picture) -> NDArray:
+        luma = (picture.clip(0, 1) ** 2.2) @ np.array([0.2126, 0.7152, 0.0722])
+        return np.log2(cv2.resize(luma, (8, 8), interpolation=cv2.INTER_AREA) + 1e-3)
+
+    off = np.array([fields(a) - fields(b) for a, b in zip(frames, steady, strict=True)])
+    return float(np.diff(off, axis=0).std(0).mean())
+
+
+def trend_kept(frames: list[Picture], steady: list[Picture]) -> float:
+    """Give the share of the slow change of brightness that is still there."""
+    slopes = [
+        np.polyfit(range(len(some)), [math.log2((f.clip(0, 1) ** 2.2).mean()) for f in some], 1)[0]
+        for some in (frames, steady)
+    ]
+    return float(slopes[0] / slopes[1])
+
+
+def draw_strip(network: Tiny, path: Path) -> None:
+    """Write truth, cross-fade and interpolated light of one gap under each other."""
+    sequence = moving_sun(3)
+    first, last = (Keyframe(sequence[n], network, TILING) for n in (0, GAP))
+    rows = [sequence[: GAP + 1]]
+    for mode in (Mode.IMAGE, Mode.LATENT):
+        between = Between(
+            first, last, lambda share: torch.lerp(first.light, last.light, share), InterpolationOptions(mode)
+        )
+        rows.append([between.frame(step / GAP) for step in range(GAP + 1)])
+    sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
+    image = Image.fromarray((sheet.clip(0, 1) * 255).round().astype(np.uint8))
+    image.resize((1280, image.height * 1280 // image.width), Image.Resampling.LANCZOS).save(path, quality=88)
+
+
+def main(
+    scenes: Annotated[int, typer.Option(min=1, help="Scenes of each kind.")] = 6,
+    strip: Annotated[Path | None, typer.Option(help="Write one gap as a picture.")] = None,
+) -> None:
+    """Print two tables."""
+    network = load_tiny()
+    kinds: dict[str, Callable[[int], list[Picture]]] = {"moving sun": moving_sun, "nightfall": nightfall}
+    seeds = [3 * n + 2 for n in range(1, scenes + 1)]
+    print("| between | mode | PSNR | GMSD |\n|---|---|---|---|")
+    for kind, sequence_of in kinds.items():
+        results = [judge_between(network, sequence_of(seed)) for seed in seeds]
+        for mode in Mode:
+            score, distance = np.mean([result[str(mode)] for result in results], axis=0)
+            print(f"| {kind} | {mode} | {score:.2f} | {distance:.4f} |", flush=True)
+        worst = min(r["auto"][0] - max(r["image"][0], r["latent"][0]) for r in results)
+        print(f"| {kind} | auto against the better, at worst | {worst:+.2f} | |", flush=True)
+    print("\n| flicker | | stops | left | trend kept | PSNR |\n|---|---|---|---|---|---|")
+    for lamp_alone in (False, True):
+        rows = defaultdict(list)
+        for seed in seeds[: max(1, scenes // 2)]:
+            frames, steady = flickering(seed, lamp_alone=lamp_alone)
+            before = flicker(frames, steady)
+            ways = {
+                "as taken": frames,
+                f"--deflicker {WINDOW}": deflickered(network, frames),
+                "ffmpeg deflicker": deflickered_by_ffmpeg(frames),
+            }
+            for way, made in ways.items():
+                score = np.mean([psnr(a, b) for a, b in zip(made, steady, strict=True)])
+                rows[way].append(
+                    (flicker(made, steady), flicker(made, steady) / before, trend_kept(made, steady), score)
+                )
+        for way, values in rows.items():
+            stops, left, kept, score = np.mean(values, axis=0)
+            what = "the sun alone" if lamp_alone else "exposure"
+            print(f"| {what} | {way} | {stops:.3f} | {left:.0%} | {kept:.0%} | {score:.1f} |", flush=True)
+    if strip:
+        draw_strip(network, strip)
+
+
+if __name__ == "__main__":
+    typer.run(main)
