@@ -13,7 +13,9 @@ from relight_cli.depth_checkpoints import load_depth_network, load_embedder, loa
 from relight_cli.models.depth_anything import network_size
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
+from relight_cli.pipelines.depth_cost import StepCost, largest_batch, measure_step
 from relight_cli.pipelines.depth_refinement import RefineOptions, Run, Scene, encode_scene, refine, refine_runs
+from relight_cli.pipelines.sky import hold
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from depth_metrics import depth_metrics
@@ -123,6 +125,40 @@ def test_less_memory_gives_the_same(scene: Scene, tiny_parts: Path, prior: Diffu
     saving.save_memory()
     options = RefineOptions(runs=1, steps=2)
     assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)
+
+
+def test_the_cost_of_a_step_grows_with_the_batch_and_shrinks_by_computing_again(
+    scene: Scene, tiny_parts: Path, prior: DiffusionPrior
+) -> None:
+    one, three = measure_step(scene, prior, 1), measure_step(scene, prior, 3)
+    assert one.seconds > 0
+    assert 2.5 * one.memory < three.memory < 3.5 * one.memory
+    folder = tiny_parts / "stable-diffusion-v1-5"
+    saving = load_prior(folder, None, load_embedder(folder), "a photo", device="cpu", dtype=torch.float32)
+    saving.save_memory()
+    assert measure_step(scene, saving, 1).memory < 0.9 * one.memory
+
+
+@pytest.mark.parametrize(
+    ("memory", "runs", "batch"), [(9, 10, 1), (35, 10, 3), (60, 10, 5), (79, 10, 5), (500, 10, 10)]
+)
+def test_batches_fill_the_memory_evenly(memory: int, runs: int, batch: int) -> None:
+    assert largest_batch(StepCost(1.0, 10), memory, runs) == batch
+
+
+def test_the_sky_is_what_the_network_sees_infinitely_far(scene: Scene) -> None:
+    initial = torch.ones_like(scene.initial)
+    assert hold(replace(scene, initial=initial)).held.max() == 0
+    initial[:, :20] = 0
+    held = hold(replace(scene, initial=initial)).held
+    assert held[:17].min() > 0.99
+    assert held[23:].max() < 0.01
+    assert 0 < held[20].mean() < 1
+    mask = np.zeros((10, 10), np.float32)
+    mask[:, 5:] = 1
+    held = hold(scene, mask).held
+    assert held[:, -5:].min() > 0.99
+    assert held[:, :5].max() < 0.01
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ def test_killed_and_resumed_is_as_never_killed(refine: Refine, tiny_parts: Path,
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 130
-    assert "finished runs are kept; --resume" in said
+    assert "finished and kept; --resume" in said
     assert not (scene / "cut.png").exists()
     finished = {path: path.stat().st_mtime_ns for path in kept.glob("run-*.npz")}
     assert 2 <= len(finished) < 4
@@ -265,6 +265,14 @@ def test_faults_are_found_before_anything_happens(refine: Refine, scene: Path, a
     assert done.code == code, done.err
     assert done.err.count("\n") == 1
     assert "Traceback" not in done.err
+    assert made(scene) == set()
+
+
+def test_a_missing_extra_is_named_first(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    done = refine("photo.png", *FAST, "-o", "d.exr")
+    assert done.code == 3
+    assert "pip install 'relight-cli[exr]'" in done.err
     assert made(scene) == set()
 
 

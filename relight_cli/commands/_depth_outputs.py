@@ -34,8 +34,12 @@ def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal:
     if job.target == STANDARD:
         if sys.stdout is None:
             raise OutputUnwritableError("stdout is closed: name a file with --output.")
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            said = f"standard output: cannot be written ({error.strerror}); check the pipe."
+            raise OutputUnwritableError(said) from error
         return meaning
     make_folder(job.target.parent)
     for path, extra in zip(job.beside, _encoded(depth, options, kind), strict=True):

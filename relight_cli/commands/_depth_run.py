@@ -65,7 +65,9 @@ class DepthRun:
             meaning = write_outputs(RefinedDepth(scene, ensemble, picture), job, self.options, focal)
         except BaseException:
             if store and store.count():
-                self.notify(f"{job.target}: {store.count()} finished runs are kept; --resume goes on with them.")
+                self.notify(
+                    f"{job.target}: {_times(store.count(), 'run')} finished and kept; --resume goes on from there."
+                )
             elif store:
                 store.clear()
             raise
@@ -122,8 +124,8 @@ class DepthRun:
         gigabytes = (cost.memory + self.parts.weights_bytes) / 1e9
         dtype = str(self.compute.dtype).removeprefix("torch.")
         self.notify(
-            f"{job.source}: {runs} runs of {self.choices.steps} steps, {batch} at a time, on {self.compute.device} "
-            f"({dtype}): about {_duration(seconds)}, {gigabytes:.1f} GB."
+            f"{job.source}: {_times(runs, 'run')} of {_times(self.choices.steps, 'step')}, {batch} at a time, on "
+            f"{self.compute.device} ({dtype}): about {_duration(seconds)}, {gigabytes:.1f} GB."
         )
         return batch, cost
 
@@ -140,6 +142,10 @@ class DepthRun:
 
 def _forget(number: int, run: Run) -> None:
     """Keep nothing: there is no place beside stdout."""
+
+
+def _times(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _duration(seconds: float) -> str:

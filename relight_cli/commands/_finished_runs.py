@@ -25,7 +25,7 @@ class FinishedRuns:
         """Raise OutputUnwritableError where runs of an interrupted start are kept, which hours went into."""
         if count := self.count():
             raise OutputUnwritableError(
-                f"{self.target}: {count} finished runs of an interrupted start are kept for it: "
+                f"{self.target}: finished runs of an interrupted start are kept for it ({count}): "
                 "give --resume to go on with them, or --overwrite to begin again."
             )
 
