@@ -10,11 +10,20 @@ import torch
 from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
 
 from relight_cli.depth_checkpoints import load_depth_network, load_embedder, load_prior
-from relight_cli.models.depth_anything import network_size
+from relight_cli.models.depth_anything import fitted, network_size
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
 from relight_cli.pipelines.depth_cost import StepCost, largest_batch, measure_step
-from relight_cli.pipelines.depth_refinement import RefineOptions, Run, Scene, encode_scene, refine, refine_runs
+from relight_cli.pipelines.depth_refinement import (
+    Ensemble,
+    RefineOptions,
+    Run,
+    Scene,
+    encode_scene,
+    refine,
+    refine_runs,
+)
+from relight_cli.pipelines.refined_depth import RefinedDepth
 from relight_cli.pipelines.sky import hold
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
@@ -144,6 +153,26 @@ def test_the_cost_of_a_step_grows_with_the_batch_and_shrinks_by_computing_again(
 )
 def test_batches_fill_the_memory_evenly(memory: int, runs: int, batch: int) -> None:
     assert largest_batch(StepCost(1.0, 10), memory, runs) == batch
+
+
+def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
+    high, wide = scene.size
+    picture = np.full((4 * high, 4 * wide, 3), 0.2, np.float32)
+    picture[:, 2 * wide + 2 :] = 0.8  # an edge that no pixel of the network's size ends at
+    image = fitted(torch.from_numpy(picture).permute(2, 0, 1)[None], max(high, wide))
+    step = np.where(np.arange(wide) * 4 < 2 * wide + 2, 1.0, 3.0).astype(np.float32)
+    ensemble = Ensemble(np.tile(step, (high, 1)), np.zeros((high, wide), np.float32), 7.0, 1)
+    depth = RefinedDepth(replace(scene, image=image), ensemble, picture)
+    across = depth.disparity[2 * high]
+    assert across.shape == (4 * wide,)
+    assert across[: 2 * wide - 8] == pytest.approx(1, abs=0.05)
+    assert across[2 * wide + 12 :] == pytest.approx(3, abs=0.05)
+    steepest = int(np.abs(np.diff(across)).argmax()) + 1
+    assert steepest == 2 * wide + 2
+    assert np.allclose(np.linalg.norm(depth.normals(), axis=2), 1, atol=1e-5)
+    points, there = depth.points()
+    assert points == pytest.approx(7 / (depth.disparity + 0.1))
+    assert there.all()
 
 
 def test_the_sky_is_what_the_network_sees_infinitely_far(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """refine-depth through the real command line, on tiny real parts laid out as the Hub's repositories."""
 
+import io
 import json
 import re
 import signal
@@ -295,11 +296,11 @@ def test_odd_sizes_and_modes(refine: Refine, scene: Path, size: tuple[int, int])
         assert image.size == size
 
 
-def test_standard_streams(refine: Refine, scene: Path, tiny_parts: Path) -> None:
+def test_standard_streams(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refine("photo.png", *FAST, "-q").code == 0
-    script = Path(__file__).parent / "with_manifest.py"
-    options = ("refine-depth", "-", *FAST, "-q", "--weights-dir", str(tiny_parts), "--offline")
-    command = [sys.executable, str(script), str(tiny_parts / "manifest.toml"), *options]
-    done = subprocess.run(command, cwd=scene, input=(scene / "photo.png").read_bytes(), capture_output=True, check=True)
-    assert done.stdout == (scene / "photo_depth.png").read_bytes()
-    assert done.stderr == b""
+    wire = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((scene / "photo.png").read_bytes())))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(wire))
+    done = refine("-", *FAST, "-q")
+    assert (done.code, done.err) == (0, "")
+    assert wire.getvalue() == (scene / "photo_depth.png").read_bytes()

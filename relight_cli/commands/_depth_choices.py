@@ -63,7 +63,7 @@ def settle(photos: list[str], options: DepthOptions, notify: Callable[[str], Non
         options.steps or (FAST_STEPS if options.fast else STEPS),
         _run_batch(options.run_batch),
         read(mask, options).to_srgb().mean(axis=2) if mask else None,
-        _camera_photo(jobs, options),
+        _camera_photo([job for job in jobs if not job.skip], options),
     )
 
 
@@ -77,7 +77,7 @@ def _run_batch(text: str) -> int:
 
 def _camera_photo(jobs: list[Job], options: DepthOptions) -> "Photo | None":
     """Check that there is a camera for the points, reading the photo if only its EXIF tells."""
-    path = point_cloud_path(options)
+    path = point_cloud_path(options) if jobs else None
     if path is None:
         return None
     if len(jobs) > 1:
