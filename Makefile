@@ -27,6 +27,7 @@ lint: setup
 bench: setup
 	$(BIN)/python benchmarks/speed.py --network tiny
 	$(BIN)/python benchmarks/speed.py --network full
+	$(BIN)/python benchmarks/depth_speed.py
 
 clean:
 	rm -rf .venv
