@@ -125,7 +125,7 @@ def _encoder(folder: Path, *, tiny: bool, dtype: torch.dtype) -> tuple[Variation
 def _placed(network: Placed, device: str) -> Placed:
     """Make a network ready to run, channels last: a full-size step takes 13 s so, else 19 s (one core, bfloat16)."""
     network.eval().requires_grad_(False)
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  torch's own omission
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _complete(kind: Any, folder: Path, **options: Any) -> Any:
