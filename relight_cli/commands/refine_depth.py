@@ -20,7 +20,7 @@ def refine_depth(
     """Estimate the depth of each PHOTO and refine it until the photo, lit anew on it, looks plausible.
 
     Writes disparity (near is large) to <name>_depth.png, 16 bits. Depth Anything V2 gives the first, Stable Diffusion
-    1.5 judges; both are downloaded once (2.2 GB). Made for a GPU: on a CPU one photo takes hours.
+    1.5 judges; both are downloaded once (2.2 GB). Made for a GPU: on a CPU the defaults take a day and more.
     """
     from relight_cli.commands._batch import run_jobs
     from relight_cli.commands._console import notifier
