@@ -92,7 +92,9 @@ def test_every_part_is_known() -> None:
     assert {part(p) for p in PACKAGE.rglob("*.py")} == set(ALLOWED)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["relight", "--help"], ["weights", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["relight", "--help"], ["refine-depth", "--help"], ["weights", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     program = f"""
 import sys
