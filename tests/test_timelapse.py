@@ -125,6 +125,8 @@ def test_a_shadow_that_fades_or_a_night_that_falls_moves_nothing() -> None:
     day = with_shadow(30, 70)
     assert change_between(day, day * 0.3).moving == 0
     assert change_between(day, day).moving == 0
+    for height, width in ((1, 1), (1, 9), (3, 600)):
+        assert change_between(day[:height, :1].repeat(width, 1), day[-height:, :1].repeat(width, 1)).moving == 0
 
 
 def between(network: Tiny, pictures: list[np.ndarray], mode: Mode) -> np.ndarray:

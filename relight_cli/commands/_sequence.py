@@ -110,8 +110,10 @@ class PhotoFrames:
                 if len(paths) == 1:
                     raise
                 failed(path, error)
+        if len(paths) < 2:
+            raise UsageError(f"{paths[0]} is one photo: a sequence needs two or more.")
         if len(found) < 2:
-            raise UsageError(f"a sequence needs two photos or more that can be read, and there are {len(found)}.")
+            raise PhotoUnreadableError(f"of {len(paths)} photos {len(found)} can be read: a sequence needs two.")
         by_time = all(header.taken is not None for _, header in found)
         if by_time:
             found.sort(key=lambda one: one[1].taken or 0.0)  # stable: equal times stay in the order of names

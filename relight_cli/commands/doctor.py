@@ -18,6 +18,7 @@ PACKAGES = {  # distribution and what is imported of it; diffusers and transform
     "diffusers": "",
     "transformers": "",
 }
+EXTRAS = {"av": ("av", "video"), "openexr": ("OpenEXR", "exr")}  # distribution, what is imported, the extra's name
 
 
 def doctor(weights_dir: WeightsDir = None) -> None:
@@ -29,6 +30,7 @@ def doctor(weights_dir: WeightsDir = None) -> None:
 
     _tell("relight-cli", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     broken = [distribution for distribution, module in PACKAGES.items() if not _tell_package(distribution, module)]
+    broken += [distribution for distribution in EXTRAS if not _tell_extra(distribution, *EXTRAS[distribution])]
     if "torch" not in broken:
         _tell_device()
         if "safetensors" not in broken and not _tell_tiny():
@@ -62,6 +64,16 @@ def _tell_package(distribution: str, module: str) -> bool:
         _tell(distribution, f"BROKEN ({error}): pip install --force-reinstall {distribution}")
         return False
     _tell(distribution, version)
+    return True
+
+
+def _tell_extra(distribution: str, module: str, extra: str) -> bool:
+    """Tell a package that few need; False if it is there and cannot be imported."""
+    from importlib.util import find_spec
+
+    if find_spec(module):
+        return _tell_package(distribution, module)
+    _tell(distribution, f"not here: pip install 'relight-cli[{extra}]'")
     return True
 
 

@@ -61,8 +61,9 @@ def interpolate_timelapse(
         return log.report(frames.path(0), sink.place, skipped=True)
     sink.refuse_existing(overwrite=options.overwrite)
 
-    tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device)
     model = load_model({}, options, compute, notify) if _needs_model(options) else None
+    longest = options.longest_side(model.network.max_side) if model else 0
+    tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device, longest)
     frozen = _frozen(options, frames, model, tiling)
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
     log.model = model or log.model
@@ -119,7 +120,7 @@ def _frozen(
     from relight_cli.pipelines.light_interpolation import illumination
 
     reference = resized(read(options.freeze, options).to_srgb(), frames.height, frames.width)
-    return illumination(reference, model.network, tiling)
+    return illumination(reference, model.network, tiling, detail=options.detail)
 
 
 def _timelapse_options(options: SequenceOptions) -> "TimelapseOptions":

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from relight_cli.imaging.bit_depth import row_bands
 from relight_cli.imaging.gain import apply_gain, log_gain
+from relight_cli.imaging.guided import guided
+from relight_cli.imaging.resizing import resized, within
 from relight_cli.imaging.tiles import Blend, TileGrid, batches, padded
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import RelightingModel
@@ -70,10 +72,11 @@ class Keyframe:
     def under(self, light: Tensor) -> Picture:
         """Give the frame under illumination latents (T, 1, C), not clipped.
 
-        With `detail` the change of light is a gain on the frame's own pixels, as in `light_change.change_light`.
+        With `detail` the change of light is a gain on the frame's own pixels, as in `light_change.change_light`; the
+        network may then have seen a smaller copy.
         """
-        assert self.model is not None
-        blend = Blend(self._grid, channels=3)
+        working, grid = self._working
+        blend = Blend(grid, channels=3)
         for number, (indices, intrinsic, _) in enumerate(self._encoded):
             wanted = light[indices.start : indices.stop]
             tiles = self._decode(intrinsic, wanted)
@@ -81,20 +84,28 @@ class Keyframe:
                 tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
             for index, tile in zip(indices, tiles.permute(0, 2, 3, 1).float().cpu().numpy(), strict=True):
                 blend.add(index, tile)
-        return apply_gain(self.picture, blend.picture().__getitem__) if self.detail else blend.picture()
+        if not self.detail:
+            return blend.picture()
+        stops = blend.picture()
+        if working.shape == self.picture.shape:
+            return apply_gain(self.picture, lambda rows: stops[rows])
+        gain = guided(stops, working)
+        return apply_gain(self.picture, lambda rows: gain.rows(self.picture[rows], rows.start, len(self.picture)))
 
     @cached_property
-    def _grid(self) -> TileGrid:
+    def _working(self) -> tuple[Picture, TileGrid]:
+        """The copy that the network sees."""
         assert self.model is not None
-        return TileGrid(self.picture.shape[0], self.picture.shape[1], self.model.tile_size, self.tiling.overlap)
+        return working_copy(self.picture, self.model, self.tiling, detail=self.detail)
 
     @cached_property
     @torch.inference_mode()
     def _encoded(self) -> list[tuple[range, Tensor, Tensor]]:
         """Tiles' indices, intrinsic and illumination latents in batches; on the CPU, for there may be hundreds."""
+        assert self.model is not None
         return [
             (indices, intrinsic.cpu(), own.cpu())
-            for indices, intrinsic, own in delighted(self.picture, self._grid, self.model, self.tiling)
+            for indices, intrinsic, own in delighted(*self._working, self.model, self.tiling)
         ]
 
     @cached_property
@@ -109,21 +120,28 @@ class Keyframe:
         return self.model.decode(self.model.relight(intrinsic.to(device), light.to(intrinsic).to(device)))
 
 
+def working_copy(
+    picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool
+) -> tuple[Picture, TileGrid]:
+    """Give the copy that the network sees, smaller only where a gain is all that is wanted, and its grid."""
+    height, width = within(picture.shape[0], picture.shape[1], tiling.max_side if detail else 0)
+    return resized(picture, height, width), TileGrid(height, width, model.tile_size, tiling.overlap)
+
+
 def delighted(
-    picture: Picture, grid: TileGrid, model: RelightingModel | None, tiling: TileOptions
+    picture: Picture, grid: TileGrid, model: RelightingModel, tiling: TileOptions
 ) -> Iterator[tuple[range, Tensor, Tensor]]:
     """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
-    assert model is not None
     source = padded(picture, grid.tile)
     for indices in batches(grid, tiling.batch):
         yield indices, *model.delight(model.encode(load_tiles(source, grid, indices, tiling.device)))
 
 
 @torch.inference_mode()
-def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions) -> Tensor:
-    """Give the illumination latents (T, 1, C) of a picture's tiles, on the CPU."""
-    grid = TileGrid(picture.shape[0], picture.shape[1], model.tile_size, tiling.overlap)
-    return torch.cat([own.cpu() for _, _, own in delighted(picture, grid, model, tiling)])
+def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool = True) -> Tensor:
+    """Give the illumination latents (T, 1, C) of a picture's tiles as `Keyframe` has them, on the CPU."""
+    copy, grid = working_copy(picture, model, tiling, detail=detail)
+    return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, model, tiling)])
 
 
 class Between:

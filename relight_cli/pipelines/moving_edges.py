@@ -23,6 +23,7 @@ DARK = 2e-3  # linear light that counts as black
 TURNED = 0.4  # stops of change against the whole picture's that make a pixel part of a strip
 FINE = 1.2  # pixels of blur that keep noise and texture out of the changes
 LEAST_PIXELS = 20  # of a strip
+LEAST_SIDE = 8  # of a picture that has edges at all
 ALIKE = 0.4  # how far an edge's share of the change may be from all (or none) of it
 MOVING = 0.5  # share of a strip's border that has to be one picture's edge alone
 EACH = 0.15  # share of that which has to be each picture's
@@ -79,6 +80,8 @@ def change_between(first: Picture, last: Picture) -> Change:
     change = after - before
     stops = float(np.median(change))
     known = (np.maximum(first, last).max(-1) < CLIPPED) & (np.minimum(before, after) > BLACK) & (abs(stops) < WHOLE)
+    if min(change.shape) < LEAST_SIDE:
+        known[:] = False
     owner = _share_of_first(before, change)
     turn, width = np.zeros_like(change), np.ones_like(change)
     moved = np.zeros_like(change)
@@ -112,7 +115,9 @@ def _share_of_first(before: Map, change: Map) -> Map:
 
     Other values are edges that both have, a shadow that fades where it is.
     """
-    own, new = (np.array(np.gradient(blurred(field, 1))) for field in (before, change))
+    own, new = (
+        np.array([cv2.Sobel(blurred(field, 1), -1, *way) for way in ((1, 0), (0, 1))]) for field in (before, change)
+    )
     return blurred(-(own * new).sum(0), 2) / (blurred((new * new).sum(0), 2) + 1e-6)
 
 

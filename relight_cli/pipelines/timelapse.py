@@ -159,7 +159,8 @@ class Timelapse:
                     self._missing.add(near)
                 else:
                     assert self.model is not None
-                    self._own[near] = illumination(picture, self.model, self.tiling)
+                    detail = self.options.interpolation.detail
+                    self._own[near] = illumination(picture, self.model, self.tiling, detail=detail)
         self._own = {near: light for near, light in self._own.items() if near >= window.start}
         return smoothed(
             {near: light for near, light in self._own.items() if near in window}, number, self.options.deflicker
