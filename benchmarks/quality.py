@@ -1,101 +1,196 @@
-"""How near relit pictures come to the truth, for `tiny`, a classical colour transfer and the untouched photo.
+"""How near `tiny` comes to the truth, beside the untouched photo and a classical method, for every task.
 
-python benchmarks/quality.py [--photos DIR] [--views DIR] [--shots DIR]
+python benchmarks/quality.py [--photos DIR] [--views DIR] [--real DIR] [--only relight|deshadow|albedo]
 
---photos  photos that `tiny` was trained with: those held out are put under two made lights (256 x 256, 64 pairs)
+--photos  photos that `tiny` was trained with: those held out are put under made light (64 crops, 256 x 256)
 --views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000)
---shots   photos of fixed views in several lights, named VIEW_1.png, VIEW_2.png ...; every shot lit by the next one
+--real    real photos: shadow/VIEW_1.png ... and VIEW_free.png (one view without cast shadows), objects/ of the MIT
+          intrinsic images, albedo/NAME_image.png with NAME_albedo.png
 
-Each pair: the first picture relit by the second, against the second; mean PSNR in dB on 8-bit sRGB, mean SSIM on luma.
+On pictures rounded to 8-bit sRGB: PSNR in dB, also inside and outside the shadow, SSIM of luma, mean absolute LAB
+error; means over pictures. `lit by the truth` is the oracle: the picture under the truth's own illumination latent.
+Albedo is scaled by one factor first; LMSE as Grosse et al. 2009.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
-from numpy.typing import NDArray
-from skimage.color import lab2rgb, rgb2gray, rgb2lab
-from skimage.metrics import structural_similarity
+from baselines import colour_transfer, lab_deshadow, retinex
+from datasets import (
+    Known,
+    films,
+    made_photos,
+    mapped,
+    objects,
+    pairs_to_relight,
+    rendered_views,
+    shots_to_deshadow,
+    shots_to_relight,
+)
+from metrics import lab_error, linear, local_error, psnr, scale_invariant, ssim
 
 from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging.photo import read_photo
+from relight_cli.imaging.resizing import Picture
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
+from relight_cli.pipelines.mapping import map_light
 from relight_cli.pipelines.relighting import ReferenceLight, relight
-from relight_cli.training.pairs import Pairs, photo_pairs, view_pairs
-from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.views import RenderedViews
 
-Picture = NDArray[np.float32]
-
-
-def colour_transfer(picture: Picture, reference: Picture) -> Picture:
-    """Give the picture the reference's mean and deviation in LAB (Reinhard et al. 2001)."""
-    own, wanted = rgb2lab(picture), rgb2lab(reference)
-    scaled = (own - own.mean((0, 1))) * wanted.std((0, 1)) / own.std((0, 1)).clip(1e-3) + wanted.mean((0, 1))
-    return lab2rgb(scaled).astype(np.float32)
+Ways = dict[str, Callable[[Known], Picture]]
+RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
+DARKER_THAN_INPUT = 0.5  # dB by which a picture may be worse than the untouched one before it is named
 
 
-def made_pairs(pairs: Pairs) -> Iterator[tuple[Picture, Picture]]:
-    """Give the pairs of a batch one by one, as pictures."""
-    for a, b in zip(pairs.a, pairs.b, strict=True):
-        yield a.permute(1, 2, 0).numpy(), b.permute(1, 2, 0).numpy()
+class Tiny:
+    """The embedded network as the commands use it."""
+
+    def __init__(self) -> None:
+        self.network = load_tiny()
+        self.tiling = TileOptions(max_side=self.network.max_side)
+
+    def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
+        """Relight a picture by another."""
+        return relight(self.network, picture, ReferenceLight(self.network, light, self.tiling), change, self.tiling)
+
+    def without(self, what: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
+        """Map a picture's own light."""
+        return map_light(self.network, picture, what, change, self.tiling)
 
 
-def shot_pairs(folder: Path) -> Iterator[tuple[Picture, Picture]]:
-    """Give each shot of a view with the next shot of it."""
-    shots = defaultdict(list)
-    for path in sorted(folder.glob("*_[0-9]*.png")):
-        shots[path.stem.rpartition("_")[0]].append(path)
-    for paths in shots.values():
-        pictures = [read_photo(path, max_pixels=10**8).to_srgb() for path in paths]
-        for i, picture in enumerate(pictures):
-            if len(pictures) > 1:
-                yield picture, pictures[(i + 1) % len(pictures)]
+def rounded(picture: Picture) -> Picture:
+    """Round to 8 bits."""
+    return (np.rint(picture.clip(0, 1) * 255) / 255).astype(np.float32)
 
 
-def judge(pairs: Iterator[tuple[Picture, Picture]]) -> dict[str, tuple[float, float]]:
-    """Give mean PSNR and SSIM of each way."""
-    network, tiling = load_tiny(), TileOptions()
-    scores = defaultdict(list)
-    for picture, wanted in pairs:
-        light = ReferenceLight(network, wanted, tiling)
-        ways = {
-            "untouched": picture,
-            "LAB colour transfer": colour_transfer(picture, wanted),
-            "tiny, --no-detail": relight(network, picture, light, ChangeOptions(detail=False), tiling),
-            "tiny": relight(network, picture, light, ChangeOptions(), tiling),
-        }
-        for way, out in ways.items():
-            rounded = np.rint(out.clip(0, 1) * 255) / 255
-            psnr = -10 * np.log10(max(1e-10, ((rounded - wanted) ** 2).mean()))
-            scores[way].append((psnr, structural_similarity(rgb2gray(rounded), rgb2gray(wanted), data_range=1)))
-    return {way: tuple(np.mean(values, axis=0)) for way, values in scores.items()}
+def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known, Picture], dict[str, float]]) -> None:
+    """Print the mean scores of each way; name the pictures that the last way makes worse."""
+    scores: dict[str, list[dict[str, float]]] = defaultdict(list)
+    worse = []
+    for one in known:
+        for way, make in ways.items():
+            scores[way].append(score(one, rounded(make(one))))
+        first, last = (next(iter(scores[way][-1].values())) for way in (next(iter(ways)), list(ways)[-1]))
+        if last < first - DARKER_THAN_INPUT:
+            worse.append(one.name)
+    columns = list(next(iter(scores.values()))[0])
+    print(f"\n| {title} ({len(next(iter(scores.values())))}) | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
+    for way, rows in scores.items():
+        means = (np.nanmean([row[column] for row in rows]) for column in columns)
+        print(f"| {way} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
+    print(f"\nworse than the first line by more than {DARKER_THAN_INPUT} dB: {len(worse)} {' '.join(worse)}")
+
+
+def nearness(known: Known, picture: Picture) -> dict[str, float]:
+    """Score all of a picture."""
+    return {
+        "PSNR": psnr(picture, known.truth),
+        "SSIM": ssim(picture, known.truth),
+        "LAB": lab_error(picture, known.truth),
+    }
+
+
+def shadow_nearness(known: Known, picture: Picture) -> dict[str, float]:
+    """Score a picture, its shadow and the rest."""
+    inside = known.mask if known.mask is not None and known.mask.any() else None
+    scores = nearness(known, picture)
+    for name, mask in {"in shadow": inside, "outside": None if known.mask is None else ~known.mask}.items():
+        there = mask is not None and mask.any()
+        scores[f"PSNR {name}"] = psnr(picture, known.truth, mask) if there else np.nan
+        scores[f"LAB {name}"] = lab_error(picture, known.truth, mask) if there else np.nan
+    return scores
+
+
+def albedo_nearness(known: Known, picture: Picture) -> dict[str, float]:
+    """Score an albedo whose scale is not known."""
+    return nearness(known, rounded(scale_invariant(picture, known.truth)))
+
+
+def object_nearness(known: Known, picture: Picture) -> dict[str, float]:
+    """Score an object's albedo, and its shading as the picture over it."""
+    assert known.mask is not None
+    assert known.shading is not None
+    light, albedo = (linear(x).mean(axis=2) for x in (known.picture, picture))
+    shading = light / albedo.clip(1e-3)
+    errors = local_error(known.truth.mean(axis=2), albedo, known.mask), local_error(known.shading, shading, known.mask)
+    return {"-LMSE": -sum(errors) / 2, "LMSE albedo": errors[0], "LMSE shading": errors[1]}
+
+
+def judge_relight(tiny: Tiny, sets: dict[str, Iterator[Known]]) -> None:
+    """Print the tables of relight, and of what must not change."""
+    ways: Ways = {
+        "untouched": lambda k: k.picture,
+        "LAB colour transfer": lambda k: colour_transfer(k.picture, k.truth),
+        "tiny, --no-detail": lambda k: tiny.lit(k.picture, k.truth, RAW),
+        "tiny": lambda k: tiny.lit(k.picture, k.truth),
+    }
+    for name, known in sets.items():
+        kept = list(known)
+        table(f"relight: {name}", iter(kept), ways, nearness)
+        own = [psnr(rounded(tiny.lit(k.picture, k.picture)), k.picture) for k in kept]
+        back = [psnr(rounded(tiny.lit(tiny.lit(k.picture, k.truth), k.picture)), k.picture) for k in kept]
+        print(f"\nunder its own light: {np.mean(own):.2f} dB; lit by the other and back: {np.mean(back):.2f} dB")
+
+
+def mapping_ways(tiny: Tiny, what: str, classical: tuple[str, Callable[[Known], Picture]]) -> Ways:
+    """Give the ways of deshadow and albedo."""
+    return {
+        "untouched": lambda k: k.picture,
+        classical[0]: classical[1],
+        "tiny, lit by the truth": lambda k: tiny.lit(k.picture, k.truth),
+        "tiny, --no-detail": lambda k: tiny.without(what, k.picture, RAW),
+        "tiny": lambda k: tiny.without(what, k.picture),
+    }
 
 
 def main(
     photos: Annotated[Path | None, typer.Option()] = None,
     views: Annotated[Path | None, typer.Option()] = None,
-    shots: Annotated[Path | None, typer.Option()] = None,
+    real: Annotated[Path | None, typer.Option()] = None,
+    only: Annotated[str | None, typer.Option()] = None,
 ) -> None:
-    """Print one table."""
-    rng, sets = np.random.default_rng(77), {}
-    with torch.no_grad():
-        if photos:
-            sets["held-out photos, made light"] = made_pairs(
-                photo_pairs(PhotoCrops(split(photos)[1]), 64, 256, rng, "cpu")
+    """Print the tables."""
+    tiny = Tiny()
+    made, rendered = (made_photos(photos) if photos else None), (rendered_views(views) if views else None)
+    relit, deshadowed, albedo = {}, {}, {}
+    if made:
+        relit["held-out photos, made light"] = pairs_to_relight(made)
+        deshadowed["held-out photos, made shadows"] = mapped(made, made.to_free[0])
+    if rendered:
+        relit["held-out rendered views"] = pairs_to_relight(rendered)
+        deshadowed["held-out rendered views"] = mapped(rendered, rendered.to_free[0])
+        albedo["held-out rendered views"] = mapped(rendered, rendered.to_white[0])
+    if real:
+        relit["real shots of one view"] = shots_to_relight(real / "shadow")
+        deshadowed["real shots"] = shots_to_deshadow(real / "shadow")
+        albedo["film frames"] = films(real / "albedo")
+    with torch.inference_mode():
+        if only in (None, "relight"):
+            judge_relight(tiny, relit)
+        if only in (None, "deshadow"):
+            ways = mapping_ways(tiny, "shadow", ("LAB statistics", lambda k: lab_deshadow(k.picture)))
+            for name, known in deshadowed.items():
+                table(f"deshadow: {name}", known, ways, shadow_nearness)
+            if real:
+                free = {
+                    k.name.rpartition("_")[0]: Known(k.name, k.truth, k.truth)
+                    for k in shots_to_deshadow(real / "shadow")
+                }
+                table("deshadow: without cast shadows, against itself", iter(free.values()), ways, nearness)
+        if only in (None, "albedo"):
+            ways = mapping_ways(
+                tiny,
+                "albedo",
+                ("colour retinex", lambda k: retinex(k.picture, k.mask if k.shading is not None else None)),
             )
-        if views:
-            sets["held-out rendered views"] = made_pairs(view_pairs(RenderedViews(views), 64, 256, rng, "cpu"))
-        if shots:
-            sets["real shots of one view"] = shot_pairs(shots)
-        for name, pairs in sets.items():
-            print(f"\n| relight: {name} | PSNR | SSIM |\n|---|---|---|")
-            for way, (psnr, ssim) in judge(pairs).items():
-                print(f"| {way} | {psnr:.2f} | {ssim:.3f} |")
+            for name, known in albedo.items():
+                table(f"albedo: {name}", known, ways, albedo_nearness)
+            if real:
+                del ways["tiny, lit by the truth"]
+                table("albedo: real objects", objects(real / "objects"), ways, object_nearness)
 
 
 if __name__ == "__main__":

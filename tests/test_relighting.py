@@ -5,16 +5,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from relight_cli.imaging.resizing import resized
 from relight_cli.imaging.tiles import TileGrid
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.relighting import ReferenceLight, relight, resized
+from relight_cli.pipelines.relighting import ReferenceLight, relight
 
 
 class MeanLight:
     """The simplest relighting model: a tile's light is its mean colour, its intrinsic latents are the rest."""
 
     tile_size = 32
+    max_side = 0
 
     def encode(self, tiles: Tensor) -> Tensor:
         return srgb_to_linear(tiles).flatten(2).transpose(1, 2)
@@ -25,6 +27,9 @@ class MeanLight:
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         return torch.ones_like(illumination)
+
+    def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
+        return illumination
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         return intrinsic * illumination

@@ -13,7 +13,9 @@ from relight_cli.imaging.photo import Photo, write_photo
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.export import main as export
-from relight_cli.training.losses import all_losses
+from relight_cli.training.grounds import Grounds
+from relight_cli.training.grounds import main as paint
+from relight_cli.training.losses import all_losses, shadow_losses
 from relight_cli.training.made_light import cast_shadows, made_log_light
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
@@ -66,20 +68,45 @@ def test_shadows_take_light_away_and_only_there() -> None:
     assert ((visibility < 0.1).float().mean((1, 2, 3)) > 0.05).any()
 
 
-@pytest.mark.parametrize("kind", ["photos", "views"])
-def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path) -> None:
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("grounds")
+    invoke(paint, photos, folder, "--count", 16, "--size", 64)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["photos", "views", "grounds"])
+def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
     rng = np.random.default_rng(3)
-    source = PhotoCrops(split(photos)[0]) if kind == "photos" else RenderedViews(views)
-    pairs = (photo_pairs if kind == "photos" else view_pairs)(source, 6, 32, rng, "cpu")  # type: ignore[operator]
+    known = {"views": lambda: RenderedViews(views), "grounds": lambda: Grounds(grounds)}
+    if kind == "photos":
+        pairs = photo_pairs(PhotoCrops(split(photos)[0]), 6, 32, rng, "cpu")
+    else:
+        pairs = view_pairs(known[kind](), 6, 32, rng, "cpu")
     a, b = srgb_to_linear(pairs.a), srgb_to_linear(pairs.b)
     seen = (pairs.a > 0.2) & (pairs.a < 0.95) & (pairs.b > 0.2) & (pairs.b < 0.95)
     assert seen.float().mean() > 0.05
     assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < 0.1
 
 
+def test_light_without_shadows_is_nowhere_less(grounds: Path) -> None:
+    pairs = view_pairs(Grounds(grounds), 12, 48, np.random.default_rng(1), "cpu")
+    assert pairs.to_free.min() > -1e-3
+    shadowed = (pairs.to_free.mean(2) > 0.7).float().mean((2, 3)).flatten()  # of each picture
+    assert (shadowed > 0.05).any()
+    assert (shadowed == 0).any()
+
+
+def test_sunny_photos_teach_nothing_about_shadows(photos: Path) -> None:
+    crops = PhotoCrops(split(photos)[0])
+    crops.sunny = [True] * len(crops.sunny)
+    assert photo_pairs(crops, 3, 32, np.random.default_rng(0), "cpu").to_free.isnan().all()
+
+
 def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
     torch.manual_seed(0)
     model, picture = Tiny(TinyConfig()).eval(), torch.rand(2, 3, 64, 64)
+    torch.nn.init.normal_(model.shadows.leave.weight)
     with torch.no_grad():
         intrinsic, light = model.delight(model.encode(picture))
         own = model.decode(model.relight(intrinsic, light))
@@ -88,19 +115,25 @@ def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
     assert (other - picture).abs().max() > 1e-3
 
 
-def test_the_loss_reaches_every_weight(photos: Path) -> None:
+@pytest.mark.parametrize("turn", ["shadows", "shadow"])
+def test_the_losses_reach_every_weight(photos: Path, turn: str) -> None:
     pairs = photo_pairs(PhotoCrops(split(photos)[0]), 2, 64, np.random.default_rng(0), "cpu")
     model = Tiny(TinyConfig(mappers=("shadow",)))
-    all_losses(model, pairs, "shadow").total.backward()
-    # What stands before a mapper's last layer waits for that layer's first step; the light's last biases are the same
-    # for both lights, and only the difference is seen.
-    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    waiting = {name for name in idle if name.startswith("mappers.shadow.") and ".leave." not in name}
-    assert set(idle) - waiting <= {"light.leave.bias", "light.blocks.0.0.conv2.bias"}
+    # What stands before a layer that starts at zero waits for its first step.
+    torch.nn.init.normal_(model.shadows.leave.weight)
+    torch.nn.init.normal_(model.mappers["shadow"].leave.weight)
+    losses = shadow_losses(model, pairs) if turn == "shadows" else all_losses(model, pairs, turn)
+    torch.stack(list(losses.values())).sum().backward()
+    idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+    if turn == "shadows":
+        light = ("light.", "mappers.", "illumination.", "survey.", "queries")
+        assert idle <= {name for name in idle if name.startswith(light)}
+    else:  # the light's last biases are the same for all lights, and only the difference is seen
+        assert idle <= {"light.leave.bias", "light.blocks.0.0.conv2.bias"}
 
 
 def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
-    run, options = tmp_path / "run", ["--pixels", 9216, "--views", views]
+    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,albedo"]
     invoke(train, photos, run, "--steps", 2, *options)
     invoke(train, photos, run, "--steps", 3, *options)
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

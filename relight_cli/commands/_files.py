@@ -11,6 +11,7 @@ from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, Usag
 from relight_cli.imaging.photo import SUFFIXES, format_of
 
 STANDARD = Path("-")  # stdin or stdout
+DEEP = ".deep"  # suffix of what needs more than 8 bits: TIFF beside a TIFF, else PNG
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,9 @@ def _photos_in(folder: Path, recursive: bool) -> list[Path]:
 
 def _beside(target: Path, name: str) -> Path:
     kind = Path(name).suffix
-    return target.with_name(f"{target.stem}_{name.removesuffix(kind)}{kind or target.suffix}")
+    deep = ".tif" if SUFFIXES.get(target.suffix.lower()) == "TIFF" else ".png"
+    suffix = deep if kind == DEEP else kind or target.suffix
+    return target.with_name(f"{target.stem}_{name.removesuffix(kind)}{suffix}")
 
 
 def _ever_made(job: Job, outputs: Outputs) -> list[Path]:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from relight_cli.errors import UsageError
+
 
 class Model(StrEnum):
     """Which network."""
@@ -95,7 +97,25 @@ class PhotoOptions(SharedOptions):
     strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = 1.0
     tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
     tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
+    max_side: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default="by network",
+            help="Longer side of the copy that the network sees; its gain is applied to every pixel. 0: full size.",
+        ),
+    ] = None
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 95
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a smaller copy is asked for and the decoder's raw output, which has no more pixels."""
+        if self.max_side and not self.detail:
+            raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
+
+    def longest_side(self, usual: int) -> int:
+        """Give the longer side of the network's copy, `usual` being the network's own choice; 0: full size."""
+        return usual if self.max_side is None else self.max_side
 
 
 def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

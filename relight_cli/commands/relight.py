@@ -27,8 +27,7 @@ def relight(
     from relight_cli.commands._models import load_model
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
-    from relight_cli.imaging.tiles import TileGrid
-    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
+    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
     from relight_cli.pipelines.relighting import ReferenceLight
     from relight_cli.pipelines.relighting import relight as relight_picture
 
@@ -39,12 +38,17 @@ def relight(
     compute = choose(options.device, options.dtype)
     reference = read(light, options).to_srgb()
     model = load_model({}, options, compute, notify)
-    tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device)
+    tiling = TileOptions(
+        options.tile_overlap,
+        options.tile_batch or compute.tile_batch,
+        compute.device,
+        options.longest_side(model.network.max_side),
+    )
     change = ChangeOptions(options.strength, options.detail)
     reference_light = ReferenceLight(model.network, reference, tiling)
 
     def tiles(picture: "Picture") -> int:
-        grid = TileGrid(picture.shape[0], picture.shape[1], model.network.tile_size, tiling.overlap)
+        grid = tile_grid(model.network, picture, change, tiling)
         return reference_light.tiles_to_encode(grid) + len(grid)
 
     def work(picture: "Picture", progress: "Progress") -> "Picture":

@@ -97,6 +97,8 @@ class SingleViewDecoder(BlockStack):
 class CroCoDiLight(nn.Module):
     """The published network; a `RelightingModel` whose illumination latents are (T, 1, C) like its tokens."""
 
+    max_side = 0  # it was trained on photos' own pixels
+
     def __init__(self, config: CroCoDiLightConfig) -> None:
         super().__init__()
         self.config, self.tile_size = config, config.tile_size
@@ -126,6 +128,10 @@ class CroCoDiLight(nn.Module):
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Map the illumination latent (T, 1, C) with the `shadow` or `albedo` illumination mapper."""
         return self._join(self.mappers[mapper], intrinsic, illumination)[:, -1:]
+
+    def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
+        """Give illumination latents (T, 1, C) as they are: any tile takes them unchanged."""
+        return illumination
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Join intrinsic latents and an illumination latent to the latents (T, N, C) of the relit picture."""

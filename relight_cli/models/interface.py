@@ -17,6 +17,7 @@ class RelightingModel(Protocol):
     """
 
     tile_size: int
+    max_side: int  # longer side of the copy of a photo that serves best, where the gain is all that is wanted; 0: any
 
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""
@@ -28,6 +29,10 @@ class RelightingModel(Protocol):
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Map the illumination latent (T, 1, C'') to that of the `shadow`-free or `albedo` picture."""
+        ...
+
+    def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
+        """Give illumination latents (T, 1, C'') of elsewhere as they light tiles with latents of their own."""
         ...
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:

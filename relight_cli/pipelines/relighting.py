@@ -1,10 +1,9 @@
 """Relight a picture by a reference (CroCoDiLight section 4)."""
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
+from relight_cli.imaging.resizing import resized
 from relight_cli.imaging.tiles import TileGrid, batches, padded
 from relight_cli.models.interface import RelightingModel
 from relight_cli.pipelines.light_change import (
@@ -67,20 +66,8 @@ def relight(
     """Give the picture (H, W, 3) in the reference's light, sRGB-encoded, not clipped."""
     if change.detail and change.strength == 0:
         return picture
-    grid = TileGrid(picture.shape[0], picture.shape[1], model.tile_size, tiling.overlap)
-    latents = light.latents(grid, progress)
 
-    def target(indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-        return latents[indices.start : indices.stop]
+    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return model.lend(light.latents(grid, progress)[indices.start : indices.stop].to(own), own)
 
     return change_light(model, picture, target, change, tiling, progress)
-
-
-def resized(picture: Picture, height: int, width: int) -> Picture:
-    """Resize a picture (H, W, 3): the mean over areas along a side that shrinks, bicubic along one that grows."""
-    for wide, high in ((width, picture.shape[0]), (width, height)):
-        if picture.shape[:2] != (high, wide):
-            grows = wide * high > picture.shape[0] * picture.shape[1]
-            how = cv2.INTER_CUBIC if grows else cv2.INTER_AREA
-            picture = np.asarray(cv2.resize(picture, (wide, high), interpolation=how), np.float32)
-    return picture

@@ -11,6 +11,8 @@ import torch
 import typer
 from safetensors.torch import save_file
 
+from relight_cli.models.tiny import TinyConfig
+
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
@@ -18,9 +20,10 @@ def main(
 ) -> None:
     """Write float16 weights with the config, the recipe and its figures in the metadata."""
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
+    cut = {"tile_size": TinyConfig.tile_size, "max_side": TinyConfig.max_side}  # of no concern to the training
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     metadata = {
-        "config": json.dumps(state["recipe"][-1]["config"]),
+        "config": json.dumps(state["recipe"][-1]["config"] | cut),
         "recipe": json.dumps(state["recipe"]),
         "figures": json.dumps(log[-1]),
         "licence": "Apache-2.0",

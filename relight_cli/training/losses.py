@@ -1,67 +1,71 @@
 """The cross-lighting loss (CroCoDiLight section 3.3) and that of the illumination mappers (3.4), with known light."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight_cli.models.colour import srgb_to_linear
-from relight_cli.models.tiny import EPS, Tiny
+from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.tiny import EPS, Tiny, log_gain, log_linear
 from relight_cli.training.pairs import Pairs
 
-
-@dataclass(frozen=True)
-class Losses:
-    """What the loss consists of, each a scalar."""
-
-    light: Tensor  # log light, relit by the other
-    edges: Tensor  # its steps between neighbours
-    picture: Tensor  # sRGB, relit by the other
-    mapped: Tensor  # log light and its steps, by a mapped illumination latent
-
-    @property
-    def total(self) -> Tensor:
-        """Weigh the parts."""
-        return self.light + self.edges + 3 * self.picture + self.mapped
+Losses = dict[str, Tensor]
+"""What the loss consists of, each a weighted scalar."""
 
 
-def log_picture(srgb: Tensor) -> Tensor:
-    """Give log(linear + EPS), in which a change of light is a sum."""
-    return torch.log(srgb_to_linear(srgb) + EPS)
+def steps(x: Tensor) -> Tensor:
+    """Give the mean absolute step to the right and downwards."""
+    return (x[..., 1:] - x[..., :-1]).abs().mean() / 2 + (x[..., 1:, :] - x[..., :-1, :]).abs().mean() / 2
 
 
-def log_edges(x: Tensor) -> Tensor:
-    """Give the steps to the right and downwards, one after the other."""
-    return torch.cat(((x[..., 1:] - x[..., :-1]).flatten(1), (x[..., 1:, :] - x[..., :-1, :]).flatten(1)), dim=1)
+def seen(pictures: Tensor) -> Tensor:
+    """Tell where the picture is neither black nor clipped: elsewhere the camera has not recorded its light."""
+    return ((pictures < 0.995) & (pictures > 0.02)).float()
+
+
+def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
+    """Find a's and b's own cast shadows, by mean squares of log light.
+
+    Mean absolute error, whose best guess under doubt is the median, held on to "no shadow" for thousands of steps.
+    """
+    pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_free.flatten(0, 1)
+    guide = log_linear(pictures)
+    maps, _ = model.split(*model.features(pictures, guide))
+    known = seen(pictures) * ~truth.isnan()
+    error = (log_gain(guide, -model.shadows(*maps).float()) - truth.nan_to_num()).clamp(-4, 4) * known
+    return {"shadows": error.square().sum() / known.sum().clamp(min=1)}
 
 
 def all_losses(model: Tiny, pairs: Pairs, mapper: str) -> Losses:
     """Relight a by b and b by a, and both by their own illumination latents mapped by `shadow` or `albedo`.
 
     The paper trains the mappers last with all else frozen; here they are trained along, since light that has to be
-    found to be taken away is found for the other tasks too. Light counts where the picture is neither black nor
-    clipped: elsewhere the camera has not recorded it.
+    found to be taken away is found for the other tasks too.
     """
     pictures, target = torch.cat((pairs.a, pairs.b)), torch.cat((pairs.b, pairs.a))
-    intrinsic, illumination = model.delight(model.encode(pictures))
-    seen = ((pictures < 0.995) & (pictures > 0.02)).float()
-    before = log_picture(pictures)
+    guide = log_linear(pictures)
+    maps, illumination = model.split(*model.features(pictures, guide))
+    other, mapped = illumination.roll(len(pairs.a), dims=0), model.mappers[mapper](maps[2], illumination)
+    lights = torch.cat((illumination, other, mapped.to(other)))
+    own, other, mapped = model.light(*(m.repeat(3, 1, 1, 1) for m in maps), lights).float().chunk(3)
+    shadows = model.shadows(*maps).float()
+    linear, recorded = guide.exp() - EPS, seen(pictures)
 
-    def change(light: Tensor) -> tuple[Tensor, Tensor]:
-        relit = model.decode(model.relight(intrinsic, light))
-        return relit, log_picture(relit.clamp(min=0)) - before
+    change = log_gain(guide, other - own - shadows)
+    error = (change - torch.cat((pairs.to_other, -pairs.to_other))).clamp(-4, 4) * recorded
+    relit = linear_to_srgb(linear * change.exp())
 
-    relit, found = change(illumination.roll(len(pairs.a), dims=0))
-    error = (found - torch.cat((pairs.to_other, -pairs.to_other))).clamp(-4, 4) * seen
-    truth = (pairs.to_free if mapper == "shadow" else pairs.to_white).flatten(0, 1)
-    known = seen * ~truth.isnan()
-    _, mapped = change(model.map_illumination(mapper, intrinsic, illumination))
-    mapped_error = (mapped - truth.nan_to_num()).clamp(-4, 4) * known
-    share = known.mean().clamp(min=0.1) / seen.mean().clamp(min=0.1)
-    return Losses(
-        light=error.abs().mean(),
-        edges=log_edges(error).abs().mean(),
-        picture=F.l1_loss(relit.clamp(-0.1, 1.1), target),
-        mapped=(mapped_error.abs().mean() + log_edges(mapped_error).abs().mean()) / share,
-    )
+    change, truth = log_gain(guide, mapped - own - shadows), (pairs.to_free if mapper == "shadow" else pairs.to_white)
+    truth = truth.flatten(0, 1)
+    known, truth = recorded * ~truth.isnan(), truth.nan_to_num()
+    mapped_error = (change - truth).clamp(-4, 4) * known
+    wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
+    off = (linear_to_srgb((linear * change.exp()).clamp(max=1.2)) - wanted) * known
+    share = known.mean().clamp(min=0.1) / recorded.mean().clamp(min=0.1)
+    return {
+        "light": error.abs().mean(),
+        "edges": steps(error),
+        "picture": 3 * F.l1_loss(relit.clamp(max=1.1), target),
+        "mapped": (mapped_error.abs().mean() / 2 + mapped_error.square().mean()) / share,
+        "mapped edges": steps(mapped_error) / share,
+        "mapped picture": 3 * off.abs().mean() / share,
+    }

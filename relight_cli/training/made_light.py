@@ -1,4 +1,4 @@
-"""Made light: log-light maps put on real photos, so that the truth is known and the textures are real.
+"""Made light: log-light maps put on real photos and painted grounds, so that the truth is known.
 
 Every function gives maps for a batch and draws from the generator it is handed, on the generator's device.
 """
@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 SHADOW_SHARE = 0.75  # of the maps have a cast shadow; the rest teach what is none
+UNEVEN_SHARE = 0.4  # of the maps are of lamps and windows, the rest of sun and sky
+STROKES = 12  # of a silhouette
 
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generator) -> Tensor:
@@ -61,22 +63,62 @@ def foliage(count: int, size: int, generator: Generator) -> Tensor:
     return (coarse * (1 - share) + fine * share + uniform((count, 1, 1, 1), -0.8, 0.8, generator)) * 0.06
 
 
+def silhouettes(count: int, size: int, generator: Generator) -> Tensor:
+    """Give signed distances to limbed bodies: hands, heads on shoulders, people, signs on posts.
+
+    Round-ended strokes, each grown from the end or the middle of an earlier one and mostly thinner than it.
+    """
+    axis = torch.linspace(-1, 1, size, device=generator.device)
+    y, x = axis[:, None], axis[None]
+
+    def draw(low: float, high: float) -> Tensor:
+        return uniform((count, 1, 1, 1), low, high, generator)
+
+    x0, y0, angle = draw(-1.1, 1.1), draw(-1.1, 1.1), draw(0, math.tau)
+    length, half = draw(0.1, 1.3), torch.exp(draw(math.log(0.04), math.log(0.5)))
+    strokes = draw(1, STROKES)
+    ends, union = [], torch.full((count, 1, size, size), 9.0, device=generator.device)
+    for k in range(STROKES):
+        x1, y1 = x0 + length * angle.cos(), y0 + length * angle.sin()
+        dx, dy = x1 - x0, y1 - y0
+        along = (((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy).clamp(min=1e-6)).clamp(0, 1)
+        taper = 1 - 0.35 * along
+        away = ((x - x0 - along * dx) ** 2 + (y - y0 - along * dy) ** 2).sqrt() - half * taper
+        union = torch.where(k < strokes, torch.minimum(union, away), union)
+        ends.append(torch.cat((x1, y1, angle, length, half), dim=1))
+        parent = torch.randint(0, len(ends), (count,), generator=generator, device=generator.device)
+        px, py, angle, length, half = torch.stack(ends)[parent, torch.arange(count)].split(1, dim=1)
+        back = draw(0, 1) * (draw(0, 1) < 0.5) * length
+        x0, y0 = px - back * angle.cos(), py - back * angle.sin()
+        angle = angle + draw(-1.3, 1.3)
+        length, half = length * draw(0.3, 1.1), half * draw(0.35, 1.1)
+    return union / 2
+
+
+SHAPES = (half_planes, bars, foliage, silhouettes, silhouettes)  # a kind each, drawn evenly
+
+
+def shapes(count: int, size: int, generator: Generator) -> Tensor:
+    """Give signed distances (count, 1, size, size), in picture widths, to shapes of all kinds."""
+    kinds = torch.stack([shape(count, size, generator) for shape in SHAPES])
+    pick = torch.randint(0, len(SHAPES), (count,), generator=generator, device=generator.device)
+    distance = kinds[pick, torch.arange(count, device=generator.device)]
+    return distance + 0.01 * uniform((count, 1, 1, 1), 0, 1, generator) * smooth_noise(count, 24, size, generator)
+
+
 def cast_shadows(count: int, size: int, generator: Generator) -> Tensor:
     """Give visibility of the light (count, 1, size, size) in [0, 1]: shapes of many kinds, borders hard to soft."""
-    kinds = torch.stack([shape(count, size, generator) for shape in (half_planes, bars, foliage)])
-    pick = torch.randint(0, 3, (count,), generator=generator, device=generator.device)
-    distance = kinds[pick, torch.arange(count, device=generator.device)]
-    distance = distance + 0.01 * uniform((count, 1, 1, 1), 0, 1, generator) * smooth_noise(count, 24, size, generator)
-    softness = torch.exp(uniform((count, 1, 1, 1), math.log(0.7 / size), math.log(0.08), generator))
+    distance = shapes(count, size, generator)
+    softness = torch.exp(uniform((count, 1, 1, 1), math.log(0.5 / size), math.log(0.05), generator))
     widening = (smooth_noise(count, 2, size, generator) * 0.7).exp()  # a penumbra grows with the caster's distance
     return torch.sigmoid(distance / (softness * widening))
 
 
-def made_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Make log light and the same light without cast shadows, both (count, 3, size, size).
+def smooth_log_light(count: int, size: int, generator: Generator) -> Tensor:
+    """Make log light without cast shadows (count, 3, size, size).
 
-    Exposure and colour of the whole, a smooth gradient, a spot, and in `SHADOW_SHARE` of the maps a cast shadow whose
-    depth differs by channel (sky light in shadow is blue).
+    Exposure and colour of the whole; in `UNEVEN_SHARE` of the maps also a gradient, broad unevenness and a spot, which
+    are nobody's shadow, however alike they look.
     """
     axis = torch.linspace(-1, 1, size, device=generator.device)
     y, x = axis[:, None], axis[None]
@@ -84,17 +126,35 @@ def made_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor,
     warmth = (
         uniform(n1, -0.45, 0.45, generator) * torch.tensor([1.0, 0.1, -1.0], device=generator.device)[:, None, None]
     )
-    smooth = uniform(n1, -0.9, 0.5, generator) + warmth + uniform(n3, -0.08, 0.08, generator)
+    even = uniform(n1, -0.9, 0.5, generator) + warmth + uniform(n3, -0.08, 0.08, generator)
     turn, slope = uniform(n1, 0, math.tau, generator), uniform(n1, 0, 0.7, generator)
-    smooth = smooth + slope * (x * turn.cos() + y * turn.sin())
-    smooth = smooth + uniform(n1, 0, 0.25, generator) * smooth_noise(count, 2, size, generator)
+    uneven = slope * (x * turn.cos() + y * turn.sin())
+    uneven = uneven + uniform(n1, 0, 0.25, generator) * smooth_noise(count, 2, size, generator)
     cx, cy, reach = uniform(n1, -1, 1, generator), uniform(n1, -1, 1, generator), uniform(n1, 0.25, 1.2, generator)
     lamp = uniform(n1, -1.0, 1.2, generator).clamp(min=0) * (1 + uniform(n3, -0.3, 0.3, generator))
-    smooth = smooth + lamp * torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / reach**2)
-    visibility = cast_shadows(count, size, generator)
-    depth = uniform(n1, 0.08, 0.7, generator)  # light left in full shadow
-    tint = torch.tensor([-0.1, 0.0, 0.12], device=generator.device)[:, None, None] * uniform(n1, 0, 1.5, generator)
-    left = (depth.log() + tint).exp().clamp(max=1.0)
-    shadowed = uniform(n1, 0, 1, generator) < SHADOW_SHARE
+    uneven = uneven + lamp * torch.exp(-((x - cx) ** 2 + (y - cy) ** 2) / reach**2)
+    return even + uneven * (uniform(n1, 0, 1, generator) < UNEVEN_SHARE)
+
+
+def light_left(count: int, size: int, generator: Generator) -> Tensor:
+    """Make the share of the light (count, 3, size, size) that is left in full shadow.
+
+    Under a clear sky about a seventh, and bluer; more under haze and between walls; less of it close to the caster.
+    """
+    n1 = (count, 1, 1, 1)
+    depth = uniform(n1, math.log(0.06), math.log(0.6), generator)
+    tint = torch.tensor([-0.25, -0.05, 0.25], device=generator.device)[:, None, None]
+    bounced = uniform(n1, 0, 0.2, generator) * smooth_noise(count, 2, size, generator)
+    return (depth + tint * uniform(n1, -0.2, 1.4, generator) + bounced).exp().clamp(max=1.0)
+
+
+def made_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Make log light and the same light without cast shadows, both (count, 3, size, size).
+
+    `SHADOW_SHARE` of the maps have a cast shadow.
+    """
+    smooth = smooth_log_light(count, size, generator)
+    visibility, left = cast_shadows(count, size, generator), light_left(count, size, generator)
+    shadowed = uniform((count, 1, 1, 1), 0, 1, generator) < SHADOW_SHARE
     shadow = torch.where(shadowed, torch.log(left + (1 - left) * visibility), 0.0)
     return smooth + shadow, smooth

@@ -1,6 +1,8 @@
 """Pairs of one view under two lights, with all that is known of the light."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -9,7 +11,6 @@ from torch import Generator, Tensor
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.training.made_light import made_log_light, uniform
 from relight_cli.training.photos import PhotoCrops
-from relight_cli.training.views import RenderedViews
 
 DARKEST = 1e-3  # light below this is black to the camera, and a ratio of two such means nothing
 
@@ -25,6 +26,16 @@ class Pairs:
     to_white: Tensor  # (2, B, 3, S, S) from a's and from b's light to none, so that albedo is left; NaN if not known
 
 
+class LitViews(Protocol):
+    """Views whose light is known: rendered scenes, painted grounds."""
+
+    def draw(
+        self, count: int, size: int, rng: np.random.Generator, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Give albedo (B, 3, S, S) and, under two lights, shading and shadow-free shading (B, 2, 3, S, S), linear."""
+        ...
+
+
 def store(linear: Tensor, generator: Generator) -> Tensor:
     """Clip, add sensor-like noise and round to 8 bits: linear light in, sRGB in [0, 1] out."""
     strength = uniform((len(linear), 1, 1, 1), 0, 0.01, generator)
@@ -36,19 +47,38 @@ def store(linear: Tensor, generator: Generator) -> Tensor:
 def photo_pairs(crops: PhotoCrops, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
     """Put two made lights on each crop; the photo's own light stays under both and is not known."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    linear = srgb_to_linear(crops.draw(count, size, rng).to(device))
+    pictures, sunny = (x.to(device) for x in crops.draw(count, size, rng))
+    linear = srgb_to_linear(pictures)
     light, free = (x.unflatten(0, (2, count)) for x in made_log_light(2 * count, size, generator))
     a, b = (store(linear * x.exp(), generator) for x in light)
-    return Pairs(a, b, light[1] - light[0], free - light, torch.full_like(light, torch.nan))
+    to_free = torch.where(sunny[:, None, None, None], torch.nan, free - light)
+    return Pairs(a, b, light[1] - light[0], to_free, torch.full_like(light, torch.nan))
 
 
-def view_pairs(views: RenderedViews, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
-    """Take rendered views, each under two of its lights."""
+def view_pairs(views: LitViews, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
+    """Take views whose albedo is known, each under two lights."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    albedo, shading, free = (x.to(device) for x in views.draw(count, size, rng))
+    albedo, shading, free = (x.to(device) for x in views.draw(count, size, rng, generator))
     a, b = (store(albedo * shading[:, i], generator) for i in (0, 1))
     light, free = ((x + DARKEST).log().transpose(0, 1) for x in (shading, free))
     return Pairs(a, b, light[1] - light[0], free - light, -light)
+
+
+def mixed_pairs(
+    crops: PhotoCrops,
+    views: Sequence[LitViews],
+    count: int,
+    size: int,
+    rng: np.random.Generator,
+    device: str,
+    photo_share: float,
+) -> Pairs:
+    """Draw each of a batch from photos with this chance, else from one of the kinds of views."""
+    chances = [photo_share, *([(1 - photo_share) / len(views)] * len(views))] if views else [1.0]
+    shares = rng.multinomial(count, chances)
+    drawn = [photo_pairs(crops, int(shares[0]), size, rng, device)] if shares[0] else []
+    drawn += [view_pairs(v, int(n), size, rng, device) for v, n in zip(views, shares[1:], strict=True) if n]
+    return joined(drawn)
 
 
 def joined(batches: list[Pairs]) -> Pairs:

@@ -10,6 +10,8 @@ from torch import Tensor
 from relight_cli.imaging.bit_depth import change_depth
 from relight_cli.imaging.photo import format_of, read_photo
 
+SUNNY = frozenset(Path(__file__).with_name("sunny_photos.txt").read_text().split())  # have cast shadows of their own
+
 
 class PhotoCrops:
     """All photos of a folder in memory, and random square crops of them."""
@@ -19,12 +21,16 @@ class PhotoCrops:
             raise ValueError("no photos: name a folder with JPEG or PNG files")
         pixels = [change_depth(read_photo(path, max_pixels=10**9).pixels, np.dtype(np.uint8)) for path in paths]
         self.photos = [p.repeat(3, axis=2) if p.shape[2] == 1 else p for p in pixels]
+        self.sunny = [path.name in SUNNY for path in paths]
 
-    def draw(self, count: int, size: int, rng: np.random.Generator) -> Tensor:
-        """Give crops (count, 3, size, size), sRGB in [0, 1], of a random side from `size` pixels to the whole photo."""
-        crops = np.empty((count, size, size, 3), np.uint8)
-        for i in range(count):
-            photo = self.photos[rng.integers(len(self.photos))]
+    def draw(self, count: int, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Give crops (count, 3, size, size), sRGB in [0, 1], and whether each is of a sunny photo (count,).
+
+        A crop's side is from `size` pixels to the whole photo.
+        """
+        crops, picked = np.empty((count, size, size, 3), np.uint8), rng.integers(len(self.photos), size=count)
+        for i, which in enumerate(picked):
+            photo = self.photos[which]
             shortest = min(photo.shape[:2])
             side = int(np.exp(rng.uniform(np.log(min(size, shortest)), np.log(shortest))))
             y, x = (rng.integers(n - side + 1) for n in photo.shape[:2])
@@ -32,7 +38,8 @@ class PhotoCrops:
                 np.ascontiguousarray(photo[y : y + side, x : x + side]), (size, size), interpolation=cv2.INTER_AREA
             )
             crops[i] = crop[:, ::-1] if rng.random() < 0.5 else crop
-        return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        sunny = torch.tensor([self.sunny[which] for which in picked])
+        return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255, sunny
 
 
 def split(folder: Path, held_out: int = 8) -> tuple[list[Path], list[Path]]:

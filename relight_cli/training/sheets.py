@@ -1,4 +1,4 @@
-"""Contact sheets, to look at made scenes: albedo, pictures under each light, the same without shadows."""
+"""Contact sheets, to look at made scenes and at what a network makes of pictures."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.tiny import Tiny
 from relight_cli.training.camera import develop
+from relight_cli.training.pairs import Pairs
 from relight_cli.training.scenes import SceneOptions, Views, render_views
 
 
@@ -18,6 +21,18 @@ def contact_sheet(views: Views) -> Tensor:
         pictures = [albedo, *(albedo * shading), *(albedo * free)]
         rows.append(torch.cat([develop(p, knee=0.8) for p in pictures], -1))
     return torch.cat(rows, -2)
+
+
+@torch.no_grad()
+def sample_sheet(model: Tiny, pairs: Pairs, rows: int = 8) -> Tensor:
+    """Lay samples out in rows, (3, rows * S, 6 * S): a, b, a lit by b, a deshadowed, a without shadows, a's albedo."""
+    a, b, to_free = pairs.a[:rows], pairs.b[:rows], pairs.to_free[0, :rows]
+    intrinsic, own = model.delight(model.encode(a))
+    _, light = model.delight(model.encode(b))
+    lights = [model.lend(light, own), *(model.map_illumination(name, intrinsic, own) for name in ("shadow", "albedo"))]
+    relit, deshadowed, albedo = (model.decode(model.relight(intrinsic, one)) for one in lights)
+    free = linear_to_srgb((srgb_to_linear(a) * to_free.exp()).clamp(0, 1)).nan_to_num()
+    return torch.cat([torch.cat(list(x), dim=1) for x in (a, b, relit, deshadowed, free, albedo)], dim=2)
 
 
 def save_picture(picture: Tensor, path: Path) -> None:

@@ -17,16 +17,20 @@ import typer
 from safetensors import safe_open
 from torch import Tensor
 
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
-from relight_cli.training.losses import all_losses
-from relight_cli.training.pairs import Pairs, joined, photo_pairs, view_pairs
+from relight_cli.training.grounds import Grounds
+from relight_cli.training.losses import all_losses, shadow_losses
+from relight_cli.training.pairs import Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 
-SIZES = (96, 96, 96, 128, 128, 128, 160, 160, 224, 320)  # crops' sides: mostly many small ones
-MAPPERS = ("shadow", "albedo")  # in turn, a step each
+SIZES = (128, 128, 128, 160, 160, 192, 192, 256, 320)  # crops' sides: mostly many small ones
+MAPPERS = ("shadow", "albedo")
+SHADOWS = "shadows"  # the turn of cast shadows alone
 WARM_UP = 300  # steps
-LOG_EVERY = 200  # steps
+LOG_EVERY, SHEET_EVERY = 200, 1000  # steps
 
 
 class Run:
@@ -52,23 +56,23 @@ class Run:
             with safe_open(start, "pt") as file:
                 self.recipe = json.loads(file.metadata()["recipe"])
                 weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            differing = [key for keys in self.model.load_state_dict(weights, strict=False) for key in keys]
-            if any(not key.startswith("mappers.") for key in differing):
-                raise ValueError(f"{start} fits another network: {differing}")
+            _, foreign = self.model.load_state_dict(weights, strict=False)  # parts that are new start from scratch
+            if foreign:
+                raise ValueError(f"{start} fits another network: {foreign}")
 
-    def advance(self, pairs: Pairs, rate: float) -> list[float]:
-        """Take one step; give the parts of its loss."""
+    def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
+        """Take one step, with everything and the mapper of this name, or with cast shadows alone; give its losses."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(pairs.a.device.type, torch.bfloat16):
-            loss = all_losses(self.model, pairs, MAPPERS[self.step % len(MAPPERS)])
+            losses = shadow_losses(self.model, pairs) if turn == SHADOWS else all_losses(self.model, pairs, turn)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
+        torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.average.update_parameters(self.model)
         self.step += 1
-        return [part.item() for part in (loss.light, loss.edges, loss.picture, loss.mapped)]
+        return {name: loss.item() for name, loss in losses.items()}
 
     def keep(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
@@ -88,13 +92,18 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 
 @torch.no_grad()
 def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
-    """Relight a by b: mean PSNR in dB of the untouched picture, of one gain a channel, and of the model."""
-    intrinsic, _ = model.delight(model.encode(pairs.a))
+    """Relight a by b and deshadow a: mean PSNR in dB of the model, the untouched picture and one gain a channel."""
+    intrinsic, own = model.delight(model.encode(pairs.a))
     _, light = model.delight(model.encode(pairs.b))
-    relit = model.decode(model.relight(intrinsic, light))
+    relit = model.decode(model.relight(intrinsic, model.lend(light, own)))
     mean_gain = pairs.a * (pairs.b.mean((2, 3), keepdim=True) / pairs.a.mean((2, 3), keepdim=True).clamp(min=1e-3))
     pictures = {"untouched": pairs.a, "mean_gain": mean_gain, "model": relit}
-    return {name: round(psnr(x, pairs.b).mean().item(), 2) for name, x in pictures.items()}
+    figures = {name: round(psnr(x, pairs.b).mean().item(), 2) for name, x in pictures.items()}
+    free = linear_to_srgb((srgb_to_linear(pairs.a) * pairs.to_free[0].exp()).clamp(0, 1))
+    deshadowed = model.decode(model.relight(intrinsic, model.map_illumination("shadow", intrinsic, own)))
+    pictures = {"shadowed": pairs.a, "deshadowed": deshadowed}
+    known = ~free.isnan().any(1).any(1).any(1)
+    return figures | {name: round(psnr(x, free)[known].mean().item(), 2) for name, x in pictures.items()}
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:
@@ -116,8 +125,15 @@ def code_revision() -> str | None:
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier one there goes on.")],
-    views: Annotated[Path | None, typer.Option(help="Folder of rendered views, half of every batch.")] = None,
+    views: Annotated[Path | None, typer.Option(help="Folder of rendered views.")] = None,
+    grounds: Annotated[Path | None, typer.Option(help="Folder of painted grounds.")] = None,
     start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
+    turns: Annotated[
+        str, typer.Option(help="What steps train, in turn: all with a mapper (shadow, albedo), or shadows alone.")
+    ] = "shadow,shadow,albedo",
+    photo_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of photos among the pictures; the rest are views and grounds.")
+    ] = 0.33,
     minutes: float = 60,
     steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 9000,
     pixels: Annotated[int, typer.Option(help="Pixels of a batch's first pictures.")] = 110_000,
@@ -125,29 +141,33 @@ def main(
     seed: int = 1,
     device: str = "cpu",
 ) -> None:
-    """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
+    """Train until the schedule or the minutes end; write RUN/checkpoint.pt, RUN/log.jsonl and sample sheets."""
     torch.manual_seed(seed)
     run = Run(folder, start, device)
     train, held_out = split(photos)
-    crops, rendered = PhotoCrops(train), RenderedViews(views) if views else None
+    crops = PhotoCrops(train)
+    known = ([RenderedViews(views)] if views else []) + ([Grounds(grounds)] if grounds else [])
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
-    data = {"photos": len(train), "views": rendered.count if rendered else 0, "start": start.name if start else None}
+    data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
     schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-    run.recipe.append(schedule | data | {"config": asdict(run.model.config), "revision": code_revision()})
+    mixture = {"turns": turns, "photo_share": photo_share}
+    run.recipe.append(schedule | mixture | data | {"config": asdict(run.model.config), "revision": code_revision()})
     started, losses = time.monotonic(), []
     while run.step < steps and time.monotonic() - started < minutes * 60:
         rng = np.random.default_rng((seed, run.step))
         size = int(rng.choice(SIZES))
         count = max(1, pixels // size**2)
-        pairs = photo_pairs(crops, count - count // 2 if rendered else count, size, rng, device)
-        if rendered and count > 1:
-            pairs = joined([pairs, view_pairs(rendered, count // 2, size, rng, device)])
-        losses.append(run.advance(pairs, learning_rate(run.step, steps, rate)))
+        pairs = mixed_pairs(crops, known, count, size, rng, device, photo_share)
+        turn = turns.split(",")[run.step % len(turns.split(","))]
+        losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
         if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
-            means = np.mean(losses, axis=0).round(4).tolist()
-            record = {"step": run.step, "seconds": round(time.monotonic() - started)}
-            record |= dict(zip(("light", "edges", "picture", "mapped"), means, strict=True))
-            run.keep(record | judge(cast(Tiny, run.average.module.eval()), judged))
+            record: dict[str, Any] = {"step": run.step, "seconds": round(time.monotonic() - started)}
+            names = dict.fromkeys(name for parts in losses for name in parts)
+            record |= {n: round(float(np.mean([parts[n] for parts in losses if n in parts])), 4) for n in names}
+            average = cast(Tiny, run.average.module.eval())
+            run.keep(record | judge(average, judged))
+            if run.step % SHEET_EVERY == 0:
+                save_picture(sample_sheet(average, judged), folder / f"sheet_{run.step:06d}.png")
             losses.clear()
 
 

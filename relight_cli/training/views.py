@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from torch import Tensor
+from torch import Generator, Tensor
 
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.training.photos import PhotoCrops, split
@@ -29,7 +29,9 @@ class RenderedViews:
             raise ValueError(f"{folder} holds no rendered views: render some with relight_cli.training.views")
         self.count = sum(len(shard) for shard in self.shards)
 
-    def draw(self, count: int, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(
+        self, count: int, size: int, rng: np.random.Generator, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Give albedo (B, 3, S, S) and, under two lights of each view, shading and shadow-free shading (B, 2, 3, S, S).
 
         Linear. Crops of at least half a view's side, mirrored half the time.
@@ -45,7 +47,7 @@ class RenderedViews:
             view = torch.from_numpy(np.ascontiguousarray(layers[..., y : y + crop, x : x + crop])).float()
             view = F.interpolate(view, size=(size, size), mode="area" if crop >= size else "bilinear")
             drawn.append(view.flip(-1) if rng.random() < 0.5 else view)
-        albedo, shading, free = torch.stack(drawn).split((1, 2, 2), dim=1)
+        albedo, shading, free = torch.stack(drawn).to(generator.device).split((1, 2, 2), dim=1)
         return albedo[:, 0], shading, free
 
 
@@ -66,7 +68,7 @@ def main(
         path = folder / f"views_{seed:08d}.npy"
         if path.exists():
             continue
-        crops = srgb_to_linear(source.draw(SHARD, size, np.random.default_rng(seed))).to(device)
+        crops = srgb_to_linear(source.draw(SHARD, size, np.random.default_rng(seed))[0]).to(device)
         with torch.no_grad():
             views = render_views(seed, SHARD, SceneOptions(size=size, lights=lights), device=device, crops=crops)
         layers = torch.cat((views.albedo[:, None], views.shading, views.shadow_free), dim=1)

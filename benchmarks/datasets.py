@@ -1,0 +1,115 @@
+"""Pictures with known truth for benchmarks/quality.py; (H, W, 3), sRGB-encoded in [0, 1]."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from metrics import Mask, encoded
+from torch import Tensor
+
+from relight_cli.imaging.photo import read_photo
+from relight_cli.imaging.resizing import Picture
+from relight_cli.training.pairs import Pairs, photo_pairs, view_pairs
+from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.views import RenderedViews
+
+SEED, COUNT, SIZE = 77, 64, 256
+
+
+@dataclass(frozen=True)
+class Known:
+    """A picture, what it should become, and where."""
+
+    name: str
+    picture: Picture
+    truth: Picture
+    mask: Mask | None = None  # the shadow, or the object
+    shading: Picture | None = None  # linear
+
+
+def read(path: Path) -> Picture:
+    """Read a photo as sRGB."""
+    return read_photo(path, max_pixels=10**8).to_srgb()
+
+
+def as_pictures(batch: Tensor) -> list[Picture]:
+    """Give linear light or sRGB (B, 3, H, W) as pictures."""
+    return [x.permute(1, 2, 0).numpy() for x in batch]
+
+
+def made_photos(folder: Path) -> Pairs:
+    """Put two made lights on each of 64 crops of photos that were held out of the training."""
+    return photo_pairs(PhotoCrops(split(folder)[1]), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
+
+
+def rendered_views(folder: Path) -> Pairs:
+    """Take 64 held-out rendered views, each under two lights."""
+    return view_pairs(RenderedViews(folder), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
+
+
+def pairs_to_relight(pairs: Pairs) -> Iterator[Known]:
+    """Give each first picture, to become the second."""
+    for i, (a, b) in enumerate(zip(as_pictures(pairs.a), as_pictures(pairs.b), strict=True)):
+        yield Known(str(i), a, b)
+
+
+def mapped(pairs: Pairs, to: Tensor) -> Iterator[Known]:
+    """Give each first picture, to become what `to`, a change of log light, makes of it; the mask is where it does."""
+    for i, (a, change) in enumerate(zip(as_pictures(pairs.a), as_pictures(to), strict=True)):
+        if not np.isnan(change).any():
+            clean = np.where(a <= 0.04045, a / 12.92, ((a.clip(0.04) + 0.055) / 1.055) ** 2.4) * np.exp(change)
+            yield Known(str(i), a, encoded(clean).astype(np.float32), change.mean(2) > np.log(1.25))
+
+
+def shots(folder: Path) -> dict[str, list[Path]]:
+    """Give the shots of each view, VIEW_1.png, VIEW_2.png ..."""
+    found = defaultdict(list)
+    for path in sorted(folder.glob("*_[0-9]*.png")):
+        found[path.stem.rpartition("_")[0]].append(path)
+    return found
+
+
+def shots_to_relight(folder: Path) -> Iterator[Known]:
+    """Give each shot of a view, to become the next shot of it."""
+    for paths in shots(folder).values():
+        pictures = [read(path) for path in paths]
+        for i, path in enumerate(paths):
+            if len(paths) > 1:
+                yield Known(path.stem, pictures[i], pictures[(i + 1) % len(paths)])
+
+
+def shots_to_deshadow(folder: Path) -> Iterator[Known]:
+    """Give each shot, to become VIEW_free.png, put together from the view's brightest shots.
+
+    The shadow is where the shot, blurred by three pixels, is below 0.8 of that.
+    """
+    for view, paths in shots(folder).items():
+        free = read(folder / f"{view}_free.png")
+        soft = cv2.GaussianBlur(free, (0, 0), 3).mean(2).clip(1e-3)
+        for path in paths:
+            shot = read(path)
+            yield Known(path.stem, shot, free, cv2.GaussianBlur(shot, (0, 0), 3).mean(2) / soft < 0.8)
+
+
+def objects(folder: Path) -> Iterator[Known]:
+    """Give the MIT intrinsic images' objects in diffuse light (linear, 16 bits), to become their reflectance."""
+    for path in sorted(folder.glob("*_diffuse.png")):
+        name = path.stem.removesuffix("_diffuse")
+
+        def load(kind: str, name: str = name) -> Picture:
+            return cv2.imread(str(folder / f"{name}_{kind}.png"), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(np.float32)
+
+        mask = cv2.imread(str(folder / f"{name}_mask.png"), cv2.IMREAD_GRAYSCALE) > 0
+        light, reflectance = load("diffuse"), load("reflectance")
+        shading = cv2.imread(str(folder / f"{name}_shading.png"), cv2.IMREAD_UNCHANGED).astype(np.float32)
+        exposed = light / np.percentile(light[mask], 99) * 0.8
+        yield Known(name, encoded(exposed).astype(np.float32), reflectance / reflectance.max(), mask, shading)
+
+
+def films(folder: Path) -> Iterator[Known]:
+    """Give rendered film frames NAME_image.png, to become NAME_albedo.png."""
+    for path in sorted(folder.glob("*_image.png")):
+        yield Known(path.stem, read(path), read(path.with_name(path.name.replace("_image", "_albedo"))))

@@ -1,0 +1,102 @@
+"""What deshadow and albedo share: a photo under its own illumination latents, mapped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relight_cli.commands._options import PhotoOptions
+
+if TYPE_CHECKING:
+    from relight_cli.imaging.photo import Photo
+    from relight_cli.pipelines.light_change import Picture, Progress
+
+
+class TileColour(StrEnum):
+    """How tiles settle on colours."""
+
+    AGREE = "agree"
+    FREE = "free"
+
+
+@dataclass(frozen=True)
+class MappingOptions(PhotoOptions):
+    """Options of deshadow and albedo."""
+
+    mask: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Change the photo only where this picture is white; grey is in between."),
+    ] = None
+    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Change it only where the mask is black.")] = False
+    tile_colour: Annotated[
+        TileColour,
+        typer.Option(case_sensitive=False, help="free: each tile decides on its colours alone, as published."),
+    ] = TileColour.AGREE
+
+
+Finish = Callable[["Picture", "Picture"], "Picture"]
+"""From a picture and its mapped one to the one to save."""
+Layers = Callable[["Photo", "Photo"], "list[Photo]"]
+"""From a photo and the one made of it to what is saved beside it."""
+
+
+def run_mapping(
+    photos: list[str],
+    task: str,
+    mapper: str,
+    options: MappingOptions,
+    beside: tuple[str, ...],
+    possible: tuple[str, ...],
+    finish: Finish | None = None,
+    layers: Layers = lambda photo, changed: [],
+) -> None:
+    """Map the light of photos; `beside` names the layers that are saved with each, of those `possible`."""
+    from relight_cli.commands._batch import read, run_batch
+    from relight_cli.commands._console import notifier
+    from relight_cli.commands._files import STANDARD, Outputs, plan
+    from relight_cli.commands._models import load_model
+    from relight_cli.devices import choose
+    from relight_cli.errors import UsageError
+    from relight_cli.imaging.masks import mask_of, only_where
+    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_count
+    from relight_cli.pipelines.mapping import map_light
+
+    notify = notifier(options.quiet)
+    if options.mask == STANDARD and "-" in photos:
+        raise UsageError("stdin is one picture: name a file for PHOTO or for --mask.")
+    if options.invert_mask and not options.mask:
+        raise UsageError("--invert-mask turns a --mask around: give one.")
+    if beside and options.output == "-":
+        raise UsageError("--output - holds one picture: name a file or a folder to save a layer beside it.")
+    also_read = [options.mask] if options.mask else []
+    jobs = plan(photos, task, options, notify, also_read, Outputs(beside=beside, possible=possible))
+    compute = choose(options.device, options.dtype)
+    mask = mask_of(read(options.mask, options), invert=options.invert_mask) if options.mask else None
+    model = load_model({mapper: f"CroCoDiLight_{mapper}_mapper.pth"}, options, compute, notify)
+    change = ChangeOptions(options.strength, options.detail)
+    tiling = TileOptions(
+        options.tile_overlap,
+        options.tile_batch or compute.tile_batch,
+        compute.device,
+        options.longest_side(model.network.max_side),
+        agree=options.tile_colour == TileColour.AGREE,
+    )
+
+    def work(picture: "Picture", progress: "Progress") -> "Picture":
+        if mask is not None and mask.shape != picture.shape[:2]:
+            size, wanted = ("{1} x {0}".format(*shape) for shape in (mask.shape, picture.shape))
+            raise UsageError(
+                f"{options.mask} is {size} pixels and the photo {wanted}: give a mask of the photo's size."
+            )
+        mapped = map_light(model.network, picture, mapper, change, tiling, progress)
+        if finish:
+            mapped = finish(picture, mapped)
+        return mapped if mask is None else only_where(mask, picture, mapped)
+
+    def tiles(picture: "Picture") -> int:
+        return tile_count(model.network, picture, change, tiling)
+
+    run_batch(jobs, work, tiles, model, options, {}, layers)

@@ -1,0 +1,51 @@
+"""relight-cli albedo: what surfaces reflect, without the light on them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relight_cli.commands._mapping import MappingOptions, run_mapping
+from relight_cli.commands._options import accepts
+
+if TYPE_CHECKING:
+    from relight_cli.imaging.photo import Photo
+
+SHADING = "shading.deep"  # .tif beside a TIFF, else .png
+
+
+@accepts(MappingOptions)
+def albedo(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    options: MappingOptions,
+    save_shading: Annotated[
+        bool,
+        typer.Option(
+            "--save-shading",
+            help="Save the light, too, linear: <output>_shading.png (16 bits), beside a TIFF .tif (float).",
+        ),
+    ] = False,
+) -> None:
+    """Take all light out of each PHOTO; its albedo is left.
+
+    With --save-shading the albedo is exposed so that no light exceeds white: albedo times shading, in linear light, is
+    the photo.
+    """
+    from relight_cli.imaging.layers import exposed_albedo
+
+    def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
+        from relight_cli.imaging.bit_depth import from_unit
+        from relight_cli.imaging.layers import shading
+        from relight_cli.imaging.photo import Photo
+
+        if not save_shading:
+            return []
+        light = shading(photo.to_srgb(), changed.to_srgb())[..., : photo.pixels.shape[2]]
+        if changed.format == "TIFF":
+            return [Photo(light, format="TIFF")]
+        import numpy as np
+
+        return [Photo(from_unit(light, np.dtype(np.uint16)))]
+
+    beside = (SHADING,) if save_shading else ()
+    finish = exposed_albedo if save_shading else None
+    run_mapping(photos, "albedo", "albedo", options, beside, possible=(SHADING,), finish=finish, layers=layers)

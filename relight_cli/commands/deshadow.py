@@ -1,0 +1,34 @@
+"""relight-cli deshadow: photos without their shadows."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relight_cli.commands._mapping import MappingOptions, run_mapping
+from relight_cli.commands._options import accepts
+
+if TYPE_CHECKING:
+    from relight_cli.imaging.photo import Photo
+
+MASK = "mask.png"
+
+
+@accepts(MappingOptions)
+def deshadow(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    options: MappingOptions,
+    save_mask: Annotated[
+        bool,
+        typer.Option("--save-mask", help="Save the shadow, too: <output>_mask.png, grey, white where all is dark."),
+    ] = False,
+) -> None:
+    """Take the shadows out of each PHOTO."""
+
+    def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
+        from relight_cli.imaging.layers import implied_shadow
+        from relight_cli.imaging.photo import Photo
+
+        return [Photo(implied_shadow(photo.to_srgb(), changed.to_srgb()))] if save_mask else []
+
+    beside = (MASK,) if save_mask else ()
+    run_mapping(photos, "deshadowed", "shadow", options, beside, possible=(MASK,), layers=layers)

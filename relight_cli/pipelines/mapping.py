@@ -1,0 +1,25 @@
+"""Deshadow and albedo: a picture under its own illumination latents, mapped (CroCoDiLight section 4)."""
+
+from torch import Tensor
+
+from relight_cli.imaging.tiles import TileGrid
+from relight_cli.models.interface import RelightingModel
+from relight_cli.pipelines.light_change import ChangeOptions, Picture, Progress, TileOptions, change_light
+
+
+def map_light(
+    model: RelightingModel,
+    picture: Picture,
+    mapper: str,
+    change: ChangeOptions,
+    tiling: TileOptions,
+    progress: Progress = lambda done: None,
+) -> Picture:
+    """Give the picture (H, W, 3) without shadows (mapper `shadow`) or without light (`albedo`), sRGB, not clipped."""
+    if change.detail and change.strength == 0:
+        return picture
+
+    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return model.map_illumination(mapper, intrinsic, own)
+
+    return change_light(model, picture, target, change, tiling, progress)
