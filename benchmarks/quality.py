@@ -119,6 +119,11 @@ def object_nearness(known: Known, picture: Picture) -> dict[str, float]:
     return {"-LMSE": -sum(errors) / 2, "LMSE albedo": errors[0], "LMSE shading": errors[1]}
 
 
+def retinex_of(known: Known) -> Picture:
+    """Give the colour retinex of all of a picture, or of its object."""
+    return retinex(known.picture, None if known.shading is None else known.mask)
+
+
 def judge_relight(tiny: Tiny, sets: dict[str, Iterator[Known]]) -> None:
     """Print the tables of relight, and of what must not change."""
     ways: Ways = {
@@ -184,7 +189,7 @@ def main(
             ways = mapping_ways(
                 tiny,
                 "albedo",
-                ("colour retinex", lambda k: retinex(k.picture, k.mask if k.shading is not None else None)),
+                ("colour retinex", retinex_of),
             )
             for name, known in albedo.items():
                 table(f"albedo: {name}", known, ways, albedo_nearness)
