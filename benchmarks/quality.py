@@ -42,7 +42,7 @@ from relight_cli.pipelines.relighting import ReferenceLight, relight
 
 Ways = dict[str, Callable[[Known], Picture]]
 RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
-DARKER_THAN_INPUT = 0.5  # dB by which a picture may be worse than the untouched one before it is named
+WORSE_BY = 0.5  # dB by which a picture may be worse than the untouched one before it is named
 
 
 class Tiny:
@@ -74,14 +74,14 @@ def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known
         for way, make in ways.items():
             scores[way].append(score(one, rounded(make(one))))
         first, last = (next(iter(scores[way][-1].values())) for way in (next(iter(ways)), list(ways)[-1]))
-        if last < first - DARKER_THAN_INPUT:
+        if last < first - WORSE_BY:
             worse.append(one.name)
     columns = list(next(iter(scores.values()))[0])
     print(f"\n| {title} ({len(next(iter(scores.values())))}) | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
     for way, rows in scores.items():
         means = (np.nanmean([row[column] for row in rows]) for column in columns)
         print(f"| {way} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
-    print(f"\nworse than the first line by more than {DARKER_THAN_INPUT} dB: {len(worse)} {' '.join(worse)}")
+    print(f"\nworse than the first line by more than {WORSE_BY} dB: {len(worse)} {' '.join(worse)}")
 
 
 def nearness(known: Known, picture: Picture) -> dict[str, float]:

@@ -79,12 +79,17 @@ def plan(
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(job.target.parent for job in planned if not job.skip and job.target != STANDARD)
     if options.report:
-        try:
-            options.report.open("a").close()
-        except OSError as error:
-            said = f"{options.report}: the report cannot be written ({error.strerror}): name another file."
-            raise OutputUnwritableError(said) from error
+        require_report(options.report)
     return planned
+
+
+def require_report(report: Path) -> None:
+    """Raise OutputUnwritableError where no line can be added to a report."""
+    try:
+        report.open("a").close()
+    except OSError as error:
+        said = f"{report}: the report cannot be written ({error.strerror}): name another file."
+        raise OutputUnwritableError(said) from error
 
 
 def expand(photos: list[str], *, recursive: bool) -> list[Source]:

@@ -11,7 +11,7 @@ import typer
 from relight_cli.commands._options import PhotoOptions
 
 if TYPE_CHECKING:
-    from relight_cli.imaging.photo import Photo
+    from relight_cli.commands._batch import Layers
     from relight_cli.pipelines.light_change import Picture, Progress
 
 
@@ -39,8 +39,6 @@ class MappingOptions(PhotoOptions):
 
 Finish = Callable[["Picture", "Picture"], "Picture"]
 """From a picture and its mapped one to the one to save."""
-Layers = Callable[["Photo", "Photo"], "list[Photo]"]
-"""From a photo and the one made of it to what is saved beside it."""
 
 
 def run_mapping(
@@ -51,7 +49,7 @@ def run_mapping(
     beside: tuple[str, ...],
     possible: tuple[str, ...],
     finish: Finish | None = None,
-    layers: Layers = lambda photo, changed: [],
+    layers: "Layers" = lambda photo, changed: [],
 ) -> None:
     """Map the light of photos; `beside` names the layers that are saved with each, of those `possible`."""
     from relight_cli.commands._batch import read, run_batch

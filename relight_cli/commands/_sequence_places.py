@@ -4,7 +4,7 @@ import os
 from bisect import bisect_right
 from pathlib import Path
 
-from relight_cli.commands._files import STANDARD, identity, require_folders
+from relight_cli.commands._files import STANDARD, identity, require_folders, require_report
 from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_options import SequenceOptions
 from relight_cli.commands._sequence_output import FrameFolder, Sink, VideoFile
@@ -67,8 +67,4 @@ def check_beside(sink: Sink, frames: Frames, options: SequenceOptions) -> None:
     if options.plot and os.path.lexists(options.plot) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{options.plot} exists: give --overwrite, or name another file.")
     if options.report:
-        try:
-            options.report.open("a").close()
-        except OSError as error:
-            said = f"{options.report}: the report cannot be written ({error.strerror}): name another file."
-            raise OutputUnwritableError(said) from error
+        require_report(options.report)
