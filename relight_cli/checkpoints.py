@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
@@ -49,6 +50,19 @@ UNUSED = re.compile(
 )
 
 
+class Unfilled(TorchFunctionMode):
+    """Builds modules without their first values, which a checkpoint replaces.
+
+    On the meta device the random ones would be traced, for which torch imports its compiler: 0.8 s of a start.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Leave out what fills a tensor: all of `nn.init`, called by itself or through one of its functions."""
+        if func in (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_):
+            return args[0]
+        return kwargs["tensor"] if getattr(func, "__module__", "") == "torch.nn.init" else func(*args, **(kwargs or {}))
+
+
 def load_crocodilight(
     path: Path,
     mappers: dict[str, Path],
@@ -69,7 +83,7 @@ def load_crocodilight(
     state = _tensors(path, content["model"])
     try:
         config = replace(_config(content["croco_kwargs"], state), fused_attention=fused_attention)
-        with torch.device("meta"):
+        with torch.device("meta"), Unfilled():
             network = CroCoDiLight(config)
     except Exception as error:  # the file's own words and shapes, whatever they are
         raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
@@ -77,7 +91,7 @@ def load_crocodilight(
     for name, mapper_path in mappers.items():
         tensors = _tensors(mapper_path, _read(mapper_path))
         mapper_state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
-        with torch.device("meta"):
+        with torch.device("meta"), Unfilled():
             network.mappers[name] = BlockStack(
                 config, _depth(mapper_state, "base_blocks"), config.heads, config.mlp_ratio
             )
@@ -99,7 +113,7 @@ def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tin
                 key: tuple(value) if isinstance(value, list) else value for key, value in described
             }
             state = {key: file.get_tensor(key).to(device, dtype) for key in file.keys()}  # noqa: SIM118
-        with torch.device("meta"):
+        with torch.device("meta"), Unfilled():
             network = Tiny(TinyConfig(**config))
         network.load_state_dict(state, strict=True, assign=True)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:

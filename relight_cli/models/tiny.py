@@ -196,7 +196,7 @@ class Tiny(nn.Module):
         self.config, self.tile_size, self.max_side = config, config.tile_size, config.max_side
         w4, w8, w16 = config.widths
         self.encoder = Encoder(config)
-        self.queries = nn.Parameter(torch.randn(1, config.queries, w16) * 0.02)
+        self.queries = nn.Parameter(nn.init.normal_(torch.empty(1, config.queries, w16), std=0.02))
         self.rotary = RotaryTable(w16 // config.heads)
         self.delighting = nn.ModuleList(Block(w16, config.heads, 2) for _ in range(config.delighting_depth))
         self.norm = nn.LayerNorm(w16, NORM_EPS)
