@@ -16,6 +16,7 @@ from relight_cli.commands._console import bar, notifier, say
 from relight_cli.commands._files import STANDARD, Job
 from relight_cli.commands._models import LoadedModel
 from relight_cli.commands._options import PhotoOptions, SharedOptions
+from relight_cli.commands._provenance import Finish, provenance
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode, OutputUnwritableError, PhotoUnreadableError
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
@@ -46,6 +47,7 @@ class ModelFacts(Protocol):
 
 def run_batch(
     jobs: list[Job],
+    task: str,
     work: Work,
     tiles: TileCount,
     model: LoadedModel,
@@ -54,9 +56,10 @@ def run_batch(
     layers: Layers = lambda photo, changed: [],
 ) -> None:
     """Read, change and write each photo, and what is saved beside it; the rest is `run_jobs`."""
+    finish = provenance(task, model, options, reported)
 
     def make(job: Job) -> Facts:
-        _make(job, work, tiles, options, layers)
+        _make(job, work, tiles, options, layers, finish)
         return {}
 
     run_jobs(jobs, make, model, options, reported)
@@ -108,20 +111,21 @@ def read(path: Path, options: SharedOptions) -> Photo:
     return photo
 
 
-def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions, layers: Layers) -> None:
+def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions, layers: Layers, finish: Finish) -> None:
     if job.target == STANDARD and sys.stdout is None:
         raise OutputUnwritableError("stdout is closed: name a file with --output.")
     photo = read(job.source, options)
     picture = photo.to_srgb()
     with bar(job.source.name, tiles(picture), quiet=options.quiet) as progress:
         changed = photo.with_srgb(work(picture, progress))
+    finished, notes = finish(changed)
     if job.target == STANDARD:
-        notes = write_photo(changed, sys.stdout.buffer, quality=options.quality)
+        notes += write_photo(finished, sys.stdout.buffer, quality=options.quality)
     else:
         make_folder(job.target.parent)
-        notes = write_photo(changed, job.target, quality=options.quality, overwrite=options.overwrite)
+        notes += write_photo(finished, job.target, quality=options.quality, overwrite=options.overwrite)
         for path, layer in zip(job.beside, layers(photo, changed), strict=True):
-            write_photo(layer, path, quality=options.quality, overwrite=options.overwrite)
+            write_photo(finish(layer)[0], path, quality=options.quality, overwrite=options.overwrite)
     for note in notes:
         notifier(options.quiet)(f"{job.source}: {note}")
 

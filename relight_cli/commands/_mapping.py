@@ -97,4 +97,4 @@ def run_mapping(
     def tiles(picture: "Picture") -> int:
         return tile_count(model.network, picture, change, tiling)
 
-    run_batch(jobs, work, tiles, model, options, {}, layers)
+    run_batch(jobs, task, work, tiles, model, options, {}, layers)

@@ -107,6 +107,12 @@ class PhotoOptions(SharedOptions):
         ),
     ] = None
     quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 95
+    strip: Annotated[
+        bool,
+        typer.Option(
+            "--strip", help="Write no metadata: no EXIF, GPS, XMP, dpi, Software tag. The colour profile stays."
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         """Raise UsageError where a smaller copy is asked for and the decoder's raw output, which has no more pixels."""

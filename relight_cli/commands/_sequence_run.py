@@ -12,6 +12,7 @@ from relight_cli.commands._batch import ModelFacts, append, record_of
 from relight_cli.commands._console import bar, notifier, say
 from relight_cli.commands._files import Job
 from relight_cli.commands._options import PhotoOptions
+from relight_cli.commands._provenance import Finish
 from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_output import Sink
 from relight_cli.errors import ExitCode, PhotoUnreadableError
@@ -61,9 +62,12 @@ class Log:
 class Run:
     """The frames of a sequence on their way to where they are wanted."""
 
-    def __init__(self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, *, plot: bool) -> None:
+    def __init__(
+        self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, sign: Finish, *, plot: bool
+    ) -> None:
         """Hold what there is and what is wanted; with `plot` mean colours are kept for `before` and `after`."""
         self.frames, self.moments, self.sink, self.log, self.plot = frames, moments, sink, log, plot
+        self._sign = sign
         self.before: dict[int, Colour] = {}  # by keyframe
         self.after: dict[int, Colour] = {}  # by moment
         self._notify = notifier(log.options.quiet)
@@ -143,11 +147,13 @@ class Run:
         like = self._photos[made.like]
         self._photos = {n: photo for n, photo in self._photos.items() if n >= made.like}
         self._remember(self.after, number, made.picture)
-        original = self.frames.original(made.like) if made.untouched else None
+        # A file has metadata, which --strip wants gone.
+        original = self.frames.original(made.like) if made.untouched and not self.log.options.strip else None
         if original and self.sink.copy(number, original):
             return True
         photo = like if made.untouched else self._dated(like.with_srgb(made.picture), self.moments[number])
-        for note in self.sink.write(number, photo):
+        photo, notes = self._sign(photo)
+        for note in notes + self.sink.write(number, photo):
             self._notify(f"{self.sink.target(number)}: {note}")
         return True
 

@@ -7,6 +7,7 @@ import typer
 
 from relight_cli import __version__
 from relight_cli.commands._options import accepts
+from relight_cli.commands._provenance import MANNERS
 from relight_cli.commands._sequence_options import SequenceOptions
 from relight_cli.errors import UsageError
 from relight_cli.pipelines.sequencing import Content, Mode, Moment, evenly, with_between
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from relight_cli.pipelines.timelapse import TimelapseOptions
 
 PLAYED = 25.0  # frames a second of a video made from photos
-# Options that say how to go about it, not what the frames look like.
-MANNERS = {"output", "overwrite", "skip_existing", "report", "quiet", "verbose", "weights_dir", "offline", "plot"}
 
 
 @accepts(SequenceOptions)
@@ -39,6 +38,7 @@ def interpolate_timelapse(
     """
     from relight_cli.commands._console import notifier
     from relight_cli.commands._models import load_model
+    from relight_cli.commands._provenance import provenance
     from relight_cli.commands._sequence import find_frames
     from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
     from relight_cli.commands._sequence_run import Log, Run, finish
@@ -67,7 +67,8 @@ def interpolate_timelapse(
     frozen = _frozen(options, frames, model, tiling)
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
     log.model = model or log.model
-    run = Run(frames, moments, sink, log, plot=options.plot is not None)
+    sign = provenance("interpolated", log.model, options, {})
+    run = Run(frames, moments, sink, log, sign, plot=options.plot is not None)
     network, wanted = model.network if model else None, _timelapse_options(options)
     timelapse = Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
     with sink.opened(_plan(frames, options, model), overwrite=options.overwrite):

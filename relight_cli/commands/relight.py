@@ -54,4 +54,4 @@ def relight(
     def work(picture: "Picture", progress: "Progress") -> "Picture":
         return relight_picture(model.network, picture, reference_light, change, tiling, progress)
 
-    run_batch(jobs, work, tiles, model, options, {"light": str(light)})
+    run_batch(jobs, "relit", work, tiles, model, options, {"light": str(light)})

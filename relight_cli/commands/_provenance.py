@@ -1,0 +1,99 @@
+"""What an output says of how it was made, and whether one that exists was made as it would be made now."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._options import PhotoOptions
+
+if TYPE_CHECKING:
+    from relight_cli.commands._reports import ModelFacts
+    from relight_cli.commands._targets import Job
+    from relight_cli.imaging.photo import Photo
+    from relight_cli.imaging.provenance import Provenance
+
+# Options that say how to go about it, not what comes out.
+MANNERS = {
+    "output",
+    "overwrite",
+    "skip_existing",
+    "recursive",
+    "null",
+    "weights_dir",
+    "offline",
+    "model",  # auto or by name; which one it came to is told
+    "device",
+    "tile_batch",
+    "max_pixels",
+    "report",
+    "quiet",
+    "verbose",
+    "plot",
+}
+
+
+def shaping(options: PhotoOptions) -> dict[str, object]:
+    """Give the options that shape the picture; of files only the names, for folders are private."""
+    wanted = {name: value for name, value in asdict(options).items() if name not in MANNERS}
+    return {name: value.name if isinstance(value, Path) else value for name, value in wanted.items()}
+
+
+@dataclass(frozen=True)
+class Making:
+    """How the photos of a run are made."""
+
+    task: str  # "relit", "deshadowed" ...
+    model: "ModelFacts"
+    options: PhotoOptions
+    files: Mapping[str, Path] = field(default_factory=dict)  # what is read beside the photos
+    more: Mapping[str, object] = field(default_factory=dict)  # options of the command alone
+
+    def of(self, photo_sha256: str | None) -> "Provenance":
+        """Tell how one photo is made; its sha256 is None where its file is not known."""
+        from relight_cli.imaging.provenance import Provenance
+
+        files = {name: path.name for name, path in self.files.items()}
+        options = {**shaping(self.options), **self.more, **files, "inputs": {"photo": photo_sha256, **self._read}}
+        return Provenance(self.task, self.model.name, self.model.revision, self.model.sha256, options)
+
+    def sign(self, photo: "Photo", photo_sha256: str | None = None) -> tuple["Photo", tuple[str, ...]]:
+        """Let a photo say how it was made, or with --strip take all metadata from it but the profile; give notes."""
+        from relight_cli.imaging.provenance import signed, stripped
+
+        if self.options.strip:
+            return replace(photo, metadata=stripped(photo.metadata)), ()
+        metadata, notes = signed(photo.metadata, self.of(photo_sha256))
+        return replace(photo, metadata=metadata), notes
+
+    def settle(self, job: "Job", notify: Callable[[str], None]) -> "Job":
+        """Skip a job whose output is there as it would be made again; replace what this tool made otherwise.
+
+        What does not say that this tool made it is left alone.
+        """
+        from relight_cli.imaging.recorded_history import recorded_parameters
+
+        recorded = recorded_parameters(job.target)
+        if recorded is None:
+            notify(f"{job.target}: left as it is, it does not say how it was made; --overwrite makes it anew.")
+            return replace(job, skip=True)
+        same = recorded == self.of(sha256_of(job.source)).parameters() and all(path.exists() for path in job.beside)
+        return replace(job, skip=same, replace=not same)
+
+    @cached_property
+    def _read(self) -> dict[str, str | None]:
+        return {name: sha256_of(path) for name, path in self.files.items()}
+
+
+def sha256_of(path: Path) -> str | None:
+    """Hash a file; None for one that cannot be read now or, like stdin, again."""
+    if path == STANDARD:
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() if file.seekable() else None
+    except OSError:
+        return None
