@@ -36,6 +36,7 @@ from metrics import lab_error, linear, local_error, psnr, scale_invariant, ssim
 
 from relight_cli.checkpoints import load_tiny
 from relight_cli.imaging.resizing import Picture
+from relight_cli.imaging.rows import whole
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
 from relight_cli.pipelines.mapping import map_light
 from relight_cli.pipelines.relighting import ReferenceLight, relight
@@ -54,11 +55,12 @@ class Tiny:
 
     def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Relight a picture by another."""
-        return relight(self.network, picture, ReferenceLight(self.network, light, self.tiling), change, self.tiling)
+        reference = ReferenceLight(self.network, light, self.tiling)
+        return whole(relight(self.network, picture, reference, change, self.tiling))
 
     def without(self, what: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Map a picture's own light."""
-        return map_light(self.network, picture, what, change, self.tiling)
+        return whole(map_light(self.network, picture, what, change, self.tiling))
 
 
 def rounded(picture: Picture) -> Picture:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from relight_cli.imaging.resizing import resized
+from relight_cli.imaging.rows import whole
 from relight_cli.imaging.tiles import TileGrid
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.relighting import ReferenceLight, relight
+from relight_cli.pipelines.relighting import ReferenceLight
+from relight_cli.pipelines.relighting import relight as relight_rows
 
 
 class MeanLight:
@@ -17,6 +19,7 @@ class MeanLight:
 
     tile_size = 32
     max_side = 0
+    lossless = False
 
     def encode(self, tiles: Tensor) -> Tensor:
         return srgb_to_linear(tiles).flatten(2).transpose(1, 2)
@@ -40,6 +43,10 @@ class MeanLight:
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0.3, 0.6, (height, width, 3)).astype(np.float32)
+
+
+def relight(model: MeanLight, own: np.ndarray, *arguments: object) -> np.ndarray:
+    return whole(relight_rows(model, own, *arguments))
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from relight_cli.imaging.guided import guided, guided_upsample
 from relight_cli.imaging.resizing import resized, within
-from relight_cli.imaging.tiles import Blend, TileGrid
+from relight_cli.imaging.rows import whole
+from relight_cli.imaging.tiles import TileGrid, stitched
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
 from relight_cli.pipelines.mapping import map_light
 from relight_cli.pipelines.tile_colour import TileColour
@@ -21,14 +22,14 @@ def test_what_tiles_are_off_by_goes(height: int, width: int, seed: int) -> None:
     grid = TileGrid(height, width, 32, 0.2)
     y, x = np.mgrid[: max(height, 32), : max(width, 32)].astype(np.float32)
     truth = (0.01 * y + 0.02 * x)[..., None] * np.ones(3, np.float32)
-    whole = resized(truth[:height, :width], *within(height, width, 32))
-    colour, blend = TileColour(grid, whole), Blend(grid, 3)
-    for index, (top, left) in enumerate(grid.origins):
-        tile = truth[top : top + 32, left : left + 32] + rng.normal(0, 1, 3).astype(np.float32)
-        colour.add(index, tile)
-        blend.add(index, tile)
-    colour.correct(blend.picture())
-    np.testing.assert_allclose(blend.picture(), truth[:height, :width], atol=0.05)
+    whole_view = resized(truth[:height, :width], *within(height, width, 32))
+    colour = TileColour(grid, whole_view)
+    tiles = (
+        colour.see(truth[top : top + 32, left : left + 32] + rng.normal(0, 1, 3).astype(np.float32))
+        for top, left in grid.origins
+    )
+    blended = stitched(grid, tiles)
+    np.testing.assert_allclose(blended + whole(colour.correction()), truth[:height, :width], atol=0.05)
 
 
 class OffColour(MeanLight):
@@ -43,7 +44,7 @@ def test_agreement_takes_the_steps_between_tiles_away() -> None:
     own = picture(120, 200)
     for detail in (True, False):
         free, agreed = (
-            map_light(OffColour(), own, "albedo", ChangeOptions(detail=detail), TileOptions(agree=agree))
+            whole(map_light(OffColour(), own, "albedo", ChangeOptions(detail=detail), TileOptions(agree=agree)))
             for agree in (False, True)
         )
         change = [np.log(out / own).mean(2) for out in (free, agreed)]

@@ -1,11 +1,12 @@
 import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relight_cli.imaging.tiles import Blend, TileGrid, batches, cut, padded, ramps, starts
+from relight_cli.imaging.tiles import TileGrid, cut, padded, ramps, starts, stitched
 
 sizes = st.integers(1, 190)
 overlaps = st.floats(0, 0.5)
@@ -54,17 +55,18 @@ def test_weights_sum_to_one_everywhere(length: int, overlap: float) -> None:
 def test_identity_in_identity_out(height: int, width: int, overlap: float, batch: int) -> None:
     picture = np.random.default_rng(height * 1000 + width).random((height, width, 3), dtype=np.float32)
     grid = TileGrid(height, width, tile=48, overlap=overlap)
-    source, blend = padded(picture, grid.tile), Blend(grid, 3)
-    seen = 0
-    for indices in batches(grid, batch):
-        tiles = cut(source, grid, indices)
-        assert tiles.shape == (len(indices), 48, 48, 3)
-        for index, tile in zip(indices, tiles, strict=True):
-            blend.add(index, tile)
-        seen += len(indices)
-    assert seen == len(grid)
-    assert blend.picture().shape == picture.shape
-    np.testing.assert_allclose(blend.picture(), picture, atol=1e-6)
+    seen = []
+
+    def tiles() -> Iterator[np.ndarray]:
+        for indices, some in cut(picture, grid, batch):
+            assert some.shape == (len(indices), 48, 48, 3)
+            seen.extend(indices)
+            yield from some
+
+    out = stitched(grid, tiles())
+    assert seen == list(range(len(grid)))
+    assert out.shape == picture.shape
+    np.testing.assert_allclose(out, picture, atol=1e-6)
 
 
 def test_padding_reflects_then_replicates() -> None:

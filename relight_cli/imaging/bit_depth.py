@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-_BAND_PIXELS = 1 << 18
+_BAND_PIXELS = 1 << 16
 
 
 def row_bands(height: int, width: int) -> Iterator[slice]:
-    """Cut the rows of a picture into slices of about 256 k pixels, so that float copies stay small."""
+    """Cut the rows of a picture into slices of about 64 k pixels, so that float copies stay in the cache."""
     rows = max(1, _BAND_PIXELS // max(1, width))
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
@@ -29,8 +29,20 @@ def from_unit(values: NDArray[np.float32], dtype: np.dtype) -> NDArray:
     """
     if dtype == np.float32:
         return values
-    top = np.iinfo(dtype).max
-    return np.rint(np.clip(np.nan_to_num(values, posinf=1.0, neginf=0.0), 0.0, 1.0) * np.float32(top)).astype(dtype)
+    scaled = np.fmax(values, np.float32(0))  # the number, where the other is none
+    np.fmin(scaled, np.float32(1), out=scaled)
+    scaled *= np.float32(np.iinfo(dtype).max)
+    return np.rint(scaled, out=scaled).astype(dtype)
+
+
+def deepen(samples: NDArray, bits: int) -> NDArray[np.uint16]:
+    """Spread integers of 9 to 16 bits over uint16, so that the largest stays full scale."""
+    return np.rint(samples * np.float64(65535 / (2**bits - 1))).astype(np.uint16)
+
+
+def shallow(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
+    """Round uint16 samples to integers of so many bits."""
+    return np.rint(samples * np.float64((2**bits - 1) / 65535)).astype(np.uint16)
 
 
 def change_depth(samples: NDArray, dtype: np.dtype) -> NDArray:

@@ -27,14 +27,16 @@ class Guided:
 
     def rows(self, picture: Maps, start: int, height: int) -> Maps:
         """Give the maps' rows from `start` on, as many as `picture` (n, W, 3) has, of a full `height`."""
-        stacked = np.concatenate((self.slope, self.offset), axis=2)
-        slope, offset = np.split(enlarged_rows(stacked, height, picture.shape[1], start, len(picture)), 2, axis=2)
-        return slope * luma(picture) + offset
+        maps = enlarged_rows(self.slope, height, picture.shape[1], start, len(picture))
+        maps *= luma(picture)
+        maps += enlarged_rows(self.offset, height, picture.shape[1], start, len(picture))
+        return maps
 
 
 def luma(picture: Maps) -> Maps:
     """Give the luma (H, W, 1) in [0, 1] of an sRGB-encoded picture (H, W, 3); what is no number is black."""
-    return (np.nan_to_num(picture).clip(0, 1) @ LUMA)[..., None]
+    bounded = np.fmax(picture, np.float32(0))  # the number, where the other is none
+    return (np.fmin(bounded, np.float32(1), out=bounded) @ LUMA)[..., None]
 
 
 def guided(maps: Maps, picture: Maps, radius: int = RADIUS, eps: float = EPS) -> Guided:

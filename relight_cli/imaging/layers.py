@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from relight_cli.imaging.bit_depth import row_bands
+from relight_cli.imaging.rows import Rows, whole
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
@@ -27,16 +28,16 @@ def implied_shadow(photo: Pixels, deshadowed: Pixels) -> NDArray[np.uint8]:
     return shadow
 
 
-def exposed_albedo(photo: Pixels, albedo: Pixels) -> Pixels:
+def exposed_albedo(photo: Rows, albedo: Rows) -> Rows:
     """Brighten an albedo until no light on it exceeds white, so that its shading fits into [0, 1].
 
     An albedo's scale is not known. Outliers among the pixels (highlights) keep the photo's value, under a white light.
     """
-    quantiles = []
+    quantiles, albedo = [], whole(albedo)
     for rows in row_bands(*photo.shape[:2]):
         light, surface = linear(photo[rows]), linear(albedo[rows])
         quantiles.append(np.quantile((light + 1e-3) / (surface + 1e-3), 1 - OUTLIERS))
-    scale, exposed = max(1.0, float(np.median(quantiles))), np.empty_like(photo)
+    scale, exposed = max(1.0, float(np.median(quantiles))), np.empty_like(albedo)
     for rows in row_bands(*photo.shape[:2]):
         brighter = linear_to_srgb(torch.from_numpy(linear(albedo[rows])) * scale).numpy()
         exposed[rows] = np.maximum(brighter, np.nan_to_num(photo[rows]))

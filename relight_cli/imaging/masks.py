@@ -1,11 +1,14 @@
 """Masks that say where a picture may change."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.imaging.bit_depth import row_bands, to_unit
+from relight_cli.imaging.bit_depth import to_unit
 from relight_cli.imaging.guided import LUMA
 from relight_cli.imaging.photo import Photo
+from relight_cli.imaging.rows import Rows
 
 
 def mask_of(photo: Photo, *, invert: bool = False) -> NDArray[np.float32]:
@@ -17,10 +20,23 @@ def mask_of(photo: Photo, *, invert: bool = False) -> NDArray[np.float32]:
     return luma if photo.alpha is None else luma * to_unit(photo.alpha)
 
 
-def only_where(mask: NDArray, picture: NDArray, changed: NDArray) -> NDArray[np.float32]:
-    """Give the changed picture (H, W, C) where the mask (H, W) is 1, to the bit the old one where it is 0."""
-    out = np.empty_like(picture)
-    for rows in row_bands(*picture.shape[:2]):
-        share = mask[rows][..., None]
-        out[rows] = np.where(share == 0, picture[rows], picture[rows] * (1 - share) + changed[rows] * share)
-    return out
+@dataclass(frozen=True)
+class OnlyWhere:
+    """A picture (H, W, C) that is the changed one where the mask (H, W) is 1, to the bit the old one where it is 0."""
+
+    mask: NDArray[np.float32]
+    picture: Rows
+    changed: Rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tell height, width and channels."""
+        return self.picture.shape
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
+        """Give rows of it."""
+        share, old, new = self.mask[rows][..., None], self.picture[rows], self.changed[rows]
+        return np.where(share == 0, old, old * (1 - share) + new * share)
+
+
+only_where = OnlyWhere

@@ -9,33 +9,25 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
+from relight_cli.errors import MissingExtraError, OutputUnwritableError, PhotoUnreadableError
 from relight_cli.imaging.atomic_files import write_whole
-from relight_cli.imaging.bit_depth import from_unit, row_bands, to_unit
+from relight_cli.imaging.bit_depth import change_depth, from_unit, row_bands, to_unit
 from relight_cli.imaging.colour_profiles import (
+    LINEAR,
     converts_both_ways,
     converts_to_srgb,
+    is_srgb,
     profile_space,
     profile_to_srgb,
     srgb_to_profile,
 )
 from relight_cli.imaging.photo_decoding import Decoded, decode
 from relight_cli.imaging.photo_encoding import encode
+from relight_cli.imaging.photo_formats import SUFFIXES, format_of
 from relight_cli.imaging.photo_metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
+from relight_cli.imaging.rows import Rows, whole
 
 __all__ = ["SUFFIXES", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
-
-SUFFIXES = {
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jpe": "JPEG",
-    ".jfif": "JPEG",
-    ".png": "PNG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-}
 
 
 @dataclass(frozen=True)
@@ -44,18 +36,20 @@ class Photo:
 
     pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32 (1.0 = white); upright
     alpha: NDArray | None = None  # (H, W), same dtype as pixels
-    format: str = "PNG"  # "JPEG", "PNG", "WEBP", "TIFF" or "AVIF"
+    format: str = "PNG"  # one of SUFFIXES
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()  # what could not be kept, for the user to know
 
-    def to_srgb(self) -> NDArray[np.float32]:
-        """Return (H, W, 3) sRGB-encoded colours, nominally in [0, 1]; outside it where the photo's gamut is wider."""
-        srgb = np.empty((*self.pixels.shape[:2], 3), np.float32)
-        for rows in row_bands(*self.pixels.shape[:2]):
-            srgb[rows] = profile_to_srgb(to_unit(self.pixels[rows]), self.metadata.icc)
-        return srgb
+    @property
+    def srgb(self) -> "SrgbRows":
+        """The sRGB-encoded colours (H, W, 3), nominally in [0, 1]; outside it where the photo's gamut is wider."""
+        return SrgbRows(self)
 
-    def with_srgb(self, srgb: NDArray[np.float32]) -> "Photo":
+    def to_srgb(self) -> NDArray[np.float32]:
+        """Return the whole of `srgb` as an array."""
+        return whole(self.srgb)
+
+    def with_srgb(self, srgb: Rows) -> "Photo":
         """Return the photo with the colours of an (H, W, 3) sRGB picture, in its own profile and depth.
 
         Values are clipped and rounded (float pixels keep theirs), grey stays grey. A pixel whose colour is the one that
@@ -65,23 +59,38 @@ class Photo:
             raise ValueError(f"colours of shape {srgb.shape} do not fit a photo of shape {self.pixels.shape}")
         icc, channels = self.metadata.icc, self.pixels.shape[2]
         pixels = np.empty_like(self.pixels)
+        exact = channels == 3 and (icc is None or is_srgb(icc))  # an unchanged sample comes back by itself
         for rows in row_bands(*self.pixels.shape[:2]):
             own, new = self.pixels[rows], np.asarray(srgb[rows], np.float32)
+            if exact:
+                pixels[rows] = from_unit(new, pixels.dtype)
+                continue
             same = (new == profile_to_srgb(to_unit(own), icc)).all(axis=-1, keepdims=True)
             pixels[rows] = np.where(same, own, from_unit(srgb_to_profile(new, icc, channels), pixels.dtype))
         return replace(self, pixels=pixels)
 
 
-def format_of(path: Path) -> str | None:
-    """Tell the format from the suffix, None for one that is not known."""
-    return SUFFIXES.get(path.suffix.lower())
+@dataclass(frozen=True)
+class SrgbRows:
+    """A photo's colours in sRGB, (H, W, 3), converted when asked for; see `imaging.rows`."""
+
+    photo: Photo
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tell height, width and channels."""
+        return (*self.photo.pixels.shape[:2], 3)
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
+        """Give rows of it."""
+        return np.ascontiguousarray(profile_to_srgb(to_unit(self.photo.pixels[rows]), self.photo.metadata.icc))
 
 
 def read_photo(source: Path | BinaryIO, *, max_pixels: int) -> Photo:
     """Read a photo from a file or a binary stream (from its start, where it can seek), turned upright.
 
     The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything that is not a
-    whole JPEG, PNG, WebP, TIFF or AVIF of at most `max_pixels` pixels.
+    whole photo of at most `max_pixels` pixels, MissingExtraError for one that only an extra reads.
     """
     name = str(source) if isinstance(source, Path) else "standard input"
 
@@ -103,6 +112,8 @@ def read_photo(source: Path | BinaryIO, *, max_pixels: int) -> Photo:
             decoded = decode(file, check_size)
     except PhotoUnreadableError:
         raise
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from error
     except Exception as error:  # decoders raise anything: SyntaxError, TypeError, MemoryError ...
         raise PhotoUnreadableError(_unreadable(name, error)) from error
     return _upright(decoded)
@@ -118,8 +129,8 @@ def write_photo(
 ) -> tuple[str, ...]:
     """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each thing left out.
 
-    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG, WebP
-    (100 is lossless) and AVIF. Raises OutputUnwritableError.
+    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG, WebP,
+    AVIF, JPEG 2000 and HEIF (100 is lossless but for JPEG and AVIF). Raises OutputUnwritableError, MissingExtraError.
     """
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
@@ -127,11 +138,17 @@ def write_photo(
         raise OutputUnwritableError(f"{name}: not a known kind of picture; end the name in {', '.join(SUFFIXES)}")
     notes: tuple[str, ...] = ()
     icc = photo.metadata.icc
-    if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF") and icc and profile_space(icc) == "gray":
+    if chosen == "EXR":
+        photo = _in_linear_light(photo)
+    elif icc == LINEAR and chosen != "TIFF":
+        photo = _in_srgb(photo)  # few bits are too coarse for linear light, and few programs expect it
+    if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These hold grey as colour, which a grey profile does not describe.
         photo, notes = _in_srgb(photo), (f"{chosen} holds no grey profile; the picture is converted to sRGB",)
     try:
         data, more = encode(photo.pixels, photo.alpha, photo.metadata, kind=chosen, quality=quality)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from error
     except Exception as error:  # encoders raise anything, too
         reason = _one_line(error)
         raise OutputUnwritableError(f"{name}: cannot be encoded as {chosen} ({reason}); choose PNG or TIFF") from error
@@ -213,6 +230,22 @@ def _in_srgb(photo: Photo) -> Photo:
     return plain.with_srgb(photo.to_srgb())
 
 
+def _in_linear_light(photo: Photo) -> Photo:
+    """Turn the colours into linear sRGB light in float32, of any brightness and gamut."""
+    if photo.metadata.icc == LINEAR and photo.pixels.dtype == np.float32:
+        return photo
+    grey = photo.pixels.shape[2] == 1
+    light = Photo(change_depth(photo.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR))
+    light = light.with_srgb(photo.to_srgb())
+    alpha = None if photo.alpha is None else change_depth(photo.alpha, light.pixels.dtype)
+    return replace(
+        photo,
+        pixels=light.pixels[..., :1] if grey else light.pixels,
+        alpha=alpha,
+        metadata=replace(photo.metadata, icc=LINEAR),
+    )
+
+
 def _unreadable(name: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{name}: no such file; check the path"
@@ -223,7 +256,7 @@ def _unreadable(name: str, error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"{name}: needs more memory than there is; make the photo smaller"
     if type(error).__name__ == "UnidentifiedImageError":
-        return f"{name}: not a JPEG, PNG, WebP, TIFF or AVIF picture; convert it to one of these"
+        return f"{name}: not a picture of a known kind; convert it to JPEG, PNG or TIFF"
     return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"
 
 

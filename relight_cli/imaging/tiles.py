@@ -2,12 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from relight_cli.imaging.rows import Rows
 
 Pixels = NDArray[np.float32]
 
@@ -91,30 +94,42 @@ def batches(grid: TileGrid, size: int) -> Iterator[range]:
         yield range(start, min(start + size, len(grid)))
 
 
-class Blend:
-    """A picture put together from overlapping tiles."""
+def cut(picture: Rows, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixels]]:
+    """Yield tiles' indices and the tiles (T, tile, tile, C), at most `size` at a time; one row of tiles is held."""
+    columns, held, band = len(grid.columns), -1, np.empty(0, np.float32)
+    for indices in batches(grid, size):
+        tiles = np.empty((len(indices), grid.tile, grid.tile, picture.shape[2]), np.float32)
+        for tile, index in zip(tiles, indices, strict=True):
+            row, column = divmod(index, columns)
+            if row != held:
+                top = grid.rows[row]
+                held, band = row, padded(picture[slice(top, min(top + grid.tile, grid.height))], grid.tile)
+            left = grid.columns[column]
+            tile[...] = band[:, left : left + grid.tile]
+        yield indices, tiles
 
-    def __init__(self, grid: TileGrid, channels: int) -> None:
-        self.grid = grid
-        size = (max(grid.height, grid.tile), max(grid.width, grid.tile), channels)
-        self.sum = np.zeros(size, np.float32)
 
-    def add(self, index: int, tile: Pixels) -> None:
-        """Add the tile (tile, tile, C) of this index with its weights."""
-        columns = len(self.grid.columns)
+def blended(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[Pixels]:
+    """Yield the picture put together from tiles (tile, tile, C) in the grid's order, in bands (n, W, C) from the top.
+
+    A band is what no further row of tiles reaches.
+    """
+    size, columns = grid.tile, len(grid.columns)
+    sums = np.zeros((size, max(grid.width, size), channels), np.float32)
+    down, across = ([torch.from_numpy(w) for w in weights] for weights in grid.weights)
+    for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        y, x = self.grid.rows[row], self.grid.columns[column]
-        down, across = self.grid.weights
+        left = grid.columns[column]
+        place = torch.from_numpy(sums[:, left : left + size])
         weight = down[row][:, None, None] * across[column][:, None]
-        self.sum[y : y + self.grid.tile, x : x + self.grid.tile] += weight * tile
+        place.addcmul_(torch.from_numpy(tile), weight)
+        if column == columns - 1:
+            top, following = grid.rows[row], [*grid.rows, grid.height][row + 1]
+            yield sums[: following - top, : grid.width].copy()
+            sums[: size - (following - top)] = sums[following - top :]
+            sums[size - (following - top) :] = 0
 
-    def picture(self) -> Pixels:
-        """Give the blended picture (H, W, C)."""
-        return self.sum[: self.grid.height, : self.grid.width]
 
-
-def cut(picture: Pixels, grid: TileGrid, indices: range) -> Pixels:
-    """Cut tiles (T, tile, tile, C) from a picture that is `padded`."""
-    origins = grid.origins
-    tiles = (picture[y : y + grid.tile, x : x + grid.tile] for y, x in (origins[i] for i in indices))
-    return np.stack(list(tiles))
+def stitched(grid: TileGrid, tiles: Iterable[Pixels], channels: int = 3) -> Pixels:
+    """Give the whole picture (H, W, C) put together from tiles (tile, tile, C) in the grid's order."""
+    return np.concatenate(list(blended(grid, tiles, channels)))

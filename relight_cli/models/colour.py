@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+KNEE = 0.04045  # encoded value up to which the curve is a straight foot
+
 
 def srgb_to_linear(x: Tensor) -> Tensor:
     """Decode sRGB values to linear light; values above 1 follow the curve, values below 0 its linear foot."""
-    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+    return torch.where(x <= KNEE, x / 12.92, ((x.clamp(min=KNEE) + 0.055) / 1.055) ** 2.4)
 
 
 def linear_to_srgb(x: Tensor) -> Tensor:

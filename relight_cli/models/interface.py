@@ -17,6 +17,7 @@ class RelightingModel(Protocol):
     """
 
     tile_size: int
+    lossless: bool  # a tile under its own light comes back as it is, which then need not be computed
     max_side: int  # longer side of the copy of a photo that serves best, where the gain is all that is wanted; 0: any
 
     def encode(self, tiles: Tensor) -> Tensor:

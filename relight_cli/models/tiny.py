@@ -190,6 +190,7 @@ class Tiny(nn.Module):
     """
 
     stride = 16
+    lossless = True
 
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()

@@ -8,18 +8,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.imaging.gain import apply_gain, log_gain
+from relight_cli.imaging.gain import LARGEST, Lit, log_gain
 from relight_cli.imaging.guided import guided
 from relight_cli.imaging.resizing import resized, within
-from relight_cli.imaging.tiles import Blend, TileGrid, batches, cut, padded
+from relight_cli.imaging.rows import Forward, Rows
+from relight_cli.imaging.tiles import TileGrid, blended, cut
 from relight_cli.models.interface import RelightingModel
-from relight_cli.pipelines.tile_colour import TileColour
+from relight_cli.pipelines.tile_colour import Sum, TileColour
 
-Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Picture = Rows  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Pixels = NDArray[np.float32]  # (n, W, 3) of a picture or a tile
 Target = Callable[[TileGrid, range, Tensor, Tensor], Tensor]
 """From a grid, some tiles' indices, intrinsic latents and own illumination latents to the illumination latents wanted.
 """
-NOTHING = np.empty((0, 0, 0, 0), np.float32)
 Progress = Callable[[int], None]
 """Called with the number of tiles that are done since the last call."""
 
@@ -49,19 +50,19 @@ def tile_grid(model: RelightingModel, picture: Picture, change: ChangeOptions, t
     return TileGrid(height, width, model.tile_size, tiling.overlap)
 
 
-def load_tiles(picture: Picture, grid: TileGrid, indices: range, device: str) -> Tensor:
-    """Put tiles of a `padded` picture on the device, (T, 3, S, S), clipped to [0, 1]; what is no number is black."""
-    tiles = torch.from_numpy(cut(picture, grid, indices)).to(device)
-    return tiles.permute(0, 3, 1, 2).nan_to_num(nan=0.0).clamp(0, 1)
-
-
 def tile_count(model: RelightingModel, picture: Picture, change: ChangeOptions, tiling: TileOptions) -> int:
     """Tell how many tiles go through the network."""
     grid = tile_grid(model, picture, change, tiling)
     return len(grid) + (tiling.agree and len(grid) > 1)
 
 
-@torch.inference_mode()
+def loaded_tiles(picture: Picture, grid: TileGrid, tiling: TileOptions) -> Iterator[tuple[range, Tensor]]:
+    """Yield tiles' indices and the tiles on the device, (T, 3, S, S), clipped to [0, 1]; what is no number is black."""
+    for indices, tiles in cut(picture, grid, tiling.batch):
+        batch = torch.from_numpy(tiles).to(tiling.device).permute(0, 3, 1, 2)
+        yield indices, batch.nan_to_num(nan=0.0).clamp_(0, 1)
+
+
 def change_light(
     model: RelightingModel,
     picture: Picture,
@@ -72,23 +73,23 @@ def change_light(
 ) -> Picture:
     """Give the picture under the light that `target` chooses for each tile, of the same shape, not clipped.
 
+    Its rows come as they are read, from the top and once: a photo of any size goes through in bands of tiles.
     With `detail` each tile's log gain is relit against reconstructed, both through the same latents and decoder
-    (CroCoDiLight loses fine detail, section 5); gains are blended, then applied to the picture once.
+    (CroCoDiLight loses fine detail, section 5); gains are blended, then applied to the picture.
     """
     grid = tile_grid(model, picture, change, tiling)
-    working = resized(picture, grid.height, grid.width)
+    working: Picture = picture
+    if (grid.height, grid.width) != picture.shape[:2]:
+        working = resized(picture, grid.height, grid.width)
     run = TileRun(model, target, change, tiling, progress)
-    colour = None
-    if tiling.agree and len(grid) > 1:
-        small = resized(working, *within(grid.height, grid.width, grid.tile))
-        colour = TileColour(grid, run.stops(small, TileGrid(small.shape[0], small.shape[1], grid.tile)))
+    agree = tiling.agree and len(grid) > 1
     if not change.detail:
-        return run.pictures(working, grid, colour)
-    stops = run.stops(working, grid, colour)
-    if working.shape == picture.shape:
-        return apply_gain(picture, lambda rows: stops[rows])
-    gain = guided(stops, working)
-    return apply_gain(picture, lambda rows: gain.rows(picture[rows], rows.start, len(picture)))
+        return run.agreed_pictures(working, grid) if agree else Forward(picture.shape, run.pictures(working, grid))
+    stops = run.agreed_stops(working, grid) if agree else Forward(working.shape, run.stops(working, grid))
+    if working is picture:
+        return Lit(picture, lambda rows, own: stops[rows])
+    gain = guided(stops[slice(0, grid.height)], working[slice(0, grid.height)])
+    return Lit(picture, lambda rows, own: gain.rows(own, rows.start, picture.shape[0]))
 
 
 @dataclass(frozen=True)
@@ -101,53 +102,80 @@ class TileRun:
     tiling: TileOptions
     progress: Progress
 
-    def stops(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Picture:
-        """Give the blended log gains (H, W, 3) of a picture."""
-        blend = Blend(grid, channels=3)
-        for indices, stops, _ in self._tiles(picture, grid, gains=True, decoded=False):
-            self._gather(indices, stops, blend, colour)
-        if colour:
-            colour.correct(blend.picture())
-        return blend.picture()
+    def stops(self, picture: Picture, grid: TileGrid) -> Iterator[Pixels]:
+        """Yield the blended log gains of a picture in bands (n, W, 3)."""
+        return blended(grid, (tile for relit, own in self._tiles(picture, grid) for tile in gains(relit, own)), 3)
 
-    def pictures(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Picture:
-        """Give the decoder's blended output; colours that agree are a gain on that."""
-        blend, correction = Blend(grid, channels=3), np.zeros((grid.height, grid.width, 3), np.float32)
-        for indices, stops, decoded in self._tiles(picture, grid, gains=colour is not None, decoded=True):
-            self._gather(indices, decoded, blend)
-            if colour:
-                for index, tile in zip(indices, stops, strict=True):
-                    colour.add(index, tile)
-        if not colour:
-            return blend.picture()
-        colour.correct(correction)
-        return apply_gain(blend.picture(), lambda rows: correction[rows])
+    def pictures(self, picture: Picture, grid: TileGrid) -> Iterator[Pixels]:
+        """Yield the decoder's blended output in bands (n, W, 3)."""
+        return blended(grid, (t for relit, _ in self._tiles(picture, grid, alone=True) for t in as_tiles(relit)), 3)
 
-    @staticmethod
-    def _gather(indices: range, tiles: Picture, blend: Blend, colour: TileColour | None = None) -> None:
-        for index, tile in zip(indices, tiles, strict=True):
-            blend.add(index, tile)
-            if colour:
-                colour.add(index, tile)
+    def agreed_stops(self, picture: Picture, grid: TileGrid) -> Picture:
+        """Give blended log gains that agree on colours, once all tiles have been seen."""
+        colour = self._colour(picture, grid)
+        seen = (colour.see(tile) for relit, own in self._tiles(picture, grid) for tile in gains(relit, own))
+        kept = Kept((grid.height, grid.width, 3), blended(grid, seen, 3))
+        return Sum(kept, colour.correction())
 
-    def _tiles(
-        self, picture: Picture, grid: TileGrid, *, gains: bool, decoded: bool
-    ) -> Iterator[tuple[range, Picture, Picture]]:
-        """Give tiles' indices, their log gains and the decoder's output (T, S, S, 3), empty where not wanted."""
-        model, source = self.model, padded(picture, grid.tile)
-        for indices in batches(grid, self.tiling.batch):
-            intrinsic, own = model.delight(model.encode(load_tiles(source, grid, indices, self.tiling.device)))
-            wanted = torch.lerp(own, self.target(grid, indices, intrinsic, own).to(own), self.change.strength)
-            if gains:
-                latents = model.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
-                relit, reconstructed = model.decode(latents).chunk(2)
-                stops = as_tiles(log_gain(relit, reconstructed))
-            else:
-                relit, stops = model.decode(model.relight(intrinsic, wanted)), NOTHING
-            yield indices, stops, as_tiles(relit) if decoded else NOTHING
+    def agreed_pictures(self, picture: Picture, grid: TileGrid) -> Picture:
+        """Give the decoder's blended output with colours that agree, which is a gain on it."""
+        colour = self._colour(picture, grid)
+
+        def seen() -> Iterator[Pixels]:
+            for relit, own in self._tiles(picture, grid):
+                for tile, stops in zip(as_tiles(relit), gains(relit, own), strict=True):
+                    colour.see(stops)
+                    yield tile
+
+        decoded = Kept((grid.height, grid.width, 3), blended(grid, seen(), 3))
+        correction = colour.correction()
+        return Lit(decoded, lambda rows, own: correction[rows])
+
+    def _colour(self, picture: Picture, grid: TileGrid) -> TileColour:
+        """Pass over the whole picture, scaled to a single tile, that tiles are to agree with."""
+        height, width = within(grid.height, grid.width, grid.tile)
+        small, single = resized(picture, height, width), TileGrid(height, width, grid.tile)
+        return TileColour(grid, np.concatenate(list(self.stops(small, single))))
+
+    def _tiles(self, picture: Picture, grid: TileGrid, *, alone: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield tiles relit and reconstructed in their own light, (T, 3, S, S); `alone`, the second is left out."""
+        model = self.model
+        for indices, tiles in loaded_tiles(picture, grid, self.tiling):
+            with torch.inference_mode():
+                intrinsic, own = model.delight(model.encode(tiles))
+                wanted = torch.lerp(own, self.target(grid, indices, intrinsic, own).to(own), self.change.strength)
+                if alone or model.lossless:
+                    relit, reconstructed = model.decode(model.relight(intrinsic, wanted)), tiles
+                else:
+                    latents = model.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
+                    relit, reconstructed = model.decode(latents).chunk(2)
+            yield relit, reconstructed
             self.progress(len(indices))
 
 
-def as_tiles(batch: Tensor) -> Picture:
+class Kept:
+    """What was blended, for when all of it is known: 16 bits a sample, in steps of LARGEST / 32767.
+
+    That is 1/13000 of a gain, and of a picture a fortieth of an 8-bit step.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], bands: Iterator[Pixels]) -> None:
+        self.shape, self._steps, row = shape, np.empty(shape, np.int16), 0
+        for band in bands:
+            self._steps[row : row + len(band)] = np.rint(band.clip(-LARGEST, LARGEST) * (32767 / LARGEST))
+            row += len(band)
+
+    def __getitem__(self, rows: slice, /) -> Pixels:
+        """Give rows of it."""
+        return self._steps[rows] * np.float32(LARGEST / 32767)
+
+
+def gains(relit: Tensor, reconstructed: Tensor) -> Pixels:
+    """Give the log gains of tiles (T, 3, S, S), as (T, S, S, 3) on the CPU."""
+    with torch.inference_mode():
+        return as_tiles(log_gain(relit, reconstructed))
+
+
+def as_tiles(batch: Tensor) -> Pixels:
     """Give a batch (T, C, S, S) as (T, S, S, C) on the CPU."""
     return batch.permute(0, 2, 3, 1).float().cpu().numpy()

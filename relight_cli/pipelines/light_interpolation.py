@@ -13,10 +13,10 @@ from relight_cli.imaging.bit_depth import row_bands
 from relight_cli.imaging.gain import apply_gain, log_gain
 from relight_cli.imaging.guided import guided
 from relight_cli.imaging.resizing import resized, within
-from relight_cli.imaging.tiles import Blend, TileGrid, batches, padded
+from relight_cli.imaging.tiles import TileGrid, stitched
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import RelightingModel
-from relight_cli.pipelines.light_change import TileOptions, load_tiles
+from relight_cli.pipelines.light_change import TileOptions, as_tiles, loaded_tiles
 from relight_cli.pipelines.moving_edges import Change, change_between, enlarged
 from relight_cli.pipelines.sequencing import Content, Mode
 
@@ -76,21 +76,21 @@ class Keyframe:
         network may then have seen a smaller copy.
         """
         working, grid = self._working
-        blend = Blend(grid, channels=3)
+        made = stitched(grid, self._tiles_under(light))
+        if not self.detail:
+            return made
+        if working.shape == self.picture.shape:
+            return apply_gain(self.picture, lambda rows: made[rows])
+        gain = guided(made, working)
+        return apply_gain(self.picture, lambda rows: gain.rows(self.picture[rows], rows.start, len(self.picture)))
+
+    def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
+        """Yield each tile's log gain, without `detail` its picture, (S, S, 3)."""
         for number, (indices, intrinsic, _) in enumerate(self._encoded):
-            wanted = light[indices.start : indices.stop]
-            tiles = self._decode(intrinsic, wanted)
+            tiles = self._decode(intrinsic, light[indices.start : indices.stop])
             if self.detail:
                 tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
-            for index, tile in zip(indices, tiles.permute(0, 2, 3, 1).float().cpu().numpy(), strict=True):
-                blend.add(index, tile)
-        if not self.detail:
-            return blend.picture()
-        stops = blend.picture()
-        if working.shape == self.picture.shape:
-            return apply_gain(self.picture, lambda rows: stops[rows])
-        gain = guided(stops, working)
-        return apply_gain(self.picture, lambda rows: gain.rows(self.picture[rows], rows.start, len(self.picture)))
+            yield from as_tiles(tiles)
 
     @cached_property
     def _working(self) -> tuple[Picture, TileGrid]:
@@ -132,9 +132,8 @@ def delighted(
     picture: Picture, grid: TileGrid, model: RelightingModel, tiling: TileOptions
 ) -> Iterator[tuple[range, Tensor, Tensor]]:
     """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
-    source = padded(picture, grid.tile)
-    for indices in batches(grid, tiling.batch):
-        yield indices, *model.delight(model.encode(load_tiles(source, grid, indices, tiling.device)))
+    for indices, tiles in loaded_tiles(picture, grid, tiling):
+        yield indices, *model.delight(model.encode(tiles))
 
 
 @torch.inference_mode()

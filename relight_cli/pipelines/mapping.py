@@ -15,7 +15,7 @@ def map_light(
     tiling: TileOptions,
     progress: Progress = lambda done: None,
 ) -> Picture:
-    """Give the picture (H, W, 3) without shadows (mapper `shadow`) or without light (`albedo`), sRGB, not clipped."""
+    """Give the picture (H, W, 3) without shadows (mapper `shadow`) or without light (`albedo`), as `change_light`."""
     if change.detail and change.strength == 0:
         return picture
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from relight_cli.imaging.resizing import resized
-from relight_cli.imaging.tiles import TileGrid, batches, padded
+from relight_cli.imaging.resizing import Resized
+from relight_cli.imaging.tiles import TileGrid
 from relight_cli.models.interface import RelightingModel
 from relight_cli.pipelines.light_change import (
     ChangeOptions,
@@ -12,7 +12,7 @@ from relight_cli.pipelines.light_change import (
     Progress,
     TileOptions,
     change_light,
-    load_tiles,
+    loaded_tiles,
 )
 
 SIZES_KEPT = 8  # sizes of pictures whose latents are kept, so that memory does not grow with a batch
@@ -42,9 +42,9 @@ class ReferenceLight:
     def latents(self, grid: TileGrid, progress: Progress = lambda done: None) -> Tensor:
         """Give the illumination latent of each tile of a grid, (T, 1, C) on the CPU."""
         if grid not in self._latents:
-            source, encoded = padded(resized(self.reference, grid.height, grid.width), grid.tile), []
-            for indices in batches(grid, self.tiling.batch):
-                tiles = load_tiles(source, grid, indices, self.tiling.device)
+            encoded = []
+            view = Resized(self.reference, grid.height, grid.width)
+            for indices, tiles in loaded_tiles(view, grid, self.tiling):
                 encoded.append(self.model.delight(self.model.encode(tiles))[1].cpu())
                 progress(len(indices))
             if len(self._latents) == SIZES_KEPT:
@@ -62,7 +62,7 @@ def relight(
     tiling: TileOptions,
     progress: Progress = lambda done: None,
 ) -> Picture:
-    """Give the picture (H, W, 3) in the reference's light, sRGB-encoded, not clipped."""
+    """Give the picture (H, W, 3) in the reference's light, sRGB-encoded, not clipped, as `change_light` does."""
     if change.detail and change.strength == 0:
         return picture
 

@@ -5,10 +5,13 @@ shadow removal lacks on that (section 5). Here neighbours are asked to agree whe
 one pass over the whole picture, scaled to a single tile.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.imaging.guided import enlarged_rows
+from relight_cli.imaging.rows import Rows
 from relight_cli.imaging.tiles import TileGrid
 
 Stops = NDArray[np.float32]  # (h, w, 3)
@@ -22,25 +25,29 @@ class TileColour:
     def __init__(self, grid: TileGrid, whole: Stops) -> None:
         self.grid, self.whole = grid, whole
         self.rows, self.columns = len(grid.rows), len(grid.columns)
+        self.seen = 0
         self.away = np.zeros((len(grid), 3))  # mean by which a tile is above the pass over the whole picture
         self.seams: dict[tuple[int, int], NDArray[np.float64]] = {}  # of pairs: mean by which the first is above
 
-    def add(self, index: int, stops: Stops) -> None:
-        """Gather a tile (S, S, 3) of this index."""
-        grid, (row, column) = self.grid, divmod(index, self.columns)
+    def see(self, stops: Stops) -> Stops:
+        """Gather the next tile's (S, S, 3), in the grid's order, and give it back."""
+        grid, (row, column) = self.grid, divmod(self.seen, self.columns)
         y, x = grid.rows[row], grid.columns[column]
         height, width = (min(grid.tile, n) for n in (grid.height, grid.width))
-        seen = stops[:height, :width]
-        expected = enlarged_rows(self.whole, grid.height, grid.width, y, height)[:, x : x + width]
-        self.away[index] = (seen - expected).mean((0, 1), dtype=np.float64)
+        if column == 0:
+            self._expected = enlarged_rows(self.whole, grid.height, grid.width, y, height)
+        inside = stops[:height, :width]
+        self.away[self.seen] = (inside - self._expected[:, x : x + width]).mean((0, 1), dtype=np.float64)
         for down, across in ((0, 1), (1, 0), (0, -1), (-1, 0)):
             r, c = row + down, column + across
             if 0 <= r < self.rows and 0 <= c < self.columns:
                 dy, dx = grid.rows[r] - y, grid.columns[c] - x
-                shared = seen[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+                shared = inside[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
                 other = r * self.columns + c
-                pair, sign = ((index, other), 1) if index < other else ((other, index), -1)
+                pair, sign = ((self.seen, other), 1) if self.seen < other else ((other, self.seen), -1)
                 self.seams[pair] = self.seams.get(pair, np.zeros(3)) + sign * shared.mean((0, 1), dtype=np.float64)
+        self.seen += 1
+        return stops
 
     def offsets(self) -> NDArray[np.float64]:
         """Solve for the offsets (T, 3), in stops, by least squares over the overlaps and the whole picture."""
@@ -53,21 +60,46 @@ class TileColour:
             wanted[second] += step
         return np.asarray(np.linalg.solve(matrix, wanted), np.float64)
 
-    def correct(self, blended: Stops) -> None:
-        """Add the offsets to the blended log gains (H, W, 3), blended as these are."""
+    def correction(self) -> "Correction":
+        """Give the offsets as a picture (H, W, 3) of stops, blended as the tiles are."""
         offsets = self.offsets().reshape(self.rows, self.columns, 3).astype(np.float32)
-        down, across = (
-            placed(first, weights, length)
-            for first, weights, length in zip(
-                (self.grid.rows, self.grid.columns),
-                self.grid.weights,
-                (self.grid.height, self.grid.width),
-                strict=True,
-            )
-        )
-        along = np.einsum("rcn,cx->rxn", offsets, across)  # (R, W, 3)
-        for y in range(self.grid.height):
-            blended[y] += np.einsum("r,rxn->xn", down[:, y], along)
+        sides = (self.grid.rows, self.grid.columns), self.grid.weights, (self.grid.height, self.grid.width)
+        down, across = (placed(first, weights, length) for first, weights, length in zip(*sides, strict=True))
+        return Correction(down, np.einsum("rcn,cx->rxn", offsets, across))
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Offsets of tiles, blended as the tiles are; its rows are made when asked for."""
+
+    down: Stops  # weights of the rows of tiles, (R, H)
+    along: Stops  # offsets along each row of tiles, (R, W, 3)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tell height, width and channels."""
+        return (self.down.shape[1], *self.along.shape[1:])
+
+    def __getitem__(self, rows: slice, /) -> Stops:
+        """Give rows of it."""
+        return np.tensordot(self.down[:, rows].T, self.along, 1)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Two pictures, one added to the other."""
+
+    first: Rows
+    second: Rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Tell height, width and channels."""
+        return self.first.shape
+
+    def __getitem__(self, rows: slice, /) -> Stops:
+        """Give rows of it."""
+        return self.first[rows] + self.second[rows]
 
 
 def placed(first: list[int], weights: list[Stops], length: int) -> Stops:
