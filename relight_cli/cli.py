@@ -62,6 +62,12 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
+def _let_clear_up() -> None:
+    """Ignore a second Ctrl-C or SIGTERM, which would cut off the clearing up after the first."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -70,12 +76,16 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
+            _let_clear_up()
             _fail("interrupted.", ExitCode.INTERRUPTED)
     except RelightError as error:
-        code = _fail(str(error), error.exit_code)
+        # `| head` has what it wanted; no line about that.
+        code = error.exit_code if isinstance(error.__cause__, BrokenPipeError) else _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
+        _let_clear_up()
         code = _fail("interrupted.", ExitCode.INTERRUPTED)
     except Terminated:
+        _let_clear_up()
         code = _fail("terminated.", ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001  the last line of defence: one line, the documented code
         code = _unexpected(error)

@@ -78,10 +78,15 @@ def multiplies_bfloat16(kind: str) -> bool:
     return kind == "cpu" and (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error means that memory, the device's or the machine's, did not suffice."""
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
+
+
 def device_error(error: Exception) -> DeviceError | None:
     """Give the clear form of an error that means out of memory or a lost device, else None."""
     said = str(error)
-    if isinstance(error, MemoryError) or any(words in said.lower() for words in OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         return DeviceError("out of memory: try --tile-batch 1, a smaller photo, or --device cpu.")
     if "CUDA error" in said or type(error).__name__ == "AcceleratorError":
         return DeviceError(f"the device failed ({said.splitlines()[0]}): try --device cpu.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import Command, make_command
 from standin import write_standin
 from tiny_diffusion import write_tiny
 
@@ -42,6 +43,12 @@ def run(tmp_path: Path) -> Run:
         )
 
     return run
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Command:
+    """The command line in this process, in an empty folder."""
+    return make_command(monkeypatch, capfdbinary, tmp_path)
 
 
 @pytest.fixture

@@ -1,133 +1,217 @@
 """Photos in, photos out: one command's work over all its jobs, where a bad file costs only itself."""
 
-import json
-import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
-import typer
-
-from relight_cli import __version__
-from relight_cli.commands._console import bar, notifier, say
-from relight_cli.commands._files import STANDARD, Job
-from relight_cli.commands._models import LoadedModel
+from relight_cli.commands._console import bar, notifier
+from relight_cli.commands._fallback import Fallback
+from relight_cli.commands._inputs import STANDARD
 from relight_cli.commands._options import PhotoOptions, SharedOptions
-from relight_cli.commands._provenance import Finish, provenance
-from relight_cli.devices import device_error
-from relight_cli.errors import ExitCode, OutputUnwritableError, PhotoUnreadableError
+from relight_cli.commands._provenance import Making, sha256_of
+from relight_cli.commands._reports import Facts, ModelFacts, Tally
+from relight_cli.commands._streams import picture_out, standard_in
+from relight_cli.commands._targets import Job
+from relight_cli.errors import OutputUnwritableError
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
 
 if TYPE_CHECKING:
-    from relight_cli.pipelines.light_change import Picture, Progress
+    from relight_cli.pipelines.light_change import Picture, Progress, TileOptions
 
-Work = Callable[["Picture", "Progress"], "Picture"]
-"""What a command does to one sRGB picture."""
+P = ParamSpec("P")
+R = TypeVar("R")
+Work = Callable[["Picture", "TileOptions", "Progress"], "Picture"]
+"""What a command does to one sRGB picture; its rows may be made when they are read."""
 TileCount = Callable[["Picture"], int]
 """How many tiles that will take."""
 Layers = Callable[[Photo, Photo], list[Photo]]
 """From a photo and the one made of it to what `Job.beside` names, in its order."""
-Facts = Mapping[str, object]
-"""What a report says of one photo beside what it says of every one."""
+Notes = tuple[str, ...]
 
 
-class ModelFacts(Protocol):
-    """What a report says of a model."""
+def run_jobs(
+    jobs: list[Job], make: Callable[[Job], Facts], model: ModelFacts, options: SharedOptions, reported: Facts
+) -> None:
+    """Do each job that is not skipped, one after the other; say what failed. `reported` goes with the options.
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def revision(self) -> str | None: ...
-    @property
-    def sha256(self) -> str | None: ...
+    One photo alone raises its error. Of several, the others go on and the command ends with exit code 23.
+    """
+    tally = Tally(jobs, model, options, reported)
+    for job in jobs:
+        passage, error, facts = Passage(job), None, None
+        try:
+            facts = None if job.skip else passage.timed(make, job)
+        except Exception as raised:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
+            error = raised
+        tally.add(job, passage.seconds, error, facts)
+    tally.finish()
 
 
 def run_batch(
     jobs: list[Job],
-    task: str,
+    making: Making,
     work: Work,
     tiles: TileCount,
-    model: LoadedModel,
-    options: PhotoOptions,
-    reported: dict[str, str],
+    fallback: Fallback,
     layers: Layers = lambda photo, changed: [],
 ) -> None:
-    """Read, change and write each photo, and what is saved beside it; the rest is `run_jobs`."""
-    finish = provenance(task, model, options, reported)
-
-    def make(job: Job) -> Facts:
-        _make(job, work, tiles, options, layers, finish)
-        return {}
-
-    run_jobs(jobs, make, model, options, reported)
+    """Read, change and write each photo, and what is saved beside it; what fails is dealt with as by `run_jobs`."""
+    tally = Tally(jobs, making.model, making.options, making.reported())
+    Batch(work, tiles, fallback, layers, making, making.options, tally).run(jobs)
+    tally.finish()
 
 
-def run_jobs(
-    jobs: list[Job],
-    make: Callable[[Job], Facts],
-    model: ModelFacts,
-    options: SharedOptions,
-    reported: dict[str, str],
-) -> None:
-    """Do each job that is not skipped; say what failed. `reported` goes into the report beside the options.
+def nothing_to_do(jobs: list[Job], making: Making) -> bool:
+    """Tell whether every job is skipped; if so, report it."""
+    if not all(job.skip for job in jobs):
+        return False
+    run_jobs(jobs, lambda job: {}, making.model, making.options, making.reported())
+    return True
 
-    One photo alone raises its error. Of several, the others go on and the command ends with exit code 23.
-    """
-    failed = 0
-    for job in jobs:
-        started, error = time.monotonic(), None
-        facts: Facts = {}
+
+class Original(NamedTuple):
+    """A photo as it was read."""
+
+    photo: Photo
+    sha256: str | None  # of its file
+
+
+@dataclass
+class Passage:
+    """A job on its way."""
+
+    job: Job
+    seconds: float = 0.0  # in its stages, without the waiting between them
+    reading: "Future[Original]" = field(default_factory=Future)
+    writing: "Future[Notes]" = field(default_factory=Future)
+
+    def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
+        """Go through a stage."""
+        began = time.monotonic()
         try:
-            if not job.skip:
-                facts = make(job)
-        except Exception as raised:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
-            error = device_error(raised) or raised
-            failed += 1
-        if options.report:
-            record = record_of(job, model, time.monotonic() - started, error)
-            append(options.report, {**record, **facts, "options": asdict(options) | reported})
-        if error is not None:
-            if len(jobs) == 1:
-                raise error
-            said = str(error) or type(error).__name__
-            say(said if said.startswith(str(job.source)) else f"{job.source}: {said}")
-            if options.verbose:
-                traceback.print_exception(error)
-    if failed:
-        say(f"{failed} of {len(jobs)} photos failed.")
-        raise typer.Exit(ExitCode.SOME_FAILED)
+            return stage(*arguments, **named)
+        finally:
+            self.seconds += time.monotonic() - began
+
+
+@dataclass
+class Batch:
+    """Photos that are read, changed and written.
+
+    While one is worked on, a helper writes the last and, when that is gone, reads the next: beside the photo at work no
+    more than one other is held. What the helper has begun it finishes, also when the program is interrupted.
+    """
+
+    work: Work
+    tiles: TileCount
+    fallback: Fallback
+    layers: Layers
+    making: Making
+    options: PhotoOptions
+    tally: Tally
+    underway: deque[Passage] = field(default_factory=deque)  # begun, and not told yet
+
+    def run(self, jobs: list[Job]) -> None:
+        """Do each job that is not skipped; what became of them is told in their order."""
+        passages = [Passage(job) for job in jobs]
+        todo = [passage for passage in passages if not passage.job.skip]
+        followers = {id(passage): after for passage, after in zip_longest(todo, todo[1:])}
+        helper = ThreadPoolExecutor(1, "photos")
+        try:
+            self._read_ahead(todo[0] if todo else None, helper)
+            for passage in passages:
+                self.underway.append(passage)
+                if passage.job.skip:
+                    passage.writing.set_result(())
+                else:
+                    self._make(passage, followers[id(passage)], helper)
+                self._tell()
+            helper.shutdown()
+        finally:
+            helper.shutdown(cancel_futures=True)
+            self._tell()
+
+    def _read_ahead(self, passage: Passage | None, helper: ThreadPoolExecutor) -> None:
+        if passage and passage.job.source != STANDARD:
+            passage.reading = helper.submit(passage.timed, self._read, passage.job.source)
+
+    def _make(self, passage: Passage, after: Passage | None, helper: ThreadPoolExecutor) -> None:
+        """Change a photo once it is read, while the one after it is read, and have it written."""
+        job = passage.job
+        try:
+            if job.source == STANDARD:  # in this thread, where waiting for a pipe can be interrupted
+                passage.reading.set_result(passage.timed(self._read, job.source))
+            original, passage.reading = passage.reading.result(), Future()
+            self._read_ahead(after, helper)
+            after = None
+            photos = passage.timed(self._change, job, original)
+            if job.target == STANDARD:
+                passage.writing.set_result(passage.timed(self._write, job, photos))
+            else:
+                passage.writing = helper.submit(passage.timed, self._write, job, photos)
+        except Exception as error:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
+            traceback.clear_frames(error.__traceback__)  # of the pictures in them
+            passage.writing.set_exception(error)
+            self._read_ahead(after, helper)
+
+    def _read(self, path: Path) -> Original:
+        sha256 = sha256_of(path)  # first: a file that changes after this is made anew another time
+        return Original(_read(path, self.options), sha256)
+
+    def _change(self, job: Job, original: Original) -> list[tuple[Photo, Notes]]:
+        """Give what is to be written: the changed photo, and its layers."""
+        photo = original.photo
+        if job.target == STANDARD:
+            picture_out()  # before the work, not after it
+        self._say(job, photo.notes)
+        picture = photo.to_srgb()
+        with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
+            changed = self.fallback.run(lambda tiling: photo.with_srgb(self.work(picture, tiling, progress)))
+        return [self.making.sign(one, original.sha256) for one in (changed, *self.layers(photo, changed))]
+
+    def _write(self, job: Job, photos: list[tuple[Photo, Notes]]) -> Notes:
+        """Write a job's files, the photo last, by which it is known to be done; give notes."""
+        (changed, notes), *layers = photos
+        quality, overwrite = self.options.quality, self.options.overwrite or job.replace
+        if job.target == STANDARD:
+            return notes + write_photo(changed, picture_out(), quality=quality)
+        make_folder(job.target.parent)
+        for path, (layer, _) in zip(job.beside, layers, strict=True):
+            write_photo(layer, path, quality=quality, overwrite=overwrite)
+        return notes + write_photo(changed, job.target, quality=quality, overwrite=overwrite)
+
+    def _tell(self) -> None:
+        """Tell what became of photos, up to the first that is not written yet."""
+        while self.underway and self.underway[0].writing.done():
+            passage = self.underway.popleft()
+            if passage.writing.cancelled():
+                continue
+            error = passage.writing.exception()
+            assert error is None or isinstance(error, Exception)
+            self._say(passage.job, () if error else passage.writing.result())
+            self.tally.add(passage.job, passage.seconds, error)
+
+    def _say(self, job: Job, notes: Notes) -> None:
+        for note in notes:
+            notifier(self.options.quiet)(f"{job.source}: {note}")
 
 
 def read(path: Path, options: SharedOptions) -> Photo:
     """Read a photo, from stdin where its name is `-`, and say its notes."""
-    if path == STANDARD and sys.stdin is None:
-        raise PhotoUnreadableError("stdin is closed: name a file.")
-    photo = read_photo(sys.stdin.buffer if path == STANDARD else path, max_pixels=options.max_pixels)
+    photo = _read(path, options)
     for note in photo.notes:
         notifier(options.quiet)(f"{path}: {note}")
     return photo
 
 
-def _make(job: Job, work: Work, tiles: TileCount, options: PhotoOptions, layers: Layers, finish: Finish) -> None:
-    if job.target == STANDARD and sys.stdout is None:
-        raise OutputUnwritableError("stdout is closed: name a file with --output.")
-    photo = read(job.source, options)
-    picture = photo.to_srgb()
-    with bar(job.source.name, tiles(picture), quiet=options.quiet) as progress:
-        changed = photo.with_srgb(work(picture, progress))
-    finished, notes = finish(changed)
-    if job.target == STANDARD:
-        notes += write_photo(finished, sys.stdout.buffer, quality=options.quality)
-    else:
-        make_folder(job.target.parent)
-        notes += write_photo(finished, job.target, quality=options.quality, overwrite=options.overwrite)
-        for path, layer in zip(job.beside, layers(photo, changed), strict=True):
-            write_photo(finish(layer)[0], path, quality=options.quality, overwrite=options.overwrite)
-    for note in notes:
-        notifier(options.quiet)(f"{job.source}: {note}")
+def _read(path: Path, options: SharedOptions) -> Photo:
+    return read_photo(standard_in() if path == STANDARD else path, max_pixels=options.max_pixels)
 
 
 def make_folder(folder: Path) -> None:
@@ -137,28 +221,3 @@ def make_folder(folder: Path) -> None:
     except OSError as error:
         said = f"{folder}: the folder cannot be made ({error.strerror}): choose another --output."
         raise OutputUnwritableError(said) from error
-
-
-def record_of(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
-    """Give what a report says of one input."""
-    return {
-        "input": str(job.source),
-        "output": None if error else str(job.target),
-        "status": "failed" if error else "skipped" if job.skip else "done",
-        "error": type(error).__name__ if error else None,
-        "message": str(error) if error else None,
-        "seconds": round(seconds, 3),
-        "model": model.name,
-        "revision": model.revision,
-        "sha256": model.sha256,
-        "version": __version__,
-    }
-
-
-def append(report: Path, record: dict[str, Any]) -> None:
-    """Add a line to a report; one that cannot be written is said."""
-    try:
-        with report.open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(json.dumps(record, default=str) + "\n")
-    except OSError as error:
-        say(f"{report}: a line of the report is lost ({error.strerror}): {json.dumps(record, default=str)}")

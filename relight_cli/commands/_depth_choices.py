@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from relight_cli.commands._batch import read
 from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import POSSIBLE, extras, point_cloud_path
-from relight_cli.commands._files import STANDARD, Job, Outputs, plan
+from relight_cli.commands._files import plan
 from relight_cli.commands._finished_runs import FinishedRuns
+from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._targets import Job, Outputs
 from relight_cli.errors import UsageError
 from relight_cli.imaging.depth_maps import KINDS, require_kind
 from relight_cli.imaging.point_clouds import focal_from_exif, focal_from_view

@@ -1,6 +1,5 @@
 """The files that refine-depth writes for one photo."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,9 @@ from typing import TYPE_CHECKING
 from relight_cli import __version__
 from relight_cli.commands._batch import make_folder
 from relight_cli.commands._depth_options import DepthOptions
-from relight_cli.commands._files import STANDARD, Job
+from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._streams import picture_out
+from relight_cli.commands._targets import Job
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.imaging.atomic_files import write_whole
 from relight_cli.imaging.depth_maps import Meaning, encode_map, encode_preview, meaning_of
@@ -32,11 +33,10 @@ def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal:
     meaning = meaning_of(depth.disparity, "disparity", SOFTWARE)
     data = encode_map(depth.disparity, kind, meaning)
     if job.target == STANDARD:
-        if sys.stdout is None:
-            raise OutputUnwritableError("stdout is closed: name a file with --output.")
+        stream = picture_out()
         try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            stream.write(data)
+            stream.flush()
         except OSError as error:
             said = f"standard output: cannot be written ({error.strerror}); check the pipe."
             raise OutputUnwritableError(said) from error

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from relight_cli.commands._batch import Facts, make_folder, read
+from relight_cli.commands._batch import make_folder, read
 from relight_cli.commands._console import bar
 from relight_cli.commands._depth_choices import DepthChoices
 from relight_cli.commands._depth_models import DepthParts
 from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import write_outputs
-from relight_cli.commands._files import STANDARD, Job
 from relight_cli.commands._finished_runs import FinishedRuns, Settings
+from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._reports import Facts
+from relight_cli.commands._targets import Job
 from relight_cli.devices import Compute, device_error, memory_bytes
 from relight_cli.errors import DeviceError
 from relight_cli.pipelines.depth_cost import StepCost, largest_batch, measure_step

@@ -1,7 +1,7 @@
 """What deshadow and albedo share: a photo under its own illumination latents, mapped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,10 +52,14 @@ def run_mapping(
     layers: "Layers" = lambda photo, changed: [],
 ) -> None:
     """Map the light of photos; `beside` names the layers that are saved with each, of those `possible`."""
-    from relight_cli.commands._batch import read, run_batch
+    from relight_cli.commands._batch import nothing_to_do, read, run_batch
     from relight_cli.commands._console import notifier
-    from relight_cli.commands._files import STANDARD, Outputs, plan
-    from relight_cli.commands._models import load_model
+    from relight_cli.commands._fallback import Fallback
+    from relight_cli.commands._files import plan
+    from relight_cli.commands._inputs import STANDARD, reads_stdin
+    from relight_cli.commands._models import expected_model, load_model
+    from relight_cli.commands._provenance import Making
+    from relight_cli.commands._targets import Outputs
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
     from relight_cli.imaging.masks import mask_of, only_where
@@ -63,17 +67,26 @@ def run_mapping(
     from relight_cli.pipelines.mapping import map_light
 
     notify = notifier(options.quiet)
-    if options.mask == STANDARD and "-" in photos:
-        raise UsageError("stdin is one picture: name a file for PHOTO or for --mask.")
+    if options.mask == STANDARD and reads_stdin(photos):
+        raise UsageError("stdin is one thing: name a file for PHOTO or for --mask.")
     if options.invert_mask and not options.mask:
         raise UsageError("--invert-mask turns a --mask around: give one.")
     if beside and options.output == "-":
         raise UsageError("--output - holds one picture: name a file or a folder to save a layer beside it.")
     also_read = [options.mask] if options.mask else []
-    jobs = plan(photos, task, options, notify, also_read, Outputs(beside=beside, possible=possible))
+    mappers = {mapper: f"CroCoDiLight_{mapper}_mapper.pth"}
+    # Layers that change the photo itself are an option of how it is made.
+    more = {"beside": beside} if finish else {}
+    making = Making(
+        task, expected_model(mappers, options), options, {"mask": options.mask} if options.mask else {}, more
+    )
+    outputs = Outputs(beside=beside, possible=possible)
+    jobs = plan(photos, task, options, notify, also_read, outputs, settle=lambda job: making.settle(job, notify))
+    if nothing_to_do(jobs, making):
+        return
     compute = choose(options.device, options.dtype)
     mask = mask_of(read(options.mask, options), invert=options.invert_mask) if options.mask else None
-    model = load_model({mapper: f"CroCoDiLight_{mapper}_mapper.pth"}, options, compute, notify)
+    model = load_model(mappers, options, compute, notify)
     change = ChangeOptions(options.strength, options.detail)
     tiling = TileOptions(
         options.tile_overlap,
@@ -83,7 +96,7 @@ def run_mapping(
         agree=options.tile_colour == TileColour.AGREE,
     )
 
-    def work(picture: "Picture", progress: "Progress") -> "Picture":
+    def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
         if mask is not None and mask.shape != picture.shape[:2]:
             size, wanted = ("{1} x {0}".format(*shape) for shape in (mask.shape, picture.shape))
             raise UsageError(
@@ -97,4 +110,4 @@ def run_mapping(
     def tiles(picture: "Picture") -> int:
         return tile_count(model.network, picture, change, tiling)
 
-    run_batch(jobs, task, work, tiles, model, options, {}, layers)
+    run_batch(jobs, replace(making, model=model), work, tiles, Fallback(model, tiling, options), layers)

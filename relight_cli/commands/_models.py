@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.commands._options import Model, PhotoOptions
 from relight_cli.errors import ModelUnavailableError
-from relight_cli.manifest import load_manifest
+from relight_cli.manifest import WeightsFile, load_manifest
 from relight_cli.weights import LookUp, availability, find
 
 if TYPE_CHECKING:
@@ -24,6 +24,26 @@ class LoadedModel:
     sha256: str | None
 
 
+@dataclass(frozen=True)
+class ExpectedModel:
+    """A network that is not loaded."""
+
+    name: str
+    revision: str | None
+    sha256: str | None
+
+
+def expected_model(mappers: dict[str, str], options: PhotoOptions) -> ExpectedModel:
+    """Tell which network `load_model` would give without the Hub: of `auto`, what is on this machine."""
+    from relight_cli.checkpoints import tiny_sha256
+
+    files = _files(mappers)
+    found = [availability(file, _look_up(options)) for file in files] if options.model != Model.TINY else []
+    if options.model == Model.CROCODILIGHT or (found and all(found)):
+        return ExpectedModel("crocodilight", files[0].revision, found[0].sha256 if found[0] else None)
+    return ExpectedModel("tiny", None, tiny_sha256())
+
+
 def load_model(
     mappers: dict[str, str], options: PhotoOptions, compute: "Compute", notify: Callable[[str], None]
 ) -> LoadedModel:
@@ -35,8 +55,7 @@ def load_model(
     from relight_cli.checkpoints import load_crocodilight, load_tiny, tiny_sha256
 
     if options.model != Model.TINY:
-        look_up = LookUp(options.weights_dir, options.offline, progress=not options.quiet)
-        files = [load_manifest().file(name) for name in ("CroCoDiLight.pth", *mappers.values())]
+        look_up, files = _look_up(options), _files(mappers)
         here = all(availability(file, look_up) for file in files)
         try:
             path, *mapper_paths = [find(file, look_up, notify) for file in files]
@@ -55,3 +74,11 @@ def load_model(
             found = availability(files[0], look_up)
             return LoadedModel(network, "crocodilight", files[0].revision, found.sha256 if found else None)
     return LoadedModel(load_tiny(device=compute.device, dtype=compute.tiny_dtype), "tiny", None, tiny_sha256())
+
+
+def _files(mappers: dict[str, str]) -> list[WeightsFile]:
+    return [load_manifest().file(name) for name in ("CroCoDiLight.pth", *mappers.values())]
+
+
+def _look_up(options: PhotoOptions) -> LookUp:
+    return LookUp(options.weights_dir, options.offline, progress=not options.quiet)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from relight_cli.commands._streams import stdout_for_the_picture
 from relight_cli.errors import UsageError
 
 
@@ -30,6 +31,12 @@ class Dtype(StrEnum):
     FLOAT16 = "float16"
 
 
+Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PHOTO...", help="Files, folders, globs, @FILE with names (@-: from stdin), or - for a photo on stdin."
+    ),
+]
 WeightsDir = Annotated[
     Path | None,
     typer.Option(
@@ -52,15 +59,19 @@ class SharedOptions:
         typer.Option(
             "--output",
             "-o",
-            metavar="FILE|DIR|-",
-            help="A file (one input), a folder, or - for stdout. Default: <name>_<task>.<same kind> beside the input.",
+            metavar="FILE|DIR|TEMPLATE|-",
+            help="A file (one input), a folder, a template of {stem} {task} {ext} {index}, or - for stdout. "
+            "Default: <name>_<task>.<same kind> beside the input.",
         ),
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave inputs whose output exists.")] = False
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave inputs whose output exists; redo it if made otherwise.")
+    ] = False
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too; -o keeps the folders.")
     ] = False
+    null: Annotated[bool, typer.Option("--null", "-0", help="Names in @FILE end in NUL, as of find -print0.")] = False
     weights_dir: WeightsDir = None
     offline: Offline = False
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
@@ -138,7 +149,8 @@ def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None
         @functools.wraps(command)
         def run(**values: Any) -> None:
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
-            command(**values, options=chosen)
+            with stdout_for_the_picture():
+                command(**values, options=chosen)
 
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}

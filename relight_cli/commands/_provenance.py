@@ -1,15 +1,20 @@
-"""What an output says in its metadata of how it was made, or that it says nothing."""
+"""What an output says of how it was made, and whether one that exists was made as it would be made now."""
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from relight_cli.commands._inputs import STANDARD
 from relight_cli.commands._options import PhotoOptions
 
 if TYPE_CHECKING:
-    from relight_cli.commands._batch import ModelFacts
+    from relight_cli.commands._reports import ModelFacts
+    from relight_cli.commands._targets import Job
     from relight_cli.imaging.photo import Photo
+    from relight_cli.imaging.provenance import Provenance
 
 # Options that say how to go about it, not what comes out.
 MANNERS = {
@@ -17,6 +22,7 @@ MANNERS = {
     "overwrite",
     "skip_existing",
     "recursive",
+    "null",
     "weights_dir",
     "offline",
     "model",  # auto or by name; which one it came to is told
@@ -29,9 +35,6 @@ MANNERS = {
     "plot",
 }
 
-Finish = Callable[["Photo"], tuple["Photo", tuple[str, ...]]]
-"""From a photo to the one to write, and notes."""
-
 
 def shaping(options: PhotoOptions) -> dict[str, object]:
     """Give the options that shape the picture; of files only the names, for folders are private."""
@@ -39,15 +42,64 @@ def shaping(options: PhotoOptions) -> dict[str, object]:
     return {name: value.name if isinstance(value, Path) else value for name, value in wanted.items()}
 
 
-def provenance(task: str, model: "ModelFacts", options: PhotoOptions, reported: dict[str, str]) -> Finish:
-    """Give what signs the photos of a run, or with --strip takes all metadata from them but the profile."""
-    from relight_cli.imaging.provenance import Provenance, signed, stripped
+@dataclass(frozen=True)
+class Making:
+    """How the photos of a run are made."""
 
-    files = {name: Path(value).name for name, value in reported.items()}
-    made = Provenance(task, model.name, model.revision, model.sha256, {**shaping(options), **files})
+    task: str  # "relit", "deshadowed" ...
+    model: "ModelFacts"
+    options: PhotoOptions
+    files: Mapping[str, Path] = field(default_factory=dict)  # what is read beside the photos
+    more: Mapping[str, object] = field(default_factory=dict)  # options of the command alone
 
-    def finish(photo: "Photo") -> tuple["Photo", tuple[str, ...]]:
-        metadata, notes = (stripped(photo.metadata), ()) if options.strip else signed(photo.metadata, made)
+    def of(self, photo_sha256: str | None) -> "Provenance":
+        """Tell how one photo is made; its sha256 is None where its file is not known."""
+        from relight_cli.imaging.provenance import Provenance
+
+        files = {name: path.name for name, path in self.files.items()}
+        options = {**shaping(self.options), **self.more, **files, "inputs": {"photo": photo_sha256, **self._read}}
+        return Provenance(self.task, self.model.name, self.model.revision, self.model.sha256, options)
+
+    def sign(self, photo: "Photo", photo_sha256: str | None = None) -> tuple["Photo", tuple[str, ...]]:
+        """Let a photo say how it was made, or with --strip take all metadata from it but the profile; give notes."""
+        from relight_cli.imaging.provenance import signed, stripped
+
+        if self.options.strip:
+            return replace(photo, metadata=stripped(photo.metadata)), ()
+        metadata, notes = signed(photo.metadata, self.of(photo_sha256))
         return replace(photo, metadata=metadata), notes
 
-    return finish
+    def settle(self, job: "Job", notify: Callable[[str], None]) -> "Job":
+        """Skip a job whose output is there as it would be made again; replace what this tool made otherwise.
+
+        What does not say that this tool made it is left alone.
+        """
+        from relight_cli.imaging.recorded_history import recorded_parameters
+
+        recorded = recorded_parameters(job.target)
+        if recorded is None:
+            notify(f"{job.target}: left as it is, it does not say how it was made; --overwrite makes it anew.")
+            return replace(job, skip=True)
+        photo_sha256 = sha256_of(job.source)
+        known = photo_sha256 is not None and None not in self._read.values()
+        same = known and recorded == self.of(photo_sha256).parameters() and all(path.exists() for path in job.beside)
+        return replace(job, skip=same, replace=not same)
+
+    def reported(self) -> dict[str, object]:
+        """Give what a report says beside the options that commands share."""
+        return {**self.more, **{name: str(path) for name, path in self.files.items()}}
+
+    @cached_property
+    def _read(self) -> dict[str, str | None]:
+        return {name: sha256_of(path) for name, path in self.files.items()}
+
+
+def sha256_of(path: Path) -> str | None:
+    """Hash a file; None for one that cannot be read now or, like stdin, again."""
+    if path == STANDARD:
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() if file.seekable() else None
+    except OSError:
+        return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from relight_cli.commands._files import STANDARD, expand
+from relight_cli.commands._inputs import STANDARD, expand
 from relight_cli.errors import PhotoUnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def natural_key(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts] + [(1, str(path))]
 
 
-def find_frames(inputs: list[str], *, recursive: bool, max_pixels: int, failed: Failed) -> Frames:
+def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: int, failed: Failed) -> Frames:
     """Find the frames meant by names, folders and globs, or those of one video.
 
     A photo whose header cannot be read is told to `failed` and left out. Raises UsageError where frames are fewer than
@@ -66,7 +66,7 @@ def find_frames(inputs: list[str], *, recursive: bool, max_pixels: int, failed: 
     """
     from relight_cli.imaging.video import READABLE, open_video
 
-    paths = [source.path for source in expand(inputs, recursive=recursive)]
+    paths = [source.path for source in expand(inputs, recursive=recursive, null=null)]
     if STANDARD in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")
     videos = [path for path in paths if path.suffix.lower() in READABLE]

@@ -4,7 +4,8 @@ import os
 from bisect import bisect_right
 from pathlib import Path
 
-from relight_cli.commands._files import STANDARD, identity, require_folders, require_report
+from relight_cli.commands._files import require_folders, require_report
+from relight_cli.commands._inputs import STANDARD, identity
 from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_options import SequenceOptions
 from relight_cli.commands._sequence_output import FrameFolder, Sink, VideoFile

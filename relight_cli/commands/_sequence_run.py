@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
-from relight_cli.commands._batch import ModelFacts, append, record_of
 from relight_cli.commands._console import bar, notifier, say
-from relight_cli.commands._files import Job
 from relight_cli.commands._options import PhotoOptions
-from relight_cli.commands._provenance import Finish
+from relight_cli.commands._provenance import Making
+from relight_cli.commands._reports import ModelFacts, append, record_of
 from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_output import Sink
+from relight_cli.commands._targets import Job
 from relight_cli.errors import ExitCode, PhotoUnreadableError
 from relight_cli.pipelines.sequencing import Moment
 
@@ -63,11 +63,11 @@ class Run:
     """The frames of a sequence on their way to where they are wanted."""
 
     def __init__(
-        self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, sign: Finish, *, plot: bool
+        self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, making: Making, *, plot: bool
     ) -> None:
         """Hold what there is and what is wanted; with `plot` mean colours are kept for `before` and `after`."""
         self.frames, self.moments, self.sink, self.log, self.plot = frames, moments, sink, log, plot
-        self._sign = sign
+        self._making = making
         self.before: dict[int, Colour] = {}  # by keyframe
         self.after: dict[int, Colour] = {}  # by moment
         self._notify = notifier(log.options.quiet)
@@ -152,7 +152,7 @@ class Run:
         if original and self.sink.copy(number, original):
             return True
         photo = like if made.untouched else self._dated(like.with_srgb(made.picture), self.moments[number])
-        photo, notes = self._sign(photo)
+        photo, notes = self._making.sign(photo)
         for note in notes + self.sink.write(number, photo):
             self._notify(f"{self.sink.target(number)}: {note}")
         return True

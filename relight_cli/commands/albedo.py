@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli.commands._mapping import MappingOptions, run_mapping
-from relight_cli.commands._options import accepts
+from relight_cli.commands._options import Photos, accepts
 
 if TYPE_CHECKING:
     from relight_cli.imaging.photo import Photo
@@ -15,7 +15,7 @@ SHADING = "shading.deep"  # .tif beside a TIFF, else .png
 
 @accepts(MappingOptions)
 def albedo(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    photos: Photos,
     options: MappingOptions,
     save_shading: Annotated[
         bool,

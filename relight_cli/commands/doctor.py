@@ -18,7 +18,12 @@ PACKAGES = {  # distribution and what is imported of it; diffusers and transform
     "diffusers": "",
     "transformers": "",
 }
-EXTRAS = {"av": ("av", "video"), "openexr": ("OpenEXR", "exr")}  # distribution, what is imported, the extra's name
+EXTRAS = {  # distribution, what is imported, the extra's name
+    "av": ("av", "video"),
+    "openexr": ("OpenEXR", "exr"),
+    "pillow-heif": ("pillow_heif", "heif"),
+    "rawpy": ("rawpy", "raw"),
+}
 
 
 def doctor(weights_dir: WeightsDir = None) -> None:

@@ -38,7 +38,7 @@ def interpolate_timelapse(
     """
     from relight_cli.commands._console import notifier
     from relight_cli.commands._models import load_model
-    from relight_cli.commands._provenance import provenance
+    from relight_cli.commands._provenance import Making
     from relight_cli.commands._sequence import find_frames
     from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
     from relight_cli.commands._sequence_run import Log, Run, finish
@@ -51,7 +51,9 @@ def interpolate_timelapse(
     if is_video(options.output):
         require_video()
     compute, log, notify = choose(options.device, options.dtype), Log(options), notifier(options.quiet)
-    frames = find_frames(inputs, recursive=options.recursive, max_pixels=options.max_pixels, failed=log.fail)
+    frames = find_frames(
+        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=log.fail
+    )
     rate = options.fps or frames.rate or PLAYED
     moments = _moments(frames, options, rate)
     output = options.output or default_output(inputs, frames)
@@ -67,8 +69,8 @@ def interpolate_timelapse(
     frozen = _frozen(options, frames, model, tiling)
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
     log.model = model or log.model
-    sign = provenance("interpolated", log.model, options, {})
-    run = Run(frames, moments, sink, log, sign, plot=options.plot is not None)
+    making = Making("interpolated", log.model, options, {"freeze": options.freeze} if options.freeze else {})
+    run = Run(frames, moments, sink, log, making, plot=options.plot is not None)
     network, wanted = model.network if model else None, _timelapse_options(options)
     timelapse = Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
     with sink.opened(_plan(frames, options, model), overwrite=options.overwrite):

@@ -1,20 +1,18 @@
 """relight-cli refine-depth: the depth of a photo, refined at test time."""
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from relight_cli.commands._depth_options import DepthOptions
-from relight_cli.commands._options import accepts
+from relight_cli.commands._options import Photos, accepts
 
 if TYPE_CHECKING:
-    from relight_cli.commands._batch import Facts
-    from relight_cli.commands._files import Job
+    from relight_cli.commands._reports import Facts
+    from relight_cli.commands._targets import Job
 
 
 @accepts(DepthOptions)
 def refine_depth(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    photos: Photos,
     options: DepthOptions,
 ) -> None:
     """Estimate the depth of each PHOTO and refine it until the photo, lit anew on it, looks plausible.

@@ -1,11 +1,12 @@
 """relight-cli relight: the light of one photo on others."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.commands._options import PhotoOptions, accepts
+from relight_cli.commands._options import PhotoOptions, Photos, accepts
 
 if TYPE_CHECKING:
     from relight_cli.pipelines.light_change import Picture, Progress
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 @accepts(PhotoOptions)
 def relight(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Files, folders, globs, or - for stdin.")],
+    photos: Photos,
     light: Annotated[Path, typer.Option("--light", metavar="REF", help="The photo whose light is wanted.")],
     options: PhotoOptions,
 ) -> None:
@@ -21,10 +22,13 @@ def relight(
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.commands._batch import read, run_batch
+    from relight_cli.commands._batch import nothing_to_do, read, run_batch
     from relight_cli.commands._console import notifier
-    from relight_cli.commands._files import STANDARD, plan
-    from relight_cli.commands._models import load_model
+    from relight_cli.commands._fallback import Fallback
+    from relight_cli.commands._files import plan
+    from relight_cli.commands._inputs import STANDARD, reads_stdin
+    from relight_cli.commands._models import expected_model, load_model
+    from relight_cli.commands._provenance import Making
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
@@ -32,9 +36,12 @@ def relight(
     from relight_cli.pipelines.relighting import relight as relight_picture
 
     notify = notifier(options.quiet)
-    if light == STANDARD and "-" in photos:
-        raise UsageError("stdin is one picture: name a file for PHOTO or for --light.")
-    jobs = plan(photos, "relit", options, notify, also_read=[light])
+    if light == STANDARD and reads_stdin(photos):
+        raise UsageError("stdin is one thing: name a file for PHOTO or for --light.")
+    making = Making("relit", expected_model({}, options), options, {"light": light})
+    jobs = plan(photos, "relit", options, notify, [light], settle=lambda job: making.settle(job, notify))
+    if nothing_to_do(jobs, making):
+        return
     compute = choose(options.device, options.dtype)
     reference = read(light, options).to_srgb()
     model = load_model({}, options, compute, notify)
@@ -51,7 +58,8 @@ def relight(
         grid = tile_grid(model.network, picture, change, tiling)
         return reference_light.tiles_to_encode(grid) + len(grid)
 
-    def work(picture: "Picture", progress: "Progress") -> "Picture":
+    def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
+        reference_light.tiling = tiling
         return relight_picture(model.network, picture, reference_light, change, tiling, progress)
 
-    run_batch(jobs, "relit", work, tiles, model, options, {"light": str(light)})
+    run_batch(jobs, replace(making, model=model), work, tiles, Fallback(model, tiling, options))

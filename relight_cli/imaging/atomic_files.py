@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import atexit
 import contextlib
 import errno
 import os
@@ -18,6 +19,7 @@ _REMEDIES = {
     errno.ENOTDIR: "name a folder, not a file, before the last slash",
     errno.ENAMETOOLONG: "choose a shorter name with --output",
 }
+_temporary: set[Path] = set()  # that may be there
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EXDEV}
 
 
@@ -42,6 +44,7 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         _check_target(target, overwrite=overwrite)
+        _temporary.add(temporary)
         try:
             temporary.open("xb").close()  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
             yield temporary
@@ -53,12 +56,21 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
                 _take_free_name(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
+            _temporary.discard(temporary)
         _sync_folder(target.parent)
     except FileExistsError as error:
         raise OutputUnwritableError(f"{target}: the file exists; pass --overwrite or choose another name") from error
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder with --output")
         raise OutputUnwritableError(f"{target}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+@atexit.register
+def _clear_up() -> None:
+    """Unlink what is left where an interruption fell into the very clearing up."""
+    for temporary in list(_temporary):
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

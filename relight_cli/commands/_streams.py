@@ -1,0 +1,72 @@
+"""The standard streams of a command: stdin gives a picture or names, stdout takes a picture and nothing else."""
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
+
+_kept: list[BinaryIO] = []  # the real stdout, while `stdout_for_the_picture` holds it
+
+
+@contextlib.contextmanager
+def stdout_for_the_picture() -> Iterator[None]:
+    """Keep stdout for `picture_out` while the block runs; what else is printed, by C libraries too, goes to stderr."""
+    is_open = sys.stdout is not None and _is_open(1)
+    _occupy_closed()
+    if not is_open:  # whatever is printed goes nowhere
+        yield
+        return
+    _flush()
+    kept = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    _kept.append(kept)
+    try:
+        yield
+    finally:
+        _kept.remove(kept)
+        _flush()
+        os.dup2(kept.fileno(), 1)
+        with contextlib.suppress(OSError):  # what could not be written has been said by who flushed it
+            kept.close()
+
+
+def picture_out() -> BinaryIO:
+    """Give the stream that takes a picture. Raises OutputUnwritableError where stdout is closed."""
+    if not _kept:
+        raise OutputUnwritableError("stdout is closed: name a file with --output.")
+    return _kept[-1]
+
+
+def standard_in() -> BinaryIO:
+    """Give stdin. Raises PhotoUnreadableError where it is closed."""
+    if sys.stdin is None:
+        raise PhotoUnreadableError("stdin is closed: name a file.")
+    return sys.stdin.buffer
+
+
+def _occupy_closed() -> None:
+    """Open what is closed of the descriptors 0 to 2, so that no file gets one of them and is printed into."""
+    for descriptor in range(3):
+        if not _is_open(descriptor):
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _flush() -> None:
+    """Let what was printed go where it was printed to, the buffers of C libraries included."""
+    if sys.stdout is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows has no such name
+        ctypes.CDLL(None).fflush(None)
