@@ -1,9 +1,11 @@
 """Pixels, EXIF blocks and profiles, made on the spot."""
 
+import io
 import struct
 
 import imagecodecs
 import numpy as np
+import tifffile
 
 D65, D50 = (0.3127, 0.3290, 1.0), (0.3457, 0.3585, 1.0)
 WIDE = {
@@ -23,6 +25,41 @@ def noise(shape: tuple[int, ...], dtype: str = "uint8", seed: int = 0) -> np.nda
     if dtype == "float32":
         return generator.random(shape, dtype=np.float32)
     return generator.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+
+
+def smooth(height: int = 48, width: int = 1200) -> np.ndarray:
+    """Make smooth colours (H, W, 3) in [0, 1] of many more than 256 levels a channel."""
+    y, x = np.mgrid[0:height, 0:width] / np.array([[[height]], [[width]]])
+    return np.stack((0.1 + 0.8 * x, 0.2 + 0.5 * x, 0.9 - 0.6 * x + 0.05 * y), axis=-1).astype(np.float32)
+
+
+def dng(light: np.ndarray, orientation: int = 1) -> bytes:
+    """Make a camera raw file: linear light (H, W, 3) behind a colour filter of RGGB, in 14 bits (DNG 1.4)."""
+    mosaic = light[..., 1].copy()
+    mosaic[0::2, 0::2], mosaic[1::2, 1::2] = light[0::2, 0::2, 0], light[1::2, 1::2, 2]
+    from_xyz = (3.2406, -1.5372, -0.4986, -0.9689, 1.8758, 0.0415, 0.0557, -0.2040, 1.0570)  # sRGB as a camera
+    tags = [
+        (271, "s", 0, "Camera1", True),
+        (274, "H", 1, orientation, True),
+        (33421, "H", 2, (2, 2), True),  # CFARepeatPatternDim
+        (33422, "B", 4, b"\0\1\1\2", True),  # CFAPattern
+        (50706, "B", 4, b"\1\4\0\0", True),  # DNGVersion
+        (50708, "s", 0, "Camera1", True),  # UniqueCameraModel
+        (50717, "I", 1, 16383, True),  # WhiteLevel
+        (50721, "2i", 9, tuple(n for value in from_xyz for n in (round(value * 10000), 10000)), True),  # ColorMatrix1
+        (50728, "2I", 3, (1, 1, 1, 1, 1, 1), True),  # AsShotNeutral
+        (50778, "H", 1, 21, True),  # CalibrationIlluminant1: D65
+    ]
+    file = io.BytesIO()
+    tifffile.imwrite(
+        file,
+        np.rint(mosaic * 16383).astype(np.uint16),
+        photometric=32803,
+        extratags=tags,
+        metadata=None,
+        software=False,
+    )
+    return file.getvalue()
 
 
 def exif_block(orientation: int, order: str = "<", kind: int = 3) -> bytes:

@@ -236,11 +236,6 @@ def test_only_the_first_picture_counts():
         assert photo.format == ("JPEG" if kind == "MPO" else kind)
 
 
-def test_ten_bit_avif_is_noted():
-    data = imagecodecs.avif_encode(noise((16, 16, 3), "uint16") >> 6, bitspersample=10)
-    assert "10 or 12 bits" in read_photo(io.BytesIO(data), max_pixels=1000).notes[0]
-
-
 def test_camera_raw_is_not_mistaken_for_its_thumbnail(tmp_path):
     path = tmp_path / "IMG_0001.dng"
     tags = [(50706, "B", 4, b"\1\4\0\0", True)]

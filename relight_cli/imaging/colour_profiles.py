@@ -4,6 +4,7 @@ Floats go through lcms2's unbounded float pipeline: colours outside sRGB come ou
 back. Negative values follow the straight toe of the sRGB curve (12.92 times the linear value).
 """
 
+import struct
 from functools import lru_cache
 
 import imagecodecs
@@ -11,6 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 SRGB = bytes(imagecodecs.cms_profile("srgb"))
+
+
+def linear_profile(chromaticities: tuple[float, ...]) -> bytes:
+    """Make a profile of linear light from the (x, y) of red, green, blue and white, always of the same bytes."""
+    red, green, blue, white = ((*chromaticities[at : at + 2], 1.0) for at in range(0, 8, 2))
+    made = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=(*red, *green, *blue), gamma=1.0))
+    # In place of the moment of its making, the first of January 2000 (ICC.1:2010, section 7.2.1).
+    return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:84] + bytes(16) + made[100:]
+
+
+LINEAR = linear_profile((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290))  # sRGB's primaries (IEC 61966-2-1)
 
 _INTENT = imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
@@ -47,6 +59,11 @@ def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int)
     else:
         own = _transform(srgb, SRGB, "rgb", icc, "rgb")
     return (own @ _LUMA)[..., None] if channels == 1 else own
+
+
+def between(values: NDArray[np.float32], source: bytes, target: bytes) -> NDArray[np.float32]:
+    """Convert (H, W, 3) values from one RGB profile to another, unclipped."""
+    return _transform(values, source, "rgb", target, "rgb")
 
 
 def cmyk_to_srgb(inks: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:

@@ -129,8 +129,8 @@ def write_photo(
 ) -> tuple[str, ...]:
     """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each thing left out.
 
-    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG, WebP,
-    AVIF, JPEG 2000 and HEIF (100 is lossless but for JPEG and AVIF). Raises OutputUnwritableError, MissingExtraError.
+    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
+    AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. Raises OutputUnwritableError, MissingExtraError.
     """
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
@@ -234,16 +234,10 @@ def _in_linear_light(photo: Photo) -> Photo:
     """Turn the colours into linear sRGB light in float32, of any brightness and gamut."""
     if photo.metadata.icc == LINEAR and photo.pixels.dtype == np.float32:
         return photo
-    grey = photo.pixels.shape[2] == 1
     light = Photo(change_depth(photo.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR))
     light = light.with_srgb(photo.to_srgb())
     alpha = None if photo.alpha is None else change_depth(photo.alpha, light.pixels.dtype)
-    return replace(
-        photo,
-        pixels=light.pixels[..., :1] if grey else light.pixels,
-        alpha=alpha,
-        metadata=replace(photo.metadata, icc=LINEAR),
-    )
+    return replace(photo, pixels=light.pixels, alpha=alpha, metadata=replace(photo.metadata, icc=LINEAR))
 
 
 def _unreadable(name: str, error: Exception) -> str:

@@ -1,11 +1,10 @@
-"""Files to pixels: JPEG, PNG, WebP and AVIF through Pillow, 16-bit PNG through libpng; TIFF see tiff_decoding."""
+"""Files to pixels: what is in the file decides, not its name. JPEG, PNG, WebP and AVIF here, the others by the way."""
 
 import contextlib
 import math
 import struct
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 import imagecodecs
@@ -13,32 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.imaging import tiff_decoding
+from relight_cli.imaging import jpeg2000, raw_development, tiff_decoding
+from relight_cli.imaging.bit_depth import deepen
 from relight_cli.imaging.colour_profiles import cmyk_to_srgb, converts_to_srgb
+from relight_cli.imaging.decoded import Decoded, SizeCheck
+from relight_cli.imaging.exr_photos import decode_exr
+from relight_cli.imaging.heif_photos import decode_heif
 from relight_cli.imaging.photo_metadata import reset_xmp_orientation, strip_exif_header
 
 # A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 
+_AVIF = {b"avif", b"avis"}
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
+
 Image.MAX_IMAGE_PIXELS = None  # the check against max_pixels stands in its place
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
-
-SizeCheck = Callable[[int, int], None]
-
-
-@dataclass
-class Decoded:
-    """Pixels as stored in the file, not yet upright, with what was found beside them."""
-
-    pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32
-    alpha: NDArray | None = None  # (H, W), same dtype
-    format: str = ""
-    exif: bytes | None = None  # from "II" or "MM" on
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    orientation: int | None = None  # where the container says it itself (TIFF)
-    notes: list[str] = field(default_factory=list)
 
 
 def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -54,12 +43,21 @@ def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 
 def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    start = file.read(4)
+    start = file.read(64)
     file.seek(0)
-    if start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return _decode_tiff(file, check_size)
-    if start == b"\x89PNG":
+    if start.startswith(b"\x89PNG"):
         return _decode_png(file, check_size)
+    if start.startswith(jpeg2000.MAGIC):
+        return jpeg2000.decode_jpeg2000(file, check_size)
+    if start.startswith(b"\x76\x2f\x31\x01"):
+        return decode_exr(file, check_size)
+    brands = _brands(start)
+    if start.startswith(raw_development.MAGIC) or b"crx " in brands:
+        return raw_development.develop(file, check_size)
+    if brands & _HEIF and not brands & _AVIF:
+        return decode_heif(file, check_size)
     return _decode_pillow(file, check_size)
 
 
@@ -87,12 +85,15 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
             notes.append(f"only the first of {frames} pictures is used")
-        if image.format == "AVIF" and _avif_is_deep(file):
-            notes.append("its 10 or 12 bits per channel are read as 8")
         info = image.info
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
         if pixels:
-            samples, alpha, icc = _pixels(image, icc, notes)
+            bits = _avif_bits(file) if image.format == "AVIF" else 8
+            if bits > 8:  # Pillow would flatten them
+                file.seek(0)
+                samples, alpha = _split(deepen(imagecodecs.avif_decode(file.read(), index=0), bits))
+            else:
+                samples, alpha, icc = _pixels(image, icc, notes)
         return Decoded(
             samples,
             alpha,
@@ -109,6 +110,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     notes: list[str] = []
     header = tiff_decoding.read_header(file, notes)
     check_size(header.width, header.height)
+    if header.raw:  # its first picture may be a thumbnail or a preview, which must not pass for the photo
+        return raw_development.develop(file, check_size, header.exif)
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
@@ -164,12 +167,22 @@ def _bare_png(data: bytes) -> bytes:
     return b"".join(kept)
 
 
-def _avif_is_deep(file: BinaryIO) -> bool:
-    """Read high_bitdepth from the av1C box (AV1 in ISOBMFF, section 2.3.3)."""
+def _avif_bits(file: BinaryIO) -> int:
+    """Read high_bitdepth and twelve_bit from the av1C box (AV1 in ISOBMFF, section 2.3.3): 8, 10 or 12 bits."""
     file.seek(0)
     head = file.read(1 << 16)
     box = head.find(b"av1C")
-    return box >= 0 and box + 6 < len(head) and bool(head[box + 6] & 0x40)
+    if box < 0 or box + 6 >= len(head) or not head[box + 6] & 0x40:
+        return 8
+    return 12 if head[box + 6] & 0x20 else 10
+
+
+def _brands(start: bytes) -> set[bytes]:
+    """List the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
+    if start[4:8] != b"ftyp":
+        return set()
+    end = min(len(start), int.from_bytes(start[:4]))
+    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
 
 
 def _sane_dpi(dpi: object) -> tuple[float, float] | None:

@@ -13,11 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.imaging.bit_depth import change_depth, row_bands, to_unit
+from relight_cli.imaging.exr_photos import encode_exr, says_more_than_software
+from relight_cli.imaging.heif_photos import encode_heif
+from relight_cli.imaging.jpeg2000 import encode_jpeg2000
 from relight_cli.imaging.photo_metadata import Metadata, drop_exif_orientation
 from relight_cli.imaging.tiff_encoding import encode_tiff
 
 _EXIF_HEADER = b"Exif\0\0"
-_DEPTHS = {"PNG": ("uint8", "uint16"), "TIFF": ("uint8", "uint16", "float32")}  # all others hold 8 bits
+_DEPTHS = {  # the others are written with 8 bits
+    "PNG": ("uint8", "uint16"),
+    "TIFF": ("uint8", "uint16", "float32"),
+    "JPEG2000": ("uint8", "uint16"),
+    "HEIF": ("uint8", "uint16"),
+    "EXR": ("float32",),
+}
 
 
 def encode(
@@ -31,16 +40,20 @@ def encode(
     notes = []
     depths = _DEPTHS.get(kind, ("uint8",))
     if pixels.dtype.name not in depths:
-        notes.append(f"{kind} holds at most {8 * np.dtype(depths[-1]).itemsize} bits a channel; the rest is rounded")
+        if kind != "EXR":
+            bits = 8 * np.dtype(depths[-1]).itemsize
+            notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
         pixels = change_depth(pixels, np.dtype(depths[-1]))
         alpha = None if alpha is None else change_depth(alpha, pixels.dtype)
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG holds no transparency; the picture is laid over white")
         pixels, alpha = _over_white(pixels, alpha), None
-    if metadata.dpi and kind in ("WEBP", "AVIF"):
+    if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
         notes.append(f"{kind} holds no resolution; the dpi are dropped")
         metadata = replace(metadata, dpi=None)
 
+    if kind == "EXR" and says_more_than_software(metadata.exif):
+        notes.append("EXR holds no EXIF, which is dropped")
     samples = pixels if alpha is None else np.concatenate((pixels, alpha[..., None]), axis=-1)
     refusal: Exception | None = None
     for attempt, dropped in _ever_less(metadata):
@@ -74,6 +87,12 @@ def _encode(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> by
         return _encode_png(samples, metadata)
     if kind == "TIFF":
         return encode_tiff(samples, metadata)
+    if kind == "JPEG2000":
+        return encode_jpeg2000(samples, metadata, quality)
+    if kind == "HEIF":
+        return encode_heif(samples, metadata, quality)
+    if kind == "EXR":
+        return encode_exr(samples, metadata)
     options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
     exif = metadata.exif or b""
     if kind == "JPEG":

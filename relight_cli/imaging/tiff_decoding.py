@@ -26,6 +26,7 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.Copyright,
 )
 _PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
+_SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
 _XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
 _DOTS = {2: 1.0, 3: 2.54}  # ResolutionUnit: per inch, per centimetre
 
@@ -37,6 +38,7 @@ class TiffHeader:
     width: int
     height: int
     pages: int
+    raw: bool  # a camera's: what the first picture holds is not the photo
     direct: bool  # for read_direct; else (palettes, 1 bit, CMYK, YCbCr) for Pillow
     exif: bytes | None
     icc: bytes | None
@@ -46,15 +48,13 @@ class TiffHeader:
 
 
 def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
-    """Read the tags of the first picture without its pixels; raises ValueError for a camera raw file."""
+    """Read the tags of the first picture without its pixels."""
     file.seek(8)
     canon_raw = file.read(2) == b"CR"
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
-        if canon_raw or page.is_reduced or _DNG_VERSION in page.tags:
-            # Its first picture is a thumbnail or a preview, which must not pass for the photo.
-            raise ValueError("a camera raw file, which must be developed to a TIFF first")
+        raw = canon_raw or page.is_reduced or _DNG_VERSION in page.tags or page.photometric in _SENSOR
         bits = page.bitspersample
         deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
         direct = deep or (bits == 8 and page.photometric in _PLAIN)
@@ -76,6 +76,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         width,
         height,
         pages,
+        raw,
         direct,
         exif,
         icc if isinstance(icc, bytes) and icc else None,  # a tag of another type is a fault, not a loss
