@@ -13,8 +13,10 @@ from PIL import Image, PngImagePlugin
 
 from relight_cli.imaging.exif_signature import sign_exif
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
-from relight_cli.imaging.photo_metadata import SOFTWARE, Metadata, made_by_relight_cli
+from relight_cli.imaging.photo_header import made_by_relight_cli
+from relight_cli.imaging.photo_metadata import SOFTWARE, Metadata
 from relight_cli.imaging.provenance import Provenance, history, signed, stripped, with_history
+from relight_cli.imaging.recorded_history import recorded_parameters
 
 
 def with_software(software: str, suffix: str, folder: Path) -> Path:
@@ -160,7 +162,7 @@ def test_stripping_leaves_the_profile_alone() -> None:
     assert stripped(Metadata(exif_block(1), b"icc", b"xmp", (72, 72))) == Metadata(icc=b"icc")
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "HEIF", "EXR"])
 def test_the_signature_survives_every_format(kind: str, tmp_path: Path) -> None:
     metadata, _ = signed(Metadata(exif_block(1), None, PACKETS["history"]), MADE)
     path = tmp_path / f"a.{kind}"
@@ -168,6 +170,9 @@ def test_the_signature_survives_every_format(kind: str, tmp_path: Path) -> None:
     assert made_by_relight_cli(path)
     back = read_photo(path, max_pixels=99).metadata
     assert history(back.xmp)[-1]["softwareAgent"] == SOFTWARE
+    assert recorded_parameters(path) == MADE.parameters()
+    if kind == "EXR":  # has no EXIF
+        return
     read = Image.Exif()
     read.load(back.exif)
     assert read.get_ifd(0x8769)[0x927C] == b"MAKER\0" + bytes(range(250))

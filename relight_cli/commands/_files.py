@@ -9,7 +9,7 @@ from relight_cli.commands._inputs import STANDARD, Source, expand, identity
 from relight_cli.commands._options import SharedOptions
 from relight_cli.commands._targets import Job, Naming, Outputs
 from relight_cli.errors import OutputUnwritableError, UsageError
-from relight_cli.imaging.photo_metadata import made_by_relight_cli
+from relight_cli.imaging.photo_header import made_by_relight_cli
 
 Settle = Callable[[Job], Job]
 """Tells of a job whose target exists, with --skip-existing, whether it is to be skipped or replaced."""

@@ -140,17 +140,18 @@ class PhotoFrames:
 
     def suffix(self, number: int) -> str:
         """Tell the photo's own kind."""
-        from relight_cli.imaging.photo import format_of
+        from relight_cli.imaging.photo_formats import output_suffix
 
-        return self.paths[number].suffix if format_of(self.paths[number]) else ".png"
+        return output_suffix(self.paths[number])
 
     def path(self, number: int) -> Path:
         """Tell the photo's file."""
         return self.paths[number]
 
     def original(self, number: int) -> Path | None:
-        """Tell the photo's file, unless its pixels lie on their side."""
-        return None if self.turned[number] else self.paths[number]
+        """Tell the photo's file, unless its pixels lie on their side or its kind is only read."""
+        path = self.paths[number]
+        return None if self.turned[number] or self.suffix(number) != path.suffix else path
 
     def taken(self, time: float) -> float | None:
         """Tell when a frame at a time was taken."""

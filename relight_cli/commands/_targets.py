@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relight_cli.commands._inputs import STANDARD, Source
 from relight_cli.errors import UsageError
-from relight_cli.imaging.photo import SUFFIXES, format_of
+from relight_cli.imaging.photo_formats import SUFFIXES, output_suffix
 
 DEEP = ".deep"  # suffix of what needs more than 8 bits: TIFF beside a TIFF, else PNG
 FIELDS = ("stem", "task", "ext", "index")
@@ -58,7 +58,7 @@ class Naming:
         return [target, *targets, *(_beside(one, name) for one in targets for name in self.outputs.possible)]
 
     def _target(self, source: Source, number: int, count: int) -> Path:
-        suffix = self.outputs.suffix or (source.path.suffix if format_of(source.path) else ".png")
+        suffix = self.outputs.suffix or output_suffix(source.path)
         stem = source.path.stem if source.path != STANDARD else "stdin"
         name = f"{stem}_{self.task}{suffix}"
         if self.output is None:

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from relight_cli.errors import PhotoUnreadableError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.imaging import photo_header
 
 _EXIF_DIRECTORY = 0x8769
 _TAKEN, _TAKEN_FRACTION = 0x9003, 0x9291  # DateTimeOriginal, SubSecTimeOriginal (EXIF 2.32, section 4.6.5.G)
-_ORIENTATION = 0x0112
 _PATTERN = "%Y:%m:%d %H:%M:%S"
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 _XMP_TAKEN = re.compile(rb"exif:DateTimeOriginal(?:\s*=\s*[\"']|\s*>\s*)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
 
 
@@ -32,23 +31,18 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read size and capture time of a photo without decoding a pixel. Raises PhotoUnreadableError."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            width, height = image.size
-            exif = Image.Exif()
-            if image.format == "TIFF":
-                exif = image.getexif()
-            elif image.info.get("exif"):  # asked for EXIF, Pillow would decode a whole PNG that has none
-                exif.load(image.info["exif"])
-            orientation = exif.get(_ORIENTATION, 1)
-            # Of a TIFF file Pillow tells the upright size already.
-            if image.format != "TIFF" and orientation in (5, 6, 7, 8):
-                width, height = height, width
-            details = exif.get_ifd(_EXIF_DIRECTORY)
-            taken = _seconds(details.get(_TAKEN), details.get(_TAKEN_FRACTION))
-            return Header(width, height, orientation in range(2, 9), taken)
+        header = photo_header.read_header(path)
+        width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
+        exif = Image.Exif()
+        exif.load(header.exif or b"")
+        details = exif.get_ifd(_EXIF_DIRECTORY)
+        taken = _seconds(details.get(_TAKEN), details.get(_TAKEN_FRACTION))
+        return Header(width, height, header.turn > 1, taken)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
-    except Exception as error:  # Pillow's plugins raise anything at damaged bytes
+    except Exception as error:  # libraries raise anything at damaged bytes
         raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
 
 

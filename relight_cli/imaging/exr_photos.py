@@ -83,6 +83,16 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
         return path.read_bytes()
 
 
+def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
+    """Read (width, height) and the texts in the header. Raises MissingExtraError and what the library raises."""
+    require_format("EXR")
+    import OpenEXR
+
+    with OpenEXR.File(str(path), header_only=True) as exr:
+        header = exr.header()
+        return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
+
+
 def says_more_than_software(exif: bytes | None) -> bool:
     """Tell whether an EXIF block holds what would be lost here."""
     found = Image.Exif()

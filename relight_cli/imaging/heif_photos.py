@@ -1,7 +1,7 @@
 """HEIC and HEIF pictures, through libheif: 8 bits, and 10 or 12 as 16; needs the extra [heif]."""
 
 import io
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,9 @@ _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "R
 
 def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode the primary picture, which libheif turns upright. Raises MissingExtraError and what libheif raises."""
-    require_format("HEIF")
-    import pillow_heif
-
-    notes = []
-    pictures = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
-    picture = pictures[pictures.primary_index]
+    picture, count = main_picture(file)
     check_size(*picture.size)
-    if len(pictures) > 1:
-        notes.append(f"only the main one of {len(pictures)} pictures is used")
+    notes = [f"only the main one of {count} pictures is used"] if count > 1 else []
     samples = np.array(picture)
     if samples.dtype == np.uint16:
         bits = int(picture.info["bit_depth"])
@@ -43,6 +37,15 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         orientation=1,  # boxes say how to turn it, and EXIF counts for nothing (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
     )
+
+
+def main_picture(file: BinaryIO) -> tuple[Any, int]:
+    """Open the primary picture without decoding it, and tell how many there are. Raises as `decode_heif` does."""
+    require_format("HEIF")
+    import pillow_heif
+
+    pictures = pillow_heif.open_heif(file, convert_hdr_to_8bit=False)
+    return pictures[pictures.primary_index], len(pictures)
 
 
 def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:

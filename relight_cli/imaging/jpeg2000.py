@@ -29,7 +29,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         raise ValueError(f"a JPEG 2000 of the kind {mode} is not supported")
     file.seek(0)
     data = file.read()
-    found = _metadata(data)
+    found = read_metadata(data)
     if found.icc:  # through which the decoder would convert to sRGB in 8 bits
         data = _recoloured(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
     samples = imagecodecs.jpeg2k_decode(data)
@@ -62,7 +62,8 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
     return data + _box(b"uuid", _EXIF + metadata.exif) if metadata.exif else data
 
 
-def _metadata(data: bytes) -> Metadata:
+def read_metadata(data: bytes) -> Metadata:
+    """Read what the boxes hold, but for the resolution."""
     exif = icc = xmp = None
     for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):

@@ -21,7 +21,7 @@ from relight_cli.imaging.heif_photos import decode_heif
 from relight_cli.imaging.photo_metadata import reset_xmp_orientation, strip_exif_header
 
 # A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
 
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
@@ -43,22 +43,35 @@ def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 
 def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoders = {
+        "TIFF": _decode_tiff,
+        "PNG": _decode_png,
+        "JPEG2000": jpeg2000.decode_jpeg2000,
+        "EXR": decode_exr,
+        "RAW": raw_development.develop,
+        "HEIF": decode_heif,
+    }
+    return decoders.get(kind_of(file), _decode_pillow)(file, check_size)
+
+
+def kind_of(file: BinaryIO) -> str:
+    """Tell a kind by the first bytes, "" for those that Pillow is to tell; camera raw may be TIFF, too."""
+    file.seek(0)
     start = file.read(64)
     file.seek(0)
-    if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return _decode_tiff(file, check_size)
-    if start.startswith(b"\x89PNG"):
-        return _decode_png(file, check_size)
-    if start.startswith(jpeg2000.MAGIC):
-        return jpeg2000.decode_jpeg2000(file, check_size)
-    if start.startswith(b"\x76\x2f\x31\x01"):
-        return decode_exr(file, check_size)
+    magic = {
+        "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        "PNG": (b"\x89PNG",),
+        "JPEG2000": jpeg2000.MAGIC,
+        "EXR": (b"\x76\x2f\x31\x01",),
+        "RAW": raw_development.MAGIC,
+    }
+    if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
+        return found
     brands = _brands(start)
-    if start.startswith(raw_development.MAGIC) or b"crx " in brands:
-        return raw_development.develop(file, check_size)
-    if brands & _HEIF and not brands & _AVIF:
-        return decode_heif(file, check_size)
-    return _decode_pillow(file, check_size)
+    if b"crx " in brands:  # Canon's CR3
+        return "RAW"
+    return "HEIF" if brands & _HEIF and not brands & _AVIF else ""
 
 
 def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -80,7 +93,7 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
     """Decode what Pillow knows; without `pixels`, only what surrounds them."""
     notes: list[str] = []
     file.seek(0)
-    with Image.open(file, formats=_FORMATS) as image:
+    with Image.open(file, formats=PILLOW_FORMATS) as image:
         check_size(*image.size)
         frames = getattr(image, "n_frames", 1)
         if frames > 1:

@@ -3,16 +3,12 @@
 import re
 import struct
 from dataclasses import dataclass
-from pathlib import Path
-
-from PIL import ExifTags, Image
 
 from relight_cli import __version__
 
 TOOL = "relight-cli"
 SOFTWARE = f"{TOOL} {__version__}"  # of everything that is written
 
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF")
 _ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])(?=\s*[\"'<])")
 
@@ -91,18 +87,3 @@ def reset_xmp_orientation(xmp: bytes) -> tuple[bytes, int | None]:
         return xmp, None
     start, end = found.span(1)
     return xmp[:start] + b"1" + xmp[end:], int(found[1])
-
-
-def made_by_relight_cli(path: Path) -> bool:
-    """Tell from a picture's header whether its Software tag names this tool; False for whatever cannot be read."""
-    try:
-        with Image.open(path, formats=_FORMATS) as image:
-            if image.format == "TIFF":
-                software = image.tag_v2.get(ExifTags.Base.Software)  # type: ignore[attr-defined]
-            else:
-                exif = Image.Exif()
-                exif.load(image.info.get("exif") or b"")  # asked for EXIF, Pillow would decode a whole PNG without any
-                software = exif.get(ExifTags.Base.Software) or image.info.get("Software")  # a PNG's text
-    except Exception:  # noqa: BLE001  Pillow raises anything; what cannot be read is refused in its turn
-        return False
-    return str(software).startswith(f"{TOOL} ")

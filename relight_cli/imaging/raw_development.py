@@ -42,6 +42,17 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
     return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1)
 
 
+def upright_size(file: BinaryIO) -> tuple[int, int]:
+    """Tell width and height of the developed picture. Raises as `develop` does."""
+    require_format("RAW")
+    import rawpy
+
+    file.seek(0)
+    with rawpy.imread(file) as raw:
+        sizes = raw.sizes
+        return (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
+
+
 def _of_preview(raw: "object") -> bytes | None:
     try:
         preview = raw.extract_thumb()  # type: ignore[attr-defined]
