@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relight_cli.commands._streams import standard_in
 from relight_cli.errors import PhotoUnreadableError, UsageError
-from relight_cli.imaging.photo import SUFFIXES, format_of
+from relight_cli.imaging.photo_formats import SUFFIXES, format_of
 
 STANDARD = Path("-")  # stdin or stdout
 LISTED = "@"  # before the name of a list of names; @- is a list on stdin

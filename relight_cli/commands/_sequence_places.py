@@ -10,7 +10,7 @@ from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_options import SequenceOptions
 from relight_cli.commands._sequence_output import FrameFolder, Sink, VideoFile
 from relight_cli.errors import OutputUnwritableError, UsageError
-from relight_cli.imaging.photo import SUFFIXES
+from relight_cli.imaging.photo_formats import SUFFIXES
 from relight_cli.pipelines.sequencing import Moment
 
 
