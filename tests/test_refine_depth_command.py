@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import signal
 import subprocess
@@ -41,7 +42,7 @@ def refine(tiny_parts: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(scene / ".hf"))
     monkeypatch.chdir(scene)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def refine(*arguments: str | Path, weights: Path = tiny_parts) -> Done:
         command = ["relight-cli", "refine-depth", *map(str, arguments), "--weights-dir", str(weights), "--offline"]
@@ -49,7 +50,8 @@ def refine(tiny_parts: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, capfd
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         return Done(int(stop.value.code or 0), *capfd.readouterr())
 
     return refine
@@ -298,9 +300,14 @@ def test_odd_sizes_and_modes(refine: Refine, scene: Path, size: tuple[int, int])
 
 def test_standard_streams(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert refine("photo.png", *FAST, "-q").code == 0
-    wire = io.BytesIO()
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((scene / "photo.png").read_bytes())))
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(wire))
-    done = refine("-", *FAST, "-q")
+    kept = os.dup(1)
+    with (scene / "wire").open("wb") as wire:
+        os.dup2(wire.fileno(), 1)
+        try:
+            done = refine("-", *FAST, "-q")
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
     assert (done.code, done.err) == (0, "")
-    assert wire.getvalue() == (scene / "photo_depth.png").read_bytes()
+    assert (scene / "wire").read_bytes() == (scene / "photo_depth.png").read_bytes()
