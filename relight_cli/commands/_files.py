@@ -8,7 +8,8 @@ from pathlib import Path
 from relight_cli.commands._inputs import STANDARD, Source, expand, identity
 from relight_cli.commands._options import SharedOptions
 from relight_cli.commands._targets import Job, Naming, Outputs
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
+from relight_cli.imaging.photo_formats import format_of, require_format
 from relight_cli.imaging.photo_header import made_by_relight_cli
 
 Settle = Callable[[Job], Job]
@@ -48,6 +49,7 @@ def plan(
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(path.parent for job in planned if not job.skip for path in _written([job]))
+    _require_extras([job for job in planned if not job.skip])
     if options.report:
         require_report(options.report)
     return planned
@@ -68,6 +70,19 @@ def require_folders(folders: Iterable[Path]) -> None:
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
         if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
             raise OutputUnwritableError(f"{existing} is no folder that can be written: choose another --output.")
+
+
+def _require_extras(jobs: list[Job]) -> None:
+    """Raise MissingExtraError where every photo needs an extra; one among others fails by itself."""
+    missing = []
+    for job in jobs:
+        try:
+            for path in (job.source, job.target):
+                require_format(format_of(path) or "")
+        except MissingExtraError as error:
+            missing.append(MissingExtraError(f"{path}: {error}"))
+    if missing and len(missing) == len(jobs):
+        raise missing[0]
 
 
 def _named(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[Source, Path]]:

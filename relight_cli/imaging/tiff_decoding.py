@@ -101,6 +101,8 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
             raise ValueError(f"a TIFF of {page.bitspersample} bits a sample is not supported")
         samples = page.asarray()
         axes, photometric, extra = page.axes, page.photometric, page.extrasamples
+    if samples.dtype == np.float64:
+        notes.append("its 64 bits a channel are read as 32")
     if samples.dtype.kind == "f":
         samples = samples.astype(np.float32)
     elif samples.dtype not in (np.uint8, np.uint16):
@@ -141,7 +143,7 @@ def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes |
     kept = Image.Exif()
     kept.endian = found.endian
     for tag in DESCRIPTIVE_TAGS:
-        if tag in found:
+        if tag in found and not (tag == ExifTags.Base.ImageDescription and _tells_layout(found[tag])):
             kept[tag] = found[tag]
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if directory in found:
@@ -149,3 +151,8 @@ def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes |
                 tag: value for tag, value in found.get_ifd(directory).items() if tag != ExifTags.IFD.Interop
             }
     return kept.tobytes()[6:] if len(kept) else None
+
+
+def _tells_layout(description: object) -> bool:
+    """Tell whether a program has put the shape of its array where a description belongs (tifffile, ImageJ, OME)."""
+    return str(description).startswith(('{"shape":', "ImageJ=", "<?xml", "<OME"))
