@@ -1,5 +1,6 @@
 """From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
 
+import functools
 import hashlib
 import json
 import pickle
@@ -99,6 +100,7 @@ def load_crocodilight(
     return network.eval().requires_grad_(False)
 
 
+@functools.cache
 def tiny_sha256() -> str:
     """Tell the hash of the network that the package carries."""
     return hashlib.sha256((files("relight_cli") / "data" / "tiny.safetensors").read_bytes()).hexdigest()

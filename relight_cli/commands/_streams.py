@@ -25,7 +25,8 @@ def stdout_for_the_picture() -> Iterator[None]:
     os.dup2(2, 1)
     _kept.append(kept)
     try:
-        yield
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     finally:
         _kept.remove(kept)
         _flush()
@@ -53,6 +54,8 @@ def _occupy_closed() -> None:
     for descriptor in range(3):
         if not _is_open(descriptor):
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
 
 
 def _is_open(descriptor: int) -> bool:
