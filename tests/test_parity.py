@@ -18,7 +18,7 @@ from standin import REFERENCE, photo
 
 from relight_cli.checkpoints import load_crocodilight
 from relight_cli.imaging.photo import read_photo
-from relight_cli.models.blocks import RotaryTable, rotate
+from relight_cli.models.blocks import RotaryTable, rotate, turn
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
 
 ROUNDING = 599529494  # of the processor that the reference was computed on
@@ -79,7 +79,9 @@ def test_rotation_is_that_of_the_formula() -> None:
     """u' = u cos - v sin, v' = v cos + u sin, the first half of a head by row, the second by column."""
     table = RotaryTable(head_width=16, base=100)
     x = torch.randn(1, 1, 7, 16, dtype=torch.float64)
-    found = rotate(x, *table(2, 3, 1, x))[0, 0]
+    rotary = table(2, 3, 1, x)
+    found = rotate(x, rotary.cos, rotary.sin)[0, 0]
+    torch.testing.assert_close(turn(x.transpose(1, 2), rotary)[0, :, 0], found)
     for n, position in enumerate([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (-1, -1)]):
         for half, p in enumerate(position):
             for j in range(4):

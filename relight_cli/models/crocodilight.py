@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
+from relight_cli.models.blocks import NORM_EPS, Block, Rotary, RotaryTable
 from relight_cli.models.dpt import DPTHead
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -44,7 +44,7 @@ class BlockStack(nn.Module):
             Block(config.width, heads, mlp_ratio, fused=config.fused_attention) for _ in range(depth)
         )
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Transform tokens (T, N, C)."""
         for block in self.blocks:
             x = block(x, rotary)
@@ -58,7 +58,7 @@ class Encoder(BlockStack):
         super().__init__(config, config.encoder_depth, config.encoder_heads, config.encoder_mlp_ratio)
         self.norm = nn.LayerNorm(config.width, NORM_EPS)
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Give latents (T, N, C) of embedded patches."""
         return self.norm(super().forward(x, rotary))
 
@@ -70,7 +70,7 @@ class DelightingTransformer(BlockStack):
         super().__init__(config, config.delighting_depth, config.heads, config.mlp_ratio)
         self.query = nn.Parameter(torch.zeros(1, 1, config.width))
 
-    def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Give (T, N + 1, C): intrinsic latents, then the illumination latent."""
         return super().forward(torch.cat((x, self.query.expand(len(x), -1, -1)), dim=1), rotary)
 
@@ -84,7 +84,7 @@ class SingleViewDecoder(BlockStack):
         self.norm = nn.LayerNorm(config.width, NORM_EPS)
         self.taps = config.decoder_taps
 
-    def tapped(self, x: Tensor, rotary: tuple[Tensor, Tensor]) -> list[Tensor]:
+    def tapped(self, x: Tensor, rotary: Rotary) -> list[Tensor]:
         """Give the tokens (T, N, C) after each tapped block, the last of them normed."""
         x, out = self.embedding(x), []
         for i, block in enumerate(self.blocks):
@@ -118,7 +118,7 @@ class CroCoDiLight(nn.Module):
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""
         mean, std = (tiles.new_tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
         x = self.patch_embedding(((tiles - mean) / std).to(self.patch_embedding.weight.dtype))
-        x = x.flatten(2).transpose(1, 2)
+        x = x.flatten(2).transpose(1, 2).contiguous()  # all that follows takes its layout from here
         return self.encoder(x, self.encoder_rotary(self.grid, self.grid, 0, x))
 
     def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,5 +149,5 @@ class CroCoDiLight(nn.Module):
         x = torch.cat((intrinsic, illumination.to(intrinsic)), dim=1)
         return stack(x, self._positions(1, x))
 
-    def _positions(self, appended: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _positions(self, appended: int, like: Tensor) -> Rotary:
         return self.rotary(self.grid, self.grid, appended, like)

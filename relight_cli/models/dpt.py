@@ -1,5 +1,6 @@
 """Dense prediction head (DPT, Ranftl et al., ICCV 2021) from four maps of tokens to a picture."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -67,7 +68,11 @@ class DPTHead(nn.Module):
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         """Give the picture (B, 3, 16h, 16w) of maps (B, C, h, w)."""
-        levels = [p(r(m)) for p, r, m in zip(self.projections, self.reassemble, maps, strict=True)]
+        # Transposed convolutions leave channels first; the convolutions after them are faster with channels last.
+        levels = [
+            project(reassemble(x).contiguous(memory_format=torch.channels_last))
+            for project, reassemble, x in zip(self.projections, self.reassemble, maps, strict=True)
+        ]
         path = self.fusions[3](levels[3])
         for level in (2, 1, 0):
             path = self.fusions[level](path, levels[level])
