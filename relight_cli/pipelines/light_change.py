@@ -8,13 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.imaging.gain import LARGEST, Lit, log_gain
+from relight_cli.imaging.gain import Lit, log_gain, multiplied
 from relight_cli.imaging.guided import guided
 from relight_cli.imaging.resizing import resized, within
 from relight_cli.imaging.rows import Forward, Rows
 from relight_cli.imaging.tiles import TileGrid, blended, cut
 from relight_cli.models.interface import RelightingModel
-from relight_cli.pipelines.tile_colour import Sum, TileColour
+from relight_cli.pipelines.tile_colour import TileColour
 
 Picture = Rows  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 Pixels = NDArray[np.float32]  # (n, W, 3) of a picture or a tile
@@ -82,10 +82,10 @@ def change_light(
     if (grid.height, grid.width) != picture.shape[:2]:
         working = resized(picture, grid.height, grid.width)
     run = TileRun(model, target, change, tiling, progress)
-    agree = tiling.agree and len(grid) > 1
+    colour = run.colour(working, grid) if tiling.agree and len(grid) > 1 else None
     if not change.detail:
-        return run.agreed_pictures(working, grid) if agree else Forward(picture.shape, run.pictures(working, grid))
-    stops = run.agreed_stops(working, grid) if agree else Forward(working.shape, run.stops(working, grid))
+        return Forward(picture.shape, run.pictures(working, grid, colour))
+    stops = Forward(working.shape, run.stops(working, grid, colour))
     if working is picture:
         return Lit(picture, lambda rows, own: stops[rows])
     gain = guided(stops[slice(0, grid.height)], working[slice(0, grid.height)])
@@ -102,36 +102,26 @@ class TileRun:
     tiling: TileOptions
     progress: Progress
 
-    def stops(self, picture: Picture, grid: TileGrid) -> Iterator[Pixels]:
+    def stops(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Iterator[Pixels]:
         """Yield the blended log gains of a picture in bands (n, W, 3)."""
-        return blended(grid, (tile for relit, own in self._tiles(picture, grid) for tile in gains(relit, own)), 3)
+        tiles = (tile for relit, own in self._tiles(picture, grid) for tile in gains(relit, own))
+        if colour:
+            tiles = (tile + colour.correction(index, tile) for index, tile in enumerate(tiles))
+        return blended(grid, tiles, 3)
 
-    def pictures(self, picture: Picture, grid: TileGrid) -> Iterator[Pixels]:
-        """Yield the decoder's blended output in bands (n, W, 3)."""
-        return blended(grid, (t for relit, _ in self._tiles(picture, grid, alone=True) for t in as_tiles(relit)), 3)
+    def pictures(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Iterator[Pixels]:
+        """Yield the decoder's blended output in bands (n, W, 3); colours that agree are a gain on a tile's."""
+        if not colour:
+            return blended(grid, (t for relit, _ in self._tiles(picture, grid, alone=True) for t in as_tiles(relit)), 3)
+        both = (
+            pair
+            for relit, own in self._tiles(picture, grid)
+            for pair in zip(as_tiles(relit), gains(relit, own), strict=True)
+        )
+        lit = (multiplied(tile, colour.correction(index, stops)) for index, (tile, stops) in enumerate(both))
+        return blended(grid, lit, 3)
 
-    def agreed_stops(self, picture: Picture, grid: TileGrid) -> Picture:
-        """Give blended log gains that agree on colours, once all tiles have been seen."""
-        colour = self._colour(picture, grid)
-        seen = (colour.see(tile) for relit, own in self._tiles(picture, grid) for tile in gains(relit, own))
-        kept = Kept((grid.height, grid.width, 3), blended(grid, seen, 3))
-        return Sum(kept, colour.correction())
-
-    def agreed_pictures(self, picture: Picture, grid: TileGrid) -> Picture:
-        """Give the decoder's blended output with colours that agree, which is a gain on it."""
-        colour = self._colour(picture, grid)
-
-        def seen() -> Iterator[Pixels]:
-            for relit, own in self._tiles(picture, grid):
-                for tile, stops in zip(as_tiles(relit), gains(relit, own), strict=True):
-                    colour.see(stops)
-                    yield tile
-
-        decoded = Kept((grid.height, grid.width, 3), blended(grid, seen(), 3))
-        correction = colour.correction()
-        return Lit(decoded, lambda rows, own: correction[rows])
-
-    def _colour(self, picture: Picture, grid: TileGrid) -> TileColour:
+    def colour(self, picture: Picture, grid: TileGrid) -> TileColour:
         """Pass over the whole picture, scaled to a single tile, that tiles are to agree with."""
         height, width = within(grid.height, grid.width, grid.tile)
         small, single = resized(picture, height, width), TileGrid(height, width, grid.tile)
@@ -151,23 +141,6 @@ class TileRun:
                     relit, reconstructed = model.decode(latents).chunk(2)
             yield relit, reconstructed
             self.progress(len(indices))
-
-
-class Kept:
-    """What was blended, for when all of it is known: 16 bits a sample, in steps of LARGEST / 32767.
-
-    That is 1/13000 of a gain, and of a picture a fortieth of an 8-bit step.
-    """
-
-    def __init__(self, shape: tuple[int, int, int], bands: Iterator[Pixels]) -> None:
-        self.shape, self._steps, row = shape, np.empty(shape, np.int16), 0
-        for band in bands:
-            self._steps[row : row + len(band)] = np.rint(band.clip(-LARGEST, LARGEST) * (32767 / LARGEST))
-            row += len(band)
-
-    def __getitem__(self, rows: slice, /) -> Pixels:
-        """Give rows of it."""
-        return self._steps[rows] * np.float32(LARGEST / 32767)
 
 
 def gains(relit: Tensor, reconstructed: Tensor) -> Pixels:

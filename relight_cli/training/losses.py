@@ -10,6 +10,8 @@ from relight_cli.training.pairs import Pairs
 
 Losses = dict[str, Tensor]
 """What the loss consists of, each a weighted scalar."""
+UNSHADOWED = 3.0  # weight of a pixel in no shadow, where one in shadow counts 1
+SHADOWED = 0.1  # of log light that shadows take, from which a pixel is in shadow
 
 
 def steps(x: Tensor) -> Tensor:
@@ -23,16 +25,24 @@ def seen(pictures: Tensor) -> Tensor:
 
 
 def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
-    """Find a's and b's own cast shadows, by mean squares of log light.
+    """Find a's and b's own cast shadows, by mean squares of log light and of sRGB.
 
     Mean absolute error, whose best guess under doubt is the median, held on to "no shadow" for thousands of steps.
+    What is not in shadow counts `UNSHADOWED` times: made pictures hold more shadow than photos do.
     """
     pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_free.flatten(0, 1)
     guide = log_linear(pictures)
     maps, _ = model.split(*model.features(pictures, guide))
-    known = seen(pictures) * ~truth.isnan()
-    error = (log_gain(guide, -model.shadows(*maps).float()) - truth.nan_to_num()).clamp(-4, 4) * known
-    return {"shadows": error.square().sum() / known.sum().clamp(min=1)}
+    known, truth = seen(pictures) * ~truth.isnan(), truth.nan_to_num()
+    known = known * torch.where(truth.mean(1, keepdim=True) < SHADOWED, UNSHADOWED, 1.0)
+    change, linear = log_gain(guide, -model.shadows(*maps).float()), guide.exp() - EPS
+    wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
+    off = linear_to_srgb((linear * change.exp()).clamp(max=1.2)) - wanted
+    count = known.sum().clamp(min=1)
+    return {
+        "shadows": ((change - truth).clamp(-4, 4).square() * known).sum() / count,
+        "shadows picture": 20 * (off.square() * known).sum() / count,
+    }
 
 
 def all_losses(model: Tiny, pairs: Pairs, mapper: str) -> Losses:
