@@ -170,7 +170,7 @@ class Batch:
         if job.target == STANDARD:
             picture_out()  # before the work, not after it
         self._say(job, photo.notes)
-        picture = photo.to_srgb()
+        picture = photo.srgb
         with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
             changed = self.fallback.run(lambda tiling: photo.with_srgb(self.work(picture, tiling, progress)))
         return [self.making.sign(one, original.sha256) for one in (changed, *self.layers(photo, changed))]
@@ -200,6 +200,18 @@ class Batch:
     def _say(self, job: Job, notes: Notes) -> None:
         for note in notes:
             notifier(self.options.quiet)(f"{job.source}: {note}")
+
+
+def begin_to_read(path: Path, options: SharedOptions) -> "Future[Photo]":
+    """Read a photo as `read` does, while torch is loaded; from stdin at once, for waiting is to be interruptible."""
+    helper = ThreadPoolExecutor(1, "photo")
+    begun: Future[Photo] = Future()
+    if path == STANDARD:
+        begun.set_result(read(path, options))
+    else:
+        begun = helper.submit(read, path, options)
+    helper.shutdown(wait=False)
+    return begun
 
 
 def read(path: Path, options: SharedOptions) -> Photo:

@@ -62,7 +62,7 @@ def run_mapping(
     from relight_cli.commands._targets import Outputs
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
-    from relight_cli.imaging.masks import mask_of, only_where
+    from relight_cli.imaging.masks import OnlyWhere, mask_of
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_count
     from relight_cli.pipelines.mapping import map_light
 
@@ -105,7 +105,7 @@ def run_mapping(
         mapped = map_light(model.network, picture, mapper, change, tiling, progress)
         if finish:
             mapped = finish(picture, mapped)
-        return mapped if mask is None else only_where(mask, picture, mapped)
+        return mapped if mask is None else OnlyWhere(mask, picture, mapped)
 
     def tiles(picture: "Picture") -> int:
         return tile_count(model.network, picture, change, tiling)

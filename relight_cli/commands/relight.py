@@ -22,7 +22,7 @@ def relight(
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.commands._batch import nothing_to_do, read, run_batch
+    from relight_cli.commands._batch import begin_to_read, nothing_to_do, run_batch
     from relight_cli.commands._console import notifier
     from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._files import plan
@@ -31,9 +31,6 @@ def relight(
     from relight_cli.commands._provenance import Making
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
-    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
-    from relight_cli.pipelines.relighting import ReferenceLight
-    from relight_cli.pipelines.relighting import relight as relight_picture
 
     notify = notifier(options.quiet)
     if light == STANDARD and reads_stdin(photos):
@@ -42,8 +39,12 @@ def relight(
     jobs = plan(photos, "relit", options, notify, [light], settle=lambda job: making.settle(job, notify))
     if nothing_to_do(jobs, making):
         return
+    reference = begin_to_read(light, options)
+    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
+    from relight_cli.pipelines.relighting import ReferenceLight
+    from relight_cli.pipelines.relighting import relight as relight_picture
+
     compute = choose(options.device, options.dtype)
-    reference = read(light, options).to_srgb()
     model = load_model({}, options, compute, notify)
     tiling = TileOptions(
         options.tile_overlap,
@@ -52,7 +53,7 @@ def relight(
         options.longest_side(model.network.max_side),
     )
     change = ChangeOptions(options.strength, options.detail)
-    reference_light = ReferenceLight(model.network, reference, tiling)
+    reference_light = ReferenceLight(model.network, reference.result().srgb, tiling)
 
     def tiles(picture: "Picture") -> int:
         grid = tile_grid(model.network, picture, change, tiling)

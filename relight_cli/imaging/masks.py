@@ -37,6 +37,3 @@ class OnlyWhere:
         """Give rows of it."""
         share, old, new = self.mask[rows][..., None], self.picture[rows], self.changed[rows]
         return np.where(share == 0, old, old * (1 - share) + new * share)
-
-
-only_where = OnlyWhere
