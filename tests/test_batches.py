@@ -337,3 +337,12 @@ def test_memory_is_that_of_the_photo_at_work_and_one_more(command: Command, monk
     one_more = 3 * side * side  # decoded, in 8 bits
     alone, all_of_them = peak(names[0]), peak(*names)
     assert all_of_them < alone + 3.5 * one_more
+
+
+def test_the_same_run_gives_the_same_bytes(command: Command) -> None:
+    put("a.png", size=(90, 70))
+    put("light.png", 3, (40, 30))
+    for output in ("one.png", "two.png"):
+        assert command("relight", "a.png", "--light", "light.png", "--model", "tiny", "-o", output).code == 0
+    assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
+    assert (pixels("one.png") != pixels("a.png")).any()
