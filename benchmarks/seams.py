@@ -1,0 +1,146 @@
+"""How visible the borders of tiles are, and how near the picture comes to the truth, with colours agreed and without.
+
+python benchmarks/seams.py [--scenes 6] [--width 2000] [--height 1500] [--max-side N] [--keep DIR]
+
+Renders scenes that no training has seen (--keep stores them), makes each shadow-free and albedo with `tiny`, and prints
+means over the scenes: the mean step of the log gain across tile borders over its mean elsewhere, both where the tiles
+meet unblended in the middle of their overlap ("seam") and in the blended output ("blended"); PSNR in dB (albedo scaled
+by one factor first), with detail and without.
+"""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from metrics import encoded, psnr, scale_invariant
+from torch import Tensor
+
+from relight_cli.checkpoints import load_tiny
+from relight_cli.imaging.resizing import Picture, resized
+from relight_cli.imaging.rows import whole
+from relight_cli.imaging.tiles import TileGrid, stitched
+from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, TileRun, gains, tile_grid
+from relight_cli.pipelines.mapping import map_light
+from relight_cli.training.scenes import SceneOptions, render_views
+
+FIRST_SEED = 10_500_000  # far above those of the training and of the views held out of it
+RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
+
+
+def scene(seed: int, height: int, width: int, keep: Path | None) -> tuple[Picture, dict[str, Picture]]:
+    """Render one scene: the picture, rounded to 8-bit sRGB, and what each mapper should make of it."""
+    path = keep / f"{seed}_{width}x{height}.npz" if keep else None
+    if path and path.exists():
+        layers = np.load(path)["layers"].astype(np.float32)
+    else:
+        views = render_views(seed, 1, SceneOptions(size=(height, width), lights=1))
+        albedo, lit, free = views.albedo[0], views.shading[0, 0], views.shadow_free[0, 0]
+        layers = torch.stack((albedo * lit, albedo * free, albedo)).permute(0, 2, 3, 1).numpy()
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, layers=layers.astype(np.float16))
+    photo, free, albedo = (encoded(layer).astype(np.float32) for layer in layers)
+    return (np.rint(photo * 255) / 255).astype(np.float32), {"shadow": free, "albedo": albedo}
+
+
+def middles(first: list[int], tile: int, length: int) -> list[int]:
+    """Give where tiles meet along one side: the ends, and the middle of each overlap."""
+    return [0, *((here + tile + after) // 2 for here, after in itertools.pairwise(first)), length]
+
+
+def steps(stops: Picture, grid: TileGrid) -> float:
+    """Give the mean step of the log gain between neighbours across tile borders, over its mean elsewhere."""
+    luma = stops.mean(axis=2)
+    across, elsewhere = [], []
+    for axis, first, length in ((0, grid.rows, grid.height), (1, grid.columns, grid.width)):
+        step = np.abs(np.diff(luma, axis=axis)).mean(axis=1 - axis)
+        borders = np.asarray(middles(first, grid.tile, length)[1:-1], int) - 1
+        across.extend(step[borders])
+        elsewhere.extend(np.delete(step, borders))
+    return float(np.mean(across) / max(1e-9, np.mean(elsewhere)))
+
+
+def mosaic(grid: TileGrid, tiles: list[Picture]) -> Picture:
+    """Put tiles together without a blend."""
+    put = np.zeros((max(grid.height, grid.tile), max(grid.width, grid.tile), 3), np.float32)
+    down, across = middles(grid.rows, grid.tile, len(put)), middles(grid.columns, grid.tile, put.shape[1])
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, len(grid.columns))
+        y, x = (slice(*ends[i : i + 2]) for ends, i in ((down, row), (across, column)))
+        top, left = grid.rows[row], grid.columns[column]
+        put[y, x] = tile[y.start - top : y.stop - top, x.start - left : x.stop - left]
+    return put[: grid.height, : grid.width]
+
+
+class Judge:
+    """The embedded network, and how what it makes of a picture is scored."""
+
+    def __init__(self, max_side: int | None) -> None:
+        self.network = load_tiny()
+        self.tiling = TileOptions(max_side=self.network.max_side if max_side is None else max_side)
+
+    def seams(self, picture: Picture, mapper: str, tiling: TileOptions) -> dict[str, float]:
+        """Score the borders of the tiles."""
+
+        def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+            return self.network.map_illumination(mapper, intrinsic, own)
+
+        grid = tile_grid(self.network, picture, DETAIL, tiling)
+        working = resized(picture, grid.height, grid.width)
+        run = TileRun(self.network, target, DETAIL, tiling, lambda done: None)
+        tiles = [tile for relit, own in run.tiles(working, grid) for tile in gains(relit, own)]
+        if tiling.agree:
+            colour = run.colour(working, grid)
+            tiles = [tile + colour.correction(index, tile) for index, tile in enumerate(tiles)]
+        return {"seam": steps(mosaic(grid, tiles), grid), "blended": steps(stitched(grid, tiles), grid)}
+
+    def scores(self, picture: Picture, truth: Picture, mapper: str) -> Iterator[tuple[str, dict[str, float]]]:
+        """Yield the scores of each way."""
+
+        def near(made: Picture) -> float:
+            return psnr((scale_invariant if mapper == "albedo" else lambda x, _: x)(made.clip(0, 1), truth), truth)
+
+        nothing = {"seam": np.nan, "blended": np.nan, "without detail": np.nan}
+        yield "untouched", nothing | {"PSNR": near(picture)}
+        for name, agree in {"free": False, "agree": True}.items():
+            tiling = replace(self.tiling, agree=agree)
+            made, raw = (whole(map_light(self.network, picture, mapper, way, tiling)) for way in (DETAIL, RAW))
+            yield (
+                f"--tile-colour {name}",
+                self.seams(picture, mapper, tiling) | {"without detail": near(raw), "PSNR": near(made)},
+            )
+
+
+def main(
+    scenes: int = 6,
+    width: int = 2000,
+    height: int = 1500,
+    max_side: Annotated[int | None, typer.Option(help="As of the commands; 0 for all tiles of the picture.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder of rendered scenes; those there are taken.")] = None,
+) -> None:
+    """Print one table for each mapper."""
+    judge, scores = Judge(max_side), defaultdict(lambda: defaultdict(list))
+    for seed in range(FIRST_SEED, FIRST_SEED + scenes):
+        picture, truths = scene(seed, height, width, keep)
+        for mapper, truth in truths.items():
+            for way, score in judge.scores(picture, truth, mapper):
+                scores[mapper][way].append(score)
+                typer.echo(f"{seed} {mapper} {way} { ({n: round(x, 2) for n, x in score.items()}) }", err=True)
+    for mapper, ways in scores.items():
+        columns = list(next(iter(ways.values()))[0])
+        print(
+            f"\n| {mapper}, {scenes} scenes, {width} x {height} | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|"
+        )
+        for way, rows in ways.items():
+            means = (np.mean([row[column] for row in rows]) for column in columns)
+            print(f"| {way} | {' | '.join('' if np.isnan(m) else f'{m:.2f}' for m in means)} |")
+
+
+if __name__ == "__main__":
+    typer.run(main)
