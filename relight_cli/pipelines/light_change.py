@@ -56,7 +56,7 @@ def tile_count(model: RelightingModel, picture: Picture, change: ChangeOptions, 
     return len(grid) + (tiling.agree and len(grid) > 1)
 
 
-def loadedtiles(picture: Picture, grid: TileGrid, tiling: TileOptions) -> Iterator[tuple[range, Tensor]]:
+def loaded_tiles(picture: Picture, grid: TileGrid, tiling: TileOptions) -> Iterator[tuple[range, Tensor]]:
     """Yield tiles' indices and the tiles on the device, (T, 3, S, S), clipped to [0, 1]; what is no number is black."""
     for indices, tiles in cut(picture, grid, tiling.batch):
         batch = torch.from_numpy(tiles).to(tiling.device).permute(0, 3, 1, 2)
@@ -112,11 +112,11 @@ class TileRun:
     def pictures(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Iterator[Pixels]:
         """Yield the decoder's blended output in bands (n, W, 3); colours that agree are a gain on a tile's."""
         if not colour:
-            return blended(grid, (t for relit, _ in self.tiles(picture, grid, alone=True) for t in astiles(relit)), 3)
+            return blended(grid, (t for relit, _ in self.tiles(picture, grid, alone=True) for t in as_tiles(relit)), 3)
         both = (
             pair
             for relit, own in self.tiles(picture, grid)
-            for pair in zip(astiles(relit), gains(relit, own), strict=True)
+            for pair in zip(as_tiles(relit), gains(relit, own), strict=True)
         )
         lit = (multiplied(tile, colour.correction(index, stops)) for index, (tile, stops) in enumerate(both))
         return blended(grid, lit, 3)
@@ -130,7 +130,7 @@ class TileRun:
     def tiles(self, picture: Picture, grid: TileGrid, *, alone: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield tiles relit and reconstructed in their own light, (T, 3, S, S); `alone`, the second is left out."""
         model = self.model
-        for indices, tiles in loadedtiles(picture, grid, self.tiling):
+        for indices, tiles in loaded_tiles(picture, grid, self.tiling):
             with torch.inference_mode():
                 intrinsic, own = model.delight(model.encode(tiles))
                 wanted = torch.lerp(own, self.target(grid, indices, intrinsic, own).to(own), self.change.strength)
@@ -146,9 +146,9 @@ class TileRun:
 def gains(relit: Tensor, reconstructed: Tensor) -> Pixels:
     """Give the log gains of tiles (T, 3, S, S), as (T, S, S, 3) on the CPU."""
     with torch.inference_mode():
-        return astiles(log_gain(relit, reconstructed))
+        return as_tiles(log_gain(relit, reconstructed))
 
 
-def astiles(batch: Tensor) -> Pixels:
+def as_tiles(batch: Tensor) -> Pixels:
     """Give a batch (T, C, S, S) as (T, S, S, C) on the CPU."""
     return batch.permute(0, 2, 3, 1).float().cpu().numpy()
