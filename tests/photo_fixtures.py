@@ -2,6 +2,7 @@
 
 import io
 import struct
+from functools import lru_cache
 
 import imagecodecs
 import numpy as np
@@ -15,6 +16,7 @@ WIDE = {
 }
 
 
+@lru_cache  # a profile holds the second of its making
 def wide_profile(name: str) -> bytes:
     primaries, white, gamma = WIDE[name]
     return bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=primaries, gamma=gamma))
