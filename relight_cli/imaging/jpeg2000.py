@@ -29,6 +29,8 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         raise ValueError(f"a JPEG 2000 of the kind {mode} is not supported")
     file.seek(0)
     data = file.read()
+    (*corners, depth) = _codestream(data)
+    check_size(corners[0] - corners[2], corners[1] - corners[3])  # which the boxes around it may not tell
     found = read_metadata(data)
     if found.icc:  # through which the decoder would convert to sRGB in 8 bits
         data = _recoloured(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
@@ -36,7 +38,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     if samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a JPEG 2000 of {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:
-        samples = deepen(samples, _bits(data))
+        samples = deepen(samples, (depth & 0x7F) + 1)
     samples = samples if samples.ndim == 3 else samples[..., None]
     colours = samples.shape[2] - (samples.shape[2] in (2, 4))
     return Decoded(
@@ -113,7 +115,6 @@ def _resolution(across: float, down: float) -> bytes:
     return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", scaled[0], 1, scaled[1], 1, 0, 0)))
 
 
-def _bits(data: bytes) -> int:
-    """Read the depth of the first component from the SIZ marker (section A.5.1)."""
-    start = data.index(b"\xff\x4f\xff\x51")
-    return (data[start + 42] & 0x7F) + 1
+def _codestream(data: bytes) -> tuple[int, ...]:
+    """Read right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
+    return struct.unpack_from(">4I18xB", data, data.index(MAGIC[1]) + 8)

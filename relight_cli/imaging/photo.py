@@ -21,6 +21,7 @@ from relight_cli.imaging.colour_profiles import (
     profile_to_srgb,
     srgb_to_profile,
 )
+from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.photo_decoding import Decoded, decode
 from relight_cli.imaging.photo_encoding import encode
 from relight_cli.imaging.photo_formats import SUFFIXES, format_of
@@ -145,6 +146,8 @@ def write_photo(
     if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These hold grey as colour, which a grey profile does not describe.
         photo, notes = _in_srgb(photo), (f"{chosen} holds no grey profile; the picture is converted to sRGB",)
+    if chosen == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
+        notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
     try:
         data, more = encode(photo.pixels, photo.alpha, photo.metadata, kind=chosen, quality=quality)
     except MissingExtraError as error:

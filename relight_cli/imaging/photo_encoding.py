@@ -14,6 +14,7 @@ from PIL import Image
 
 from relight_cli.imaging.bit_depth import change_depth, row_bands, to_unit
 from relight_cli.imaging.exr_photos import encode_exr, says_more_than_software
+from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.heif_photos import encode_heif
 from relight_cli.imaging.jpeg2000 import encode_jpeg2000
 from relight_cli.imaging.photo_metadata import Metadata, drop_exif_orientation
@@ -41,7 +42,7 @@ def encode(
     depths = _DEPTHS.get(kind, ("uint8",))
     if pixels.dtype.name not in depths:
         if kind != "EXR":
-            bits = 8 * np.dtype(depths[-1]).itemsize
+            bits = HEIF_BITS if kind == "HEIF" else 8 * np.dtype(depths[-1]).itemsize
             notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
         pixels = change_depth(pixels, np.dtype(depths[-1]))
         alpha = None if alpha is None else change_depth(alpha, pixels.dtype)
