@@ -74,8 +74,38 @@ PROMISES = {
     "a rerun with nothing to do loads nothing": ["test_batches.py::test_nothing_is_loaded_where_nothing_is_to_do"],
     "the tool's own photos are left out": ["test_batches.py::test_the_tools_own_photos_are_left_out"],
     # fidelity
-    "EXIF, XMP and profile survive": ["test_photo_writing.py::test_metadata_survives_byte_for_byte"],
+    "EXIF, maker notes, XMP, profile and dpi survive, the thumbnail does not": [
+        "test_photo_promises.py::test_metadata_comes_through_byte_for_byte",
+        "test_photo_provenance.py::test_signing_moves_nothing_and_drops_the_thumbnail",
+        "test_photo_writing.py::test_metadata_survives_byte_for_byte",
+        "test_photo_formats.py::test_metadata_survives_byte_for_byte",
+    ],
+    "every kind comes out as its own kind": [
+        "test_photo_promises.py::test_every_kind_comes_out_as_its_own_kind",
+        "test_photo_promises.py::test_float_tiff_stays_float",
+    ],
+    "camera raw is developed linear, to a 16-bit TIFF or a JPEG": [
+        "test_photo_promises.py::test_a_raw_file_becomes_a_linear_sixteen_bit_tiff_or_a_jpeg",
+        "test_photo_formats.py::test_a_raw_file_is_developed_linear_and_upright",
+    ],
+    "EXR is linear light of any brightness": [
+        "test_photo_formats.py::test_exr_is_linear_light_of_any_brightness",
+        "test_photo_formats.py::test_linear_light_is_encoded_as_srgb_in_few_bits",
+    ],
+    "deep HEIF, AVIF and JPEG 2000 are read in full": [
+        "test_photo_formats.py::test_heif_keeps_eight_bits_and_rounds_sixteen_to_ten",
+        "test_photo_formats.py::test_deep_avif_is_read_in_full",
+        "test_photo_formats.py::test_jpeg2000_of_other_depths_and_bare_codestreams",
+    ],
+    "only the first picture of a file is used, with a note": [
+        "test_photo_reading.py::test_only_the_first_picture_counts",
+        "test_photo_formats.py::test_the_main_picture_of_a_heif_is_used",
+    ],
+    "a description of another shape is left behind": [
+        "test_photo_promises.py::test_a_description_of_another_shape_is_left_behind"
+    ],
     "16 bits stay 16 bits": [
+        "test_photo_promises.py::test_sixteen_bits_in_are_sixteen_bits_out",
         "test_relight_command.py::test_sixteen_bits_stay",
         "test_photo_reading.py::test_sixteen_bits_are_never_flattened",
     ],
@@ -84,12 +114,19 @@ PROMISES = {
         "test_relight_command.py::test_metadata_and_orientation",
         "test_photo_reading.py::test_eight_orientations_of_a_tiff",
     ],
-    "wide profiles keep their colours": ["test_photo_colours.py::test_colours_outside_srgb_survive"],
+    "wide profiles keep their colours": [
+        "test_photo_promises.py::test_wide_gamuts_come_out_in_their_own_profile_with_the_right_colours",
+        "test_photo_promises.py::test_colours_outside_srgb_stay_outside",
+        "test_photo_colours.py::test_colours_outside_srgb_survive",
+    ],
     "outputs say how they were made, and --strip takes all of it": [
         "test_photo_provenance.py::test_the_signature_survives_every_format",
-        "test_photo_provenance.py::test_stripping_leaves_the_profile_alone",
+        "test_photo_promises.py::test_the_history_says_how_and_nothing_private",
+        "test_photo_promises.py::test_strip_takes_all_but_the_colours",
+        "test_photo_promises.py::test_strip_leaves_no_original_among_the_frames_of_a_timelapse",
     ],
     "a metadata fault is a note, never a lost photo": [
+        "test_photo_promises.py::test_broken_metadata_is_a_warning",
         "test_photo_reading.py::test_a_damaged_metadata_chunk_costs_a_note_not_the_png",
         "test_photo_writing.py::test_metadata_that_the_encoder_refuses_is_dropped_with_a_note",
     ],
@@ -124,7 +161,9 @@ PROMISES = {
     ],
     "help loads nothing heavy": ["test_architecture.py::test_help_loads_nothing_heavy"],
     "a missing extra is named with its pip install": [
-        "test_photo_formats.py::test_a_missing_extra_is_named_with_the_pip_line"
+        "test_photo_formats.py::test_a_missing_extra_is_named_with_the_pip_line",
+        "test_photo_promises.py::test_a_missing_extra_is_exit_3_before_any_work",
+        "test_photo_promises.py::test_one_photo_without_its_extra_costs_only_itself",
     ],
 }
 
