@@ -15,7 +15,7 @@ from relight_cli.commands._fallback import Fallback
 from relight_cli.commands._models import LoadedModel
 from relight_cli.commands._options import PhotoOptions
 from relight_cli.imaging.photo import Photo, write_photo
-from relight_cli.pipelines import mapping
+from relight_cli.pipelines import mapping, timelapse
 from relight_cli.pipelines.light_change import TileOptions
 
 TINY = ("--model", "tiny")
@@ -111,6 +111,27 @@ def test_fewer_tiles_when_memory_runs_out(command: Command, photo: Path, small_m
     assert small_memory == [5, 2, 1, 1]  # what was learnt holds for the photos after
     assert Path("a_albedo.png").exists()
     assert Path("b_albedo.png").exists()
+
+
+def test_a_sequence_goes_on_with_fewer_tiles(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        write_photo(Photo(noise((40, 50, 3), seed=number)), tmp_path / "in" / f"{number}.png")
+    asked = ("interpolate-timelapse", "in", *TINY, "--deflicker", "3", "-q")
+    assert command(*asked, "-o", "plenty", "--tile-batch", "1").code == 0
+    keyframe, tried = timelapse.Keyframe, []
+
+    def limited(*arguments: object, **options: object) -> timelapse.Keyframe:
+        tried.append(arguments[2].batch)
+        if tried[-1] > 1:
+            raise RuntimeError("CUDA out of memory.")
+        return keyframe(*arguments, **options)
+
+    monkeypatch.setattr(timelapse, "Keyframe", limited)
+    assert command(*asked, "-o", "little", "--tile-batch", "4").code == 0
+    assert tried == [4, 2, 1, 1, 1]
+    for path in Path("plenty").iterdir():
+        assert path.read_bytes() == (Path("little") / path.name).read_bytes()
 
 
 def test_out_of_memory_at_last(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

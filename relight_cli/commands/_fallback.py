@@ -19,7 +19,7 @@ R = TypeVar("R")
 class Fallback:
     """How many tiles go at a time, and where; fewer, and at last on the CPU, once memory was too little."""
 
-    def __init__(self, model: LoadedModel, tiling: "TileOptions", options: PhotoOptions) -> None:
+    def __init__(self, model: LoadedModel | None, tiling: "TileOptions", options: PhotoOptions) -> None:
         self.model, self.tiling, self.options = model, tiling, options
 
     def run(self, work: Callable[["TileOptions"], R]) -> R:
@@ -34,7 +34,7 @@ class Fallback:
             self._take_less()
 
     def _has_less(self) -> bool:
-        return self.tiling.batch > 1 or self.tiling.device != "cpu"
+        return self.model is not None and (self.tiling.batch > 1 or self.tiling.device != "cpu")
 
     def _take_less(self) -> None:
         if self.tiling.batch > 1:
@@ -47,6 +47,7 @@ class Fallback:
     def _move_to_cpu(self) -> None:
         from torch import nn
 
+        assert self.model is not None
         compute, network = choose("cpu", self.options.dtype), self.model.network
         assert isinstance(network, nn.Module)
         dtype = compute.tiny_dtype if self.model.name == "tiny" else compute.dtype

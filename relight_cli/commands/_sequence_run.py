@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,7 @@ from relight_cli.pipelines.sequencing import Moment
 if TYPE_CHECKING:
     from relight_cli.imaging.brightness_plot import Colour
     from relight_cli.imaging.photo import Photo
-    from relight_cli.pipelines.timelapse import Made, Picture, Timelapse
+    from relight_cli.pipelines.timelapse import Made, Picture
 
 
 class NoModel(NamedTuple):
@@ -98,7 +99,7 @@ class Run:
             self.log.fail(self.frames.path(number), error)
             return None
 
-    def make(self, timelapse: "Timelapse") -> int:
+    def make(self, frame: "Callable[[Moment], Made | None]") -> int:
         """Make every frame that is not there yet; return how many there are at the end.
 
         Raises what goes wrong beside unreadable inputs, after the report has said so of the inputs left.
@@ -111,7 +112,7 @@ class Run:
             with bar("timelapse", len(self.moments), quiet=self.log.options.quiet, unit="frame") as progress:
                 for number, moment in enumerate(self.moments):
                     skipped = self.sink.made(number)
-                    there += skipped or self._make_one(number, timelapse.frame(moment))
+                    there += skipped or self._make_one(number, frame(moment))
                     self._report_until(moment.time, skipped=skipped)
                     progress(1)
             if not there:

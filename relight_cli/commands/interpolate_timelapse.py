@@ -1,5 +1,6 @@
 """relight-cli interpolate-timelapse: the light between the frames of a fixed camera."""
 
+import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ def interpolate_timelapse(
     unfinished is gone on with when the command is given again with the same options.
     """
     from relight_cli.commands._console import notifier
+    from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._models import load_model
     from relight_cli.commands._provenance import Making
     from relight_cli.commands._sequence import find_frames
@@ -66,15 +68,20 @@ def interpolate_timelapse(
     model = load_model({}, options, compute, notify) if _needs_model(options) else None
     longest = options.longest_side(model.network.max_side) if model else 0
     tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device, longest)
-    frozen = _frozen(options, frames, model, tiling)
+    fallback = Fallback(model, tiling, options)
+    frozen = fallback.run(lambda tiling: _frozen(options, frames, model, tiling))
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
     log.model = model or log.model
     making = Making("interpolated", log.model, options, {"freeze": options.freeze} if options.freeze else {})
     run = Run(frames, moments, sink, log, making, plot=options.plot is not None)
     network, wanted = model.network if model else None, _timelapse_options(options)
-    timelapse = Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
+
+    @functools.lru_cache(maxsize=1)  # one that ran out of memory is begun anew, for it may hold half of a frame
+    def timelapse(tiling: TileOptions) -> Timelapse:
+        return Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
+
     with sink.opened(_plan(frames, options, model), overwrite=options.overwrite):
-        there = run.make(timelapse)
+        there = run.make(lambda moment: fallback.run(lambda tiling: timelapse(tiling).frame(moment)))
     if options.plot:
         run.draw(options.plot)
     return finish(log, len(moments) - there)
