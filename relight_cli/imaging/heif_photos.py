@@ -64,10 +64,11 @@ def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
     height, width, channels = samples.shape
     mode = _MODES[samples.dtype.itemsize, channels]
     picture = pillow_heif.from_bytes(mode, (width, height), np.ascontiguousarray(samples).tobytes())
-    lossless = {"quality": -1, "matrix_coefficients": 0} if quality == 100 and channels > 1 else {}
+    # 4:2:0 is what phones write and hardware decodes.
+    options: dict[str, object] = {"quality": quality, "chroma": 444 if quality == 100 else 420}
+    if quality == 100 and channels > 1:
+        options |= {"quality": -1, "matrix_coefficients": 0}  # no loss, and no change of the colour space
     parts = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
     file = io.BytesIO()
-    picture.save(
-        file, **{"quality": quality, "chroma": 444, **lossless}, **{name: part for name, part in parts.items() if part}
-    )
+    picture.save(file, **options, **{name: part for name, part in parts.items() if part})
     return file.getvalue()
