@@ -1,7 +1,6 @@
 """From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
 
 import functools
-import hashlib
 import json
 import pickle
 import re
@@ -101,11 +100,6 @@ def load_crocodilight(
 
 
 @functools.cache
-def tiny_sha256() -> str:
-    """Tell the hash of the network that the package carries."""
-    return hashlib.sha256((files("relight_cli") / "data" / "tiny.safetensors").read_bytes()).hexdigest()
-
-
 def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tiny:
     """Load the network that the package carries. Raises ModelUnavailableError if the installation is broken."""
     try:

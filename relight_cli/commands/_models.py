@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relight_cli.commands._options import Model, PhotoOptions
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.manifest import WeightsFile, load_manifest
-from relight_cli.weights import LookUp, availability, find
+from relight_cli.weights import LookUp, availability, find, tiny_sha256
 
 if TYPE_CHECKING:
     from relight_cli.devices import Compute
@@ -35,8 +35,6 @@ class ExpectedModel:
 
 def expected_model(mappers: dict[str, str], options: PhotoOptions) -> ExpectedModel:
     """Tell which network `load_model` would give without the Hub: of `auto`, what is on this machine."""
-    from relight_cli.checkpoints import tiny_sha256
-
     files = _files(mappers)
     found = [availability(file, _look_up(options)) for file in files] if options.model != Model.TINY else []
     if options.model == Model.CROCODILIGHT or (found and all(found)):
@@ -52,7 +50,7 @@ def load_model(
     `auto` takes the published files where they are or can be fetched, else `tiny` with one line of warning; a file that
     is there and damaged is an error all the same. Raises ModelUnavailableError.
     """
-    from relight_cli.checkpoints import load_crocodilight, load_tiny, tiny_sha256
+    from relight_cli.checkpoints import load_crocodilight, load_tiny
 
     if options.model != Model.TINY:
         look_up, files = _look_up(options), _files(mappers)

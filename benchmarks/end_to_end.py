@@ -1,0 +1,54 @@
+"""Photos from the command line to the written file, with peak memory.
+
+python benchmarks/end_to_end.py [--network tiny|full] [--sizes 12,24,100,200]
+
+Each photo is a JPEG, its reference another of its size; `decoded` is what the two take as 8-bit pixels. The full-size
+network has random weights; 12 MP are 99 tiles for it, 200 MP 1575.
+"""
+
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+from photos import make_photo, timed_command
+from published import write_published
+from tables import tell
+
+
+class Network(StrEnum):
+    TINY = "tiny"
+    FULL = "full"
+
+
+def main(network: Network = Network.TINY, sizes: str = "12,24,100,200", dtype: str = "auto") -> None:
+    """Measure and print."""
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = ["--model", "tiny"]
+        if network == Network.FULL:
+            write_published(folder / "CroCoDiLight.pth")
+            model = ["--model", "crocodilight", "--weights-dir", "."]
+        for megapixels in map(float, sizes.split(",")):
+            decoded = sum(
+                make_photo(folder / f"{name}.jpg", megapixels, seed).pixels.nbytes
+                for seed, name in enumerate(("photo", "reference"))
+            )
+            photos = ("photo.jpg", "--light", "reference.jpg", "-o", "relit.jpg", "--overwrite")
+            wall, processor, peak = timed_command(folder, "relight", *photos, *model, "--dtype", dtype)
+            rows.append(
+                {
+                    "megapixels": megapixels,
+                    "seconds": round(wall, 2),
+                    "processor seconds": round(processor, 2),
+                    "peak GB": round(peak, 2),
+                    "decoded GB": round(decoded / 1e9, 2),
+                    "peak without decoded GB": round(peak - decoded / 1e9, 2),
+                }
+            )
+    tell("end to end", rows, network=str(network), dtype=dtype)
+
+
+if __name__ == "__main__":
+    typer.run(main)
