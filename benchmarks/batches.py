@@ -3,7 +3,7 @@
 python benchmarks/batches.py [--good 20] [--broken 200] [--small 1000] [--megapixels 3]
 
 Drives the real command line with `tiny`; peak memory is what the system says of the whole process. Prints what it
-measures, and as the last line the same as one JSON object.
+measures of each, and then the same as one JSON object.
 """
 
 import json
@@ -126,23 +126,29 @@ def small_photos(folder: Path, count: int) -> dict:
     }
 
 
+def tell(title: str, found: dict) -> None:
+    """Print what was measured, for people and as JSON."""
+    print(title)
+    for key, value in found.items():
+        values = value if isinstance(value, list) else [value]
+        shown = [f"{v / 1e6:.0f} MB" if "peak" in key else str(v) for v in values]
+        print(f"  {key.replace('_', ' '):24} {', '.join(shown)}")
+    print(json.dumps({title: found}), flush=True)
+
+
 def main(
-    good: Annotated[int, typer.Option(min=2)] = 20,
-    broken: Annotated[int, typer.Option(min=0)] = 200,
-    small: Annotated[int, typer.Option(min=10)] = 1000,
-    megapixels: Annotated[float, typer.Option(min=0.1)] = 3.0,
+    good: Annotated[int, typer.Option(help="Good photos; 0: leave this part out.")] = 20,
+    broken: Annotated[int, typer.Option(min=0, help="Broken photos among them.")] = 200,
+    small: Annotated[int, typer.Option(help="Small photos; 0: leave this part out.")] = 1000,
+    megapixels: Annotated[float, typer.Option(min=0.1, help="Of the largest good photo.")] = 3.0,
 ) -> None:
     """Measure both batches in a temporary folder."""
     side = (int((megapixels * 1e6 * 3 / 4) ** 0.5), int((megapixels * 1e6 * 4 / 3) ** 0.5))
     with tempfile.TemporaryDirectory() as name:
-        mixed, long = among_broken(Path(name), good, broken, side), small_photos(Path(name), small)
-    for title, found in (("good photos among broken ones", mixed), ("small photos", long)):
-        print(title)
-        for key, value in found.items():
-            values = value if isinstance(value, list) else [value]
-            shown = [f"{v / 1e6:.0f} MB" if "peak" in key else str(v) for v in values]
-            print(f"  {key.replace('_', ' '):24} {', '.join(shown)}")
-    print(json.dumps({"mixed": mixed, "small": long}))
+        if good:
+            tell("good photos among broken ones", among_broken(Path(name), good, broken, side))
+        if small:
+            tell("small photos", small_photos(Path(name), small))
 
 
 if __name__ == "__main__":

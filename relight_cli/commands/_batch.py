@@ -62,8 +62,10 @@ def run_batch(
     layers: Layers = lambda photo, changed: [],
 ) -> None:
     """Read, change and write each photo, and what is saved beside it; what fails is dealt with as by `run_jobs`."""
-    tally = Tally(jobs, making.model, making.options, making.reported())
-    Batch(work, tiles, fallback, layers, making, making.options, tally).run(jobs)
+    options = making.options
+    assert isinstance(options, PhotoOptions)
+    tally = Tally(jobs, making.model, options, making.reported())
+    Batch(work, tiles, fallback, layers, making, options, tally).run(jobs)
     tally.finish()
 
 

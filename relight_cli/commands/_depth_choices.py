@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.commands._batch import read
+from relight_cli.commands._depth_models import Wanted
 from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import POSSIBLE, extras, point_cloud_path
 from relight_cli.commands._files import plan
 from relight_cli.commands._finished_runs import FinishedRuns
 from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._provenance import Making
 from relight_cli.commands._targets import Job, Outputs
 from relight_cli.errors import UsageError
-from relight_cli.imaging.depth_maps import KINDS, require_kind
+from relight_cli.imaging.depth_maps import KINDS, recorded_making, require_kind
 from relight_cli.imaging.point_clouds import focal_from_exif, focal_from_view
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class DepthChoices:
     """The jobs, and what holds for all of them."""
 
     jobs: list[Job]
+    making: Making
     steps: int
     run_batch: int  # 0: by memory
     sky: "NDArray[np.float32] | None"  # (H, W), 1 where the first disparity is to stay; from the user's mask
@@ -44,11 +47,14 @@ class DepthChoices:
         return focal_from_exif(self.photo.metadata.exif, height, width) if self.photo else None
 
 
-def settle(photos: list[str], options: DepthOptions, notify: Callable[[str], None]) -> DepthChoices:
+def settle(photos: list[str], options: DepthOptions, networks: Wanted, notify: Callable[[str], None]) -> DepthChoices:
     """Check every option and every name. Raises UsageError and the errors of `plan`."""
     mask = None if options.sky in ("auto", "off") else Path(options.sky)
     outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE)
-    jobs = plan(photos, "depth", options, notify, also_read=[mask] if mask else [], outputs=outputs)
+    more = {"sources": networks.sources}
+    making = Making("depth", networks, options, {"sky": mask} if mask else {}, more, recorded_making)
+    also_read = [mask] if mask else []
+    jobs = plan(photos, "depth", options, notify, also_read, outputs, lambda job: making.settle(job, notify))
     to_file = [job for job in jobs if job.target != STANDARD and not job.skip]
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
@@ -62,6 +68,7 @@ def settle(photos: list[str], options: DepthOptions, notify: Callable[[str], Non
             FinishedRuns(job.target).refuse_forgotten()
     return DepthChoices(
         jobs,
+        making,
         options.steps or (FAST_STEPS if options.fast else STEPS),
         _run_batch(options.run_batch),
         read(mask, options).to_srgb().mean(axis=2) if mask else None,

@@ -1,6 +1,7 @@
 """The files that refine-depth writes for one photo."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +28,10 @@ def extras(options: DepthOptions) -> tuple[str, ...]:
     return tuple(name for name in POSSIBLE if getattr(options, name.removesuffix(".png")))
 
 
-def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal: float | None) -> Meaning:
+def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal: float | None, made: str) -> Meaning:
     """Write what is asked for, the disparity last; give what the numbers of that mean."""
     kind = ".png" if job.target == STANDARD else job.target.suffix.lower()
-    meaning = meaning_of(depth.disparity, "disparity", SOFTWARE)
+    meaning = replace(meaning_of(depth.disparity, "disparity", SOFTWARE), made=made)
     data = encode_map(depth.disparity, kind, meaning)
     if job.target == STANDARD:
         stream = picture_out()
@@ -41,13 +42,14 @@ def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal:
             said = f"standard output: cannot be written ({error.strerror}); check the pipe."
             raise OutputUnwritableError(said) from error
         return meaning
+    overwrite = options.overwrite or job.replace
     make_folder(job.target.parent)
     for path, extra in zip(job.beside, _encoded(depth, options, kind), strict=True):
-        write_whole(path, extra, overwrite=options.overwrite)
+        write_whole(path, extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points(), depth.picture, focal)
-        write_whole(options.point_cloud, points, overwrite=options.overwrite)
-    write_whole(job.target, data, overwrite=options.overwrite)
+        write_whole(options.point_cloud, points, overwrite=overwrite)
+    write_whole(job.target, data, overwrite=overwrite)
     return meaning
 
 

@@ -11,6 +11,7 @@ from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import write_outputs
 from relight_cli.commands._finished_runs import FinishedRuns, Settings
 from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._provenance import sha256_of
 from relight_cli.commands._reports import Facts
 from relight_cli.commands._targets import Job
 from relight_cli.devices import Compute, device_error, memory_bytes
@@ -52,6 +53,7 @@ class DepthRun:
             raise
 
     def _make(self, job: Job) -> Facts:
+        photo_sha256 = sha256_of(job.source)
         picture = (self.choices.photo or read(job.source, self.options)).to_srgb()
         prompt = self._describe(picture)
         scene = self._scene(picture)
@@ -64,7 +66,8 @@ class DepthRun:
             batch, cost = self._estimate(job, scene, len(finished))
             ensemble = self._refine(job, scene, batch, finished, store)
             focal = self.choices.focal(self.options, *picture.shape[:2])
-            meaning = write_outputs(RefinedDepth(scene, ensemble, picture), job, self.options, focal)
+            made = self.choices.making.of(photo_sha256).parameters()
+            meaning = write_outputs(RefinedDepth(scene, ensemble, picture), job, self.options, focal, made)
         except BaseException:
             if store and store.count():
                 self.notify(

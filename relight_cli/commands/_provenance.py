@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.commands._inputs import STANDARD
-from relight_cli.commands._options import PhotoOptions
+from relight_cli.commands._options import PhotoOptions, SharedOptions
 
 if TYPE_CHECKING:
     from relight_cli.commands._reports import ModelFacts
@@ -33,10 +33,16 @@ MANNERS = {
     "quiet",
     "verbose",
     "plot",
+    "preview",  # files beside the output, which are there or not
+    "normals",
+    "uncertainty",
+    "initial",
+    "run_batch",
+    "resume",
 }
 
 
-def shaping(options: PhotoOptions) -> dict[str, object]:
+def shaping(options: SharedOptions) -> dict[str, object]:
     """Give the options that shape the picture; of files only the names, for folders are private."""
     wanted = {name: value for name, value in asdict(options).items() if name not in MANNERS}
     return {name: value.name if isinstance(value, Path) else value for name, value in wanted.items()}
@@ -48,9 +54,10 @@ class Making:
 
     task: str  # "relit", "deshadowed" ...
     model: "ModelFacts"
-    options: PhotoOptions
+    options: SharedOptions
     files: Mapping[str, Path] = field(default_factory=dict)  # what is read beside the photos
     more: Mapping[str, object] = field(default_factory=dict)  # options of the command alone
+    recorded: Callable[[Path], str | None] | None = None  # what an output says of it, where it is no photo
 
     def of(self, photo_sha256: str | None) -> "Provenance":
         """Tell how one photo is made; its sha256 is None where its file is not known."""
@@ -64,7 +71,7 @@ class Making:
         """Let a photo say how it was made, or with --strip take all metadata from it but the profile; give notes."""
         from relight_cli.imaging.provenance import signed, stripped
 
-        if self.options.strip:
+        if isinstance(self.options, PhotoOptions) and self.options.strip:
             return replace(photo, metadata=stripped(photo.metadata)), ()
         metadata, notes = signed(photo.metadata, self.of(photo_sha256))
         return replace(photo, metadata=metadata), notes
@@ -76,7 +83,7 @@ class Making:
         """
         from relight_cli.imaging.recorded_history import recorded_parameters
 
-        recorded = recorded_parameters(job.target)
+        recorded = (self.recorded or recorded_parameters)(job.target)
         if recorded is None:
             notify(f"{job.target}: left as it is, it does not say how it was made; --overwrite makes it anew.")
             return replace(job, skip=True)

@@ -28,9 +28,9 @@ def refine_depth(
     from relight_cli.devices import choose
 
     notify = notifier(options.quiet)
-    choices = settle(photos, options, notify)
-    compute = choose(options.device, options.dtype)
     networks = wanted(options)
+    choices = settle(photos, options, networks, notify)
+    compute = choose(options.device, options.dtype)
     run: DepthRun | None = None
     if not all(job.skip for job in choices.jobs):
         parts = load_parts(networks, options, compute, notify)

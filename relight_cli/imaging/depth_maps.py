@@ -29,11 +29,14 @@ class Meaning:
     low: float  # what 0 of a 16-bit PNG stands for
     high: float  # what 65535 of it stands for
     software: str  # who made it
+    made: str = ""  # how, as JSON
 
     def facts(self) -> dict[str, str]:
         """Give the texts of a file's metadata."""
         relation = f"{self.quantity} = {self.low!r} + sample / {_TOP} * {self.high - self.low!r}"
+        made = {"Made": self.made} if self.made else {}
         return {
+            **made,
             "Software": self.software,
             "Description": relation,
             "Quantity": self.quantity,
@@ -58,12 +61,32 @@ def encode_map(values: Map, kind: str, meaning: Meaning) -> bytes:
         return _encode_png(values, meaning)
     if kind == ".npz":
         file = io.BytesIO()
-        arrays: dict[str, Any] = {meaning.quantity: values}
+        arrays: dict[str, Any] = {meaning.quantity: values, **({"made": meaning.made} if meaning.made else {})}
         np.savez_compressed(file, **arrays)
         return file.getvalue()
     if kind == ".exr":
         return _encode_exr(values, meaning)
     return _encode_tiff(values, meaning)
+
+
+def recorded_making(path: Path) -> str | None:
+    """Give what a map says of how it was made; None where it says nothing or cannot be read."""
+    kind = path.suffix.lower()
+    try:
+        if kind == ".npz":
+            with np.load(path) as file:
+                return str(file["made"])
+        if kind == ".exr":
+            import OpenEXR
+
+            return str(OpenEXR.File(str(path), header_only=True).header()["made"])
+        if kind == ".png":
+            with Image.open(path, formats=("PNG",)) as image:
+                return str(image.info["Made"])
+        with tifffile.TiffFile(path) as tiff:
+            return str(json.loads(tiff.pages.first.description)["made"]) or None
+    except Exception:  # noqa: BLE001  libraries raise anything; of what cannot be read nothing is known
+        return None
 
 
 def require_kind(kind: str) -> None:
@@ -116,7 +139,9 @@ def _encode_tiff(values: Map, meaning: Meaning) -> bytes:
         compressionargs={"level": 1},
         predictor=True,
         software=meaning.software,
-        description=json.dumps({"quantity": meaning.quantity, "low": meaning.low, "high": meaning.high}),
+        description=json.dumps(
+            {"quantity": meaning.quantity, "low": meaning.low, "high": meaning.high, "made": meaning.made}
+        ),
         metadata=None,
     )
     return file.getvalue()
@@ -127,6 +152,8 @@ def _encode_exr(values: Map, meaning: Meaning) -> bytes:
     import OpenEXR
 
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "comments": meaning.quantity}
+    if meaning.made:
+        header["made"] = meaning.made
     channels = {"Y": values} if values.ndim == 2 else {"RGB": values}
     with tempfile.TemporaryDirectory() as folder:  # the library writes to names alone
         path = Path(folder) / "map.exr"
