@@ -110,7 +110,7 @@ def test_metadata_survives_byte_for_byte(kind: str) -> None:
 @pytest.mark.parametrize("bits", [10, 12])
 def test_deep_avif_is_read_in_full(bits: int) -> None:
     steps = shallow(samples("uint16"), bits)
-    data = imagecodecs.avif_encode(steps, level=100, bitspersample=bits, pixelformat="444")
+    data = imagecodecs.avif_encode(steps, level=100, speed=10, bitspersample=bits, pixelformat="444")
     photo = read_photo(io.BytesIO(data), max_pixels=10**5)
     assert photo.pixels.dtype == np.uint16
     assert np.abs(shallow(photo.pixels, bits).astype(int) - steps).max() <= 4
@@ -153,6 +153,13 @@ def test_exr_of_other_primaries_keeps_its_colours(tmp_path: Path) -> None:
     expected = np.array([[1.2249, -0.0420, -0.0196], [-0.2247, 1.0419, -0.0786], [0, 0, 1.0979]])
     np.testing.assert_allclose(photo.pixels[0], expected, atol=2e-3)
     assert "primaries" in photo.notes[0]
+
+
+def test_a_cut_exr_is_named_as_such(tmp_path: Path) -> None:
+    path = exr_file(tmp_path / "a.exr", **{name: noise((64, 64), "float32") for name in "RGB"})
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(PhotoUnreadableError, match=r"a\.exr: .*damaged or cut off"):
+        read_photo(path, max_pixels=4096)
 
 
 def test_exr_notes_what_it_leaves_out(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
             header = dict(exr.header())  # which the library empties at the end
             check_size(*_size(header["dataWindow"]))
         with OpenEXR.File(str(path), separate_channels=True) as exr:
+            if not exr.parts:  # where the library has given up on the pixels
+                raise ValueError("its pixels are damaged or cut off")
             planes = {name: channel.pixels for name, channel in exr.channels().items()}
             if len(exr.parts) > 1:
                 notes.append(f"only the first of {len(exr.parts)} pictures is used")
