@@ -1,6 +1,6 @@
 """Memory and time of long batches: good photos among broken ones, and a thousand small photos.
 
-python benchmarks/batches.py [--good 20] [--broken 200] [--small 1000] [--megapixels 3]
+python benchmarks/batches.py [--good 20] [--broken 200] [--small 1000] [--strength 1] [--megapixels 3]
 
 Drives the real command line with `tiny`; peak memory is what the system says of the whole process. Prints what it
 measures of each, and then the same as one JSON object.
@@ -107,15 +107,16 @@ def among_broken(folder: Path, good: int, bad: int, side: tuple[int, int]) -> di
     }
 
 
-def small_photos(folder: Path, count: int) -> dict:
+def small_photos(folder: Path, count: int, strength: float) -> dict:
     """Measure a long batch of small photos."""
     (folder / "small").mkdir()
     for number in range(count):
         suffix = SUFFIXES[number % 4]
         write_photo(picture((96, 128), number), folder / "small" / f"{number:05}{suffix}")
-    run = measure(folder, "albedo", "small", "--model", "tiny", "-o", "out-small", "-q")
+    asked = ("albedo", "small", "--model", "tiny", "--strength", str(strength), "-o", "out-small", "-q")
+    run = measure(folder, *asked)
     began = time.monotonic()
-    again = measure(folder, "albedo", "small", "--model", "tiny", "-o", "out-small", "-q", "--skip-existing")
+    again = measure(folder, *asked, "--skip-existing")
     return {
         "exit_code": run["code"],
         "outputs": len(list((folder / "out-small").iterdir())),
@@ -140,6 +141,7 @@ def main(
     good: Annotated[int, typer.Option(help="Good photos; 0: leave this part out.")] = 20,
     broken: Annotated[int, typer.Option(min=0, help="Broken photos among them.")] = 200,
     small: Annotated[int, typer.Option(help="Small photos; 0: leave this part out.")] = 1000,
+    strength: Annotated[float, typer.Option(help="Of small photos; 0 leaves the network out.")] = 1.0,
     megapixels: Annotated[float, typer.Option(min=0.1, help="Of the largest good photo.")] = 3.0,
 ) -> None:
     """Measure both batches in a temporary folder."""
@@ -148,7 +150,7 @@ def main(
         if good:
             tell("good photos among broken ones", among_broken(Path(name), good, broken, side))
         if small:
-            tell("small photos", small_photos(Path(name), small))
+            tell("small photos", small_photos(Path(name), small, strength))
 
 
 if __name__ == "__main__":

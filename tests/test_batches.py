@@ -222,6 +222,15 @@ def test_a_layer_that_is_missing_is_made(command: Command) -> None:
     assert made(Path()) == ["a.png", "a_deshadowed.png", "a_deshadowed_mask.png"]
 
 
+def test_a_layer_that_others_made_is_left_alone(command: Command) -> None:
+    put("a.png")
+    assert command("deshadow", "a.png", *SAME).code == 0
+    Path("a_deshadowed_mask.png").write_bytes(b"mine")
+    done = command("deshadow", "a.png", *SAME, "--save-mask", "--skip-existing")
+    assert (done.code, len(done.lines)) == (0, 1)
+    assert Path("a_deshadowed_mask.png").read_bytes() == b"mine"
+
+
 # how they go
 
 

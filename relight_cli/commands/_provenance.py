@@ -41,6 +41,8 @@ MANNERS = {
     "resume",
 }
 
+UNSIGNED = (".exr", ".npz")  # maps beside a map, which have no Software tag
+
 
 def shaping(options: SharedOptions) -> dict[str, object]:
     """Give the options that shape the picture; of files only the names, for folders are private."""
@@ -87,6 +89,11 @@ class Making:
         if recorded is None:
             notify(f"{job.target}: left as it is, it does not say how it was made; --overwrite makes it anew.")
             return replace(job, skip=True)
+        if foreign := [path for path in job.beside if path.suffix not in UNSIGNED and _is_of_others(path)]:
+            notify(
+                f"{job.target}: left as it is, for relight-cli did not make {foreign[0]}; --overwrite replaces both."
+            )
+            return replace(job, skip=True)
         photo_sha256 = sha256_of(job.source)
         known = photo_sha256 is not None and None not in self._read.values()
         same = known and recorded == self.of(photo_sha256).parameters() and all(path.exists() for path in job.beside)
@@ -99,6 +106,12 @@ class Making:
     @cached_property
     def _read(self) -> dict[str, str | None]:
         return {name: sha256_of(path) for name, path in self.files.items()}
+
+
+def _is_of_others(path: Path) -> bool:
+    from relight_cli.imaging.photo_header import made_by_relight_cli
+
+    return path.exists() and not made_by_relight_cli(path)
 
 
 def sha256_of(path: Path) -> str | None:
