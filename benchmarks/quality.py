@@ -51,7 +51,7 @@ class Tiny:
 
     def __init__(self) -> None:
         self.network = load_tiny()
-        self.tiling = TileOptions(max_side=self.network.max_side)
+        self.tiling = TileOptions(max_side=self.network.max_side, agree=True)
 
     def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Relight a picture by another."""

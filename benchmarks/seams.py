@@ -1,17 +1,16 @@
 """How visible the borders of tiles are, and how near the picture comes to the truth, with colours agreed and without.
 
-python benchmarks/seams.py [--scenes 6] [--width 2000] [--height 1500] [--max-side N] [--keep DIR]
+python benchmarks/seams.py [--scenes 6] [--width 2000] [--height 1500] [--keep DIR]
 
-Renders scenes that no training has seen (--keep stores them), makes each shadow-free and albedo with `tiny`, and prints
-means over the scenes: the mean step of the log gain across tile borders over its mean elsewhere, both where the tiles
-meet unblended in the middle of their overlap ("seam") and in the blended output ("blended"); PSNR in dB (albedo scaled
-by one factor first), with detail and without.
+Renders scenes that no training has seen (--keep stores them), makes each shadow-free and albedo with `tiny` at full
+size, as with --max-side 0, and prints means over the scenes: the mean step of the log gain across tile borders over its
+mean elsewhere, both where the tiles meet unblended in the middle of their overlap ("seam") and in the blended output
+("blended"); PSNR in dB (albedo scaled by one factor first), without detail and with it.
 """
 
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +21,22 @@ from metrics import encoded, psnr, scale_invariant
 from torch import Tensor
 
 from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging.resizing import Picture, resized
-from relight_cli.imaging.rows import whole
+from relight_cli.imaging.gain import multiplied
+from relight_cli.imaging.resizing import Picture
 from relight_cli.imaging.tiles import TileGrid, stitched
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, TileRun, gains, tile_grid
-from relight_cli.pipelines.mapping import map_light
+from relight_cli.models.tiny import Tiny
+from relight_cli.pipelines.light_change import (
+    ChangeOptions,
+    TileOptions,
+    TileRun,
+    as_tiles,
+    coarse_grid,
+    gains,
+    tile_grid,
+)
 from relight_cli.training.scenes import SceneOptions, render_views
 
 FIRST_SEED = 10_500_000  # far above those of the training and of the views held out of it
-RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
 
 
 def scene(seed: int, height: int, width: int, keep: Path | None) -> tuple[Picture, dict[str, Picture]]:
@@ -78,61 +84,56 @@ def mosaic(grid: TileGrid, tiles: list[Picture]) -> Picture:
     return put[: grid.height, : grid.width]
 
 
-class Judge:
-    """The embedded network, and how what it makes of a picture is scored."""
+def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the scores of each way."""
 
-    def __init__(self, max_side: int | None) -> None:
-        self.network = load_tiny()
-        self.tiling = TileOptions(max_side=self.network.max_side if max_side is None else max_side)
+    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return network.map_illumination(mapper, intrinsic, own)
 
-    def seams(self, picture: Picture, mapper: str, tiling: TileOptions) -> dict[str, float]:
-        """Score the borders of the tiles."""
+    def near(made: Picture) -> float:
+        made = made.clip(0, 1)
+        return psnr(scale_invariant(made, truth) if mapper == "albedo" else made, truth)
 
-        def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-            return self.network.map_illumination(mapper, intrinsic, own)
-
-        grid = tile_grid(self.network, picture, DETAIL, tiling)
-        working = resized(picture, grid.height, grid.width)
-        run = TileRun(self.network, target, DETAIL, tiling, lambda done: None)
-        tiles = [tile for relit, own in run.tiles(working, grid) for tile in gains(relit, own)]
-        if tiling.agree:
-            colour = run.colour(working, grid)
-            tiles = [tile + colour.correction(index, tile) for index, tile in enumerate(tiles)]
-        return {"seam": steps(mosaic(grid, tiles), grid), "blended": steps(stitched(grid, tiles), grid)}
-
-    def scores(self, picture: Picture, truth: Picture, mapper: str) -> Iterator[tuple[str, dict[str, float]]]:
-        """Yield the scores of each way."""
-
-        def near(made: Picture) -> float:
-            return psnr((scale_invariant if mapper == "albedo" else lambda x, _: x)(made.clip(0, 1), truth), truth)
-
-        nothing = {"seam": np.nan, "blended": np.nan, "without detail": np.nan}
-        yield "untouched", nothing | {"PSNR": near(picture)}
-        for name, agree in {"free": False, "agree": True}.items():
-            tiling = replace(self.tiling, agree=agree)
-            made, raw = (whole(map_light(self.network, picture, mapper, way, tiling)) for way in (DETAIL, RAW))
-            yield (
-                f"--tile-colour {name}",
-                self.seams(picture, mapper, tiling) | {"without detail": near(raw), "PSNR": near(made)},
-            )
+    tiling = TileOptions(agree=True)
+    grid = tile_grid(network, picture, ChangeOptions(), tiling)
+    run = TileRun(network, target, ChangeOptions(), tiling, lambda done: None)
+    pairs = [(as_tiles(relit), gains(relit, own)) for relit, own in run.tiles(picture, grid)]
+    raw, stops = ([tile for pair in pairs for tile in pair[i]] for i in (0, 1))
+    coarse = coarse_grid(network, grid, tiling)
+    assert coarse
+    colour = run.colour(picture, grid, coarse)
+    corrections = [colour.correction(index, tile) for index, tile in enumerate(stops)]
+    yield "untouched", {"seam": np.nan, "blended": np.nan, "--no-detail": np.nan, "PSNR": near(picture)}
+    for name, added in {"free": [np.zeros_like(tile) for tile in stops], "agree": corrections}.items():
+        agreed = [tile + correction for tile, correction in zip(stops, added, strict=True)]
+        decoded = [multiplied(tile, correction) for tile, correction in zip(raw, added, strict=True)]
+        blended = stitched(grid, agreed)
+        yield (
+            f"--tile-colour {name}",
+            {
+                "seam": steps(mosaic(grid, agreed), grid),
+                "blended": steps(blended, grid),
+                "--no-detail": near(stitched(grid, decoded)),
+                "PSNR": near(multiplied(picture, blended)),
+            },
+        )
 
 
 def main(
     scenes: int = 6,
     width: int = 2000,
     height: int = 1500,
-    max_side: Annotated[int | None, typer.Option(help="As of the commands; 0 for all tiles of the picture.")] = None,
     keep: Annotated[Path | None, typer.Option(help="Folder of rendered scenes; those there are taken.")] = None,
 ) -> None:
     """Print one table for each mapper."""
-    judge, scores = Judge(max_side), defaultdict(lambda: defaultdict(list))
+    network, table = load_tiny(), defaultdict(lambda: defaultdict(list))
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         picture, truths = scene(seed, height, width, keep)
         for mapper, truth in truths.items():
-            for way, score in judge.scores(picture, truth, mapper):
-                scores[mapper][way].append(score)
+            for way, score in scores(network, picture, truth, mapper):
+                table[mapper][way].append(score)
                 typer.echo(f"{seed} {mapper} {way} { ({n: round(x, 2) for n, x in score.items()}) }", err=True)
-    for mapper, ways in scores.items():
+    for mapper, ways in table.items():
         columns = list(next(iter(ways.values()))[0])
         print(
             f"\n| {mapper}, {scenes} scenes, {width} x {height} | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|"

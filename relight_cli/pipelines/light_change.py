@@ -50,10 +50,21 @@ def tile_grid(model: RelightingModel, picture: Picture, change: ChangeOptions, t
     return TileGrid(height, width, model.tile_size, tiling.overlap)
 
 
+def coarse_grid(model: RelightingModel, grid: TileGrid, tiling: TileOptions) -> TileGrid | None:
+    """Give the grid of the smaller copy that tiles are to agree with, if they are asked to and there is one.
+
+    It is as large as the network sees best, else a single tile.
+    """
+    height, width = within(grid.height, grid.width, model.max_side or grid.tile)
+    if not tiling.agree or (height, width) == (grid.height, grid.width):
+        return None
+    return TileGrid(height, width, grid.tile, grid.overlap)
+
+
 def tile_count(model: RelightingModel, picture: Picture, change: ChangeOptions, tiling: TileOptions) -> int:
     """Tell how many tiles go through the network."""
     grid = tile_grid(model, picture, change, tiling)
-    return len(grid) + (tiling.agree and len(grid) > 1)
+    return len(grid) + len(coarse_grid(model, grid, tiling) or ())
 
 
 def loaded_tiles(picture: Picture, grid: TileGrid, tiling: TileOptions) -> Iterator[tuple[range, Tensor]]:
@@ -82,7 +93,8 @@ def change_light(
     if (grid.height, grid.width) != picture.shape[:2]:
         working = resized(picture, grid.height, grid.width)
     run = TileRun(model, target, change, tiling, progress)
-    colour = run.colour(working, grid) if tiling.agree and len(grid) > 1 else None
+    coarse = coarse_grid(model, grid, tiling)
+    colour = run.colour(working, grid, coarse) if coarse else None
     if not change.detail:
         return Forward(picture.shape, run.pictures(working, grid, colour))
     stops = Forward(working.shape, run.stops(working, grid, colour))
@@ -121,11 +133,10 @@ class TileRun:
         lit = (multiplied(tile, colour.correction(index, stops)) for index, (tile, stops) in enumerate(both))
         return blended(grid, lit, 3)
 
-    def colour(self, picture: Picture, grid: TileGrid) -> TileColour:
-        """Pass over the whole picture, scaled to a single tile, that tiles are to agree with."""
-        height, width = within(grid.height, grid.width, grid.tile)
-        small, single = resized(picture, height, width), TileGrid(height, width, grid.tile)
-        return TileColour(grid, np.concatenate(list(self.stops(small, single))))
+    def colour(self, picture: Picture, grid: TileGrid, coarse: TileGrid) -> TileColour:
+        """Pass over the whole picture at the size of another grid, which tiles are to agree with."""
+        small = resized(picture, coarse.height, coarse.width)
+        return TileColour(grid, np.concatenate(list(self.stops(small, coarse))))
 
     def tiles(self, picture: Picture, grid: TileGrid, *, alone: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield tiles relit and reconstructed in their own light, (T, 3, S, S); `alone`, the second is left out."""

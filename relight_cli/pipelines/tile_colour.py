@@ -1,8 +1,8 @@
-"""Bring the colours of tiles into agreement with one pass over the whole picture, scaled to a single tile.
+"""Bring the colours of tiles into agreement with a pass over a smaller copy of the whole picture.
 
 Each tile sees only itself and settles alone on what the light is; CroCoDiLight's authors blame most of what their
-shadow removal lacks on that (section 5). Here a tile keeps to itself only what the small copy cannot show: all that is
-coarser than a pixel of that is taken from the one pass.
+shadow removal lacks on that (section 5). Here a tile keeps to itself only what the copy cannot show: all that is
+coarser than a pixel of that is taken from the pass.
 """
 
 import cv2
@@ -18,7 +18,7 @@ FINEST = 64  # of a tile's side: the pass is believed from a 64th on, however la
 
 
 class TileColour:
-    """What a pass over the whole picture says of its tiles."""
+    """What a pass over a smaller copy says of the tiles."""
 
     def __init__(self, grid: TileGrid, whole: Stops) -> None:
         """Take the log gains (h, w, 3) of the pass."""
