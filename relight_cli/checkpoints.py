@@ -1,9 +1,12 @@
 """From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
 
+import ctypes
 import functools
 import json
+import mmap
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +16,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -77,7 +81,7 @@ def load_crocodilight(
     keeps the published network's order of rounding, at 1.5 times the time.
     Raises ModelUnavailableError, naming the file and the keys that are missing, surplus or of another shape.
     """
-    content = _read(path)
+    content = _converted(path, dtype) or _read(path)
     if not isinstance(content, dict) or not {"croco_kwargs", "model"} <= content.keys():
         raise ModelUnavailableError(f"{path} holds no 'croco_kwargs' and 'model': {REMEDY}.")
     state = _tensors(path, content["model"])
@@ -89,7 +93,7 @@ def load_crocodilight(
         raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
     _load_strictly(network, path, state, NAMES, device, dtype)
     for name, mapper_path in mappers.items():
-        tensors = _tensors(mapper_path, _read(mapper_path))
+        tensors = _tensors(mapper_path, (_converted(mapper_path, dtype) or {}).get("model") or _read(mapper_path))
         mapper_state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
         with torch.device("meta"), Unfilled():
             network.mappers[name] = BlockStack(
@@ -100,6 +104,69 @@ def load_crocodilight(
 
 
 @functools.cache
+def convert(path: Path, dtype: torch.dtype) -> Path:
+    """Write what the network uses of a published file, or of a mapper's, in one dtype beside it, and give its path.
+
+    `load_crocodilight` then maps that file and casts nothing. Raises ModelUnavailableError, also where the folder
+    cannot be written.
+    """
+    content = _read(path)
+    described = {"of": _mark(path)}
+    if isinstance(content, dict) and "model" in content:
+        described["croco_kwargs"] = json.dumps(content.get("croco_kwargs"))
+        content = content["model"]
+    used = {key: tensor for key, tensor in _tensors(path, content).items() if not UNUSED.match(key)}
+    target = converted_path(path, dtype)
+    temporary = target.with_name(f".{target.name}.tmp")
+    mapped = zipfile.is_zipfile(path)
+    cast = {key: _cast(tensor, "cpu", dtype, mapped=mapped).contiguous() for key, tensor in used.items()}
+    try:
+        save_file(cast, temporary, described)
+        temporary.replace(target)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise ModelUnavailableError(f"{target} cannot be written ({error}): make room, or check its rights.") from error
+    return target
+
+
+def converted_path(path: Path, dtype: torch.dtype) -> Path:
+    """Tell where `convert` puts a published file."""
+    return path.with_name(f"{path.stem}.{str(dtype).removeprefix('torch.')}.safetensors")
+
+
+def _converted(path: Path, dtype: torch.dtype) -> dict[str, Any] | None:
+    """Read what `convert` made of this very file; None where there is nothing of the kind."""
+    try:
+        with safe_open(converted_path(path, dtype), "pt") as file:
+            described = file.metadata() or {}
+            if described.get("of") != _mark(path):
+                return None
+            model = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return {"croco_kwargs": json.loads(described.get("croco_kwargs", "null")), "model": model}
+    except (OSError, SafetensorError, ValueError):
+        return None
+
+
+def _mark(path: Path) -> str:
+    """Tell a file from another of its name."""
+    status = path.stat()
+    return f"{status.st_size} bytes of {status.st_mtime_ns}"
+
+
+def _cast(tensor: Tensor, device: str, dtype: torch.dtype, *, mapped: bool) -> Tensor:
+    """Copy a tensor of a file to where and how it is wanted; of a mapped file, let go of the pages it was read from.
+
+    They would count as memory of this process until the file is closed: twice the network, with one half as wide.
+    """
+    cast = tensor.to(device, dtype)
+    if mapped and sys.platform == "linux" and cast.data_ptr() != tensor.data_ptr():
+        size, start = mmap.PAGESIZE, -(-tensor.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = (tensor.data_ptr() + tensor.nbytes - start) // size * size
+        if length > 0:
+            ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
+    return cast
+
+
 def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tiny:
     """Load the network that the package carries. Raises ModelUnavailableError if the installation is broken."""
     try:
@@ -206,7 +273,10 @@ def _load_strictly(
     if any(faults.values()):
         said = "; ".join(f"{fault}: {_some(keys)}" for fault, keys in faults.items() if keys)
         raise ModelUnavailableError(f"{path} does not fit the network ({said}): {REMEDY}.")
-    module.load_state_dict({k: t.to(device, dtype) for k, t in found.items()}, strict=True, assign=True)
+    mapped = zipfile.is_zipfile(path)
+    module.load_state_dict(
+        {k: _cast(t, device, dtype, mapped=mapped) for k, t in found.items()}, strict=True, assign=True
+    )
 
 
 def _swap(key: str, names: list[tuple[str, str]]) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -191,3 +192,42 @@ def test_tiny_loads_in_every_dtype() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         network = load_tiny(dtype=dtype)
         assert {p.dtype for p in network.parameters()} == {dtype}
+
+
+@torch.inference_mode()
+def test_a_converted_file_is_the_same_network_and_goes_with_its_source(
+    run: Run, standin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "published"
+    shutil.copytree(standin, weights)
+    mappers = {"shadow": weights / "CroCoDiLight_shadow_mapper.pth"}
+    before = load_crocodilight(weights / "CroCoDiLight.pth", mappers, dtype=torch.bfloat16).state_dict()
+    done = run("weights", "convert", "--weights-dir", weights, "--dtype", "bfloat16")
+    assert (done.returncode, done.stderr) == (0, b"")
+    written = [Path(line) for line in done.stdout.decode().split()]
+    assert written[0] == weights / "CroCoDiLight.bfloat16.safetensors"
+    assert written[0].stat().st_size < (weights / "CroCoDiLight.pth").stat().st_size / 2
+    with monkeypatch.context() as patched:
+        patched.setattr("relight_cli.checkpoints._read", None)  # nothing is unpickled
+        after = load_crocodilight(weights / "CroCoDiLight.pth", mappers, dtype=torch.bfloat16).state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    missing(weights / "CroCoDiLight.pth")
+    with pytest.raises(ModelUnavailableError, match="missing"):
+        load_crocodilight(weights / "CroCoDiLight.pth", {}, dtype=torch.bfloat16)
+
+
+def test_a_damaged_converted_file_is_passed_over(weights: Path) -> None:
+    (weights / "CroCoDiLight.float32.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{}" + bytes(20))
+    load_crocodilight(weights / "CroCoDiLight.pth", {})
+
+
+def test_building_a_network_loads_no_compiler() -> None:
+    program = """
+import sys
+from relight_cli.checkpoints import load_tiny
+load_tiny()
+print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from relight_cli.commands._console import notifier
-from relight_cli.commands._options import Offline, Quiet, WeightsDir
+from relight_cli.commands._options import Dtype, Offline, Quiet, WeightsDir
 from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.manifest import WeightsFile, load_manifest
 from relight_cli.weights import LookUp, availability, find, hub_cache, megabytes, verify
@@ -68,6 +68,29 @@ def verify_weights(
             typer.echo(f"{'ok        ' if found.sha256 else 'no hash   '} {file.name}  {found.path}")
     if failed:
         raise typer.Exit(ExitCode.MODEL)
+
+
+@weights_app.command()
+def convert(
+    weights_dir: WeightsDir = None,
+    dtype: Annotated[
+        Dtype, typer.Option(case_sensitive=False, help="auto: what this machine runs it in.")
+    ] = Dtype.AUTO,
+) -> None:
+    """Write what crocodilight uses of its published files beside them, in the dtype it is run in, to load at once.
+
+    Print the path of each file written. It is used as long as the published file stays as it is.
+    """
+    from relight_cli.checkpoints import convert as convert_file
+    from relight_cli.devices import choose
+
+    options, compute = LookUp(weights_dir, offline=True), choose(dtype=dtype)
+    files = [file for file in load_manifest().files if file.repository_name == "CroCoDiLight"]
+    here = [file for file in files if availability(file, options)]
+    if not here:
+        raise ModelUnavailableError("no file of crocodilight is on this machine: relight-cli weights fetch relight")
+    for file in here:
+        typer.echo(convert_file(find(file, options), compute.dtype))
 
 
 @weights_app.command()
