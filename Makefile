@@ -25,8 +25,13 @@ lint: setup
 	$(BIN)/mypy
 
 bench: setup
+	$(BIN)/python benchmarks/start_up.py
+	$(BIN)/python benchmarks/split_blend.py
+	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/speed.py --network tiny
-	$(BIN)/python benchmarks/speed.py --network full
+	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/end_to_end.py --network full --sizes 12
 	$(BIN)/python benchmarks/depth_speed.py
 
 clean:

@@ -1,7 +1,6 @@
 """From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
 
 import ctypes
-import functools
 import json
 import mmap
 import pickle
@@ -103,7 +102,6 @@ def load_crocodilight(
     return network.eval().requires_grad_(False)
 
 
-@functools.cache
 def convert(path: Path, dtype: torch.dtype) -> Path:
     """Write what the network uses of a published file, or of a mapper's, in one dtype beside it, and give its path.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import re
 import shutil
@@ -77,6 +78,7 @@ def verify(file: WeightsFile, options: LookUp) -> Found:
     return found
 
 
+@functools.cache
 def tiny_sha256() -> str:
     """Tell the hash of the network that the package carries."""
     return hashlib.sha256((files("relight_cli") / "data" / "tiny.safetensors").read_bytes()).hexdigest()
