@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from relight_cli.imaging import jpeg2000, raw_development, tiff_decoding
-from relight_cli.imaging.bit_depth import deepen
+from relight_cli.imaging.bit_depth import deepen, row_bands
 from relight_cli.imaging.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.imaging.decoded import Decoded, SizeCheck
 from relight_cli.imaging.exr_photos import decode_exr
@@ -156,7 +156,16 @@ def _pixels(
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     mode += "A" * transparent
     image.load()
-    return *_split(np.asarray(image if image.mode == mode else image.convert(mode))), icc
+    return *_split(_samples(image if image.mode == mode else image.convert(mode))), icc
+
+
+def _samples(image: Image.Image) -> NDArray[np.uint8]:
+    """Copy a picture's samples band by band; np.asarray of the whole would hold them twice more meanwhile."""
+    width, height = image.size
+    samples = np.empty((height, width, *np.asarray(image.crop((0, 0, 1, 1))).shape[2:]), np.uint8)
+    for rows in row_bands(height, width):
+        samples[rows] = np.asarray(image.crop((0, rows.start, width, rows.stop)))
+    return samples
 
 
 def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
