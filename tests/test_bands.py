@@ -1,0 +1,93 @@
+"""Pictures that go through in bands come out as they would whole."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_relighting import MeanLight, picture
+
+from relight_cli.checkpoints import load_tiny
+from relight_cli.imaging.gain import multiplied
+from relight_cli.imaging.photo import Photo
+from relight_cli.imaging.resizing import Resized
+from relight_cli.imaging.rows import Forward, whole
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
+from relight_cli.pipelines.relighting import ReferenceLight, relight
+
+SIZES = st.integers(1, 90)
+
+
+@settings(max_examples=40)
+@given(height=SIZES, width=SIZES, high=SIZES, wide=SIZES)
+def test_a_resized_picture_is_the_same_in_any_bands(height: int, width: int, high: int, wide: int) -> None:
+    import cv2
+
+    own = np.random.default_rng(height * 91 + width).random((height, width, 3), dtype=np.float32)
+    view = Resized(own, high, wide)
+    bands = np.concatenate([view[slice(row, row + 1)] for row in range(high)])
+    np.testing.assert_allclose(bands, view[slice(0, high)], atol=1e-5)
+    expected = own
+    for size in ((wide, height), (wide, high)):
+        grows = size[0] * size[1] > expected.shape[0] * expected.shape[1]
+        if expected.shape[:2] != size[::-1]:
+            expected = cv2.resize(expected, size, interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
+    np.testing.assert_allclose(bands, expected.reshape(bands.shape), atol=2e-5)
+
+
+def test_rows_that_come_forward_are_read_once() -> None:
+    rows = Forward((9, 1, 1), iter(np.arange(9, dtype=np.float32).reshape(3, 3, 1, 1)))
+    assert rows[slice(0, 2)].ravel().tolist() == [0, 1]
+    assert rows[slice(2, 7)].ravel().tolist() == [2, 3, 4, 5, 6]
+    assert rows[slice(8, 9)].ravel().tolist() == [8]
+    with pytest.raises(ValueError, match="read already"):
+        rows[slice(0, 1)]
+
+
+@given(seed=st.integers(0, 99))
+def test_one_exponential_does_what_two_transfer_curves_do(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    own, stops = rng.uniform(-0.1, 1.2, (50, 40, 3)), rng.uniform(-5, 5, (50, 40, 3))
+    exact = linear_to_srgb(srgb_to_linear(torch.from_numpy(own)) * torch.exp2(torch.from_numpy(stops))).numpy()
+    found = multiplied(own.astype(np.float32), stops.astype(np.float32))
+    np.testing.assert_allclose(found, exact, rtol=2e-6, atol=2e-7)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_an_unchanged_photo_keeps_every_sample(dtype: str) -> None:
+    top = np.iinfo(dtype).max
+    photo = Photo(np.arange(top + 1, dtype=dtype).reshape(-1, 16, 1).repeat(3, 2))
+    assert (photo.with_srgb(photo.srgb).pixels == photo.pixels).all()
+
+
+@pytest.mark.parametrize("detail", [True, False])
+def test_tiny_gives_the_same_photo_for_every_tile_batch(detail: bool) -> None:
+    network, own, reference = load_tiny(), picture(270, 300), picture(270, 300, seed=1) * 1.4
+    relit = []
+    for batch in (1, 3):
+        tiling = TileOptions(batch=batch)
+        light = ReferenceLight(network, reference, tiling)
+        relit.append(whole(relight(network, own, light, ChangeOptions(detail=detail), tiling)))
+    assert max(np.abs(other - relit[0]).max() for other in relit[1:]) < 1 / 255
+
+
+class Counted:
+    """A tall picture that remembers how many of its rows were asked for at a time."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape, self.most = pixels, pixels.shape, 0
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray:
+        self.most = max(self.most, rows.stop - rows.start)
+        return self.pixels[rows]
+
+
+@pytest.mark.parametrize("max_side", [0, 40])
+def test_no_stage_asks_for_more_than_a_row_of_tiles(max_side: int) -> None:
+    own, reference = Counted(picture(3000, 36)), Counted(picture(3000, 36, seed=1))
+    tiling = TileOptions(max_side=max_side)
+    lit = relight(MeanLight(), own, ReferenceLight(MeanLight(), reference, tiling), ChangeOptions(), tiling)
+    bands = [lit[slice(row, row + 10)] for row in range(0, 3000, 10)]
+    assert np.isfinite(np.concatenate(bands)).all()
+    assert max(own.most, reference.most) <= (MeanLight.tile_size if max_side == 0 else 1 << 16)
