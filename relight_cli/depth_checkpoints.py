@@ -145,14 +145,10 @@ def _faults_named(folder: Path) -> Iterator[None]:
     """Keep the libraries quiet, and turn what they raise into an error that names the folder."""
     import diffusers.utils.logging
     import transformers.utils.logging
-    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
-    hub_bars = not are_progress_bars_disabled()
     for logging in (diffusers.utils.logging, transformers.utils.logging):
         logging.set_verbosity(logging.CRITICAL)
         logging.disable_progress_bar()
-    if hub_bars:  # transformers turns those of the downloads off along with its own
-        enable_progress_bars()
     try:
         yield
     except (ModelUnavailableError, MemoryError):

@@ -196,8 +196,10 @@ def _quiet_hub(progress: bool) -> Iterator[None]:
     Without the last it also fetches a list of known callers from the Hub, to say which one this is.
     """
     from huggingface_hub import constants
-    from huggingface_hub.utils import disable_progress_bars, logging
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars, logging
 
+    if progress and not constants.HF_HUB_DISABLE_PROGRESS_BARS:
+        enable_progress_bars()  # transformers, asked for none of its own, turns these off for good
     level, telemetry = logging.get_verbosity(), constants.HF_HUB_DISABLE_TELEMETRY
     logging.set_verbosity_error()
     constants.HF_HUB_DISABLE_TELEMETRY = True
