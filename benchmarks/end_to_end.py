@@ -11,7 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 
 import typer
-from photos import make_photo, timed_command
+from photos import make_photo
+from processes import command_line
 from published import write_published
 from tables import tell
 
@@ -36,15 +37,15 @@ def main(network: Network = Network.TINY, sizes: str = "12,24,100,200", dtype: s
                 for seed, name in enumerate(("photo", "reference"))
             )
             photos = ("photo.jpg", "--light", "reference.jpg", "-o", "relit.jpg", "--overwrite")
-            wall, processor, peak = timed_command(folder, "relight", *photos, *model, "--dtype", dtype)
+            usage = command_line(folder, "relight", *photos, *model, "--dtype", dtype)
             rows.append(
                 {
                     "megapixels": megapixels,
-                    "seconds": round(wall, 2),
-                    "processor seconds": round(processor, 2),
-                    "peak GB": round(peak, 2),
+                    "seconds": round(usage.seconds, 2),
+                    "processor seconds": round(usage.processor, 2),
+                    "peak GB": round(usage.peak, 2),
                     "decoded GB": round(decoded / 1e9, 2),
-                    "peak without decoded GB": round(peak - decoded / 1e9, 2),
+                    "peak without decoded GB": round(usage.peak - decoded / 1e9, 2),
                 }
             )
     tell("end to end", rows, network=str(network), dtype=dtype)

@@ -1,10 +1,5 @@
-"""Photos of any size, made on the spot, and the command line timed on them."""
+"""Photos of any size, made on the spot."""
 
-import os
-import platform
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -25,14 +20,3 @@ def make_photo(path: Path, megapixels: float, seed: int) -> Photo:
     photo = Photo(pixels, format="JPEG")
     write_photo(photo, path, overwrite=True)
     return photo
-
-
-def timed_command(folder: Path, *arguments: str) -> tuple[float, float, float]:
-    """Run the command line: wall seconds, processor seconds and peak resident GB."""
-    began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "relight_cli", *arguments], cwd=folder, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if os.waitstatus_to_exitcode(status):
-        raise SystemExit(f"relight-cli {' '.join(arguments)} failed")
-    scale = 1 if platform.system() == "Darwin" else 1024
-    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale / 1e9
