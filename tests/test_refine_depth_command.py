@@ -154,7 +154,7 @@ def test_a_folder_a_bad_file_and_again(refine: Refine, scene: Path) -> None:
 def test_skip_existing_knows_the_settings(refine: Refine, scene: Path, kind: str) -> None:
     def status(*arguments: object) -> str:
         asked = ("photo.png", "--ensemble", 1, "--format", kind, "-q", "--skip-existing", "--report", "r.jsonl")
-        assert refine(*asked, *arguments).code == 0
+        assert refine(*asked, "--normals", *arguments).code == 0
         return json.loads((scene / "r.jsonl").read_text().splitlines()[-1])["status"]
 
     assert [status("--steps", 1), status("--steps", 1, "--run-batch", 1)] == ["done", "skipped"]
@@ -230,6 +230,7 @@ def test_missing_weights_are_listed(refine: Refine, scene: Path, tmp_path: Path)
     assert done.code == 6
     assert done.err.count("\n") == 1
     for word in (
+        "not on this machine, which is offline; run",
         "unet/diffusion_pytorch_model.fp16.safetensors",
         "CreativeML OpenRAIL-M",
         "CC-BY-NC-4.0",
@@ -274,6 +275,7 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "-o", "depth.jpg"], 2),
         (["photo.png", "-o", "reference.png", "--overwrite", "--sky", "reference.png"], 2),
         (["photo.png", "--sky", "gone.png"], 4),
+        (["-", "--sky", "-"], 2),
         (["gone.png"], 4),
         (["photo.png", "--point-cloud", "no/p.ply", "--fov", "60"], 5),
     ],

@@ -11,11 +11,12 @@ from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import POSSIBLE, extras, point_cloud_path
 from relight_cli.commands._files import plan
 from relight_cli.commands._finished_runs import FinishedRuns
-from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._inputs import STANDARD, reads_stdin
 from relight_cli.commands._provenance import Making
 from relight_cli.commands._targets import Job, Outputs
 from relight_cli.errors import UsageError
 from relight_cli.imaging.depth_maps import KINDS, recorded_making, require_kind
+from relight_cli.imaging.masks import mask_of
 from relight_cli.imaging.point_clouds import focal_from_exif, focal_from_view
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class DepthChoices:
 def settle(photos: list[str], options: DepthOptions, networks: Wanted, notify: Callable[[str], None]) -> DepthChoices:
     """Check every option and every name. Raises UsageError and the errors of `plan`."""
     mask = None if options.sky in ("auto", "off") else Path(options.sky)
+    if mask == STANDARD and reads_stdin(photos):
+        raise UsageError("stdin is one thing: name a file for PHOTO or for --sky.")
     outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE)
     more = {"sources": networks.sources}
     making = Making("depth", networks, options, {"sky": mask} if mask else {}, more, recorded_making)
@@ -71,7 +74,7 @@ def settle(photos: list[str], options: DepthOptions, networks: Wanted, notify: C
         making,
         options.steps or (FAST_STEPS if options.fast else STEPS),
         _run_batch(options.run_batch),
-        read(mask, options).to_srgb().mean(axis=2) if mask else None,
+        mask_of(read(mask, options)) if mask else None,
         _camera_photo([job for job in jobs if not job.skip], options),
     )
 

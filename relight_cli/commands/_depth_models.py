@@ -119,7 +119,7 @@ def _missing(files: Iterable[WeightsFile], error: ModelUnavailableError) -> str:
         if not file.config:
             listed.append(f"{file.name} ({megabytes(file.size)}, {file.licence})")
     lacks = ", ".join(listed) or "small files beside the checkpoints"
-    reason = str(error).split(":")[0]
+    reason = str(error).rpartition(": ")[0]
     return (
         f"refine-depth lacks {lacks}: {reason}; run 'relight-cli weights fetch {' '.join(wanted)}' where there is a "
         "network, or name the folder that holds them with --weights-dir."

@@ -49,7 +49,7 @@ class DepthRun:
         except Exception as error:
             if known := device_error(error):
                 remedy = "try --run-batch 1, --fast, a smaller --max-side, or --device cpu"
-                raise DeviceError(f"{str(known).split(':')[0]}: {remedy}.") from error
+                raise DeviceError(f"{str(known).rpartition(': ')[0]}: {remedy}.") from error
             raise
 
     def _make(self, job: Job) -> Facts:

@@ -19,6 +19,7 @@ from relight_cli.errors import MissingExtraError
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
 Map = NDArray[np.float32]  # (H, W), or (H, W, 3) for normals
 _TOP = np.iinfo(np.uint16).max
+_PNG_HEADER = 33  # bytes of signature and IHDR chunk, after which texts may stand (PNG specification, section 5.6)
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,25 @@ def _encode_png(values: Map, meaning: Meaning) -> bytes:
     samples = np.rint(((values - meaning.low) / spread).clip(0, 1) * _TOP).astype(np.uint16)
     if samples.ndim == 2:
         return _saved(Image.fromarray(samples), meaning.facts())
-    return bytes(imagecodecs.png_encode(samples, level=1))  # Pillow writes no colours of 16 bits
+    png = bytes(imagecodecs.png_encode(samples, level=1))  # Pillow writes no colours of 16 bits
+    file = io.BytesIO()
+    file.write(png[:_PNG_HEADER])
+    for kind, data, *_ in _texts(meaning.facts()).chunks:
+        PngImagePlugin.putchunk(file, kind, data)
+    return file.getvalue() + png[_PNG_HEADER:]
 
 
 def _saved(image: Image.Image, texts: dict[str, str]) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", pnginfo=_texts(texts), compress_level=1)
+    return file.getvalue()
+
+
+def _texts(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)
-    file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=info, compress_level=1)
-    return file.getvalue()
+    return info
 
 
 def _encode_tiff(values: Map, meaning: Meaning) -> bytes:

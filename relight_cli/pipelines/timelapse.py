@@ -79,6 +79,9 @@ class Timelapse:
 
         A keyframe that cannot be read is made like any frame between its neighbours.
         """
+        if self._between and self.times[self._between[1]] <= moment.time:  # before the next keyframe is read
+            self._hold({self._between[1]})
+            self._between = None
         if moment.keyframe is not None and (keyframe := self._keyframe(moment.keyframe)):
             self._hold({moment.keyframe})
             changed = keyframe.target is not None or self.options.redo_keyframes
