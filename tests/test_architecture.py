@@ -66,6 +66,7 @@ def test_arrows_run_one_way(path: Path) -> None:
             assert mine != "models" or parts[0] in {
                 "relight_cli",
                 "torch",
+                "functools",
                 "math",
                 "collections",
                 "dataclasses",
