@@ -184,6 +184,14 @@ def test_existing_frames() -> None:
     assert Path("out/frame_0002.png").read_bytes() == b"mine"
     assert command(*asked, "--overwrite") == 0
     assert pixels(Path("out/frame_0002.png")).shape == (60, 80, 3)
+    Path("in/frame0.png").write_bytes(b"no picture")
+    assert command(*asked, "--skip-existing", "--report", "r.jsonl") == 23
+    records = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]
+    assert [(r["input"], r["output"], r["status"]) for r in records] == [
+        ("in/frame0.png", None, "failed"),
+        ("in/frame1.png", "out/frame_0001.png", "skipped"),
+        ("in/frame2.png", "out/frame_0003.png", "skipped"),
+    ]
 
 
 @pytest.mark.parametrize("kind", [".mp4", ".mov", ".webm", ".gif"])
@@ -252,6 +260,7 @@ def test_light_is_changed_through_the_command_line(folder: Path) -> None:
         ["in", "--between", "1", "--mode", "image", "--content", "first", "-o", "out"],
         ["in", "--deflicker", "5", "--freeze", "in/frame1.png", "-o", "out"],
         ["in", "--deflicker", "2", "-o", "out"],
+        ["in", "--freeze", "-", "-o", "out"],
         ["in", "--between", "1", "--plot", "plot.jpg", "-o", "out"],
         ["in", "--between", "1", "--plot", "in/frame1.png", "-o", "out"],
         ["in", "--between", "1", "--report", "in/frame1.png", "-o", "out"],

@@ -56,10 +56,10 @@ def check_beside(sink: Sink, frames: Frames, options: SequenceOptions) -> None:
     targets = {identity(target) for target in sink.targets}
     if options.freeze and identity(options.freeze) in targets:
         raise UsageError(f"{options.freeze} is read and would be overwritten: choose another --output.")
+    if STANDARD in (options.freeze, options.plot, options.report):
+        raise UsageError("--freeze, --plot and --report need a file's name: give one.")
     written = [path for path in (options.plot, options.report) if path]
     for path in written:
-        if path == STANDARD:
-            raise UsageError("--report and --plot need a file's name.")
         if identity(path) in inputs | targets or (options.freeze and identity(path) == identity(options.freeze)):
             raise UsageError(f"{path} is also a picture of this run: name another file.")
     if options.plot and options.report and identity(options.plot) == identity(options.report):

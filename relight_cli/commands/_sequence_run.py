@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -52,12 +52,31 @@ class Log:
             if self.options.verbose:
                 traceback.print_exception(error)
 
+    def report_left_out(self, sequence: Container[Path]) -> None:
+        """Report on the inputs that failed before there was a sequence."""
+        for path in [path for path in self.failed if path not in sequence]:
+            self.report(path, path)
+
     def report(self, path: Path, target: Path, *, skipped: bool = False) -> None:
         """Append what became of an input, where a report is wanted."""
         if self.options.report:
             seconds, self._began = time.monotonic() - self._began, time.monotonic()
             record = record_of(Job(path, target, skipped), self.model, seconds, self.failed.get(path))
             append(self.options.report, record | {"options": asdict(self.options)})
+
+
+def targets_of(moments: list[Moment], sink: Sink) -> dict[int, Path]:
+    """Tell which file each keyframe goes to, of those that do."""
+    return {m.keyframe: sink.target(number) for number, m in enumerate(moments) if m.keyframe is not None}
+
+
+def report_skipped(frames: Frames, moments: list[Moment], sink: Sink, log: Log) -> None:
+    """Report on a sequence of which every file is there."""
+    targets = targets_of(moments, sink)
+    sequence = {frames.path(number): targets.get(number, sink.place) for number in range(len(frames.times))}
+    log.report_left_out(sequence)
+    for path, target in sequence.items():
+        log.report(path, target, skipped=path not in log.failed)
 
 
 class Run:
@@ -74,7 +93,7 @@ class Run:
         self._notify = notifier(log.options.quiet)
         self._read, self._look = frames.reader(), frames.reader()
         self._photos: dict[int, Photo] = {}  # of the keyframes at hand, with all that is not colour
-        self._targets = {m.keyframe: sink.target(n) for n, m in enumerate(moments) if m.keyframe is not None}
+        self._targets = targets_of(moments, sink)
         self._reported = 0
 
     def read(self, number: int) -> "Picture | None":
@@ -105,8 +124,7 @@ class Run:
         Raises what goes wrong beside unreadable inputs, after the report has said so of the inputs left.
         """
         sequence = dict.fromkeys(self.frames.path(number) for number in range(len(self.frames.times)))
-        for path in [path for path in self.log.failed if path not in sequence]:
-            self.log.report(path, path)
+        self.log.report_left_out(sequence)
         there = 0
         try:
             with bar("timelapse", len(self.moments), quiet=self.log.options.quiet, unit="frame") as progress:

@@ -43,7 +43,7 @@ def interpolate_timelapse(
     from relight_cli.commands._provenance import Making
     from relight_cli.commands._sequence import find_frames
     from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
-    from relight_cli.commands._sequence_run import Log, Run, finish
+    from relight_cli.commands._sequence_run import Log, Run, finish, report_skipped
     from relight_cli.devices import choose
     from relight_cli.imaging.video import require_video
     from relight_cli.pipelines.light_change import TileOptions
@@ -62,7 +62,8 @@ def interpolate_timelapse(
     sink = settle_output(output, frames, moments, quality=options.quality, keep=options.skip_existing, rate=rate)
     check_beside(sink, frames, options)
     if options.skip_existing and sink.finished:
-        return log.report(frames.path(0), sink.place, skipped=True)
+        report_skipped(frames, moments, sink, log)
+        return finish(log, 0)
     sink.refuse_existing(overwrite=options.overwrite)
 
     model = load_model({}, options, compute, notify) if _needs_model(options) else None

@@ -88,6 +88,8 @@ def change_light(
     With `detail` each tile's log gain is relit against reconstructed, both through the same latents and decoder
     (CroCoDiLight loses fine detail, section 5); gains are blended, then applied to the picture.
     """
+    if change.detail and change.strength == 0:
+        return picture
     grid = tile_grid(model, picture, change, tiling)
     working: Picture = picture
     if (grid.height, grid.width) != picture.shape[:2]:

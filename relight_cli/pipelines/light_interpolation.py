@@ -111,7 +111,10 @@ class Keyframe:
     @cached_property
     @torch.inference_mode()
     def _reconstructed(self) -> list[Tensor]:
-        """What the decoder makes of the frame in its own light, which every gain is against."""
+        """The frame in its own light, which every gain is against, as the decoder makes it."""
+        assert self.model is not None
+        if self.model.lossless:
+            return [tiles.cpu() for _, tiles in loaded_tiles(*self._working, self.tiling)]
         return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
 
     def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:

@@ -16,8 +16,6 @@ def map_light(
     progress: Progress = lambda done: None,
 ) -> Picture:
     """Give the picture (H, W, 3) without shadows (mapper `shadow`) or without light (`albedo`), as `change_light`."""
-    if change.detail and change.strength == 0:
-        return picture
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
         return model.map_illumination(mapper, intrinsic, own)

@@ -63,8 +63,6 @@ def relight(
     progress: Progress = lambda done: None,
 ) -> Picture:
     """Give the picture (H, W, 3) in the reference's light, sRGB-encoded, not clipped, as `change_light` does."""
-    if change.detail and change.strength == 0:
-        return picture
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
         return model.lend(light.latents(grid, progress)[indices.start : indices.stop].to(own), own)
