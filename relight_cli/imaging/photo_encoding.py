@@ -21,6 +21,9 @@ from relight_cli.imaging.photo_metadata import Metadata, drop_exif_orientation
 from relight_cli.imaging.tiff_encoding import encode_tiff
 
 _EXIF_HEADER = b"Exif\0\0"
+# JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
+# memory at once, six bytes a pixel.
+OPTIMIZED_PIXELS = 1 << 26
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
@@ -97,7 +100,11 @@ def _encode(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> by
     options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
     exif = metadata.exif or b""
     if kind == "JPEG":
-        options |= {"subsampling": "4:4:4", "optimize": True, "exif": exif and _EXIF_HEADER + exif}
+        options |= {
+            "subsampling": "4:4:4",
+            "optimize": samples[..., 0].size <= OPTIMIZED_PIXELS,
+            "exif": exif and _EXIF_HEADER + exif,
+        }
         if metadata.dpi:
             options["dpi"] = metadata.dpi
     elif kind == "WEBP":
