@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from relight_cli.commands._inputs import STANDARD, reads_stdin
 from relight_cli.commands._options import PhotoOptions
+from relight_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from relight_cli.commands._batch import Layers
     from relight_cli.pipelines.light_change import Picture, Progress
 
@@ -52,62 +57,82 @@ def run_mapping(
     layers: "Layers" = lambda photo, changed: [],
 ) -> None:
     """Map the light of photos; `beside` names the layers that are saved with each, of those `possible`."""
-    from relight_cli.commands._batch import nothing_to_do, read, run_batch
+    from relight_cli.commands._batch import nothing_to_do, run_batch
     from relight_cli.commands._console import notifier
     from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._files import plan
-    from relight_cli.commands._inputs import STANDARD, reads_stdin
-    from relight_cli.commands._models import expected_model, load_model
+    from relight_cli.commands._models import expected_model, load_model, tile_options
     from relight_cli.commands._provenance import Making
     from relight_cli.commands._targets import Outputs
     from relight_cli.devices import choose
-    from relight_cli.errors import UsageError
-    from relight_cli.imaging.masks import OnlyWhere, mask_of
+
+    _check(photos, options, beside)
+    notify = notifier(options.quiet)
+    files = {"mask": options.mask} if options.mask else {}
+    mappers = {mapper: f"CroCoDiLight_{mapper}_mapper.pth"}
+    # Layers that change the photo itself are an option of how it is made.
+    making = Making(task, expected_model(mappers, options), options, files, {"beside": beside} if finish else {})
+    outputs = Outputs(beside=beside, possible=possible)
+    jobs = plan(photos, task, options, notify, files.values(), outputs, lambda job: making.settle(job, notify))
+    if nothing_to_do(jobs, making):
+        return
+    mask = _read_mask(options)
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_count
     from relight_cli.pipelines.mapping import map_light
 
-    notify = notifier(options.quiet)
+    compute = choose(options.device, options.dtype)
+    model = load_model(mappers, options, compute, notify)
+    change = ChangeOptions(options.strength, options.detail)
+    tiling = tile_options(options, compute, model, agree=options.tile_colour == TileColour.AGREE)
+
+    def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
+        if mask:
+            mask.require_size(picture)
+        mapped = map_light(model.network, picture, mapper, change, tiling, progress)
+        if finish:
+            mapped = finish(picture, mapped)
+        return mask.over(picture, mapped) if mask else mapped
+
+    def tiles(picture: "Picture") -> int:
+        return tile_count(model.network, picture, change, tiling)
+
+    run_batch(jobs, replace(making, model=model), work, tiles, Fallback(model, tiling, options), layers)
+
+
+def _check(photos: list[str], options: MappingOptions, beside: tuple[str, ...]) -> None:
+    """Raise UsageError for options that contradict each other."""
     if options.mask == STANDARD and reads_stdin(photos):
         raise UsageError("stdin is one thing: name a file for PHOTO or for --mask.")
     if options.invert_mask and not options.mask:
         raise UsageError("--invert-mask turns a --mask around: give one.")
     if beside and options.output == "-":
         raise UsageError("--output - holds one picture: name a file or a folder to save a layer beside it.")
-    also_read = [options.mask] if options.mask else []
-    mappers = {mapper: f"CroCoDiLight_{mapper}_mapper.pth"}
-    # Layers that change the photo itself are an option of how it is made.
-    more = {"beside": beside} if finish else {}
-    making = Making(
-        task, expected_model(mappers, options), options, {"mask": options.mask} if options.mask else {}, more
-    )
-    outputs = Outputs(beside=beside, possible=possible)
-    jobs = plan(photos, task, options, notify, also_read, outputs, settle=lambda job: making.settle(job, notify))
-    if nothing_to_do(jobs, making):
-        return
-    compute = choose(options.device, options.dtype)
-    mask = mask_of(read(options.mask, options), invert=options.invert_mask) if options.mask else None
-    model = load_model(mappers, options, compute, notify)
-    change = ChangeOptions(options.strength, options.detail)
-    tiling = TileOptions(
-        options.tile_overlap,
-        options.tile_batch or compute.tile_batch,
-        compute.device,
-        options.longest_side(model.network.max_side),
-        agree=options.tile_colour == TileColour.AGREE,
-    )
 
-    def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
-        if mask is not None and mask.shape != picture.shape[:2]:
-            size, wanted = ("{1} x {0}".format(*shape) for shape in (mask.shape, picture.shape))
-            raise UsageError(
-                f"{options.mask} is {size} pixels and the photo {wanted}: give a mask of the photo's size."
-            )
-        mapped = map_light(model.network, picture, mapper, change, tiling, progress)
-        if finish:
-            mapped = finish(picture, mapped)
-        return mapped if mask is None else OnlyWhere(mask, picture, mapped)
 
-    def tiles(picture: "Picture") -> int:
-        return tile_count(model.network, picture, change, tiling)
+@dataclass(frozen=True)
+class Mask:
+    """Where the photos may change."""
 
-    run_batch(jobs, replace(making, model=model), work, tiles, Fallback(model, tiling, options), layers)
+    path: Path
+    share: "NDArray[np.float32]"  # (H, W) in [0, 1]
+
+    def require_size(self, picture: "Picture") -> None:
+        """Raise UsageError where the mask is of another size than a picture."""
+        if self.share.shape != picture.shape[:2]:
+            size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (self.share.shape, picture.shape))
+            raise UsageError(f"{self.path} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
+
+    def over(self, picture: "Picture", changed: "Picture") -> "Picture":
+        """Give the changed picture where the mask lets it through, else the old one."""
+        from relight_cli.imaging.masks import OnlyWhere
+
+        return OnlyWhere(self.share, picture, changed)
+
+
+def _read_mask(options: MappingOptions) -> Mask | None:
+    from relight_cli.commands._batch import read
+    from relight_cli.imaging.masks import mask_of
+
+    if options.mask is None:
+        return None
+    return Mask(options.mask, mask_of(read(options.mask, options), invert=options.invert_mask))

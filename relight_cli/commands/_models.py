@@ -12,6 +12,7 @@ from relight_cli.weights import LookUp, availability, find, tiny_sha256
 if TYPE_CHECKING:
     from relight_cli.devices import Compute
     from relight_cli.models.interface import RelightingModel
+    from relight_cli.pipelines.light_change import TileOptions
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,18 @@ def load_model(
             found = availability(files[0], look_up)
             return LoadedModel(network, "crocodilight", files[0].revision, found.sha256 if found else None)
     return LoadedModel(load_tiny(device=compute.device, dtype=compute.tiny_dtype), "tiny", None, tiny_sha256())
+
+
+def tile_options(
+    options: PhotoOptions, compute: "Compute", model: LoadedModel | None, *, agree: bool = False
+) -> "TileOptions":
+    """Settle how pictures go through a network: as asked for, else as suits it and the device."""
+    from relight_cli.pipelines.light_change import TileOptions
+
+    batch, longest = options.tile_batch or compute.tile_batch, options.max_side
+    if longest is None:
+        longest = model.network.max_side if model else 0
+    return TileOptions(options.tile_overlap, batch, compute.device, longest, agree)
 
 
 def _files(mappers: dict[str, str]) -> list[WeightsFile]:

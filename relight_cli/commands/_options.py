@@ -130,10 +130,6 @@ class PhotoOptions(SharedOptions):
         if self.max_side and not self.detail:
             raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
 
-    def longest_side(self, usual: int) -> int:
-        """Give the longer side of the network's copy, `usual` being the network's own choice; 0: full size."""
-        return usual if self.max_side is None else self.max_side
-
 
 def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the fields of an options dataclass as its own options; it gets them as `options`."""

@@ -9,6 +9,7 @@ from relight_cli.commands._options import Photos, accepts
 
 if TYPE_CHECKING:
     from relight_cli.imaging.photo import Photo
+    from relight_cli.pipelines.light_change import Picture
 
 SHADING = "shading.deep"  # .tif beside a TIFF, else .png
 
@@ -30,7 +31,11 @@ def albedo(
     With --save-shading the albedo is exposed so that no light exceeds white: albedo times shading, in linear light, is
     the photo.
     """
-    from relight_cli.imaging.layers import exposed_albedo
+
+    def exposed(picture: "Picture", albedo: "Picture") -> "Picture":
+        from relight_cli.imaging.layers import exposed_albedo
+
+        return exposed_albedo(picture, albedo)
 
     def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
         from relight_cli.imaging.bit_depth import from_unit
@@ -47,5 +52,5 @@ def albedo(
         return [Photo(from_unit(light, np.dtype(np.uint16)))]
 
     beside = (SHADING,) if save_shading else ()
-    finish = exposed_albedo if save_shading else None
+    finish = exposed if save_shading else None
     run_mapping(photos, "albedo", "albedo", options, beside, possible=(SHADING,), finish=finish, layers=layers)

@@ -39,15 +39,13 @@ def interpolate_timelapse(
     """
     from relight_cli.commands._console import notifier
     from relight_cli.commands._fallback import Fallback
-    from relight_cli.commands._models import load_model
+    from relight_cli.commands._models import load_model, tile_options
     from relight_cli.commands._provenance import Making
     from relight_cli.commands._sequence import find_frames
     from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
     from relight_cli.commands._sequence_run import Log, Run, finish, report_skipped
     from relight_cli.devices import choose
     from relight_cli.imaging.video import require_video
-    from relight_cli.pipelines.light_change import TileOptions
-    from relight_cli.pipelines.timelapse import Timelapse
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -66,9 +64,10 @@ def interpolate_timelapse(
         return finish(log, 0)
     sink.refuse_existing(overwrite=options.overwrite)
 
+    from relight_cli.pipelines.timelapse import Timelapse
+
     model = load_model({}, options, compute, notify) if _needs_model(options) else None
-    longest = options.longest_side(model.network.max_side) if model else 0
-    tiling = TileOptions(options.tile_overlap, options.tile_batch or compute.tile_batch, compute.device, longest)
+    tiling = tile_options(options, compute, model)
     fallback = Fallback(model, tiling, options)
     frozen = fallback.run(lambda tiling: _frozen(options, frames, model, tiling))
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
@@ -78,7 +77,7 @@ def interpolate_timelapse(
     network, wanted = model.network if model else None, _timelapse_options(options)
 
     @functools.lru_cache(maxsize=1)  # one that ran out of memory is begun anew, for it may hold half of a frame
-    def timelapse(tiling: TileOptions) -> Timelapse:
+    def timelapse(tiling: "TileOptions") -> Timelapse:
         return Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
 
     with sink.opened(_plan(frames, options, model), overwrite=options.overwrite):

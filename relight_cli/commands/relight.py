@@ -27,7 +27,7 @@ def relight(
     from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._files import plan
     from relight_cli.commands._inputs import STANDARD, reads_stdin
-    from relight_cli.commands._models import expected_model, load_model
+    from relight_cli.commands._models import expected_model, load_model, tile_options
     from relight_cli.commands._provenance import Making
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
@@ -46,12 +46,7 @@ def relight(
 
     compute = choose(options.device, options.dtype)
     model = load_model({}, options, compute, notify)
-    tiling = TileOptions(
-        options.tile_overlap,
-        options.tile_batch or compute.tile_batch,
-        compute.device,
-        options.longest_side(model.network.max_side),
-    )
+    tiling = tile_options(options, compute, model)
     change = ChangeOptions(options.strength, options.detail)
     reference_light = ReferenceLight(model.network, reference.result().srgb, tiling)
 
