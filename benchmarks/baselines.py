@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
-from metrics import Mask, encoded, linear
+from metrics import Mask, encoded
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import spsolve
 from skimage.color import lab2rgb, rgb2lab
 
+from relight_cli.imaging.layers import linear
 from relight_cli.imaging.resizing import Picture
 
 
@@ -34,7 +35,7 @@ def lab_deshadow(picture: Picture) -> Picture:
     light = linear(picture)
     ratio = light[~shadow].mean(0) / light[shadow].mean(0).clip(1e-4)
     soft = cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 2)[..., None]
-    return encoded(light * (1 + soft * (ratio - 1))).astype(np.float32)
+    return encoded(light * (1 + soft * (ratio - 1)))
 
 
 def retinex(picture: Picture, mask: Mask | None = None, grey: float = 0.075, chroma: float = 0.075) -> Picture:
@@ -66,4 +67,4 @@ def retinex(picture: Picture, mask: Mask | None = None, grey: float = 0.075, chr
     reflectance = np.zeros_like(luminance)
     reflectance[inside] = spsolve(system, difference.T @ wanted)
     reflectance[inside] += -0.7 - np.percentile(reflectance[inside], 90)  # its scale is not known: about half
-    return encoded(np.exp(light + (reflectance - luminance)[..., None])).astype(np.float32)
+    return encoded(np.exp(light + (reflectance - luminance)[..., None]))

@@ -10,6 +10,7 @@ import numpy as np
 from metrics import Mask, encoded
 from torch import Tensor
 
+from relight_cli.imaging.layers import linear
 from relight_cli.imaging.photo import read_photo
 from relight_cli.imaging.resizing import Picture
 from relight_cli.training.pairs import Pairs, photo_pairs, view_pairs
@@ -60,8 +61,8 @@ def mapped(pairs: Pairs, to: Tensor) -> Iterator[Known]:
     """Give each first picture, to become what `to`, a change of log light, makes of it; the mask is where it does."""
     for i, (a, change) in enumerate(zip(as_pictures(pairs.a), as_pictures(to), strict=True)):
         if not np.isnan(change).any():
-            clean = np.where(a <= 0.04045, a / 12.92, ((a.clip(0.04) + 0.055) / 1.055) ** 2.4) * np.exp(change)
-            yield Known(str(i), a, encoded(clean).astype(np.float32), change.mean(2) > np.log(1.25))
+            clean = encoded(linear(a) * np.exp(change))
+            yield Known(str(i), a, clean, change.mean(2) > np.log(1.25))
 
 
 def shots(folder: Path) -> dict[str, list[Path]]:
@@ -106,7 +107,7 @@ def objects(folder: Path) -> Iterator[Known]:
         light, reflectance = load("diffuse"), load("reflectance")
         shading = cv2.imread(str(folder / f"{name}_shading.png"), cv2.IMREAD_UNCHANGED).astype(np.float32)
         exposed = light / np.percentile(light[mask], 99) * 0.8
-        yield Known(name, encoded(exposed).astype(np.float32), reflectance / reflectance.max(), mask, shading)
+        yield Known(name, encoded(exposed), reflectance / reflectance.max(), mask, shading)
 
 
 def films(folder: Path) -> Iterator[Known]:

@@ -9,7 +9,6 @@ as one JSON object. Ratios hold within one call.
 """
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -18,6 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
+from tables import machine
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -184,7 +184,7 @@ def main(
     peak = gemm_peak(compute.device, compute.dtype)
     result: dict[str, object] = {
         "size": size,
-        "machine": platform.processor() or platform.machine(),
+        "machine": machine(),
         "threads": torch.get_num_threads(),
         "device": compute.device,
         "dtype": str(compute.dtype).removeprefix("torch."),

@@ -1,23 +1,21 @@
 """How near a picture comes to the truth. Pictures are (H, W, 3), sRGB-encoded in [0, 1], masks (H, W)."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from skimage.color import rgb2gray, rgb2lab
 from skimage.metrics import structural_similarity
 
+from relight_cli.imaging.layers import linear
 from relight_cli.imaging.resizing import Picture
+from relight_cli.models.colour import linear_to_srgb
 
 Mask = NDArray[np.bool_]
 
 
-def linear(picture: Picture) -> Picture:
-    """Decode sRGB (IEC 61966-2-1)."""
-    return np.where(picture <= 0.04045, picture / 12.92, ((picture.clip(0.04) + 0.055) / 1.055) ** 2.4)
-
-
 def encoded(light: Picture) -> Picture:
     """Encode linear light as sRGB, clipped to [0, 1]."""
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light.clip(0.003) ** (1 / 2.4) - 0.055).clip(0, 1)
+    return linear_to_srgb(torch.from_numpy(light)).clamp(0, 1).float().numpy()
 
 
 def psnr(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:

@@ -32,9 +32,10 @@ from datasets import (
     shots_to_deshadow,
     shots_to_relight,
 )
-from metrics import lab_error, linear, local_error, psnr, scale_invariant, ssim
+from metrics import lab_error, local_error, psnr, scale_invariant, ssim
 
 from relight_cli.checkpoints import load_tiny
+from relight_cli.imaging.layers import linear
 from relight_cli.imaging.resizing import Picture
 from relight_cli.imaging.rows import whole
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
@@ -69,13 +70,13 @@ def rounded(picture: Picture) -> Picture:
 
 
 def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known, Picture], dict[str, float]]) -> None:
-    """Print the mean scores of each way; name the pictures that the last way makes worse."""
+    """Print the mean scores of each way; where they have a PSNR, name the pictures that the last way makes worse."""
     scores: dict[str, list[dict[str, float]]] = defaultdict(list)
     worse = []
     for one in known:
         for way, make in ways.items():
             scores[way].append(score(one, rounded(make(one))))
-        first, last = (next(iter(scores[way][-1].values())) for way in (next(iter(ways)), list(ways)[-1]))
+        first, last = (scores[way][-1].get("PSNR", np.nan) for way in (next(iter(ways)), list(ways)[-1]))
         if last < first - WORSE_BY:
             worse.append(one.name)
     columns = list(next(iter(scores.values()))[0])
@@ -83,7 +84,8 @@ def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known
     for way, rows in scores.items():
         means = (np.nanmean([row[column] for row in rows]) for column in columns)
         print(f"| {way} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
-    print(f"\nworse than the first line by more than {WORSE_BY} dB: {len(worse)} {' '.join(worse)}")
+    if "PSNR" in columns:
+        print(f"\nworse than the first line by more than {WORSE_BY} dB: {len(worse)} {' '.join(worse)}")
 
 
 def nearness(known: Known, picture: Picture) -> dict[str, float]:
@@ -118,7 +120,7 @@ def object_nearness(known: Known, picture: Picture) -> dict[str, float]:
     light, albedo = (linear(x).mean(axis=2) for x in (known.picture, picture))
     shading = light / albedo.clip(1e-3)
     errors = local_error(known.truth.mean(axis=2), albedo, known.mask), local_error(known.shading, shading, known.mask)
-    return {"-LMSE": -sum(errors) / 2, "LMSE albedo": errors[0], "LMSE shading": errors[1]}
+    return {"LMSE": sum(errors) / 2, "LMSE albedo": errors[0], "LMSE shading": errors[1]}
 
 
 def retinex_of(known: Known) -> Picture:
@@ -188,11 +190,7 @@ def main(
                 }
                 table("deshadow: without cast shadows, against itself", iter(free.values()), ways, nearness)
         if only in (None, "albedo"):
-            ways = mapping_ways(
-                tiny,
-                "albedo",
-                ("colour retinex", retinex_of),
-            )
+            ways = mapping_ways(tiny, "albedo", ("colour retinex", retinex_of))
             for name, known in albedo.items():
                 table(f"albedo: {name}", known, ways, albedo_nearness)
             if real:

@@ -51,7 +51,7 @@ def scene(seed: int, height: int, width: int, keep: Path | None) -> tuple[Pictur
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, layers=layers.astype(np.float16))
-    photo, free, albedo = (encoded(layer).astype(np.float32) for layer in layers)
+    photo, free, albedo = (encoded(layer) for layer in layers)
     return (np.rint(photo * 255) / 255).astype(np.float32), {"shadow": free, "albedo": albedo}
 
 

@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 import typer
+from metrics import psnr
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -109,11 +110,6 @@ def gmsd(picture: Picture, wanted: Picture) -> float:
     return float(((2 * a * b + 170) / (a * a + b * b + 170)).std())
 
 
-def psnr(picture: Picture, wanted: Picture) -> float:
-    """Give the peak signal-to-noise ratio of two sRGB pictures in dB."""
-    return float(-10 * np.log10(max(1e-10, ((picture.clip(0, 1) - wanted) ** 2).mean())))
-
-
 def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[float, float]]:
     """Give mean PSNR and GMSD of the frames between, by mode."""
     scores = defaultdict(list)
@@ -127,7 +123,7 @@ def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[flo
             between = Between(first, last, path, InterpolationOptions(mode))
             for step in range(1, GAP):
                 made, wanted = between.frame(step / GAP), sequence[start + step]
-                scores[str(mode)].append((psnr(made, wanted), gmsd(made, wanted)))
+                scores[str(mode)].append((psnr(made.clip(0, 1), wanted), gmsd(made, wanted)))
     return {mode: tuple(np.mean(values, axis=0)) for mode, values in scores.items()}
 
 
@@ -245,7 +241,7 @@ def main(
                 "ffmpeg deflicker": deflickered_by_ffmpeg(frames),
             }
             for way, made in ways.items():
-                score = np.mean([psnr(a, b) for a, b in zip(made, steady, strict=True)])
+                score = np.mean([psnr(a.clip(0, 1), b) for a, b in zip(made, steady, strict=True)])
                 rows[way].append(
                     (flicker(made, steady), flicker(made, steady) / before, trend_kept(made, steady), score)
                 )
