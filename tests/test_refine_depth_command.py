@@ -21,6 +21,8 @@ from PIL import Image
 
 from relight_cli import manifest
 from relight_cli.cli import main
+from relight_cli.commands import _depth_run
+from relight_cli.errors import OutputUnwritableError
 from relight_cli.imaging.photo import Photo, write_photo
 
 Refine = Callable[..., "Done"]
@@ -222,6 +224,23 @@ def test_killed_and_resumed_is_as_never_killed(refine: Refine, tiny_parts: Path,
     assert refine("photo.png", *options, "-q", "-o", "cut.png", "--resume").code == 0
     assert (scene / "cut.png").read_bytes() == (scene / "whole.png").read_bytes()
     assert not kept.exists()
+
+
+def test_runs_that_could_not_be_written_are_only_written_then(
+    refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OutputUnwritableError("d.png: No space left on device; make room.")
+
+    asked = ("photo.png", *FAST, "-o", "d.png", "--report", "r.jsonl")
+    with monkeypatch.context() as patched:
+        patched.setattr(_depth_run, "write_outputs", full)
+        assert refine(*asked).code == 5
+    done = refine(*asked, "--resume")
+    assert (done.code, done.err) == (0, "")  # nothing is left that would take time
+    assert json.loads((scene / "r.jsonl").read_text().splitlines()[-1])["runs"] == 2
+    assert refine("photo.png", *FAST, "-o", "e.png", "-q").code == 0
+    assert (disparity(scene / "d.png") == disparity(scene / "e.png")).all()
 
 
 def test_missing_weights_are_listed(refine: Refine, scene: Path, tmp_path: Path) -> None:

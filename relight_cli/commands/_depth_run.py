@@ -63,7 +63,8 @@ class DepthRun:
             make_folder(job.target.parent)
             finished = store.open(self._settings(scene, prompt), resume=self.options.resume)
         try:
-            batch, cost = self._estimate(job, scene, len(finished))
+            left = sum(number not in finished for number in range(self.options.ensemble))
+            batch, cost = self._estimate(job, scene, left) if left else (1, None)
             ensemble = self._refine(job, scene, batch, finished, store)
             focal = self.choices.focal(self.options, *picture.shape[:2])
             made = self.choices.making.of(photo_sha256).parameters()
@@ -86,7 +87,7 @@ class DepthRun:
             "steps": self.choices.steps,
             "prompt": prompt,
             "run_batch": batch,
-            "seconds_per_step": round(cost.seconds, 4),
+            "seconds_per_step": cost and round(cost.seconds, 4),  # none where every run was finished
             "held_share": round(float(scene.held.mean()), 4),
         }
 
@@ -113,9 +114,9 @@ class DepthRun:
             "dtype": str(self.compute.dtype),
         }
 
-    def _estimate(self, job: Job, scene: Scene, finished: int) -> tuple[int, StepCost]:
-        """Choose how many runs go at a time, and say beforehand what it will take."""
-        prior, runs = self.parts.prior, max(1, self.options.ensemble - finished)
+    def _estimate(self, job: Job, scene: Scene, runs: int) -> tuple[int, StepCost]:
+        """Choose how many runs go at a time, and say beforehand what those that are left will take."""
+        prior = self.parts.prior
         budget = int(MEMORY_SHARE * memory_bytes(self.compute.device)) - self.parts.weights_bytes
         batch = min(self.choices.run_batch or 1, self.options.ensemble)
         cost = measure_step(scene, prior, batch)
