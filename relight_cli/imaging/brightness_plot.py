@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from relight_cli.imaging.bit_depth import row_bands
-from relight_cli.models.colour import srgb_to_linear
+from relight_cli.models.colour import LUMINANCE, srgb_to_linear
 
 Colour = tuple[float, float, float]  # mean linear red, green and blue
 Point = tuple[float, Colour]
 
 WIDTH, HEIGHT, MARGIN, FINE = 1200, 640, 70, 2  # drawn FINE times larger, for smooth lines
-LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 DARKEST = 2.0**-12  # linear; where the logarithm ends
 PANELS = (("luminance, stops", 0.06, 0.62), ("red / green and blue / green, stops", 0.7, 0.97))
 GRID, INK = "#dddddd", "#222222"

@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 
 from relight_cli.imaging.bit_depth import row_bands
 from relight_cli.imaging.rows import Rows, whole
-from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.colour import LUMINANCE, linear_to_srgb, srgb_to_linear
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
 
-LUMINANCE = np.array((0.2126, 0.7152, 0.0722), np.float32)  # ITU-R BT.709, of linear light
 OUTLIERS = 0.001  # share of the pixels that may lie brighter than the light that is white
 
 
@@ -23,7 +22,7 @@ def implied_shadow(photo: Pixels, deshadowed: Pixels) -> NDArray[np.uint8]:
     """Give the share of the light that the shadow took, (H, W, 1): 0 where there was none, 255 where it took all."""
     shadow = np.zeros((*photo.shape[:2], 1), np.uint8)
     for rows in row_bands(*photo.shape[:2]):
-        before, after = (linear(x[rows]) @ LUMINANCE for x in (photo, deshadowed))
+        before, after = (linear(x[rows]) @ np.array(LUMINANCE, np.float32) for x in (photo, deshadowed))
         shadow[rows, :, 0] = np.rint(255 * (1 - before / np.maximum(after, 1e-6)).clip(0, 1))
     return shadow
 

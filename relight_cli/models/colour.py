@@ -1,8 +1,9 @@
-"""The sRGB transfer curve (IEC 61966-2-1)."""
+"""The sRGB transfer curve (IEC 61966-2-1), and the luminance of its primaries."""
 
 import torch
 from torch import Tensor
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear red, green and blue (ITU-R BT.709)
 KNEE = 0.04045  # encoded value up to which the curve is a straight foot
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from relight_cli.models.colour import srgb_to_linear
+from relight_cli.models.colour import LUMINANCE, srgb_to_linear
 
 Picture = NDArray[np.float32]
 Map = NDArray[np.float32]
@@ -63,9 +63,9 @@ def small(picture: Picture) -> Picture:
 
 
 def luminance_stops(picture: Picture) -> Map:
-    """Give log2 of the linear luminance (ITU-R BT.709) of an sRGB picture."""
+    """Give log2 of the linear luminance of an sRGB picture."""
     linear = srgb_to_linear(torch.from_numpy(picture).clamp(min=0)).numpy()
-    return np.log2(linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) + DARK)
+    return np.log2(linear @ np.array(LUMINANCE, np.float32) + DARK)
 
 
 def blurred(field: Map, sigma: float) -> Map:

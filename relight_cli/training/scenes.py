@@ -11,13 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relight_cli.models.colour import LUMINANCE
 from relight_cli.training.rendering import Stage, Traced
 from relight_cli.training.staging import Scene, SceneOptions, sample_scene
 
 __all__ = ["Scene", "SceneOptions", "Views", "render_scenes", "render_views", "sample_scene"]
 
 _GREY = 0.18  # linear mean luminance of a well exposed picture
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
 _DEFAULTS = SceneOptions()
 
 
@@ -82,5 +82,5 @@ def render_scenes(
 
 
 def _mean_luminance(pictures: Tensor) -> Tensor:
-    weights = pictures.new_tensor(_LUMINANCE)[:, None, None]
+    weights = pictures.new_tensor(LUMINANCE)[:, None, None]
     return (pictures * weights).sum(-3).mean((-2, -1))
