@@ -1,4 +1,4 @@
-"""What the embedded model has to be worth: at least 3 dB nearer to the target than the untouched picture."""
+"""What the embedded model has to be worth: so many dB nearer to the target than the untouched picture."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_views_never_seen_come_nearer(views: Pairs, detail: bool) -> None:
         light = ReferenceLight(network, wanted, TileOptions())
         relit = whole(relight(network, picture, light, ChangeOptions(detail=detail), TileOptions()))
         gains.append(psnr(relit, wanted) - psnr(picture, wanted))
-    assert np.mean(gains) >= 3, gains
+    assert np.mean(gains) >= 6, gains
 
 
 @pytest.mark.parametrize("mode", ["--detail", "--no-detail"])

@@ -130,7 +130,7 @@ def main(
     start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
     turns: Annotated[
         str, typer.Option(help="What steps train, in turn: all with a mapper (shadow, albedo), or shadows alone.")
-    ] = "shadow,shadow,albedo",
+    ] = "shadow,shadows,albedo",
     photo_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of photos among the pictures; the rest are views and grounds.")
     ] = 0.33,
