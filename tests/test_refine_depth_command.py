@@ -194,6 +194,10 @@ def test_what_the_sky_mask_marks_stays(refine: Refine, scene: Path) -> None:
         moved[name] = np.abs(found - first)
     assert moved["held"][:45].max() < 1e-5 < moved["free"][:45].max()
     assert moved["held"][80:].max() > 1e-4
+    Image.fromarray(mask[:50]).save(scene / "sky.png")
+    done = refine(*common, "--sky", "sky.png", "-o", "odd.npz")
+    assert done.code == 2
+    assert "sky.png is 80 x 50 pixels and the photo 160 x 120" in done.err
 
 
 def test_killed_and_resumed_is_as_never_killed(refine: Refine, tiny_parts: Path, scene: Path) -> None:

@@ -15,7 +15,7 @@ from relight_cli.commands._provenance import sha256_of
 from relight_cli.commands._reports import Facts
 from relight_cli.commands._targets import Job
 from relight_cli.devices import Compute, device_error, memory_bytes
-from relight_cli.errors import DeviceError
+from relight_cli.errors import DeviceError, UsageError
 from relight_cli.pipelines.depth_cost import StepCost, largest_batch, measure_step
 from relight_cli.pipelines.depth_refinement import Ensemble, RefineOptions, Run, Scene, encode_scene, refine
 from relight_cli.pipelines.refined_depth import RefinedDepth
@@ -100,8 +100,15 @@ class DepthRun:
         return prompt
 
     def _scene(self, picture: "Picture") -> Scene:
+        """Encode a photo. Raises UsageError where the mask of its sky is of another shape."""
+        (height, width), mask = picture.shape[:2], self.choices.sky
+        if mask is not None and abs(mask.shape[1] - mask.shape[0] * width / height) > 1:  # a pixel, of rounding
+            size = f"{mask.shape[1]} x {mask.shape[0]}"
+            raise UsageError(
+                f"{self.options.sky} is {size} pixels and the photo {width} x {height}: give a mask of its shape."
+            )
         scene = encode_scene(self.parts.network, picture, self.compute.device, self.options.max_side)
-        return scene if self.options.sky == "off" else hold(scene, self.choices.sky)
+        return scene if self.options.sky == "off" else hold(scene, mask)
 
     def _settings(self, scene: Scene, prompt: str) -> Settings:
         """Give everything that finished runs depend on."""
