@@ -1,9 +1,13 @@
-"""Contact sheets, to look at made scenes and at what a network makes of pictures."""
+"""Contact sheets, to look at made scenes and at what a network makes of pictures.
 
-import argparse
+python -m relight_cli.training.sheets scenes.png [--seed 0] [--count 6] [--size 192]
+"""
+
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 from PIL import Image
 from torch import Tensor
 
@@ -41,16 +45,12 @@ def save_picture(picture: Tensor, path: Path) -> None:
     Image.fromarray(pixels.cpu().numpy()).save(path, quality=92)
 
 
-def main() -> None:
+def main(
+    output: Annotated[Path, typer.Argument(help="The picture to write.")], seed: int = 0, count: int = 6, size: int = 192
+) -> None:
     """Write a contact sheet of made scenes."""
-    parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=6)
-    parser.add_argument("--size", type=int, default=192)
-    chosen = parser.parse_args()
-    save_picture(contact_sheet(render_views(chosen.seed, chosen.count, SceneOptions(size=chosen.size))), chosen.output)
+    save_picture(contact_sheet(render_views(seed, count, SceneOptions(size=size))), output)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)
