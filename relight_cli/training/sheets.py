@@ -46,7 +46,10 @@ def save_picture(picture: Tensor, path: Path) -> None:
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="The picture to write.")], seed: int = 0, count: int = 6, size: int = 192
+    output: Annotated[Path, typer.Argument(help="The picture to write.")],
+    seed: int = 0,
+    count: int = 6,
+    size: int = 192,
 ) -> None:
     """Write a contact sheet of made scenes."""
     save_picture(contact_sheet(render_views(seed, count, SceneOptions(size=size))), output)
