@@ -173,7 +173,7 @@ def test_an_unfinished_folder_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -
     assert command(*asked) == 5
 
 
-def test_existing_frames() -> None:
+def test_existing_frames(capsys: pytest.CaptureFixture[str]) -> None:
     write_frames(Path("in"), plain(2))
     Path("out").mkdir()
     Path("out/frame_0002.png").write_bytes(b"mine")
@@ -184,6 +184,11 @@ def test_existing_frames() -> None:
     assert Path("out/frame_0002.png").read_bytes() == b"mine"
     assert command(*asked, "--overwrite") == 0
     assert pixels(Path("out/frame_0002.png")).shape == (60, 80, 3)
+    Path("out/frame_0004.png").write_bytes(b"older")
+    capsys.readouterr()
+    assert command("in", "--between", "1", "-o", "out", "--mode", "image", "--overwrite") == 0
+    assert "1 frames of another run, frame_0004.png the first" in capsys.readouterr().err
+    assert Path("out/frame_0004.png").read_bytes() == b"older"
     Path("in/frame0.png").write_bytes(b"no picture")
     assert command(*asked, "--skip-existing", "--report", "r.jsonl") == 23
     records = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]

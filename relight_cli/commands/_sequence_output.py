@@ -31,6 +31,11 @@ class Sink(Protocol):
         """Tell whether every file is there."""
         ...
 
+    @property
+    def others(self) -> list[Path]:
+        """List frames beside the targets that could be taken for some of them."""
+        ...
+
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise OutputUnwritableError where something exists that may be neither replaced, kept nor gone on with."""
         ...
@@ -71,6 +76,11 @@ class FrameFolder:
     def finished(self) -> bool:
         """Tell whether every frame is there."""
         return all(os.path.lexists(target) for target in self.targets)
+
+    @property
+    def others(self) -> list[Path]:
+        """List the frames of other runs in the folder."""
+        return sorted(set(self.place.glob("frame_[0-9]*.*")) - set(self.targets))
 
     def refuse_existing(self, *, overwrite: bool, plan: Plan | None = None) -> None:
         """Raise OutputUnwritableError where frames exist that no unfinished run made and that may not be touched.
@@ -151,6 +161,11 @@ class VideoFile:
     def finished(self) -> bool:
         """Tell whether the video is there."""
         return os.path.lexists(self.place)
+
+    @property
+    def others(self) -> list[Path]:
+        """Tell that nothing could be taken for a part of a video."""
+        return []
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise OutputUnwritableError where the video exists and may not be replaced."""

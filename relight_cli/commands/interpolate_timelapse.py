@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from relight_cli.commands._models import LoadedModel
     from relight_cli.commands._sequence import Frames
-    from relight_cli.commands._sequence_output import Plan
+    from relight_cli.commands._sequence_output import Plan, Sink
+    from relight_cli.commands._sequence_run import Log
     from relight_cli.pipelines.light_change import TileOptions
     from relight_cli.pipelines.timelapse import TimelapseOptions
 
@@ -41,8 +42,7 @@ def interpolate_timelapse(
     from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._models import load_model, tile_options
     from relight_cli.commands._provenance import Making
-    from relight_cli.commands._sequence import find_frames
-    from relight_cli.commands._sequence_places import check_beside, default_output, is_video, settle_output
+    from relight_cli.commands._sequence_places import is_video
     from relight_cli.commands._sequence_run import Log, Run, finish, report_skipped
     from relight_cli.devices import choose
     from relight_cli.imaging.video import require_video
@@ -51,18 +51,13 @@ def interpolate_timelapse(
     if is_video(options.output):
         require_video()
     compute, log, notify = choose(options.device, options.dtype), Log(options), notifier(options.quiet)
-    frames = find_frames(
-        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=log.fail
-    )
-    rate = options.fps or frames.rate or PLAYED
-    moments = _moments(frames, options, rate)
-    output = options.output or default_output(inputs, frames)
-    sink = settle_output(output, frames, moments, quality=options.quality, keep=options.skip_existing, rate=rate)
-    check_beside(sink, frames, options)
+    frames, moments, sink = _settle(inputs, options, log)
     if options.skip_existing and sink.finished:
         report_skipped(frames, moments, sink, log)
         return finish(log, 0)
     sink.refuse_existing(overwrite=options.overwrite)
+    if sink.others:
+        notify(f"{sink.place} also holds {len(sink.others)} frames of another run, {sink.others[0].name} the first.")
 
     from relight_cli.pipelines.timelapse import Timelapse
 
@@ -107,6 +102,22 @@ def _check(options: SequenceOptions, *, to_video: bool) -> None:
             raise UsageError(f"{said}: change one of them.")
     if not (counts or to_video or options.deflicker or options.freeze or options.redo_keyframes):
         raise UsageError("nothing to do: give --between, --frames, --duration, --deflicker, --freeze or a video as -o.")
+
+
+def _settle(inputs: list[str], options: SequenceOptions, log: "Log") -> tuple["Frames", list[Moment], "Sink"]:
+    """Settle what there is, what is wanted and where it goes. Raises what `find_frames` and the checks of places do."""
+    from relight_cli.commands._sequence import find_frames
+    from relight_cli.commands._sequence_places import check_beside, default_output, settle_output
+
+    frames = find_frames(
+        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=log.fail
+    )
+    rate = options.fps or frames.rate or PLAYED
+    moments = _moments(frames, options, rate)
+    output = options.output or default_output(inputs, frames)
+    sink = settle_output(output, frames, moments, quality=options.quality, keep=options.skip_existing, rate=rate)
+    check_beside(sink, frames, options)
+    return frames, moments, sink
 
 
 def _moments(frames: "Frames", options: SequenceOptions, rate: float) -> list[Moment]:
