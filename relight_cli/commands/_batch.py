@@ -153,6 +153,7 @@ class Batch:
             self._read_ahead(after, helper)
             after = None
             photos = passage.timed(self._change, job, original)
+            del original  # which need not wait for the writing
             if job.target == STANDARD:
                 passage.writing.set_result(passage.timed(self._write, job, photos))
             else:

@@ -22,13 +22,14 @@ def relight(
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.commands._batch import begin_to_read, nothing_to_do, run_batch
+    from relight_cli.commands._batch import nothing_to_do, run_batch
     from relight_cli.commands._console import notifier
     from relight_cli.commands._fallback import Fallback
     from relight_cli.commands._files import plan
     from relight_cli.commands._inputs import STANDARD, reads_stdin
     from relight_cli.commands._models import expected_model, load_model, tile_options
     from relight_cli.commands._provenance import Making
+    from relight_cli.commands._reference import Reference
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
 
@@ -39,7 +40,7 @@ def relight(
     jobs = plan(photos, "relit", options, notify, [light], settle=lambda job: making.settle(job, notify))
     if nothing_to_do(jobs, making):
         return
-    reference = begin_to_read(light, options)
+    reference = Reference(light, options)
     from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
     from relight_cli.pipelines.relighting import ReferenceLight
     from relight_cli.pipelines.relighting import relight as relight_picture
@@ -48,7 +49,8 @@ def relight(
     model = load_model({}, options, compute, notify)
     tiling = tile_options(options, compute, model)
     change = ChangeOptions(options.strength, options.detail)
-    reference_light = ReferenceLight(model.network, reference.result().srgb, tiling)
+    reference.wait()
+    reference_light = ReferenceLight(model.network, reference.srgb, tiling)
 
     def tiles(picture: "Picture") -> int:
         grid = tile_grid(model.network, picture, change, tiling)

@@ -1,6 +1,7 @@
 """Files to pixels: what is in the file decides, not its name. JPEG, PNG, WebP and AVIF here, the others by the way."""
 
 import contextlib
+import io
 import math
 import struct
 import warnings
@@ -27,6 +28,9 @@ _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
 Image.MAX_IMAGE_PIXELS = None  # the check against max_pixels stands in its place
+# Above glibc's largest threshold (32 MiB) a block is the system's own and goes back to it. Of Pillow's blocks of 16 MiB
+# a thread's heap keeps a freed picture of 200 MP for ever, if a small object comes to lie behind it: 0.8 GB.
+Image.core.set_block_size(1 << 26)
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
 
 
@@ -83,7 +87,7 @@ def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     if decoded and depth != 16:
         return decoded
     file.seek(0)
-    pixels, alpha = _split(imagecodecs.png_decode(_bare_png(file.read())))
+    pixels, alpha = _split(imagecodecs.png_decode(_bare_png(file)))
     if decoded:
         return replace(decoded, pixels=pixels, alpha=alpha)
     return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and dropped"])
@@ -178,15 +182,18 @@ def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
     return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
 
 
-def _bare_png(data: bytes) -> bytes:
+def _bare_png(file: BinaryIO) -> bytes:
     """Keep the chunks that make the pixels (PNG, section 5.3); about damage in the others libpng writes to stderr."""
-    kept, start = [data[:8]], 8
-    while start + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, start)
+    kept = io.BytesIO()
+    kept.write(file.read(8))
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
         if name[:1].isupper() or name == b"tRNS":
-            kept.append(data[start : start + 12 + length])
-        start += 12 + length
-    return b"".join(kept)
+            kept.write(head)
+            kept.write(file.read(length + 4))
+        else:
+            file.seek(length + 4, io.SEEK_CUR)
+    return kept.getvalue()
 
 
 def _avif_bits(file: BinaryIO) -> int:

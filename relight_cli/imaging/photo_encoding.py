@@ -137,7 +137,8 @@ def _encode_png(samples: NDArray, metadata: Metadata) -> bytes:
     if metadata.xmp:
         chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     end_of_header = 33  # signature, then IHDR: length, name, 13 bytes, check sum
-    return bytes(data[:end_of_header] + b"".join(chunks) + data[end_of_header:])
+    encoded = memoryview(data)
+    return b"".join((encoded[:end_of_header], *chunks, encoded[end_of_header:]))
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

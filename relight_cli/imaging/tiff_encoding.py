@@ -47,25 +47,35 @@ def encode_tiff(samples: NDArray, metadata: Metadata) -> bytes:
         extratags=extra,
     )
     directories = {int(tag): exif.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
-    return _append_directories(file.getvalue(), {tag: values for tag, values in directories.items() if values})
+    _append_directories(file, {tag: values for tag, values in directories.items() if values})
+    return file.getvalue()
 
 
-def _append_directories(tiff: bytes, directories: dict[int, dict[int, object]]) -> bytes:
+def _append_directories(file: io.BytesIO, directories: dict[int, dict[int, object]]) -> None:
     """Put sub-directories, and a new first directory that points to them, behind a little-endian TIFF (TIFF 6.0, 2)."""
-    if not directories or tiff[:4] != b"II*\0":
-        return tiff
-    grown = bytearray(tiff)
+    head = bytes(file.getbuffer()[:8])
+    if not directories or head[:4] != b"II*\0":
+        return
     entries = []
     for tag, values in directories.items():
-        grown += bytes(len(grown) % 2)  # directories begin on a word
-        entries.append(struct.pack("<HHII", tag, 4, 1, len(grown)))
+        start = _next_word(file)
+        entries.append(struct.pack("<HHII", tag, 4, 1, start))
         directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II", group=tag)
         directory.update({key: value for key, value in values.items() if key != ExifTags.IFD.Interop})
-        grown += directory.tobytes(len(grown))
-    (first,) = struct.unpack_from("<I", tiff, 4)
-    (count,) = struct.unpack_from("<H", tiff, first)
-    entries += [tiff[start : start + 12] for start in range(first + 2, first + 2 + 12 * count, 12)]
+        file.write(directory.tobytes(start))
+    (first,) = struct.unpack_from("<I", head, 4)
+    file.seek(first)
+    (count,) = struct.unpack("<H", file.read(2))
+    entries += [file.read(12) for _ in range(count)]
     entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
-    grown += bytes(len(grown) % 2)
-    struct.pack_into("<I", grown, 4, len(grown))
-    return bytes(grown + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+    start = _next_word(file)
+    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+    file.seek(4)
+    file.write(struct.pack("<I", start))
+
+
+def _next_word(file: io.BytesIO) -> int:
+    """Go to the end of a file, made even, and tell where that is: directories begin on a word."""
+    end = file.seek(0, io.SEEK_END)
+    file.write(bytes(end % 2))
+    return end + end % 2

@@ -1,5 +1,7 @@
 """Relight a picture by a reference (CroCoDiLight section 4)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,7 +32,8 @@ class ReferenceLight:
     A reference is encoded once for every size of picture: once for a batch from one camera.
     """
 
-    def __init__(self, model: RelightingModel, reference: Picture, tiling: TileOptions) -> None:
+    def __init__(self, model: RelightingModel, reference: Picture | Callable[[], Picture], tiling: TileOptions) -> None:
+        """Take the reference, or what gives it whenever it is to be encoded, so that it need not be held meanwhile."""
         self.model, self.reference, self.tiling = model, reference, tiling
         self._latents: dict[TileGrid, Tensor] = {}
 
@@ -43,7 +46,8 @@ class ReferenceLight:
         """Give the illumination latent of each tile of a grid, (T, 1, C) on the CPU."""
         if grid not in self._latents:
             encoded = []
-            view = Resized(self.reference, grid.height, grid.width)
+            reference = self.reference() if callable(self.reference) else self.reference
+            view = Resized(reference, grid.height, grid.width)
             for indices, tiles in loaded_tiles(view, grid, self.tiling):
                 encoded.append(self.model.delight(self.model.encode(tiles))[1].cpu())
                 progress(len(indices))
