@@ -117,7 +117,7 @@ class PhotoOptions(SharedOptions):
             help="Longer side of the copy that the network sees; its gain is applied to every pixel. 0: full size.",
         ),
     ] = None
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG, WebP and AVIF.")] = 95
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and JPEG 2000.")] = 95
     strip: Annotated[
         bool,
         typer.Option(
