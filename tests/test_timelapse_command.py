@@ -187,7 +187,7 @@ def test_existing_frames(capsys: pytest.CaptureFixture[str]) -> None:
     Path("out/frame_0004.png").write_bytes(b"older")
     capsys.readouterr()
     assert command("in", "--between", "1", "-o", "out", "--mode", "image", "--overwrite") == 0
-    assert "1 frames of another run, frame_0004.png the first" in capsys.readouterr().err
+    assert "frames of another run, from frame_0004.png on" in capsys.readouterr().err
     assert Path("out/frame_0004.png").read_bytes() == b"older"
     Path("in/frame0.png").write_bytes(b"no picture")
     assert command(*asked, "--skip-existing", "--report", "r.jsonl") == 23

@@ -57,7 +57,7 @@ def interpolate_timelapse(
         return finish(log, 0)
     sink.refuse_existing(overwrite=options.overwrite)
     if sink.others:
-        notify(f"{sink.place} also holds {len(sink.others)} frames of another run, {sink.others[0].name} the first.")
+        notify(f"{sink.place} also holds frames of another run, from {sink.others[0].name} on.")
 
     from relight_cli.pipelines.timelapse import Timelapse
 
