@@ -132,7 +132,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Transform tokens (B, N, C)."""
-        join = joined if self.attn.fused else joined_as_published
+        training = torch.is_grad_enabled()  # autocast knows nothing of a sum in place
+        join = joined if self.attn.fused and not training else joined_as_published
         x = join(x, self.attn.proj, self.attn(self.norm1(x), rotary))
         return join(x, self.mlp.fc2, self.mlp(self.norm2(x)))
 
