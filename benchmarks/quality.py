@@ -53,11 +53,12 @@ class Tiny:
     def __init__(self) -> None:
         self.network = load_tiny()
         self.tiling = TileOptions(max_side=self.network.max_side, agree=True)
+        self.by_reference = TileOptions(max_side=self.network.reference_side)
 
     def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Relight a picture by another."""
-        reference = ReferenceLight(self.network, light, self.tiling)
-        return whole(relight(self.network, picture, reference, change, self.tiling))
+        reference = ReferenceLight(self.network, light, self.by_reference)
+        return whole(relight(self.network, picture, reference, change, self.by_reference))
 
     def without(self, what: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Map a picture's own light."""

@@ -18,7 +18,7 @@ class MeanLight:
     """The simplest relighting model: a tile's light is its mean colour, its intrinsic latents are the rest."""
 
     tile_size = 32
-    max_side = 0
+    max_side = reference_side = 0
     lossless = False
 
     def encode(self, tiles: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +43,8 @@ class FinishedRuns:
                     f"{self.target}: its finished runs are of another {' and '.join(differing)}: "
                     "resume with the same, or give --overwrite without --resume to begin again."
                 )
-            return {int(path.stem.removeprefix("run-")): self._read(path) for path in self._files()}
+            found = {int(path.stem.removeprefix("run-")): self._read(path) for path in self._files()}
+            return {number: run for number, run in found.items() if run}
         self.clear()
         self._write("settings.json", json.dumps(settings, indent=1).encode())
         return {}
@@ -72,13 +75,17 @@ class FinishedRuns:
         except (OSError, ValueError):
             return {}
 
-    def _read(self, path: Path) -> "Run":
+    def _read(self, path: Path) -> "Run | None":
+        """Read a run; None for one that is damaged, which is then made again."""
         import numpy as np
 
         from relight_cli.pipelines.depth_refinement import Run
 
-        with np.load(path) as file:
-            return Run(file["disparity"], float(file["scale"]))
+        try:
+            with np.load(path) as file:
+                return Run(file["disparity"], float(file["scale"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
 
     def _write(self, name: str, data: bytes) -> None:
         from relight_cli.imaging.atomic_files import write_whole

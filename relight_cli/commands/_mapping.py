@@ -83,7 +83,7 @@ def run_mapping(
     compute = choose(options.device, options.dtype)
     model = load_model(mappers, options, compute, notify)
     change = ChangeOptions(options.strength, options.detail)
-    tiling = tile_options(options, compute, model, agree=options.tile_colour == TileColour.AGREE)
+    tiling = tile_options(options, compute, model.network.max_side, agree=options.tile_colour == TileColour.AGREE)
 
     def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
         if mask:

@@ -75,15 +75,12 @@ def load_model(
     return LoadedModel(load_tiny(device=compute.device, dtype=compute.tiny_dtype), "tiny", None, tiny_sha256())
 
 
-def tile_options(
-    options: PhotoOptions, compute: "Compute", model: LoadedModel | None, *, agree: bool = False
-) -> "TileOptions":
-    """Settle how pictures go through a network: as asked for, else as suits it and the device."""
+def tile_options(options: PhotoOptions, compute: "Compute", best_side: int, *, agree: bool = False) -> "TileOptions":
+    """Settle how pictures go through a network: as asked for, else at the side best for it and as suits the device."""
     from relight_cli.pipelines.light_change import TileOptions
 
-    batch, longest = options.tile_batch or compute.tile_batch, options.max_side
-    if longest is None:
-        longest = model.network.max_side if model else 0
+    batch = options.tile_batch or compute.tile_batch
+    longest = best_side if options.max_side is None else options.max_side
     return TileOptions(options.tile_overlap, batch, compute.device, longest, agree)
 
 

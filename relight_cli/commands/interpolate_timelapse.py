@@ -62,7 +62,7 @@ def interpolate_timelapse(
     from relight_cli.pipelines.timelapse import Timelapse
 
     model = load_model({}, options, compute, notify) if _needs_model(options) else None
-    tiling = tile_options(options, compute, model)
+    tiling = tile_options(options, compute, model.network.max_side if model else 0)
     fallback = Fallback(model, tiling, options)
     frozen = fallback.run(lambda tiling: _frozen(options, frames, model, tiling))
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")

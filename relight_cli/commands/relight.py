@@ -47,7 +47,7 @@ def relight(
 
     compute = choose(options.device, options.dtype)
     model = load_model({}, options, compute, notify)
-    tiling = tile_options(options, compute, model)
+    tiling = tile_options(options, compute, model.network.reference_side)
     change = ChangeOptions(options.strength, options.detail)
     reference.wait()
     reference_light = ReferenceLight(model.network, reference.srgb, tiling)

@@ -98,7 +98,7 @@ class CroCoDiLight(nn.Module):
     """The published network; a `RelightingModel` whose illumination latents are (T, 1, C) like its tokens."""
 
     lossless = False
-    max_side = 0  # it was trained on photos' own pixels
+    max_side = reference_side = 0  # it was trained on photos' own pixels
 
     def __init__(self, config: CroCoDiLightConfig) -> None:
         super().__init__()

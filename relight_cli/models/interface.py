@@ -18,7 +18,9 @@ class RelightingModel(Protocol):
 
     tile_size: int
     lossless: bool  # a tile under its own light comes back as it is, which then need not be computed
-    max_side: int  # longer side of the copy of a photo that serves best, where the gain is all that is wanted; 0: any
+    # Longer side of the copy of a photo that serves best, where the gain is all that is wanted; 0: any.
+    max_side: int  # for mapped light, and for light between frames
+    reference_side: int  # for the light of a reference
 
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""

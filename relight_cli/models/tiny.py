@@ -37,6 +37,7 @@ class TinyConfig:
 
     tile_size: int = 256
     max_side: int = 512
+    reference_side: int = 1024
     widths: tuple[int, int, int] = (48, 96, 192)  # channels at strides 4, 8 and 16
     depths: tuple[int, int, int] = (1, 2, 2)  # convolution blocks of the encoder at each stride
     heads: int = 6
@@ -198,7 +199,8 @@ class Tiny(nn.Module):
 
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
-        self.config, self.tile_size, self.max_side = config, config.tile_size, config.max_side
+        self.config, self.tile_size = config, config.tile_size
+        self.max_side, self.reference_side = config.max_side, config.reference_side
         w4, w8, w16 = config.widths
         self.encoder = Encoder(config)
         self.queries = nn.Parameter(nn.init.normal_(torch.empty(1, config.queries, w16), std=0.02))
@@ -263,7 +265,8 @@ class Tiny(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Give the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
         guide, change, shadows, gone = self._unpack(latents, [self.maps[0], COEFFICIENTS, COEFFICIENTS, (1, 1)])
-        log_light = log_gain(guide, change.float()) - gone[..., :1, :1].float() * cored(log_gain(guide, shadows.float()))
+        cast = cored(log_gain(guide, shadows.float()))
+        log_light = log_gain(guide, change.float()) - gone[..., :1, :1].float() * cast
         return linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_light))
 
     def _pack(self, *maps: Tensor) -> Tensor:

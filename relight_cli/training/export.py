@@ -20,7 +20,8 @@ def main(
 ) -> None:
     """Write float16 weights with the config, the recipe and its figures in the metadata."""
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
-    cut = {"tile_size": TinyConfig.tile_size, "max_side": TinyConfig.max_side}  # of no concern to the training
+    of_the_pipelines = ("tile_size", "max_side", "reference_side")
+    cut = {name: getattr(TinyConfig, name) for name in of_the_pipelines}  # of no concern to the training
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     metadata = {
         "config": json.dumps(state["recipe"][-1]["config"] | cut),
