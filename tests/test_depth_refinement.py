@@ -9,6 +9,7 @@ import pytest
 import torch
 from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
 
+from relight_cli.commands._finished_runs import FinishedRuns
 from relight_cli.depth_checkpoints import load_depth_network, load_embedder, load_prior
 from relight_cli.models.depth_anything import fitted, network_size
 from relight_cli.models.diffusion_prior import DiffusionPrior
@@ -113,6 +114,19 @@ def test_finished_runs_are_taken_and_new_ones_kept(scene: Scene, prior: Diffusio
     assert (resumed.disparity == whole.disparity).all()
     assert np.allclose(whole.disparity, np.mean([run.disparity for run in kept.values()], axis=0))
     assert np.allclose(whole.deviation, np.std([run.disparity for run in kept.values()], axis=0))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a run", None])
+def test_a_kept_run_that_is_damaged_is_made_again(tmp_path: Path, damage: bytes | None) -> None:
+    store, run = FinishedRuns(tmp_path / "d.png"), Run(np.ones((20, 30), np.float32), 7.0)
+    store.open({"seed": 0}, resume=False)
+    for number in range(2):
+        store.keep(number, run)
+    path = store.folder / "run-0001.npz"
+    path.write_bytes(path.read_bytes()[:-30] if damage is None else damage)
+    found = store.open({"seed": 0}, resume=True)
+    assert list(found) == [0]
+    assert (found[0].disparity == run.disparity).all()
 
 
 def test_an_early_stop_adds_no_more_runs_and_never_fewer_than_three(scene: Scene, prior: DiffusionPrior) -> None:
