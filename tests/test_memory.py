@@ -1,0 +1,128 @@
+"""What is held while a photo goes through: arrays and bytes are counted, on pictures of middling size."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch  # noqa: F401  untraced, which is faster
+from command_line import Command
+from PIL import ExifTags, Image
+
+from relight_cli.commands import _reference
+from relight_cli.imaging import photo as photos
+from relight_cli.imaging import photo_encoding
+from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
+
+SIDES = (900, 1200)
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Numpy's and Python's own memory is traced."""
+    tracemalloc.start(1)
+    yield
+    tracemalloc.stop()
+
+
+def camera_photo(path: Path, dtype: type, seed: int = 0, sides: tuple[int, int] = SIDES) -> Photo:
+    """Write a photo with grain and the tags of a camera."""
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
+    pixels = np.random.default_rng(seed).integers(
+        np.iinfo(dtype).max // 3, np.iinfo(dtype).max // 2, (*sides, 3), dtype
+    )
+    photo = Photo(pixels, metadata=Metadata(exif=exif.tobytes()[6:]))
+    write_photo(photo, path)
+    return photo
+
+
+def copies_of(photo: Photo) -> int:
+    """Count numpy's arrays of a photo's size, or of its size in floats and above."""
+    by_numpy = tracemalloc.DomainFilter(inclusive=True, domain=np.lib.tracemalloc_domain)
+    traces = tracemalloc.take_snapshot().filter_traces([by_numpy]).traces
+    own = photo.pixels
+    return sum(trace.size == own.nbytes or trace.size >= 4 * own.size for trace in traces)
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(
+    ("task", "suffix", "dtype"),
+    [("relight", "jpg", np.uint8), ("relight", "tif", np.uint16), ("deshadow", "png", np.uint16)],
+)
+def test_a_photo_and_the_new_one_are_held_then_the_new_one_alone(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str, suffix: str, dtype: type
+) -> None:
+    photo = camera_photo(tmp_path / f"photo.{suffix}", dtype)
+    camera_photo(tmp_path / f"reference.{suffix}", dtype, seed=1)
+    held = []
+    changing, encoding = Photo.with_srgb, photos.encode
+
+    def change(*arguments: object) -> Photo:
+        changed = changing(*arguments)
+        held.append(copies_of(photo))
+        return changed
+
+    def encode(*arguments: object, **named: object) -> object:
+        held.append(copies_of(photo))
+        return encoding(*arguments, **named)
+
+    monkeypatch.setattr(_reference, "KEPT", 0)
+    monkeypatch.setattr(Photo, "with_srgb", change)
+    monkeypatch.setattr(photos, "encode", encode)
+    light = ("--light", f"reference.{suffix}") if task == "relight" else ()
+    done = command(task, f"photo.{suffix}", *light, "--model", "tiny")
+    assert done.code == 0, done.err
+    assert held == [1 + 2, 1 + 1]  # the test itself holds one
+
+
+def test_a_reference_that_was_let_go_of_is_read_again_for_a_photo_of_another_size(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = []
+    monkeypatch.setattr(
+        _reference, "read_photo", lambda *given, **named: reads.append(1) or read_photo(*given, **named)
+    )
+    wide, high = camera_photo(tmp_path / "wide.png", np.uint8, sides=(200, 250)), tmp_path / "high.png"
+    write_photo(Photo(wide.pixels.swapaxes(0, 1).copy()), high)
+    write_photo(wide, tmp_path / "again.png")
+    write_photo(Photo(wide.pixels // 2), tmp_path / "light.png")
+    made = []
+    for kept, expected in ((1 << 27, 0), (0, 1)):
+        monkeypatch.setattr(_reference, "KEPT", kept)
+        done = command(
+            "relight", "wide.png", "again.png", "high.png", "--light", "light.png", "--model", "tiny", "--overwrite"
+        )
+        assert done.code == 0, done.err
+        assert len(reads) == expected
+        made.append([(tmp_path / f"{name}_relit.png").read_bytes() for name in ("wide", "again", "high")])
+    assert made[0] == made[1]
+
+
+@pytest.mark.usefixtures("traced")
+@pytest.mark.parametrize(("suffix", "copies"), [("tif", 1.3), ("png", 2.3)])
+def test_metadata_are_put_in_without_more_copies_of_the_file(tmp_path: Path, suffix: str, copies: float) -> None:
+    photo = camera_photo(tmp_path / f"photo.{suffix}", np.uint16)
+    kind = {"tif": "TIFF", "png": "PNG"}[suffix]
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    data, _ = photo_encoding.encode(photo.pixels, None, photo.metadata, kind=kind, quality=95)
+    most = tracemalloc.get_traced_memory()[1] - before
+    assert most < copies * len(data)
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_deep_png_is_read_with_one_copy_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    photo = camera_photo(path, np.uint16, sides=(300, 400))
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    read_photo(path, max_pixels=10**8)
+    most = tracemalloc.get_traced_memory()[1] - before
+    assert most < photo.pixels.nbytes + 1.5 * path.stat().st_size
+
+
+def test_a_freed_picture_of_pillows_goes_back_to_the_system() -> None:
+    """Blocks above 32 MiB are mapped one by one, whatever lies behind them."""
+    assert Image.core.get_block_size() > 32 << 20
