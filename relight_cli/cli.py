@@ -4,6 +4,7 @@ import signal
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -31,10 +32,10 @@ app = typer.Typer(
 )
 app.command()(relight)
 app.command()(deshadow)
-app.command()(albedo)
-app.command()(interpolate_timelapse)
-app.command()(refine_depth)
-app.command()(doctor)
+app.command(short_help="Take all light out of each PHOTO.")(albedo)
+app.command(short_help="Make the light between frames, or steady it.")(interpolate_timelapse)
+app.command(short_help="Estimate the depth of each PHOTO, and refine it.")(refine_depth)
+app.command(short_help="Tell what is here, and what is broken.")(doctor)
 app.add_typer(weights_app, name="weights")
 
 
@@ -74,7 +75,7 @@ def main() -> None:
     if not wants_tracebacks(sys.argv[1:]):
         warnings.simplefilter("ignore")  # of libraries; what the user should know is said in our own words
     try:
-        code = app(standalone_mode=False) or ExitCode.OK
+        code = app(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
             _let_clear_up()
             _fail("interrupted.", ExitCode.INTERRUPTED)
@@ -105,7 +106,7 @@ def _fail(line: str, code: ExitCode) -> ExitCode:
 def _unexpected(error: Exception) -> ExitCode:
     """Tell a usage error of Typer's, a device that gave up, and everything else apart."""
     if isinstance(error, TyperException):
-        return _fail(error.format_message(), ExitCode.USAGE)
+        return _fail(_usage(error), ExitCode.USAGE)
     from relight_cli.devices import device_error
 
     if known := device_error(error):
@@ -113,3 +114,16 @@ def _unexpected(error: Exception) -> ExitCode:
     return _fail(
         f"unexpected {type(error).__name__}: {error}. `relight-cli -v ...` shows the traceback.", ExitCode.UNEXPECTED
     )
+
+
+def _usage(error: TyperException) -> str:
+    """Put a usage error of Typer's in one line that ends in what to do."""
+    line = error.format_message()
+    if line.startswith("Usage:"):
+        return line
+    dashed = next((word for word in sys.argv[1:] if word.startswith("-") and Path(word).is_file()), None)
+    context = getattr(error, "ctx", None)  # some of them do not know their command
+    command = context.command_path if context else "relight-cli"
+    remedy = f"write ./{dashed} for the file" if dashed else f"see '{command} --help'"
+    # "Value error" is what the validator below Typer puts before a sentence of its own.
+    return f"{line.replace('Value error, ', '').rstrip('.')}; {remedy}."

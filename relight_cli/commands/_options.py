@@ -34,7 +34,7 @@ class Dtype(StrEnum):
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="PHOTO...", help="Files, folders, globs, @FILE with names (@-: from stdin), or - for a photo on stdin."
+        metavar="PHOTO", help="Files, folders, globs, @FILE with names (@-: from stdin), or - for a photo on stdin."
     ),
 ]
 WeightsDir = Annotated[

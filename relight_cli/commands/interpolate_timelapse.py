@@ -29,7 +29,7 @@ PLAYED = 25.0  # frames a second of a video made from photos
 @accepts(SequenceOptions)
 def interpolate_timelapse(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="FRAMES...", help="Two photos or more, a folder, a glob, or a video.")
+        list[str], typer.Argument(metavar="FRAME", help="Two photos or more, a folder, a glob, or a video.")
     ],
     options: SequenceOptions,
 ) -> None:

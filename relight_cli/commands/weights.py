@@ -16,7 +16,7 @@ weights_app = typer.Typer(no_args_is_help=True, help="The checkpoints: size, lic
 _NAMES_HELP = "Commands (relight, deshadow ...), repositories or files, as in 'weights list'."
 
 
-@weights_app.command("list")
+@weights_app.command("list", short_help="List every file with size, licence, use and place.")
 def list_weights(weights_dir: WeightsDir = None) -> None:
     """List every file with size, licence, use and place; columns are two or more spaces apart."""
     options = LookUp(weights_dir, offline=True)
@@ -33,7 +33,7 @@ def list_weights(weights_dir: WeightsDir = None) -> None:
 
 @weights_app.command()
 def fetch(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help=_NAMES_HELP)],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help=_NAMES_HELP)],
     weights_dir: WeightsDir = None,
     offline: Offline = False,
     quiet: Quiet = False,
@@ -44,9 +44,9 @@ def fetch(
         typer.echo(find(file, options, notifier(quiet)))
 
 
-@weights_app.command("verify")
+@weights_app.command("verify", short_help="Hash files again.")
 def verify_weights(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help=_NAMES_HELP)] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=_NAMES_HELP)] = None,
     weights_dir: WeightsDir = None,
 ) -> None:
     """Hash files again, whatever was found before: those named, or all that are on this machine.
@@ -70,7 +70,7 @@ def verify_weights(
         raise typer.Exit(ExitCode.MODEL)
 
 
-@weights_app.command()
+@weights_app.command(short_help="Write what crocodilight uses, to load at once.")
 def convert(
     weights_dir: WeightsDir = None,
     dtype: Annotated[
@@ -93,7 +93,7 @@ def convert(
         typer.echo(convert_file(find(file, options), compute.dtype))
 
 
-@weights_app.command()
+@weights_app.command(short_help="Print the folders that are looked in, and what is there.")
 def where(weights_dir: WeightsDir = None) -> None:
     """Print the folders that are looked in, in order, then the path of each file found."""
     options = LookUp(weights_dir, offline=True)

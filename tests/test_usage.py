@@ -1,0 +1,38 @@
+"""What is said where a command line is not understood, and what --help lists."""
+
+import re
+from pathlib import Path
+
+import pytest
+from command_line import Command
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("nonsense", "No such command 'nonsense'; see 'relight-cli --help'."),
+        ("relight a.png", "Missing option '--light'; see 'relight-cli relight --help'."),
+        ("deshadow", "Missing argument 'PHOTO'; see 'relight-cli deshadow --help'."),
+        ("albedo -o", "Option '-o' requires an argument; see 'relight-cli --help'."),
+        ("albedo a.png --dtype int8", "Invalid value for '--dtype': 'int8' is not one of"),
+        ("weights nonsense", "No such command 'nonsense'; see 'relight-cli weights --help'."),
+    ],
+)
+def test_a_usage_error_is_one_line_with_a_remedy(command: Command, words: str, line: str) -> None:
+    done = command(*words.split())
+    assert (done.code, done.out, len(done.lines)) == (2, b"", 1)
+    assert done.err.startswith(f"relight-cli: {line}")
+    assert done.err.endswith("--help'.\n")
+
+
+def test_a_file_whose_name_starts_with_a_dash(command: Command) -> None:
+    Path("-dash.jpg").touch()
+    done = command("albedo", "-dash.jpg")
+    assert (done.code, done.lines) == (2, ["relight-cli: No such option: -d; write ./-dash.jpg for the file."])
+
+
+@pytest.mark.parametrize("words", ["--help", "weights --help"])
+def test_commands_are_listed_in_whole_sentences(command: Command, words: str) -> None:
+    listed = command(*words.split()).out.decode().partition("Commands:\n")[2].splitlines()
+    assert len(listed) >= 5
+    assert all(re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) for line in listed)
