@@ -49,12 +49,16 @@ class Manifest:
         return {file.name: file for file in self.files}[name]
 
     def select(self, wanted: str) -> tuple[WeightsFile, ...]:
-        """Return the files meant by a command, a repository (with or without owner) or a file name.
+        """Return the files meant by a command, a repository (with or without owner, in any case) or a file name.
 
         A command means what it needs without further choice. Raises UsageError for an unknown name.
         """
         by_command = tuple(f for f in self.files if wanted in f.used_by and f.only_with is None)
-        by_name = tuple(f for f in self.files if wanted in (f.name, f.repository, f.repository_name))
+        by_name = tuple(
+            f
+            for f in self.files
+            if wanted == f.name or wanted.lower() in (f.repository.lower(), f.repository_name.lower())
+        )
         if not (by_command or by_name):
             commands = sorted({command for file in self.files for command in file.used_by})
             raise UsageError(

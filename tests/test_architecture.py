@@ -33,7 +33,7 @@ ALLOWED = {
     "errors": set(),
     "training": {"imaging", "models"},
     "__init__": set(),
-    "__main__": {"cli"},
+    "__main__": {"cli", "errors"},
 }
 HEAVY = ["torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile", "huggingface_hub", "diffusers", "transformers"]
 

@@ -20,5 +20,6 @@ def test_the_shipped_manifest_is_sound() -> None:
     assert {file.repository_name for file in depth} == {"Depth-Anything-V2-Small-hf", "stable-diffusion-v1-5"}
     assert sum(file.size or 0 for file in depth) == 99173660 + 1719125304 + 167335342 + 246144864
     assert [file.config for file in manifest.select("madebyollin/taesd")] == [False, True]
+    assert manifest.select("crocodilight") == manifest.select("alistairfoggin/CroCoDiLight")  # as --model has it
     with pytest.raises(UsageError, match="no weights called 'nothing'"):
         manifest.select("nothing")

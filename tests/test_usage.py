@@ -1,6 +1,8 @@
 """What is said where a command line is not understood, and what --help lists."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,18 @@ def test_commands_are_listed_in_whole_sentences(command: Command, words: str) ->
     listed = command(*words.split()).out.decode().partition("Commands:\n")[2].splitlines()
     assert len(listed) >= 5
     assert all(re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) for line in listed)
+
+
+def test_ctrl_c_while_it_is_still_being_imported() -> None:
+    program = """
+import signal, sys
+class Typer:  # stands where the first slow import is looked for
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Typer())
+from relight_cli.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "relight-cli: interrupted.\n")
