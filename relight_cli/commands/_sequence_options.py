@@ -62,4 +62,7 @@ class SequenceOptions(PhotoOptions, OwnOptions):
             help="A folder for frames, or a .mp4, .webm, .mov or .gif. Default: <name>_interpolated beside the input.",
         ),
     ] = None
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave the frames, or the video, that are there, by name alone.")
+    ] = False
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too.")] = False
