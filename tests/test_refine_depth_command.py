@@ -291,6 +291,7 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--ensemble", "0"], 2),
         (["photo.png", "--resume", "--overwrite"], 2),
         (["photo.png", "--point-cloud", "p.ply"], 2),
+        (["photo.png", "--fov", "60"], 2),
         (["photo.png", "--point-cloud", "p.obj", "--fov", "60"], 2),
         (["photo.png", "reference.png", "--point-cloud", "p.ply", "--fov", "60"], 2),
         (["photo.png", "reference.png", "--sky", "reference.png"], 2),

@@ -50,6 +50,8 @@ class DepthChoices:
 
 def settle(photos: list[str], options: DepthOptions, networks: Wanted, notify: Callable[[str], None]) -> DepthChoices:
     """Check every option and every name. Raises UsageError and the errors of `plan`."""
+    if options.fov and options.point_cloud is None:
+        raise UsageError("--fov is the view of a --point-cloud: give one.")
     mask = None if options.sky in ("auto", "off") else Path(options.sky)
     if mask == STANDARD and reads_stdin(photos):
         raise UsageError("stdin is one thing: name a file for PHOTO or for --sky.")
