@@ -25,7 +25,7 @@ Maps = tuple[Tensor, Tensor, Tensor]  # (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T
 # Relative distance of illumination latents beyond which a picture is in another light. Measured on 26 real views: at
 # most 0.02 for a picture saved again as JPEG or at half its size, 0.1 for a third of a stop, 0.6 for the sun elsewhere.
 ALIKE = 0.25
-# Log light (a fifth of a stop) that a shadow has to take to count as one: what takes less goes as the cube (coring).
+# Log light (a fifth of a stop) that shadows have to take to count as such: what takes less goes as the cube (coring).
 # Measured on 77 real shots: 0.1 to 0.4 of a stop all serve; without it, what is merely dark is brightened a little.
 CORE = 0.2 * math.log(2)
 COEFFICIENTS = (6, 4)  # a and b for three channels, four along a patch
@@ -188,10 +188,10 @@ class Tiny(nn.Module):
 
     A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
     latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96] and relit
-    latents [g | change of light 96 | own shadows 96 | share of them that goes 1], light and shadows in affine
-    coefficients. Tokens are float32 whatever the parameters are: g is the photo. An illumination latent's last channel
-    is the share of the tile's own shadows that it keeps: one in its own light, none once it is mapped, and as much as
-    the lights are alike where it comes from elsewhere.
+    latents [g | change of light 96 | share of it that is cored 1], light and shadows in affine coefficients. Tokens are
+    float32 whatever the parameters are: g is the photo. An illumination latent's last channels are the share of the
+    tile's own shadows that it keeps, one in its own light, none once it is mapped, and as much as the lights are alike
+    where it comes from elsewhere; and whether a small change is none, as it is where shadows are taken away.
     """
 
     stride = 16
@@ -226,14 +226,14 @@ class Tiny(nn.Module):
         guide, *maps = self._unpack(latents, self.maps)
         features, light = self.split(*maps)
         intrinsic = self._pack(guide, *features, self.light(*features, light), self.shadows(*features))
-        return intrinsic, F.pad(light.float(), (0, 1), value=1.0)
+        return intrinsic, with_shares(light, kept=1.0)
 
     def features(self, tiles: Tensor, guide: Tensor) -> Maps:
         """Encode tiles and their log to maps f4, f8 and f16."""
         return self.encoder(tiles.to(self.queries.dtype), guide.to(self.queries.dtype))
 
     def split(self, f4: Tensor, f8: Tensor, f16: Tensor) -> tuple[Maps, Tensor]:
-        """Split maps into intrinsic maps and what is seen of the light (T, 1, L - 1)."""
+        """Split maps into intrinsic maps and what is seen of the light (T, 1, L - 2)."""
         tokens = f16.flatten(2).transpose(1, 2)  # (T, N, w16)
         x = torch.cat((tokens, self.queries.expand(len(tokens), -1, -1)), dim=1)
         for block in self.delighting:
@@ -247,26 +247,27 @@ class Tiny(nn.Module):
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Map the illumination latent (T, 1, L) with the `shadow` or `albedo` mapper."""
         f16 = self._unpack(intrinsic, self.intrinsic_maps)[3]
-        return F.pad(self.mappers[mapper](f16, illumination[..., :-1].to(f16)).float(), (0, 1))
+        light = self.mappers[mapper](f16, illumination[..., :-2].to(f16))
+        return with_shares(light, kept=0.0, cored=float(mapper == "shadow"))
 
     def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
         """Give illumination latents (T, 1, L) for tiles with latents of their own: unlike light has other shadows."""
-        light, own = illumination[..., :-1], own[..., :-1]
+        light, own = illumination[..., :-2], own[..., :-2]
         away = (light - own).norm(dim=-1, keepdim=True) / own.norm(dim=-1, keepdim=True)
-        return torch.cat((light, torch.exp(-((away / ALIKE) ** 2))), dim=-1)
+        return F.pad(torch.cat((light, torch.exp(-((away / ALIKE) ** 2))), dim=-1), (0, 1))
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
-        """Give relit latents (T, N, 768 + 96 + 96 + 1): the photo, its change of light, and the shadows that go."""
+        """Give relit latents (T, N, 768 + 96 + 1): the photo, its change of light, and the share that is cored."""
         guide, f4, f8, f16, own, shadows = self._unpack(intrinsic, self.intrinsic_maps)
-        light, kept = illumination[..., :-1].to(f16), illumination[..., -1:, None]
-        change = self.light(f4, f8, f16, light).float() - own.float()
-        return self._pack(guide, change, shadows, (1 - kept).expand(-1, 1, *f16.shape[2:]))
+        light, kept, core = illumination[..., :-2].to(f16), *illumination[..., -2:, None].float().chunk(2, dim=-2)
+        change = self.light(f4, f8, f16, light).float() - own.float() + (kept - 1) * shadows.float()
+        return self._pack(guide, change, core.expand(-1, 1, *f16.shape[2:]))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Give the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
-        guide, change, shadows, gone = self._unpack(latents, [self.maps[0], COEFFICIENTS, COEFFICIENTS, (1, 1)])
-        cast = cored(log_gain(guide, shadows.float()))
-        log_light = log_gain(guide, change.float()) - gone[..., :1, :1].float() * cast
+        guide, change, core = self._unpack(latents, [self.maps[0], COEFFICIENTS, (1, 1)])
+        log_light = log_gain(guide, change.float())
+        log_light = torch.lerp(log_light, cored(log_light), core[..., :1, :1].float())
         return linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_light))
 
     def _pack(self, *maps: Tensor) -> Tensor:
@@ -281,6 +282,12 @@ class Tiny(nn.Module):
         patches = tokens.transpose(1, 2).unflatten(2, (rows, rows)).split([c * p * p for c, p in maps], dim=1)
         guide, *features = (F.pixel_shuffle(m, p) for m, (_, p) in zip(patches, maps, strict=True))
         return [guide, *(f.to(self.queries.dtype) for f in features)]
+
+
+def with_shares(light: Tensor, *, kept: float, cored: float = 0.0) -> Tensor:
+    """Put what is kept of own shadows and what is cored behind an illumination latent (T, 1, L), float32."""
+    shares = light.new_tensor([kept, cored], dtype=torch.float32)
+    return torch.cat((light.float(), shares.expand(*light.shape[:2], 2)), dim=-1)
 
 
 def log_linear(tiles: Tensor) -> Tensor:
