@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,11 @@ from tiny_diffusion import write_tiny
 from relight_cli.imaging.photo import Photo, write_photo
 
 Run = Callable[..., subprocess.CompletedProcess]
+
+
+def pytest_configure() -> None:
+    """Let commands under test hear Ctrl-C: in a job in the background it is ignored, and so in all its children."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
