@@ -191,10 +191,7 @@ def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) ->
 
 @contextlib.contextmanager
 def _quiet_hub(progress: bool) -> Iterator[None]:
-    """Keep the Hub library to the download: no warnings of its own, no bar if unwanted, no telemetry.
-
-    Without the last it also fetches a list of known callers from the Hub, to say which one this is.
-    """
+    """Keep the Hub library to the download: no warnings, no bar if unwanted, no list of callers for its telemetry."""
     from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars, enable_progress_bars, logging
 
