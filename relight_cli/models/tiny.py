@@ -18,16 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
-from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.log_light import EPS, cored, log_gain, log_linear
 
-EPS = 2.0**-9  # linear light about six 8-bit steps above black: keeps log light finite, and calm in the dark
 Maps = tuple[Tensor, Tensor, Tensor]  # (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T, w16, S/16, S/16)
 # Relative distance of illumination latents beyond which a picture is in another light. Measured on 26 real views: at
 # most 0.02 for a picture saved again as JPEG or at half its size, 0.1 for a third of a stop, 0.6 for the sun elsewhere.
 ALIKE = 0.25
-# Log light (a fifth of a stop) that shadows have to take to count as such: what takes less goes as the cube (coring).
-# Measured on 77 real shots: 0.1 to 0.4 of a stop all serve; without it, what is merely dark is brightened a little.
-CORE = 0.2 * math.log(2)
 COEFFICIENTS = (6, 4)  # a and b for three channels, four along a patch
 
 
@@ -288,20 +285,3 @@ def with_shares(light: Tensor, *, kept: float, cored: float = 0.0) -> Tensor:
     """Put what is kept of own shadows and what is cored behind an illumination latent (T, 1, L), float32."""
     shares = light.new_tensor([kept, cored], dtype=torch.float32)
     return torch.cat((light.float(), shares.expand(*light.shape[:2], 2)), dim=-1)
-
-
-def log_linear(tiles: Tensor) -> Tensor:
-    """Give g = log(linear light + EPS) of sRGB-encoded tiles."""
-    return torch.log(srgb_to_linear(tiles.float()) + EPS)
-
-
-def cored(log_light: Tensor) -> Tensor:
-    """Shrink a change of log light towards zero: hardly where it is more than `CORE`, to nothing where far less."""
-    squared = log_light.square()
-    return log_light * (squared / (squared + CORE**2))
-
-
-def log_gain(guide: Tensor, coefficients: Tensor) -> Tensor:
-    """Apply local affine coefficients (T, 6, S/4, S/4) to the guide (T, 3, S, S): the change of log light."""
-    a, b = F.interpolate(coefficients, size=guide.shape[2:], mode="bilinear").chunk(2, dim=1)
-    return a * guide + b

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.models.tiny import EPS, Tiny, log_gain, log_linear
+from relight_cli.models.log_light import EPS, log_gain, log_linear
+from relight_cli.models.tiny import Tiny
 from relight_cli.training.pairs import Pairs
 
 Losses = dict[str, Tensor]

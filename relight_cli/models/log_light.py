@@ -1,0 +1,31 @@
+"""Log light, in which `tiny` works: of a picture, of an affine change, and cored of what is too small to be one."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relight_cli.models.colour import srgb_to_linear
+
+EPS = 2.0**-9  # linear light about six 8-bit steps above black: keeps log light finite, and calm in the dark
+# Log light (a fifth of a stop) that shadows have to take to count as such: what takes less goes as the cube (coring).
+# Measured on 77 real shots: 0.1 to 0.4 of a stop all serve; without it, what is merely dark is brightened a little.
+CORE = 0.2 * math.log(2)
+
+
+def log_linear(tiles: Tensor) -> Tensor:
+    """Give g = log(linear light + EPS) of sRGB-encoded tiles."""
+    return torch.log(srgb_to_linear(tiles.float()) + EPS)
+
+
+def cored(log_light: Tensor) -> Tensor:
+    """Shrink a change of log light towards zero: hardly where it is more than `CORE`, to nothing where far less."""
+    squared = log_light.square()
+    return log_light * (squared / (squared + CORE**2))
+
+
+def log_gain(guide: Tensor, coefficients: Tensor) -> Tensor:
+    """Apply local affine coefficients (T, 6, S/4, S/4) to the guide (T, 3, S, S): the change of log light."""
+    a, b = F.interpolate(coefficients, size=guide.shape[2:], mode="bilinear").chunk(2, dim=1)
+    return a * guide + b
