@@ -19,7 +19,8 @@ from relight_cli.commands._reports import Facts, ModelFacts, Tally
 from relight_cli.commands._streams import picture_out, standard_in
 from relight_cli.commands._targets import Job
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.imaging.photo import WRITTEN_IN_BANDS, Photo, format_of, read_photo, write_photo
+from relight_cli.imaging.rows import readable_again
 
 if TYPE_CHECKING:
     from relight_cli.pipelines.light_change import Picture, Progress, TileOptions
@@ -175,18 +176,29 @@ class Batch:
         self._say(job, photo.notes)
         picture = photo.srgb
         with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
-            changed = self.fallback.run(lambda tiling: photo.with_srgb(self.work(picture, tiling, progress)))
+            changed = self.fallback.run(lambda tiling: self._changed(job, photo, self.work(picture, tiling, progress)))
         return [self.making.sign(one, original.sha256) for one in (changed, *self.layers(photo, changed))]
 
+    def _changed(self, job: Job, photo: Photo, picture: "Picture") -> Photo:
+        """Give the changed photo, its pixels to be made as they are written where its kind allows that.
+
+        A picture whose rows come once is made here, where the work can be done again with less memory.
+        """
+        in_bands = readable_again(picture) and (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS
+        return photo.showing(picture) if in_bands else photo.with_srgb(picture)
+
     def _write(self, job: Job, photos: list[tuple[Photo, Notes]]) -> Notes:
-        """Write a job's files, the photo last, by which it is known to be done; give notes."""
-        (changed, notes), *layers = photos
+        """Write a job's files, the photo last, by which it is known to be done; give notes.
+
+        What is written is taken out of `photos`: a layer holds the photo it is made from.
+        """
+        changed, notes = photos[0]
         quality, overwrite = self.options.quality, self.options.overwrite or job.replace
         if job.target == STANDARD:
             return notes + write_photo(changed, picture_out(), quality=quality)
         make_folder(job.target.parent)
-        for path, (layer, _) in zip(job.beside, layers, strict=True):
-            write_photo(layer, path, quality=quality, overwrite=overwrite)
+        for path in job.beside:
+            write_photo(photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
         return notes + write_photo(changed, job.target, quality=quality, overwrite=overwrite)
 
     def _tell(self) -> None:

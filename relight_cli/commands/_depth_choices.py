@@ -18,6 +18,7 @@ from relight_cli.errors import UsageError
 from relight_cli.imaging.depth_maps import KINDS, recorded_making, require_kind
 from relight_cli.imaging.masks import mask_of
 from relight_cli.imaging.point_clouds import focal_from_exif, focal_from_view
+from relight_cli.imaging.samples import gathered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +77,7 @@ def settle(photos: list[str], options: DepthOptions, networks: Wanted, notify: C
         making,
         options.steps or (FAST_STEPS if options.fast else STEPS),
         _run_batch(options.run_batch),
-        mask_of(read(mask, options)) if mask else None,
+        gathered(mask_of(read(mask, options))) if mask else None,
         _camera_photo([job for job in jobs if not job.skip], options),
     )
 

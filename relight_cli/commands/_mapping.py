@@ -13,10 +13,8 @@ from relight_cli.commands._options import PhotoOptions
 from relight_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from relight_cli.commands._batch import Layers
+    from relight_cli.imaging.samples import Samples
     from relight_cli.pipelines.light_change import Picture, Progress
 
 
@@ -114,7 +112,7 @@ class Mask:
     """Where the photos may change."""
 
     path: Path
-    share: "NDArray[np.float32]"  # (H, W) in [0, 1]
+    share: "Samples"  # (H, W) in [0, 1]
 
     def require_size(self, picture: "Picture") -> None:
         """Raise UsageError where the mask is of another size than a picture."""

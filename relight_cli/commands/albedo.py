@@ -38,18 +38,18 @@ def albedo(
         return exposed_albedo(picture, albedo)
 
     def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
-        from relight_cli.imaging.bit_depth import from_unit
+        import numpy as np
+
         from relight_cli.imaging.layers import shading
         from relight_cli.imaging.photo import Photo
+        from relight_cli.imaging.samples import in_depth
 
         if not save_shading:
             return []
-        light = shading(photo.to_srgb(), changed.to_srgb())[..., : photo.pixels.shape[2]]
+        light = shading(photo.srgb, changed.srgb, photo.pixels.shape[2])
         if changed.format == "TIFF":
             return [Photo(light, format="TIFF")]
-        import numpy as np
-
-        return [Photo(from_unit(light, np.dtype(np.uint16)))]
+        return [Photo(in_depth(light, np.dtype(np.uint16)))]
 
     beside = (SHADING,) if save_shading else ()
     finish = exposed if save_shading else None

@@ -28,7 +28,7 @@ def deshadow(
         from relight_cli.imaging.layers import implied_shadow
         from relight_cli.imaging.photo import Photo
 
-        return [Photo(implied_shadow(photo.to_srgb(), changed.to_srgb()))] if save_mask else []
+        return [Photo(implied_shadow(photo.srgb, changed.srgb))] if save_mask else []
 
     beside = (MASK,) if save_mask else ()
     run_mapping(photos, "deshadowed", "shadow", options, beside, possible=(MASK,), layers=layers)

@@ -1,9 +1,13 @@
 """Samples as 8-bit, 16-bit or float, and back: rounded, never truncated."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from relight_cli.imaging.samples import Samples
 
 _BAND_PIXELS = 1 << 16
 
@@ -45,9 +49,9 @@ def shallow(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
     return np.rint(samples * np.float64((2**bits - 1) / 65535)).astype(np.uint16)
 
 
-def change_depth(samples: NDArray, dtype: np.dtype) -> NDArray:
+def change_depth(samples: "Samples", dtype: np.dtype) -> NDArray:
     """Give (H, W, ...) samples another dtype (uint8, uint16, float32), 1.0 staying full scale."""
-    if samples.dtype == dtype:
+    if isinstance(samples, np.ndarray) and samples.dtype == dtype:
         return samples
     changed = np.empty(samples.shape, dtype)
     for rows in row_bands(*samples.shape[:2]):

@@ -42,6 +42,7 @@ class Lit:
 
     picture: Rows
     stops: Stops
+    once: bool = False  # whether rows can be read only from the top, and once
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import shutil
+import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -10,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, PhotoUnreadableError
-from relight_cli.imaging.atomic_files import write_whole
-from relight_cli.imaging.bit_depth import change_depth, from_unit, row_bands, to_unit
+from relight_cli.imaging.atomic_files import whole_file
+from relight_cli.imaging.bit_depth import from_unit, to_unit
 from relight_cli.imaging.colour_profiles import (
     LINEAR,
     converts_both_ways,
@@ -23,19 +25,23 @@ from relight_cli.imaging.colour_profiles import (
 )
 from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.photo_decoding import Decoded, decode
-from relight_cli.imaging.photo_encoding import encode
+from relight_cli.imaging.photo_encoding import WRITTEN_IN_BANDS, encode
 from relight_cli.imaging.photo_formats import SUFFIXES, format_of
 from relight_cli.imaging.photo_metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.imaging.rows import Rows, whole
+from relight_cli.imaging.samples import Made, Samples, gathered, in_depth
 
-__all__ = ["SUFFIXES", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
+__all__ = ["SUFFIXES", "WRITTEN_IN_BANDS", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
+
+
+_SPOOLED = 1 << 26  # bytes of a picture for a pipe that stay in memory
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo, in its own profile and depth."""
+    """A photo in its own profile and depth: decoded, or made when it is read."""
 
-    pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32 (1.0 = white); upright
+    pixels: Samples  # (H, W, C), C = 1 or 3; uint8, uint16 or float32 (1.0 = white); upright
     alpha: NDArray | None = None  # (H, W), same dtype as pixels
     format: str = "PNG"  # one of SUFFIXES
     metadata: Metadata = field(default_factory=Metadata)
@@ -56,19 +62,24 @@ class Photo:
         Values are clipped and rounded (float pixels keep theirs), grey stays grey. A pixel whose colour is the one that
         `to_srgb` gave keeps its very samples, so that an unchanged picture is unchanged under any profile.
         """
+        return replace(self, pixels=gathered(self.showing(srgb).pixels))
+
+    def showing(self, srgb: Rows) -> "Photo":
+        """Do as `with_srgb`, but make the pixels when they are read, from this photo's own and the picture."""
         if srgb.shape != (*self.pixels.shape[:2], 3):
             raise ValueError(f"colours of shape {srgb.shape} do not fit a photo of shape {self.pixels.shape}")
         icc, channels = self.metadata.icc, self.pixels.shape[2]
-        pixels = np.empty_like(self.pixels)
         exact = channels == 3 and (icc is None or is_srgb(icc))  # an unchanged sample comes back by itself
-        for rows in row_bands(*self.pixels.shape[:2]):
-            own, new = self.pixels[rows], np.asarray(srgb[rows], np.float32)
+
+        def make(rows: slice) -> NDArray:
+            new = np.asarray(srgb[rows], np.float32)
             if exact:
-                pixels[rows] = from_unit(new, pixels.dtype)
-                continue
+                return from_unit(new, self.pixels.dtype)
+            own = self.pixels[rows]
             same = (new == profile_to_srgb(to_unit(own), icc)).all(axis=-1, keepdims=True)
-            pixels[rows] = np.where(same, own, from_unit(srgb_to_profile(new, icc, channels), pixels.dtype))
-        return replace(self, pixels=pixels)
+            return np.where(same, own, from_unit(srgb_to_profile(new, icc, channels), own.dtype))
+
+        return replace(self, pixels=Made(self.pixels.shape, self.pixels.dtype, make))
 
 
 @dataclass(frozen=True)
@@ -148,22 +159,30 @@ def write_photo(
         photo, notes = _in_srgb(photo), (f"{chosen} holds no grey profile; the picture is converted to sRGB",)
     if chosen == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
         notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
+    if isinstance(target, Path):
+        with whole_file(target, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
+            return notes + _encode(file, photo, name, chosen, quality)
     try:
-        data, more = encode(photo.pixels, photo.alpha, photo.metadata, kind=chosen, quality=quality)
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as file:  # a pipe takes no going back
+            notes += _encode(file, photo, name, chosen, quality)  # type: ignore[arg-type]
+            file.seek(0)
+            shutil.copyfileobj(file, target)
+            target.flush()
+    except OSError as error:
+        raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
+    return notes
+
+
+def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) -> tuple[str, ...]:
+    try:
+        return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality)
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
     except Exception as error:  # encoders raise anything, too
+        if isinstance(error, OSError) and error.errno:  # the disk's
+            raise
         reason = _one_line(error)
-        raise OutputUnwritableError(f"{name}: cannot be encoded as {chosen} ({reason}); choose PNG or TIFF") from error
-    if isinstance(target, Path):
-        write_whole(target, data, overwrite=overwrite)
-    else:
-        try:
-            target.write(data)
-            target.flush()
-        except OSError as error:
-            raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
-    return notes + more
+        raise OutputUnwritableError(f"{name}: cannot be encoded as {kind} ({reason}); choose PNG or TIFF") from error
 
 
 def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
@@ -230,16 +249,15 @@ def _settle_profile(photo: Photo) -> Photo:
 
 def _in_srgb(photo: Photo) -> Photo:
     plain = replace(photo, metadata=replace(photo.metadata, icc=None))
-    return plain.with_srgb(photo.to_srgb())
+    return plain.with_srgb(photo.srgb)
 
 
 def _in_linear_light(photo: Photo) -> Photo:
     """Turn the colours into linear sRGB light in float32, of any brightness and gamut."""
     if photo.metadata.icc == LINEAR and photo.pixels.dtype == np.float32:
         return photo
-    light = Photo(change_depth(photo.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR))
-    light = light.with_srgb(photo.to_srgb())
-    alpha = None if photo.alpha is None else change_depth(photo.alpha, light.pixels.dtype)
+    light = Photo(in_depth(photo.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR)).showing(photo.srgb)
+    alpha = None if photo.alpha is None else gathered(in_depth(photo.alpha, light.pixels.dtype))
     return replace(photo, pixels=light.pixels, alpha=alpha, metadata=replace(photo.metadata, icc=LINEAR))
 
 

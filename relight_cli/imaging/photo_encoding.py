@@ -1,29 +1,30 @@
-"""Pixels to files: JPEG, WebP and AVIF through Pillow, PNG through libpng, TIFF see tiff_encoding."""
+"""Pixels to files: JPEG, WebP and AVIF through Pillow, the others see by their names."""
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import BinaryIO
 
-import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from relight_cli.imaging.bit_depth import change_depth, row_bands, to_unit
+from relight_cli.imaging.bit_depth import to_unit
 from relight_cli.imaging.exr_photos import encode_exr, says_more_than_software
 from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.heif_photos import encode_heif
 from relight_cli.imaging.jpeg2000 import encode_jpeg2000
 from relight_cli.imaging.photo_metadata import Metadata, drop_exif_orientation
+from relight_cli.imaging.png_encoding import encode_png
+from relight_cli.imaging.samples import Made, Samples, gathered, in_depth, with_alpha
 from relight_cli.imaging.tiff_encoding import encode_tiff
 
 _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
 # memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
+WRITTEN_IN_BANDS = ("PNG", "TIFF")  # the others are encoded from all samples at once
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
@@ -34,12 +35,13 @@ _DEPTHS = {  # the others are written with 8 bits
 
 
 def encode(
-    pixels: NDArray, alpha: NDArray | None, metadata: Metadata, *, kind: str, quality: int
-) -> tuple[bytes, tuple[str, ...]]:
-    """Encode (H, W, C) pixels and (H, W) alpha; return the file and a note for each thing the format could not hold.
+    file: BinaryIO, pixels: Samples, alpha: Samples | None, metadata: Metadata, *, kind: str, quality: int
+) -> tuple[str, ...]:
+    """Encode (H, W, C) pixels and (H, W) alpha into an empty file, to read and write; note what it could not hold.
 
     JPEG has no alpha: the picture is laid over white. Metadata that the encoder refuses is left out.
-    Raises whatever the encoders raise for pixels they cannot hold (WebP ends at 16383 pixels a side).
+    Raises OSError with its `errno` where the file cannot be written, and whatever the encoders raise for pixels they
+    cannot hold (WebP ends at 16383 pixels a side).
     """
     notes = []
     depths = _DEPTHS.get(kind, ("uint8",))
@@ -47,8 +49,8 @@ def encode(
         if kind != "EXR":
             bits = HEIF_BITS if kind == "HEIF" else 8 * np.dtype(depths[-1]).itemsize
             notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
-        pixels = change_depth(pixels, np.dtype(depths[-1]))
-        alpha = None if alpha is None else change_depth(alpha, pixels.dtype)
+        pixels = in_depth(pixels, np.dtype(depths[-1]))
+        alpha = None if alpha is None else in_depth(alpha, pixels.dtype)
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG holds no transparency; the picture is laid over white")
         pixels, alpha = _over_white(pixels, alpha), None
@@ -58,20 +60,26 @@ def encode(
 
     if kind == "EXR" and says_more_than_software(metadata.exif):
         notes.append("EXR holds no EXIF, which is dropped")
-    samples = pixels if alpha is None else np.concatenate((pixels, alpha[..., None]), axis=-1)
+    samples = pixels if alpha is None else with_alpha(pixels, alpha)
+    if kind not in WRITTEN_IN_BANDS:
+        samples = gathered(samples)
     refusal: Exception | None = None
     for attempt, dropped in _ever_less(metadata):
+        file.seek(0)
+        file.truncate()
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                data = _encode(samples, attempt, kind, quality)
-        except Exception as error:  # noqa: BLE001  encoders raise anything; the last refusal is passed on
+                _encode(file, samples, attempt, kind, quality)
+        except Exception as error:  # encoders raise anything; the last refusal is passed on
+            if isinstance(error, OSError) and error.errno:  # the disk's
+                raise
             refusal = refusal or error
             continue
         if dropped:
             notes.append(f"the {dropped} metadata is dropped, for {kind} refuses it ({refusal})")
         notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-        return data, tuple(notes)
+        return tuple(notes)
     assert refusal is not None
     raise refusal
 
@@ -86,11 +94,16 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
         yield Metadata(), ", ".join(parts)
 
 
-def _encode(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> bytes:
+def _encode(file: BinaryIO, samples: Samples, metadata: Metadata, kind: str, quality: int) -> None:
     if kind == "PNG":
-        return _encode_png(samples, metadata)
-    if kind == "TIFF":
-        return encode_tiff(samples, metadata)
+        encode_png(file, samples, metadata)
+    elif kind == "TIFF":
+        encode_tiff(file, samples, metadata)
+    else:
+        file.write(_encode_whole(gathered(samples), metadata, kind, quality))
+
+
+def _encode_whole(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> bytes | memoryview:
     if kind == "JPEG2000":
         return encode_jpeg2000(samples, metadata, quality)
     if kind == "HEIF":
@@ -117,37 +130,16 @@ def _encode(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> by
         samples = samples[..., [0, 0, 0, 1]]
         options |= {"subsampling": "4:4:4"}
     image = Image.fromarray(np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples))
-    file = io.BytesIO()
+    file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
     image.save(file, kind, **options)
-    return file.getvalue()
+    return file.getbuffer()
 
 
-def _encode_png(samples: NDArray, metadata: Metadata) -> bytes:
-    """Encode at zlib level 1, five times as fast as level 6, and put the metadata behind IHDR (PNG, section 11.3)."""
-    # A last axis of one may carry any stride in numpy, at which imagecodecs balks.
-    plane = samples[..., 0] if samples.shape[2] == 1 else samples
-    data = imagecodecs.png_encode(np.ascontiguousarray(plane), level=1)
-    chunks = []
-    if metadata.icc:
-        chunks.append(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
-    if metadata.dpi:
-        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in metadata.dpi), 1)))
-    if metadata.exif:
-        chunks.append(_chunk(b"eXIf", metadata.exif))
-    if metadata.xmp:
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    end_of_header = 33  # signature, then IHDR: length, name, 13 bytes, check sum
-    encoded = memoryview(data)
-    return b"".join((encoded[:end_of_header], *chunks, encoded[end_of_header:]))
+def _over_white(pixels: Samples, alpha: Samples) -> Samples:
+    """Lay uint8 pixels over white."""
 
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-
-
-def _over_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    laid = np.empty_like(pixels)
-    for rows in row_bands(*pixels.shape[:2]):
+    def make(rows: slice) -> NDArray[np.uint8]:
         cover = to_unit(alpha[rows])[..., None]
-        laid[rows] = np.rint(pixels[rows] * cover + 255 * (1 - cover)).astype(np.uint8)
-    return laid
+        return np.rint(pixels[rows] * cover + 255 * (1 - cover)).astype(np.uint8)
+
+    return Made(pixels.shape, pixels.dtype, make)

@@ -27,6 +27,8 @@ class Rows(Protocol):
 class Forward:
     """Rows that come in bands from the top, each to be read once."""
 
+    once = True
+
     def __init__(self, shape: tuple[int, ...], bands: Iterator[Pixels]) -> None:
         self.shape, self._bands = shape, bands
         self._first, self._held = 0, np.empty((0, *shape[1:]), np.float32)
@@ -40,6 +42,11 @@ class Forward:
             band = next(self._bands)
             self._held = np.concatenate((self._held, band)) if len(self._held) else band
         return self._held[: rows.stop - rows.start]
+
+
+def readable_again(picture: Rows) -> bool:
+    """Tell whether rows may be read as often as wanted, in any order."""
+    return not getattr(picture, "once", False)
 
 
 def whole(picture: Rows) -> Pixels:

@@ -84,7 +84,8 @@ def change_light(
 ) -> Picture:
     """Give the picture under the light that `target` chooses for each tile, of the same shape, not clipped.
 
-    Its rows come as they are read, from the top and once: a photo of any size goes through in bands of tiles.
+    Its rows come as they are read: a photo of any size goes through in bands of tiles. Where the network sees the
+    picture itself they come from the top and once (`rows.readable_again`), for it works as they are read.
     With `detail` each tile's log gain is relit against reconstructed, both through the same latents and decoder
     (CroCoDiLight loses fine detail, section 5); gains are blended, then applied to the picture.
     """
@@ -101,7 +102,7 @@ def change_light(
         return Forward(picture.shape, run.pictures(working, grid, colour))
     stops = Forward(working.shape, run.stops(working, grid, colour))
     if working is picture:
-        return Lit(picture, lambda rows, own: stops[rows])
+        return Lit(picture, lambda rows, own: stops[rows], once=True)
     gain = guided(stops[slice(0, grid.height)], working[slice(0, grid.height)])
     return Lit(picture, lambda rows, own: gain.rows(own, rows.start, picture.shape[0]))
 
