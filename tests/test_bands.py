@@ -1,5 +1,8 @@
 """Pictures that go through in bands come out as they would whole."""
 
+import io
+
+import imagecodecs
 import numpy as np
 import pytest
 import torch
@@ -8,10 +11,13 @@ from hypothesis import strategies as st
 from test_relighting import MeanLight, picture
 
 from relight_cli.checkpoints import load_tiny
+from relight_cli.imaging import png_encoding
 from relight_cli.imaging.gain import multiplied
-from relight_cli.imaging.photo import Photo
+from relight_cli.imaging.photo import Metadata, Photo
+from relight_cli.imaging.png_encoding import encode_png
 from relight_cli.imaging.resizing import Resized
 from relight_cli.imaging.rows import Forward, whole
+from relight_cli.imaging.samples import Made, strips
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
 from relight_cli.pipelines.relighting import ReferenceLight, relight
@@ -59,6 +65,38 @@ def test_an_unchanged_photo_keeps_every_sample(dtype: str) -> None:
     top = np.iinfo(dtype).max
     photo = Photo(np.arange(top + 1, dtype=dtype).reshape(-1, 16, 1).repeat(3, 2))
     assert (photo.with_srgb(photo.srgb).pixels == photo.pixels).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_rows_are_torchs_to_take(dtype: str, channels: int) -> None:
+    """Of what cannot be written torch warns, and a warning while a photo is written is told as a note on it."""
+    rows = Photo(np.ones((4, 5, channels), dtype)).srgb[slice(0, 2)]
+    assert rows.flags.writeable
+    assert rows.flags.c_contiguous
+
+
+@settings(max_examples=60)
+@given(height=st.integers(1, 40), width=st.sampled_from([1, 7, 40_000]), wanted=st.integers(1, 50))
+def test_strips_hold_all_rows_in_their_order(height: int, width: int, wanted: int) -> None:
+    own = np.arange(height, dtype=np.uint16)[:, None, None].repeat(width, 1)
+    cut = list(strips(Made(own.shape, own.dtype, lambda rows: own[rows]), wanted))
+    assert {len(strip) for strip in cut[:-1]} <= {wanted}
+    assert len(cut[-1]) <= wanted
+    np.testing.assert_array_equal(np.concatenate(cut), own)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [("uint8", 3), ("uint16", 1), ("uint16", 4)])
+def test_a_png_in_strips_is_libpngs(dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Filters and compression are the same where zlib is the same; the samples are everywhere."""
+    rng, steps = np.random.default_rng(0), np.arange(200)
+    own = (rng.integers(0, 99, (150, 200, channels)) + steps[:, None] + steps[:150, None, None]).astype(dtype)
+    file = io.BytesIO()
+    monkeypatch.setattr(png_encoding, "_STRIP", 20_000)
+    encode_png(file, own, Metadata())
+    expected = imagecodecs.png_encode(own.squeeze(-1) if channels == 1 else own, level=1)
+    np.testing.assert_array_equal(imagecodecs.png_decode(file.getvalue()).reshape(own.shape), own)
+    assert len(file.getvalue()) == pytest.approx(len(expected), rel=0.05)
 
 
 @pytest.mark.parametrize("detail", [True, False])

@@ -41,7 +41,7 @@ def profile_to_srgb(values: NDArray[np.float32], icc: bytes | None) -> NDArray[n
     also under an RGB profile. Raises imagecodecs.CmsError for a broken profile.
     """
     if icc is None or is_srgb(icc):
-        return np.broadcast_to(values, (*values.shape[:2], 3))
+        return values if values.shape[2] == 3 else np.broadcast_to(values, (*values.shape[:2], 3))
     if profile_space(icc) == "gray":
         return _transform(values[..., :1], icc, "gray", SRGB, "rgb")
     return _transform(np.broadcast_to(values, (*values.shape[:2], 3)), icc, "rgb", SRGB, "rgb")

@@ -222,6 +222,8 @@ def _upright(decoded: Decoded) -> Photo:
 
 def _turn(samples: NDArray, orientation: int) -> NDArray:
     """Turn (H, W, ...) samples upright from an EXIF orientation of 1 to 8 (EXIF 2.32, section 4.6.4.A)."""
+    if orientation == 1:
+        return samples
     if orientation >= 5:
         samples = samples.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -173,13 +173,13 @@ def _samples(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
-    """Part (H, W) or (H, W, 1 to 4) samples into (H, W, C) pixels and (H, W) alpha."""
+    """Part (H, W) or (H, W, 1 to 4) samples into views of (H, W, C) pixels and (H, W) alpha."""
     if samples.ndim == 2:
         samples = samples[..., None]
     channels = samples.shape[2]
     if channels in (1, 3):
         return samples, None
-    return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
+    return samples[..., :-1], samples[..., -1]
 
 
 def _bare_png(file: BinaryIO) -> bytes:

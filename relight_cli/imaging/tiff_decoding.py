@@ -28,6 +28,7 @@ DESCRIPTIVE_TAGS = (
 _PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
 _XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
+_READ = 1 << 24  # bytes of the file at a time
 _DOTS = {2: 1.0, 3: 2.54}  # ResolutionUnit: per inch, per centimetre
 
 
@@ -99,12 +100,12 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
             )
         if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF of {page.bitspersample} bits a sample is not supported")
-        samples = page.asarray()
+        samples = page.asarray(buffersize=_READ)
         axes, photometric, extra = page.axes, page.photometric, page.extrasamples
     if samples.dtype == np.float64:
         notes.append("its 64 bits a channel are read as 32")
     if samples.dtype.kind == "f":
-        samples = samples.astype(np.float32)
+        samples = samples.astype(np.float32, copy=False)
     elif samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a TIFF of {samples.dtype} samples is not supported")
     if axes != "YXS":
@@ -113,17 +114,17 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     if samples.ndim != 3 or samples.shape[2] < (3 if photometric == PHOTOMETRIC.RGB else 1) + len(extra):
         raise ValueError("a TIFF with fewer samples than its tags say")
     colours = 3 if photometric == PHOTOMETRIC.RGB else 1
-    pixels = np.ascontiguousarray(samples[..., :colours])
+    pixels = samples[..., :colours]
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
-        pixels = (full - pixels).astype(pixels.dtype)
+        np.subtract(full, pixels, out=pixels, casting="unsafe")
     if not extra:
         return pixels, None
     kind = int(extra[0])
     if kind not in (1, 2):
         notes.append("its extra channels are dropped")
         return pixels, None
-    alpha = np.ascontiguousarray(samples[..., colours])
+    alpha = samples[..., colours]
     if kind == 1:  # associated: the colours are stored multiplied by alpha
         free = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
         pixels = free if full == 1.0 else np.rint(np.minimum(free, full)).astype(pixels.dtype)
