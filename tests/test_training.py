@@ -15,7 +15,7 @@ from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.export import main as export
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.grounds import main as paint
-from relight_cli.training.losses import shading_losses
+from relight_cli.training.losses import albedo_losses
 from relight_cli.training.made_light import cast_shadows, made_log_light
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
@@ -107,8 +107,7 @@ def test_sunny_photos_teach_nothing_about_shadows(photos: Path) -> None:
 def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
     torch.manual_seed(0)
     model, picture = Tiny(TinyConfig()).eval(), torch.rand(2, 3, 64, 64)
-    for own in (model.shadows, model.shading):
-        torch.nn.init.normal_(own.leave.weight)
+    torch.nn.init.normal_(model.shading.leave.weight)
     with torch.no_grad():
         intrinsic, light = model.delight(model.encode(picture))
         own = model.decode(model.relight(intrinsic, light))
@@ -120,37 +119,37 @@ def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_losses_reach_every_weight(views: Path, turn: str) -> None:
     pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
-    model = Tiny(TinyConfig(mappers=("shadow",)))
+    model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
     # What stands before a layer that starts at zero waits for its first step.
-    for last in (model.shadows.leave, model.shading.leave, model.mappers["shadow"].leave):
-        torch.nn.init.normal_(last.weight)
+    for part in (model.shading, *model.mappers.values()):
+        torch.nn.init.normal_(part.leave.weight)
     torch.stack(list(TURNS[turn](model, pairs).values())).sum().backward()
     idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
     light = ("light.", "mappers.", "illumination.", "survey.", "queries")
     spared = {
-        "shadows": (*light, "shading."),
-        "shading": (*light, "shadows."),
+        "shadows": light,
         # The light's last biases are the same for all lights, and only the difference is seen.
-        "light": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "shading."),
+        "light": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.albedo."),
+        "albedo": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.shadow."),
     }
     assert idle <= {name for name in idle if name.startswith(spared[turn])}
 
 
-def test_shading_is_judged_but_for_one_factor(views: Path) -> None:
+def test_albedo_is_judged_but_for_one_factor(views: Path) -> None:
     pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
-    model = Tiny(TinyConfig())
+    model = Tiny(TinyConfig(mappers=("albedo",)))
     torch.nn.init.normal_(model.shading.leave.weight, std=0.01)
-    found = shading_losses(model, pairs)
+    found = albedo_losses(model, pairs)
     with torch.no_grad():
-        model.shading.leave.bias[3:] += 0.2  # b of all three channels
-    shifted = shading_losses(model, pairs)
-    for name in ("shading", "shading edges", "shading picture"):
+        model.shading.leave.bias[9:] += 0.2  # b of the rest of the shading
+    shifted = albedo_losses(model, pairs)
+    for name in ("albedo", "albedo edges", "albedo picture"):
         torch.testing.assert_close(shifted[name], found[name], rtol=0.02, atol=0)
-    assert abs(shifted["shading scale"] - found["shading scale"]) > 1e-3
+    assert abs(shifted["albedo scale"] - found["albedo scale"]) > 1e-3
 
 
 def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
-    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,light,shading"]
+    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,light,albedo"]
     invoke(train, photos, run, "--steps", 2, *options)
     invoke(train, photos, run, "--steps", 3, *options)
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -161,4 +160,4 @@ def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path:
         recipe = json.loads(file.metadata()["recipe"])
         state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     assert [part["from_step"] for part in recipe] == [0, 2]
-    Tiny(TinyConfig(mappers=("shadow",))).load_state_dict(state, strict=True)
+    Tiny(TinyConfig(mappers=("shadow", "albedo"))).load_state_dict(state, strict=True)

@@ -46,8 +46,7 @@ class TinyConfig:
     survey_width: int = 8  # channels of such a map as the latent gathers it
     field_width: int = 16  # and as it spreads it
     relighting_depths: tuple[int, int, int] = (1, 1, 2)  # modulated blocks at strides 4, 8 and 16
-    shadow_depths: tuple[int, int, int] = (2, 2, 1)  # blocks that find the tile's own shadows
-    shading_depths: tuple[int, int, int] = (2, 2, 1)  # and all of its light
+    shading_depths: tuple[int, int, int] = (2, 2, 1)  # blocks that find the tile's own shadows and shading
     mapper_depth: int = 3
     mappers: tuple[str, ...] = ()
 
@@ -111,9 +110,11 @@ class Encoder(nn.Module):
 
 
 class MapDecoder(nn.Module):
-    """Maps at strides 16, 8 and 4, in this order, to affine coefficients of log light at stride 4."""
+    """Maps at strides 16, 8 and 4, in this order, to affine coefficients of one or more log lights at stride 4."""
 
-    def __init__(self, config: TinyConfig, depths: tuple[int, int, int], entering: int, illumination: int = 0) -> None:
+    def __init__(
+        self, config: TinyConfig, depths: tuple[int, int, int], entering: int, illumination: int = 0, lights: int = 1
+    ) -> None:
         super().__init__()
         w4, w8, w16 = config.widths
         self.enter = nn.Conv2d(w16 + entering, w16, 1)
@@ -123,10 +124,10 @@ class MapDecoder(nn.Module):
             ModulatedBlocks(ConvBlock(w, illumination) for _ in range(d))
             for w, d in zip(config.widths, depths, strict=True)
         )
-        self.leave = nn.Conv2d(w4, COEFFICIENTS[0], 3, padding=1)
+        self.leave = nn.Conv2d(w4, lights * COEFFICIENTS[0], 3, padding=1)
 
     def decode(self, f4: Tensor, f8: Tensor, entering: Tensor, illumination: Tensor | None = None) -> Tensor:
-        """Give (T, 6, S/4, S/4)."""
+        """Give (T, 6 lights, S/4, S/4)."""
         x = self.blocks[2](self.enter(entering), illumination)
         x = F.interpolate(self.up8(x), scale_factor=2, mode="bilinear") + f8
         x = self.blocks[1](x, illumination)
@@ -150,20 +151,24 @@ class LightDecoder(MapDecoder):
         return self.decode(f4, f8, torch.cat((f16, field, position_maps(f16)), dim=1), illumination)
 
 
-class OwnLightDecoder(MapDecoder):
-    """What a tile tells of its own light with all its borders: the shadows cast on it, or its shading."""
+class ShadingDecoder(MapDecoder):
+    """What a tile tells of its own light with all its borders: the shadows cast on it, and the rest of its shading."""
 
-    def __init__(self, config: TinyConfig, depths: tuple[int, int, int]) -> None:
-        super().__init__(config, depths, 0)
+    def __init__(self, config: TinyConfig) -> None:
+        super().__init__(config, config.shading_depths, 0, lights=2)
         nn.init.zeros_(self.leave.weight)  # at first there is none
 
-    def forward(self, f4: Tensor, f8: Tensor, f16: Tensor) -> Tensor:
-        """Give the coefficients (T, 6, S/4, S/4) of the log light."""
-        return self.decode(f4, f8, f16)
+    def forward(self, f4: Tensor, f8: Tensor, f16: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the coefficients (T, 6, S/4, S/4) of the light that shadows take, which is negative, and of the rest.
+
+        The rest is what the light decoder, which knows only what differs between lights, leaves of the shading.
+        """
+        shadows, rest = self.decode(f4, f8, f16).chunk(2, dim=1)
+        return shadows, rest
 
 
 class IlluminationMapper(nn.Module):
-    """The illumination latent, seeing the intrinsic latents, to that of the shadow-free picture."""
+    """The illumination latent, seeing the intrinsic latents, to that of the shadow-free or albedo picture."""
 
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
@@ -186,9 +191,10 @@ class Tiny(nn.Module):
     """The embedded network; a `RelightingModel`.
 
     A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
-    latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96] and relit
-    latents [g | change of light 96 | share of it that is cored 1], light and shadows in affine coefficients. Tokens are
-    float32 whatever the parameters are: g is the photo. An illumination latent's last channels are shares (`shared`).
+    latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96 | rest of its
+    shading 96] and relit latents [g | change of light 96 | share of it that is cored 1], all light in affine
+    coefficients. Tokens are float32 whatever the parameters are: g is the photo. An illumination latent's last channels
+    are shares (`shared`).
     """
 
     stride = 16
@@ -208,11 +214,10 @@ class Tiny(nn.Module):
         gathered = config.queries * w16 + config.survey_width * config.field**2
         self.illumination = nn.Linear(gathered, config.illumination_width)
         self.light = LightDecoder(config)
-        self.shadows = OwnLightDecoder(config, config.shadow_depths)  # the light they take: negative
-        self.shading = OwnLightDecoder(config, config.shading_depths)
+        self.shading = ShadingDecoder(config)
         self.mappers = nn.ModuleDict({name: IlluminationMapper(config) for name in config.mappers})
         self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
-        self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS]
+        self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS, COEFFICIENTS]
 
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1], S a multiple of 16."""
@@ -220,10 +225,10 @@ class Tiny(nn.Module):
         return self._pack(guide, *self.features(tiles, guide))
 
     def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Split latents into intrinsic latents (T, N, C + 192) and the illumination latent (T, 1, L)."""
+        """Split latents into intrinsic latents (T, N, C + 288) and the illumination latent (T, 1, L)."""
         guide, *maps = self._unpack(latents, self.maps)
         features, light = self.split(*maps)
-        intrinsic = self._pack(guide, *features, self.light(*features, light), self.shadows(*features))
+        intrinsic = self._pack(guide, *features, self.light(*features, light), *self.shading(*features))
         return intrinsic, shared(light)
 
     def features(self, tiles: Tensor, guide: Tensor) -> Maps:
@@ -244,11 +249,10 @@ class Tiny(nn.Module):
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Map the illumination latent (T, 1, L) to that of the `shadow`-free or `albedo` picture."""
-        light = illumination[..., :-SHARES]
-        if mapper == "albedo":
-            return shared(light, lit=0.0)
         f16 = self._unpack(intrinsic, self.intrinsic_maps)[3]
-        return shared(self.mappers[mapper](f16, light.to(f16)), shadowed=0.0, cored=1.0)
+        light = self.mappers[mapper](f16, illumination[..., :-SHARES].to(f16))
+        shadow = mapper == "shadow"
+        return shared(light, shadowed=0.0, shaded=float(shadow), cored=float(shadow))
 
     def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
         """Give illumination latents (T, 1, L) for tiles with latents of their own: unlike light has other shadows."""
@@ -258,12 +262,11 @@ class Tiny(nn.Module):
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Give relit latents (T, N, 768 + 96 + 1): the photo, its change of light, and the share that is cored."""
-        guide, f4, f8, f16, own, shadows = self._unpack(intrinsic, self.intrinsic_maps)
+        guide, f4, f8, f16, own, shadows, rest = self._unpack(intrinsic, self.intrinsic_maps)
         light, shares = illumination[..., :-SHARES].to(f16), illumination[..., -SHARES:, None].float()
-        shadowed, lit, core = shares.chunk(SHARES, dim=-2)
-        change = self.light(f4, f8, f16, light).float() - own.float() + (shadowed - 1) * shadows.float()
-        if (lit < 1).any():
-            change = change + (lit - 1) * self.shading(f4, f8, f16).float()
+        shadowed, shaded, core = shares.chunk(SHARES, dim=-2)
+        change = self.light(f4, f8, f16, light).float() - own.float()
+        change = change + (shadowed - 1) * shadows.float() + (shaded - 1) * rest.float()
         return self._pack(guide, change, core.expand(-1, 1, *f16.shape[2:]))
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -287,12 +290,12 @@ class Tiny(nn.Module):
         return [guide, *(f.to(self.queries.dtype) for f in features)]
 
 
-def shared(light: Tensor, *, shadowed: Tensor | float = 1.0, lit: float = 1.0, cored: float = 0.0) -> Tensor:
+def shared(light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, cored: float = 0.0) -> Tensor:
     """Put the `SHARES` behind what is seen of the light (T, 1, L - 3): an illumination latent, float32.
 
     How much it keeps of the tile's own cast shadows: all in its own light, none where they are mapped away, as much as
-    the lights are alike where it comes from elsewhere. How much it keeps of the shading: none for the albedo. Whether a
-    small change is none, as it is where shadows are taken away.
+    the lights are alike where it comes from elsewhere. How much it keeps of the rest of the shading: none for the albedo.
+    Whether a small change is none, as it is where shadows are taken away.
     """
-    shares = [torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, lit, cored)]
+    shares = [torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, cored)]
     return torch.cat((light.float(), *(share.expand(*light.shape[:2], 1) for share in shares)), dim=-1)

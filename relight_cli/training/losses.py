@@ -36,7 +36,7 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
     maps, _ = model.split(*model.features(pictures, guide))
     known, truth = seen(pictures) * ~truth.isnan(), truth.nan_to_num()
     known = known * torch.where(truth.mean(1, keepdim=True) < SHADOWED, UNSHADOWED, 1.0)
-    change, linear = log_gain(guide, -model.shadows(*maps).float()), guide.exp() - EPS
+    change, linear = log_gain(guide, -model.shading(*maps)[0].float()), guide.exp() - EPS
     wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
     off = linear_to_srgb((linear * change.clamp(max=12).exp()).clamp(max=1.2)) - wanted
     count = known.sum().clamp(min=1)
@@ -46,19 +46,22 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
     }
 
 
-def shading_losses(model: Tiny, pairs: Pairs) -> Losses:
-    """Find all the light on a and b, but for one factor a picture, which nothing in a picture tells.
+def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
+    """Take all the light off a and b, but for one factor a picture, which nothing in a picture tells.
 
     In log light, and the albedo in sRGB at the scale that serves it best, each picture by the root of its mean square:
     the truth of a picture in even light is at hand, and to be told from a doubtful one.
     """
     pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_white.flatten(0, 1)
     guide = log_linear(pictures)
-    maps, _ = model.split(*model.features(pictures, guide))
+    maps, illumination = model.split(*model.features(pictures, guide))
     known, truth = (~truth.isnan()).float(), truth.nan_to_num()
     recorded = seen(pictures) * known
     count = known.mean().clamp(min=1e-3)
-    change, linear = log_gain(guide, -model.shading(*maps).float()), (guide.exp() - EPS) * known
+    lights = torch.cat((illumination, model.mappers["albedo"](maps[2], illumination).to(illumination)))
+    own, mapped = model.light(*(m.repeat(2, 1, 1, 1) for m in maps), lights).float().chunk(2)
+    shadows, rest = (part.float() for part in model.shading(*maps))
+    change, linear = log_gain(guide, mapped - own - shadows - rest), (guide.exp() - EPS) * known
     error = (change - truth).clamp(-4, 4)
     offset = (error * recorded).mean((1, 2, 3), keepdim=True) / recorded.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
     error = (error - offset) * recorded
@@ -66,10 +69,10 @@ def shading_losses(model: Tiny, pairs: Pairs) -> Losses:
     scale = (albedo * wanted).mean((1, 2, 3), keepdim=True) / albedo.square().mean((1, 2, 3), keepdim=True).clamp(1e-6)
     off = linear_to_srgb((scale * albedo).clamp(max=1.2)) - linear_to_srgb(wanted)
     return {
-        "shading": (error.abs().mean() / 2 + error.square().mean()) / count,
-        "shading edges": steps(error) / count,
-        "shading scale": 0.1 * offset.abs().mean() / count,
-        "shading picture": 4 * (off.square().mean((1, 2, 3)) + 1e-4).sqrt().mean() / count,
+        "albedo": (error.abs().mean() / 2 + error.square().mean()) / count,
+        "albedo edges": steps(error) / count,
+        "albedo scale": 0.1 * offset.abs().mean() / count,
+        "albedo picture": 4 * (off.square().mean((1, 2, 3)) + 1e-4).sqrt().mean() / count,
     }
 
 
@@ -85,7 +88,7 @@ def light_losses(model: Tiny, pairs: Pairs) -> Losses:
     other, mapped = illumination.roll(len(pairs.a), dims=0), model.mappers["shadow"](maps[2], illumination)
     lights = torch.cat((illumination, other, mapped.to(other)))
     own, other, mapped = model.light(*(m.repeat(3, 1, 1, 1) for m in maps), lights).float().chunk(3)
-    shadows = model.shadows(*maps).float()
+    shadows = model.shading(*maps)[0].float()
     linear, recorded = guide.exp() - EPS, seen(pictures)
 
     change = log_gain(guide, other - own - shadows)

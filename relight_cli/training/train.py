@@ -20,15 +20,15 @@ from torch import Tensor
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.grounds import Grounds
-from relight_cli.training.losses import light_losses, shading_losses, shadow_losses
+from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
 from relight_cli.training.pairs import Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 
 SIZES = (128, 128, 128, 160, 160, 192, 192, 256, 320)  # crops' sides: mostly many small ones
-MAPPERS = ("shadow",)
-TURNS = {"light": light_losses, "shadows": shadow_losses, "shading": shading_losses}
+MAPPERS = ("shadow", "albedo")
+TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
 LOG_EVERY, SHEET_EVERY = 200, 1000  # steps
 
@@ -130,8 +130,8 @@ def main(
     grounds: Annotated[Path | None, typer.Option(help="Folder of painted grounds.")] = None,
     start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
     turns: Annotated[
-        str, typer.Option(help="What steps train, in turn: other light and mapped light, shadows, or shading alone.")
-    ] = "light,shadows,shading",
+        str, typer.Option(help="What steps train, in turn: light and its mapping, shadows alone, or albedo.")
+    ] = "light,shadows,albedo",
     photo_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of photos among the pictures; the rest are views and grounds.")
     ] = 0.33,
@@ -159,7 +159,7 @@ def main(
         size = int(rng.choice(SIZES))
         count = max(1, pixels // size**2)
         turn = turns.split(",")[run.step % len(turns.split(","))]
-        share = 0.0 if turn == "shading" and known else photo_share  # nobody knows the albedo of photos
+        share = 0.0 if turn == "albedo" and known else photo_share  # nobody knows the albedo of photos
         pairs = mixed_pairs(crops, known, count, size, rng, device, share)
         losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
         if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
