@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from relight_cli.commands._console import bar, notifier
 from relight_cli.commands._fallback import Fallback
-from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._inputs import STANDARD, sha256_of
 from relight_cli.commands._options import PhotoOptions, SharedOptions
-from relight_cli.commands._provenance import Making, sha256_of
+from relight_cli.commands._provenance import Inputs, Making
 from relight_cli.commands._reports import Facts, ModelFacts, Tally
 from relight_cli.commands._streams import picture_out, standard_in
 from relight_cli.commands._targets import Job
@@ -84,6 +84,20 @@ class Original(NamedTuple):
     sha256: str | None  # of its file
 
 
+class Changed(NamedTuple):
+    """What is to be written of a photo."""
+
+    photos: list[tuple[Photo, Notes]]  # the changed one, and its layers
+    inputs: Inputs  # what they were made from
+
+
+class Written(NamedTuple):
+    """What there is to say of files that were written."""
+
+    notes: Notes = ()
+    facts: Facts = {}
+
+
 @dataclass
 class Passage:
     """A job on its way."""
@@ -91,7 +105,7 @@ class Passage:
     job: Job
     seconds: float = 0.0  # in its stages, without the waiting between them
     reading: "Future[Original]" = field(default_factory=Future)
-    writing: "Future[Notes]" = field(default_factory=Future)
+    writing: "Future[Written]" = field(default_factory=Future)
 
     def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """Go through a stage."""
@@ -130,7 +144,7 @@ class Batch:
             for passage in passages:
                 self.underway.append(passage)
                 if passage.job.skip:
-                    passage.writing.set_result(())
+                    passage.writing.set_result(Written())
                 else:
                     self._make(passage, followers[id(passage)], helper)
                 self._tell()
@@ -152,12 +166,12 @@ class Batch:
             original, passage.reading = passage.reading.result(), Future()
             self._read_ahead(after, helper)
             after = None
-            photos = passage.timed(self._change, job, original)
+            changed = passage.timed(self._change, job, original)
             del original  # which need not wait for the writing
             if job.target == STANDARD:
-                passage.writing.set_result(passage.timed(self._write, job, photos))
+                passage.writing.set_result(passage.timed(self._write, job, changed))
             else:
-                passage.writing = helper.submit(passage.timed, self._write, job, photos)
+                passage.writing = helper.submit(passage.timed, self._write, job, changed)
         except Exception as error:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
             traceback.clear_frames(error.__traceback__)  # of the pictures in them
             passage.writing.set_exception(error)
@@ -167,7 +181,7 @@ class Batch:
         sha256 = sha256_of(path)  # first: a file that changes after this is made anew another time
         return Original(_read(path, self.options), sha256)
 
-    def _change(self, job: Job, original: Original) -> list[tuple[Photo, Notes]]:
+    def _change(self, job: Job, original: Original) -> Changed:
         """Give what is to be written: the changed photo, and its layers."""
         photo = original.photo
         if job.target == STANDARD:
@@ -176,18 +190,20 @@ class Batch:
         picture = photo.srgb
         with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
             changed = self.fallback.run(lambda tiling: photo.with_srgb(self.work(picture, tiling, progress)))
-        return [self.making.sign(one, original.sha256) for one in (changed, *self.layers(photo, changed))]
+        inputs = {"photo": original.sha256}
+        return Changed([self.making.sign(one, inputs) for one in (changed, *self.layers(photo, changed))], inputs)
 
-    def _write(self, job: Job, photos: list[tuple[Photo, Notes]]) -> Notes:
-        """Write a job's files, the photo last, by which it is known to be done; give notes."""
-        (changed, notes), *layers = photos
+    def _write(self, job: Job, made: Changed) -> Written:
+        """Write a job's files, the photo last, by which it is known to be done."""
+        (changed, notes), *layers = made.photos
         quality, overwrite = self.options.quality, self.options.overwrite or job.replace
         if job.target == STANDARD:
-            return notes + write_photo(changed, picture_out(), quality=quality)
+            return Written(notes + write_photo(changed, picture_out(), quality=quality))
         make_folder(job.target.parent)
         for path, (layer, _) in zip(job.beside, layers, strict=True):
             write_photo(layer, path, quality=quality, overwrite=overwrite)
-        return notes + write_photo(changed, job.target, quality=quality, overwrite=overwrite)
+        notes += write_photo(changed, job.target, quality=quality, overwrite=overwrite)
+        return Written(notes, self.making.facts(job, made.inputs))
 
     def _tell(self) -> None:
         """Tell what became of photos, up to the first that is not written yet."""
@@ -197,8 +213,9 @@ class Batch:
                 continue
             error = passage.writing.exception()
             assert error is None or isinstance(error, Exception)
-            self._say(passage.job, () if error else passage.writing.result())
-            self.tally.add(passage.job, passage.seconds, error)
+            written = Written() if error else passage.writing.result()
+            self._say(passage.job, written.notes)
+            self.tally.add(passage.job, passage.seconds, error, written.facts)
 
     def _say(self, job: Job, notes: Notes) -> None:
         for note in notes:
