@@ -70,7 +70,20 @@ PROMISES = {
     "names that clash are refused before anything starts": [
         "test_batches.py::test_names_that_clash_are_refused_before_anything"
     ],
-    "--skip-existing knows the settings and the inputs": ["test_batches.py::test_what_changed_is_done_again"],
+    "--skip-existing knows the settings and the inputs": [
+        "test_batches.py::test_what_changed_is_done_again",
+        "test_timelapse_again.py::test_what_changed_is_made_again_and_nothing_else",
+        "test_timelapse_again.py::test_slopes_reach_further_and_a_part_is_as_the_whole",
+        "test_timelapse_again.py::test_videos_know_how_they_were_made",
+    ],
+    "the report tells of outputs that say nothing themselves": [
+        "test_batches.py::test_the_report_tells_of_stripped_outputs",
+        "test_timelapse_again.py::test_the_report_tells_of_stripped_outputs",
+    ],
+    "what others made is left alone": [
+        "test_batches.py::test_what_others_made_is_left_alone",
+        "test_timelapse_again.py::test_what_others_made_is_left_alone_with_one_note",
+    ],
     "a rerun with nothing to do loads nothing": ["test_batches.py::test_nothing_is_loaded_where_nothing_is_to_do"],
     "the tool's own photos are left out": ["test_batches.py::test_the_tools_own_photos_are_left_out"],
     # fidelity

@@ -95,7 +95,7 @@ class Written(NamedTuple):
     """What there is to say of files that were written."""
 
     notes: Notes = ()
-    facts: Facts = {}
+    facts: Facts | None = None
 
 
 @dataclass

@@ -87,6 +87,10 @@ class Making:
 
         return (self.recorded or recorded_parameters)(output) or self._reports.parameters(output)
 
+    def knows_inputs(self) -> bool:
+        """Tell whether all that is read beside the photos could be hashed."""
+        return None not in self._read.values()
+
     def settle(self, job: "Job", notify: Callable[[str], None]) -> "Job":
         """Skip a job whose output is there as it would be made again; replace what this tool made otherwise.
 
@@ -102,9 +106,8 @@ class Making:
             )
             return replace(job, skip=True)
         photo_sha256 = sha256_of(job.source)
-        known = photo_sha256 is not None and None not in self._read.values()
+        known = photo_sha256 is not None and self.knows_inputs() and all(path.exists() for path in job.beside)
         same = known and told == self.of({"photo": photo_sha256}).parameters()
-        same = same and all(path.exists() for path in job.beside)
         return replace(job, skip=same, replace=not same)
 
     def facts(self, job: "Job", inputs: Inputs) -> "Facts":

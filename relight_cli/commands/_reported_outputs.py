@@ -8,6 +8,7 @@ from pathlib import Path
 from relight_cli.commands._inputs import sha256_of
 
 Facts = Mapping[str, object]
+"""What a report says of one photo beside what it says of every one."""
 
 
 def output_facts(output: Path, parameters: str) -> Facts:
@@ -30,7 +31,7 @@ class ReportedOutputs:
     @cached_property
     def _made(self) -> dict[tuple[str, str | None], str]:
         """Give the parameters by name and hash; of several entries the last counts, as reports are added to."""
-        found = {}
+        found: dict[tuple[str, str | None], str] = {}
         for entry in self._entries():
             name, sha256, made = (entry.get(key) for key in ("output", "output_sha256", "made"))
             if isinstance(name, str) and isinstance(sha256, str) and isinstance(made, dict):
@@ -38,7 +39,7 @@ class ReportedOutputs:
         return found
 
     def _entries(self) -> Iterator[Facts]:
-        """Yield the entries, and those of further files in them; lines that are damaged or of others are passed over."""
+        """Yield the entries, and those of further files in them; damaged lines are passed over."""
         if self._report is None or not self._report.is_file():  # to read a pipe would wait for ever
             return
         try:
