@@ -32,6 +32,10 @@ PROMISES = {
         "test_interruption.py::test_signals_between_and_inside_writes",
         "test_relight_command.py::test_interruption_leaves_nothing_behind",
     ],
+    "what killed runs leave goes with the next run": [
+        "test_interruption.py::test_fifty_kills_tear_nothing",
+        "test_leftovers.py::test_only_what_is_surely_left_is_swept",
+    ],
     "inputs never change": [
         "test_interruption.py::test_fifty_kills_tear_nothing",
         "test_hostile_input.py::test_an_input_is_never_the_output_by_any_name",
