@@ -58,6 +58,10 @@ PROMISES = {
     "quiet on success": ["test_relight_command.py::test_relit_is_nearer_to_the_reference_and_quiet"],
     # batches
     "a bad file costs only itself": ["test_batches.py::test_good_photos_among_broken_ones"],
+    "a bad file is one line, whatever its decoder prints": [
+        "test_quiet_decoding.py::test_each_broken_file_is_one_line",
+        "test_quiet_decoding.py::test_other_threads_come_through",
+    ],
     "the report has an entry for every photo": ["test_batches.py::test_a_summary_and_a_report"],
     "one photo alone fails with its own exit code": [
         "test_relight_command.py::test_one_bad_file_alone_has_its_own_code"

@@ -20,6 +20,7 @@ from relight_cli.imaging.decoded import Decoded, SizeCheck
 from relight_cli.imaging.exr_photos import decode_exr
 from relight_cli.imaging.heif_photos import decode_heif
 from relight_cli.imaging.photo_metadata import reset_xmp_orientation, strip_exif_header
+from relight_cli.imaging.quiet_decoding import quiet
 
 # A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
@@ -136,8 +137,11 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
     else:
-        with Image.open(file, formats=("TIFF",)) as image:
-            pixels, alpha, icc = _pixels(image, icc, notes)
+        with quiet(), Image.open(file, formats=("TIFF",)) as image:
+            try:
+                pixels, alpha, icc = _pixels(image, icc, notes)
+            except OSError as error:  # which has libtiff's number alone
+                raise ValueError("its pixels are damaged or cut off") from error
         # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
         turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         dpi = dpi[::-1] if dpi and turned >= 5 else dpi

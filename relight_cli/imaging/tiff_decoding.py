@@ -53,7 +53,10 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
     canon_raw = file.read(2) == b"CR"
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
+        try:
+            page = tiff.pages.first
+        except IndexError as error:  # directories may stand at the end of a file
+            raise ValueError("a TIFF without a picture, or cut off") from error
         raw = canon_raw or page.is_reduced or _DNG_VERSION in page.tags or page.photometric in _SENSOR
         bits = page.bitspersample
         deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
