@@ -129,6 +129,7 @@ PROMISES = {
         "test_photo_promises.py::test_sixteen_bits_in_are_sixteen_bits_out",
         "test_relight_command.py::test_sixteen_bits_stay",
         "test_photo_reading.py::test_sixteen_bits_are_never_flattened",
+        "test_photo_colours.py::test_sixteen_bit_cmyk_stays_sixteen_bits",
     ],
     "alpha and size survive": ["test_relight_command.py::test_odd_pictures_keep_their_kind"],
     "orientation comes out upright": [

@@ -136,6 +136,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
+        if pixels.shape[2] == 4:
+            pixels, icc = _from_inks(pixels, icc, notes), None
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             try:
@@ -154,10 +156,7 @@ def _pixels(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bytes | None]:
     """Decode an 8-bit picture of any mode to grey or RGB, its alpha, and the profile that still describes it."""
     if image.mode == "CMYK":
-        notes.append("its CMYK colours are converted to sRGB")
-        if icc and converts_to_srgb(icc, "cmyk"):
-            return cmyk_to_srgb(np.asarray(image), icc), None, None
-        return np.asarray(image.convert("RGB")), None, None
+        return _from_inks(np.asarray(image), icc, notes), None, None
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
         raise ValueError(f"pixels of the kind {image.mode} are not supported")
     transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
@@ -165,6 +164,12 @@ def _pixels(
     mode += "A" * transparent
     image.load()
     return *_split(_samples(image if image.mode == mode else image.convert(mode))), icc
+
+
+def _from_inks(inks: NDArray, icc: bytes | None, notes: list[str]) -> NDArray:
+    """Convert (H, W, 4) CMYK to sRGB, through its profile where that can be read."""
+    notes.append("its CMYK colours are converted to sRGB")
+    return cmyk_to_srgb(inks, icc if icc and converts_to_srgb(icc, "cmyk") else None)
 
 
 def _samples(image: Image.Image) -> NDArray[np.uint8]:
