@@ -304,6 +304,35 @@ def test_the_next_is_read_and_the_last_written_during_the_work(
         assert events.index(f"wrote {last}") < events.index(f"read {after}")
 
 
+@pytest.mark.parametrize(("suffix", "waits"), [(".avif", True), (".jp2", True), (".jpg", False)])
+def test_no_hungry_encoder_runs_beside_the_network(
+    command: Command, monkeypatch: pytest.MonkeyPatch, suffix: str, waits: bool
+) -> None:
+    names = [put(f"{number}.png", number).name for number in range(3)]
+    events: list[str] = []
+    begun = threading.Event()
+    writer, change = _batch.Batch._write, _batch.Batch._change
+
+    def write(self: _batch.Batch, job: _batch.Job, made: _batch.Changed) -> _batch.Written:
+        begun.wait(0.3)  # for the work on the next, if that is to begin
+        written = writer(self, job, made)
+        events.append(f"wrote {job.source}")
+        return written
+
+    def work(self: _batch.Batch, job: _batch.Job, original: _batch.Original) -> _batch.Changed:
+        events.append(f"began {job.source}")
+        if job.source.name == names[1]:
+            begun.set()
+        return change(self, job, original)
+
+    monkeypatch.setattr(_batch, "LARGE", 1)
+    monkeypatch.setattr(_batch.Batch, "_write", write)
+    monkeypatch.setattr(_batch.Batch, "_change", work)
+    template = "{stem}_albedo" + suffix
+    assert command("albedo", *names, *SAME, "--device", "cpu", "-o", template).code == 0
+    assert (events.index("wrote 0.png") < events.index("began 1.png")) is waits
+
+
 def test_a_summary_and_a_report(command: Command) -> None:
     for name in ("a.png", "b.png"):
         put(name)

@@ -67,7 +67,8 @@ PROMISES = {
         "test_relight_command.py::test_one_bad_file_alone_has_its_own_code"
     ],
     "memory is that of the photo at work and one more": [
-        "test_batches.py::test_memory_is_that_of_the_photo_at_work_and_one_more"
+        "test_batches.py::test_memory_is_that_of_the_photo_at_work_and_one_more",
+        "test_batches.py::test_no_hungry_encoder_runs_beside_the_network",
     ],
     "the next photo is read and the last written during the work": [
         "test_batches.py::test_the_next_is_read_and_the_last_written_during_the_work"

@@ -4,7 +4,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from relight_cli.commands._console import bar, notifier
 from relight_cli.commands._fallback import Fallback
+from relight_cli.commands._free_memory import give_back
 from relight_cli.commands._inputs import STANDARD, sha256_of
 from relight_cli.commands._options import PhotoOptions, SharedOptions
 from relight_cli.commands._provenance import Inputs, Making
@@ -20,10 +21,13 @@ from relight_cli.commands._streams import picture_out, standard_in
 from relight_cli.commands._targets import Job
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.imaging.photo_encoding import HUNGRY
+from relight_cli.imaging.photo_formats import format_of
 
 if TYPE_CHECKING:
     from relight_cli.pipelines.light_change import Picture, Progress, TileOptions
 
+LARGE = 1 << 20  # pixels of a photo for which it is worth while to save memory
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[["Picture", "TileOptions", "Progress"], "Picture"]
@@ -164,6 +168,7 @@ class Batch:
             if job.source == STANDARD:  # in this thread, where waiting for a pipe can be interrupted
                 passage.reading.set_result(passage.timed(self._read, job.source))
             original, passage.reading = passage.reading.result(), Future()
+            original_size = original.photo.pixels[..., 0].size
             self._read_ahead(after, helper)
             after = None
             changed = passage.timed(self._change, job, original)
@@ -172,10 +177,19 @@ class Batch:
                 passage.writing.set_result(passage.timed(self._write, job, changed))
             else:
                 passage.writing = helper.submit(passage.timed, self._write, job, changed)
+                self._save_memory(job, original_size, passage.writing)
         except Exception as error:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
             traceback.clear_frames(error.__traceback__)  # of the pictures in them
             passage.writing.set_exception(error)
             self._read_ahead(after, helper)
+
+    def _save_memory(self, job: Job, pixels: int, writing: "Future[Written]") -> None:
+        """Keep the peak near one photo's: no hungry encoder beside a network on the CPU, and no holes in heaps."""
+        if pixels < LARGE:
+            return
+        if self.fallback.on_cpu and format_of(job.target) in HUNGRY:
+            wait([writing])
+        give_back()
 
     def _read(self, path: Path) -> Original:
         sha256 = sha256_of(path)  # first: a file that changes after this is made anew another time

@@ -24,6 +24,7 @@ _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
 # memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
+HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
