@@ -12,7 +12,6 @@ error; means over pictures. `lit by the truth` is the oracle: the picture under 
 Albedo is scaled by one factor first; LMSE as Grosse et al. 2009.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +42,7 @@ from relight_cli.pipelines.mapping import map_light
 from relight_cli.pipelines.relighting import ReferenceLight, relight
 
 Ways = dict[str, Callable[[Known], Picture]]
+Scores = dict[str, dict[str, float]]  # of each way
 RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
 WORSE_BY = 0.5  # dB by which a picture may be worse than the untouched one before it is named
 
@@ -71,21 +71,27 @@ def rounded(picture: Picture) -> Picture:
 
 
 def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known, Picture], dict[str, float]]) -> None:
-    """Print the mean scores of each way; where they have a PSNR, name the pictures that the last way makes worse."""
-    scores: dict[str, list[dict[str, float]]] = defaultdict(list)
-    worse = []
+    """Print the mean scores of each way, and once more of the pictures with a sound truth where others have none."""
+    scored: list[tuple[Known, Scores]] = []
     for one in known:
-        for way, make in ways.items():
-            scores[way].append(score(one, rounded(make(one))))
-        first, last = (scores[way][-1].get("PSNR", np.nan) for way in (next(iter(ways)), list(ways)[-1]))
-        if last < first - WORSE_BY:
-            worse.append(one.name)
-    columns = list(next(iter(scores.values()))[0])
-    print(f"\n| {title} ({len(next(iter(scores.values())))}) | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
-    for way, rows in scores.items():
-        means = (np.nanmean([row[column] for row in rows]) for column in columns)
+        scored.append((one, {way: score(one, rounded(make(one))) for way, make in ways.items()}))
+    print_means(title, scored)
+    sound = [(one, scores) for one, scores in scored if one.sound]
+    if len(sound) < len(scored):
+        print_means(f"{title}, their truth without left-over shadows", sound)
+
+
+def print_means(title: str, scored: list[tuple[Known, Scores]]) -> None:
+    """Print a table; where there is a PSNR, name the pictures that the last way makes worse."""
+    ways = scored[0][1]
+    columns = list(next(iter(ways.values())))
+    print(f"\n| {title} ({len(scored)}) | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
+    for way in ways:
+        means = (np.nanmean([scores[way][column] for _, scores in scored]) for column in columns)
         print(f"| {way} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
     if "PSNR" in columns:
+        first, last = next(iter(ways)), list(ways)[-1]
+        worse = [one.name for one, scores in scored if scores[last]["PSNR"] < scores[first]["PSNR"] - WORSE_BY]
         print(f"\nworse than the first line by more than {WORSE_BY} dB: {len(worse)} {' '.join(worse)}")
 
 
@@ -186,7 +192,7 @@ def main(
                 table(f"deshadow: {name}", known, ways, shadow_nearness)
             if real:
                 free = {
-                    k.name.rpartition("_")[0]: Known(k.name, k.truth, k.truth)
+                    k.name.rpartition("_")[0]: Known(k.name, k.truth, k.truth, sound=k.sound)
                     for k in shots_to_deshadow(real / "shadow")
                 }
                 table("deshadow: without cast shadows, against itself", iter(free.values()), ways, nearness)

@@ -13,6 +13,7 @@ from typer import TyperException
 
 from relight_cli import __version__
 from relight_cli.commands._console import say, wants_tracebacks
+from relight_cli.commands._streams import stderr_of_its_own
 from relight_cli.commands.albedo import albedo
 from relight_cli.commands.deshadow import deshadow
 from relight_cli.commands.doctor import doctor
@@ -72,6 +73,13 @@ def _let_clear_up() -> None:
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
     signal.signal(signal.SIGTERM, _terminate)
+    with stderr_of_its_own():
+        code = _run()
+    sys.exit(int(code))
+
+
+def _run() -> int:
+    """Run the command line; give its exit code."""
     if not wants_tracebacks(sys.argv[1:]):
         warnings.simplefilter("ignore")  # of libraries; what the user should know is said in our own words
     try:
@@ -90,7 +98,7 @@ def main() -> None:
         code = _fail("terminated.", ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001  the last line of defence: one line, the documented code
         code = _unexpected(error)
-    sys.exit(int(code))
+    return int(code)
 
 
 def _fail(line: str, code: ExitCode) -> ExitCode:

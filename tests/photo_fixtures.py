@@ -64,6 +64,21 @@ def dng(light: np.ndarray, orientation: int = 1) -> bytes:
     return file.getvalue()
 
 
+def cmyk_profile() -> bytes:
+    """Make a printer's profile whose inks take their share of sRGB's light, in 16-bit tables (ICC.1:2001-04, 6.5.7)."""
+    inks = np.stack(np.meshgrid(*[np.linspace(0, 1, 5)] * 4, indexing="ij"), axis=-1)
+    light = ((1 - inks[..., :3]) * (1 - inks[..., 3:])) ** 2.2
+    to_xyz = np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7141]])
+    x, y, z = np.moveaxis(np.cbrt(light @ to_xyz.T / [0.9642, 1.0, 0.8249]), -1, 0)
+    lab = np.stack((116 * y - 16, 500 * (x - y) + 128, 200 * (y - z) + 128), axis=-1) * [652.8, 256, 256]
+    ramp = np.array([0, 65535], ">u2").tobytes()
+    table = b"mft2" + bytes(4) + bytes([4, 3, 5, 0]) + struct.pack(">9i2H", *np.eye(3, dtype=int).ravel() << 16, 2, 2)
+    table += 4 * ramp + np.rint(lab.clip(0, 65535)).astype(">u2").tobytes() + 3 * ramp
+    head = struct.pack(">I4sI4s4s4s", 128 + 16 + len(table), bytes(4), 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    head += struct.pack(">6H4s", 2000, 1, 1, 0, 0, 0, b"acsp") + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
 def exif_block(orientation: int, order: str = "<", kind: int = 3) -> bytes:
     """Build IFD0 with Make, Orientation and an Exif directory that holds a maker note with offsets of its own."""
     note = b"MAKER\0" + bytes(range(250))

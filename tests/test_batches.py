@@ -215,6 +215,35 @@ def test_what_others_made_is_left_alone(command: Command) -> None:
     assert Path("a_albedo.png").read_bytes() == b"mine"
 
 
+def test_the_report_tells_of_stripped_outputs(command: Command) -> None:
+    for seed, name in enumerate(("a.png", "b.jpg")):
+        put(name, seed)
+
+    def statuses(*options: str) -> list[str]:
+        told = len(report()) if Path("r.jsonl").exists() else 0
+        asked = ("deshadow", "a.png", "b.jpg", *SAME, "--strip", "--save-mask", "--skip-existing", *options)
+        done = command(*asked, "--report", "r.jsonl")
+        assert (done.code, len(done.lines)) == (0, 1)
+        return [one["status"] for one in report()[told:]]
+
+    assert statuses() == ["done", "done"]
+    assert statuses() == ["skipped", "skipped"]
+    put("again.png", 7)
+    Path("again.png").replace("a.png")
+    assert statuses() == ["done", "skipped"]
+    assert statuses("--quality", "90") == ["done", "done"]
+    lines = Path("r.jsonl").read_text().splitlines()
+    Path("r.jsonl").write_text("\n".join(["[1]", lines[-1][:100], *lines, ""]))  # somebody else's, and one cut off
+    done = command("deshadow", "a.png", "b.jpg", *SAME, "--strip", "--skip-existing", "--report", "r.jsonl")
+    assert done.lines == ["2 photos: 2 done, in " + done.lines[0].rpartition("in ")[2]]  # quality is not 90
+    mine = Path("a_deshadowed.png")
+    write_photo(Photo(noise((6, 8, 3), seed=9)), mine, overwrite=True)
+    before = mine.read_bytes()
+    done = command("deshadow", "a.png", *SAME, "--strip", "--skip-existing", "--report", "r.jsonl")
+    assert "left as it is" in done.err  # it is no longer the file that the report speaks of
+    assert mine.read_bytes() == before
+
+
 def test_a_layer_that_is_missing_is_made(command: Command) -> None:
     put("a.png")
     assert command("deshadow", "a.png", *SAME).code == 0
@@ -273,6 +302,35 @@ def test_the_next_is_read_and_the_last_written_during_the_work(
     assert [one["input"] for one in report()] == names
     for last, after in zip(names[:-2], names[2:], strict=True):  # so that no more than two photos are held
         assert events.index(f"wrote {last}") < events.index(f"read {after}")
+
+
+@pytest.mark.parametrize(("suffix", "waits"), [(".avif", True), (".jp2", True), (".jpg", False)])
+def test_no_hungry_encoder_runs_beside_the_network(
+    command: Command, monkeypatch: pytest.MonkeyPatch, suffix: str, waits: bool
+) -> None:
+    names = [put(f"{number}.png", number).name for number in range(3)]
+    events: list[str] = []
+    begun = threading.Event()
+    writer, change = _batch.Batch._write, _batch.Batch._change
+
+    def write(self: _batch.Batch, job: _batch.Job, made: _batch.Changed) -> _batch.Written:
+        begun.wait(0.3)  # for the work on the next, if that is to begin
+        written = writer(self, job, made)
+        events.append(f"wrote {job.source}")
+        return written
+
+    def work(self: _batch.Batch, job: _batch.Job, original: _batch.Original) -> _batch.Changed:
+        events.append(f"began {job.source}")
+        if job.source.name == names[1]:
+            begun.set()
+        return change(self, job, original)
+
+    monkeypatch.setattr(_batch, "LARGE", 1)
+    monkeypatch.setattr(_batch.Batch, "_write", write)
+    monkeypatch.setattr(_batch.Batch, "_change", work)
+    template = "{stem}_albedo" + suffix
+    assert command("albedo", *names, *SAME, "--device", "cpu", "-o", template).code == 0
+    assert (events.index("wrote 0.png") < events.index("began 1.png")) is waits
 
 
 def test_a_summary_and_a_report(command: Command) -> None:

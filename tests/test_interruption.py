@@ -116,7 +116,7 @@ random.seed(4)
 for _ in range(50):
     outcome = halted(signal.SIGKILL, 0.3, 0.01)
     there = sorted(Path("out").glob("[0-9]*"))
-    tell(**outcome, there=len(there))
+    tell(**outcome, there=len(there), hidden=[path.name for path in Path("out").glob(".*")])
     for path in random.sample(there, len(there) // 2):
         path.unlink()
 tell(**run())
@@ -126,6 +126,8 @@ tell(**run())
     assert len({one["there"] for one in killed}) > 5
     assert last["code"] == 0
     assert whole(photos / "out") == ALL
+    assert any(one["hidden"] for one in killed)
+    assert not list((photos / "out").glob(".*"))  # which killed runs had left
     assert before == {path: path.read_bytes() for path in (photos / "in").iterdir()}
 
 

@@ -6,11 +6,13 @@ import struct
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photo_fixtures import WIDE, noise, wide_profile
+from photo_fixtures import WIDE, cmyk_profile, noise, wide_profile
 from PIL import Image, ImageCms
 
+from relight_cli.errors import PhotoUnreadableError
 from relight_cli.imaging.bit_depth import change_depth, from_unit
 from relight_cli.imaging.colour_profiles import converts_to_srgb, is_srgb
 from relight_cli.imaging.photo import Metadata, Photo, read_photo
@@ -173,6 +175,69 @@ def test_a_profile_without_a_way_back_is_converted_once():
     assert "no way back" in photo.notes[0]
     assert photo.pixels[0, 0].max() <= 1
     assert photo.pixels[0, 1].min() >= 254  # the table sends pure green to white
+
+
+def inks(shape, dtype):
+    """Make smooth inks (H, W, 4)."""
+    across = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
+    full = np.iinfo(dtype).max
+    return np.rint(np.stack((across, 1 - across, across / 2, across * 0.3), axis=-1) * full).astype(dtype)
+
+
+def cmyk_tiff(samples, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, photometric="separated", metadata=None, **options)
+    return file
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_sixteen_bit_cmyk_stays_sixteen_bits(planar):
+    samples = inks((40, 100), np.uint16)
+    stored = samples if planar == "contig" else np.moveaxis(samples, -1, 0)
+    photo = read_photo(cmyk_tiff(stored, planarconfig=planar, compression="zlib"), max_pixels=4000)
+    cyan, magenta, yellow, black = (samples[..., number] / 65535 for number in range(4))
+    wanted = np.stack([(1 - ink) * (1 - black) for ink in (cyan, magenta, yellow)], axis=-1) * 65535
+    assert photo.pixels.dtype == np.uint16
+    assert np.abs(photo.pixels - wanted).max() <= 0.51
+    assert photo.metadata.icc is None
+    assert "CMYK" in photo.notes[0]
+    over = np.concatenate((samples, np.full((40, 100, 1), 30000, np.uint16)), axis=-1)
+    transparent = read_photo(cmyk_tiff(over, extrasamples=["unassalpha"]), max_pixels=4000)
+    assert (transparent.pixels == photo.pixels).all()
+    assert (transparent.alpha == 30000).all()
+
+
+def test_cmyk_goes_through_its_profile():
+    icc = cmyk_profile()
+    deep, plain = inks((40, 100), np.uint16), inks((40, 100), np.uint8)
+    sixteen = read_photo(cmyk_tiff(deep, iccprofile=icc), max_pixels=4000)
+    eight = read_photo(cmyk_tiff(plain, iccprofile=icc), max_pixels=4000)
+    assert (sixteen.pixels.dtype, eight.pixels.dtype) == (np.uint16, np.uint8)
+    assert np.abs(sixteen.pixels / 257 - eight.pixels).max() < 2.5
+    assert len(np.unique(sixteen.pixels[..., 0])) > 2000
+    through = ImageCms.profileToProfile(
+        Image.fromarray(plain, "CMYK"),
+        ImageCms.ImageCmsProfile(io.BytesIO(icc)),
+        ImageCms.createProfile("sRGB"),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert np.abs(np.asarray(through).astype(int) - eight.pixels).max() <= 2
+    without = read_photo(cmyk_tiff(deep), max_pixels=4000)
+    assert np.abs(sixteen.pixels.astype(int) - without.pixels).max() > 500
+
+
+@pytest.mark.parametrize(
+    ("samples", "options"),
+    [
+        (inks((8, 8), np.uint16), {"extratags": [(332, "H", 1, 2, True)]}),  # inks of other colours
+        (np.zeros((8, 8, 4), np.float32), {}),
+    ],
+)
+def test_other_inks_are_refused(samples, options):
+    with pytest.raises(PhotoUnreadableError, match="SEPARATED"):
+        read_photo(cmyk_tiff(samples, **options), max_pixels=4000)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from command_line import Command
-from photo_fixtures import dng, exif_block, smooth, wide_profile
+from photo_fixtures import cmyk_profile, dng, exif_block, smooth, wide_profile
 from PIL import Image, ImageCms
 
 from relight_cli.imaging.bit_depth import from_unit
@@ -212,6 +212,12 @@ KINDS = {
     "rgba.webp": lambda image, path: image.convert("RGBA").save(path),
     "cmyk.jpg": lambda image, path: image.convert("CMYK").save(path),
     "cmyk.tif": lambda image, path: image.convert("CMYK").save(path),
+    "deep-cmyk.tif": lambda image, path: tifffile.imwrite(
+        path,
+        np.asarray(image.convert("CMYK")).astype(np.uint16) * 257,
+        photometric="separated",
+        iccprofile=cmyk_profile(),
+    ),
     "mpo.jpg": lambda image, path: image.save(path, "MPO", save_all=True, append_images=[image.rotate(180)]),
     "pages.tif": lambda image, path: image.save(path, save_all=True, append_images=[image.rotate(180)]),
     "plain.jp2": lambda image, path: image.save(path),

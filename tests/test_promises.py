@@ -32,6 +32,10 @@ PROMISES = {
         "test_interruption.py::test_signals_between_and_inside_writes",
         "test_relight_command.py::test_interruption_leaves_nothing_behind",
     ],
+    "what killed runs leave goes with the next run": [
+        "test_interruption.py::test_fifty_kills_tear_nothing",
+        "test_leftovers.py::test_only_what_is_surely_left_is_swept",
+    ],
     "inputs never change": [
         "test_interruption.py::test_fifty_kills_tear_nothing",
         "test_hostile_input.py::test_an_input_is_never_the_output_by_any_name",
@@ -54,12 +58,17 @@ PROMISES = {
     "quiet on success": ["test_relight_command.py::test_relit_is_nearer_to_the_reference_and_quiet"],
     # batches
     "a bad file costs only itself": ["test_batches.py::test_good_photos_among_broken_ones"],
+    "a bad file is one line, whatever its decoder prints": [
+        "test_quiet_decoding.py::test_each_broken_file_is_one_line",
+        "test_quiet_decoding.py::test_other_threads_come_through",
+    ],
     "the report has an entry for every photo": ["test_batches.py::test_a_summary_and_a_report"],
     "one photo alone fails with its own exit code": [
         "test_relight_command.py::test_one_bad_file_alone_has_its_own_code"
     ],
     "memory is that of the photo at work and one more": [
-        "test_batches.py::test_memory_is_that_of_the_photo_at_work_and_one_more"
+        "test_batches.py::test_memory_is_that_of_the_photo_at_work_and_one_more",
+        "test_batches.py::test_no_hungry_encoder_runs_beside_the_network",
     ],
     "the next photo is read and the last written during the work": [
         "test_batches.py::test_the_next_is_read_and_the_last_written_during_the_work"
@@ -70,7 +79,20 @@ PROMISES = {
     "names that clash are refused before anything starts": [
         "test_batches.py::test_names_that_clash_are_refused_before_anything"
     ],
-    "--skip-existing knows the settings and the inputs": ["test_batches.py::test_what_changed_is_done_again"],
+    "--skip-existing knows the settings and the inputs": [
+        "test_batches.py::test_what_changed_is_done_again",
+        "test_timelapse_again.py::test_what_changed_is_made_again_and_nothing_else",
+        "test_timelapse_again.py::test_slopes_reach_further_and_a_part_is_as_the_whole",
+        "test_timelapse_again.py::test_videos_know_how_they_were_made",
+    ],
+    "the report tells of outputs that say nothing themselves": [
+        "test_batches.py::test_the_report_tells_of_stripped_outputs",
+        "test_timelapse_again.py::test_the_report_tells_of_stripped_outputs",
+    ],
+    "what others made is left alone": [
+        "test_batches.py::test_what_others_made_is_left_alone",
+        "test_timelapse_again.py::test_what_others_made_is_left_alone_with_one_note",
+    ],
     "a rerun with nothing to do loads nothing": ["test_batches.py::test_nothing_is_loaded_where_nothing_is_to_do"],
     "the tool's own photos are left out": ["test_batches.py::test_the_tools_own_photos_are_left_out"],
     # fidelity
@@ -108,6 +130,7 @@ PROMISES = {
         "test_photo_promises.py::test_sixteen_bits_in_are_sixteen_bits_out",
         "test_relight_command.py::test_sixteen_bits_stay",
         "test_photo_reading.py::test_sixteen_bits_are_never_flattened",
+        "test_photo_colours.py::test_sixteen_bit_cmyk_stays_sixteen_bits",
     ],
     "alpha and size survive": ["test_relight_command.py::test_odd_pictures_keep_their_kind"],
     "orientation comes out upright": [

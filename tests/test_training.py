@@ -15,10 +15,11 @@ from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.export import main as export
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.grounds import main as paint
-from relight_cli.training.losses import all_losses, shadow_losses
+from relight_cli.training.losses import albedo_losses
 from relight_cli.training.made_light import cast_shadows, made_log_light
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.train import TURNS
 from relight_cli.training.train import main as train
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.views import main as render
@@ -106,7 +107,7 @@ def test_sunny_photos_teach_nothing_about_shadows(photos: Path) -> None:
 def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
     torch.manual_seed(0)
     model, picture = Tiny(TinyConfig()).eval(), torch.rand(2, 3, 64, 64)
-    torch.nn.init.normal_(model.shadows.leave.weight)
+    torch.nn.init.normal_(model.shading.leave.weight)
     with torch.no_grad():
         intrinsic, light = model.delight(model.encode(picture))
         own = model.decode(model.relight(intrinsic, light))
@@ -115,25 +116,40 @@ def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
     assert (other - picture).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("turn", ["shadows", "shadow"])
-def test_the_losses_reach_every_weight(photos: Path, turn: str) -> None:
-    pairs = photo_pairs(PhotoCrops(split(photos)[0]), 2, 64, np.random.default_rng(0), "cpu")
-    model = Tiny(TinyConfig(mappers=("shadow",)))
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_losses_reach_every_weight(views: Path, turn: str) -> None:
+    pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
     # What stands before a layer that starts at zero waits for its first step.
-    torch.nn.init.normal_(model.shadows.leave.weight)
-    torch.nn.init.normal_(model.mappers["shadow"].leave.weight)
-    losses = shadow_losses(model, pairs) if turn == "shadows" else all_losses(model, pairs, turn)
-    torch.stack(list(losses.values())).sum().backward()
+    for part in (model.shading, *model.mappers.values()):
+        torch.nn.init.normal_(part.leave.weight)
+    torch.stack(list(TURNS[turn](model, pairs).values())).sum().backward()
     idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
-    if turn == "shadows":
-        light = ("light.", "mappers.", "illumination.", "survey.", "queries")
-        assert idle <= {name for name in idle if name.startswith(light)}
-    else:  # the light's last biases are the same for all lights, and only the difference is seen
-        assert idle <= {"light.leave.bias", "light.blocks.0.0.conv2.bias"}
+    light = ("light.", "mappers.", "illumination.", "survey.", "queries")
+    spared = {
+        "shadows": light,
+        # The light's last biases are the same for all lights, and only the difference is seen.
+        "light": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.albedo."),
+        "albedo": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.shadow."),
+    }
+    assert idle <= {name for name in idle if name.startswith(spared[turn])}
+
+
+def test_albedo_is_judged_but_for_one_factor(views: Path) -> None:
+    pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("albedo",)))
+    torch.nn.init.normal_(model.shading.leave.weight, std=0.01)
+    found = albedo_losses(model, pairs)
+    with torch.no_grad():
+        model.shading.leave.bias[9:] += 0.2  # b of the rest of the shading
+    shifted = albedo_losses(model, pairs)
+    for name in ("albedo", "albedo edges", "albedo picture"):
+        torch.testing.assert_close(shifted[name], found[name], rtol=0.02, atol=0)
+    assert abs(shifted["albedo scale"] - found["albedo scale"]) > 1e-3
 
 
 def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
-    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,albedo"]
+    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,light,albedo"]
     invoke(train, photos, run, "--steps", 2, *options)
     invoke(train, photos, run, "--steps", 3, *options)
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]

@@ -1,10 +1,11 @@
 """Photos in, photos out: one command's work over all its jobs, where a bad file costs only itself."""
 
+import math
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -12,19 +13,23 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from relight_cli.commands._console import bar, notifier
 from relight_cli.commands._fallback import Fallback
-from relight_cli.commands._inputs import STANDARD
+from relight_cli.commands._free_memory import give_back
+from relight_cli.commands._inputs import STANDARD, sha256_of
 from relight_cli.commands._options import PhotoOptions, SharedOptions
-from relight_cli.commands._provenance import Making, sha256_of
+from relight_cli.commands._provenance import Inputs, Making
 from relight_cli.commands._reports import Facts, ModelFacts, Tally
 from relight_cli.commands._streams import picture_out, standard_in
 from relight_cli.commands._targets import Job
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.imaging.photo import WRITTEN_IN_BANDS, Photo, format_of, read_photo, write_photo
+from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.imaging.photo_encoding import HUNGRY, WRITTEN_IN_BANDS
+from relight_cli.imaging.photo_formats import format_of
 from relight_cli.imaging.rows import readable_again
 
 if TYPE_CHECKING:
     from relight_cli.pipelines.light_change import Picture, Progress, TileOptions
 
+LARGE = 1 << 20  # pixels of a photo for which it is worth while to save memory
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[["Picture", "TileOptions", "Progress"], "Picture"]
@@ -85,6 +90,20 @@ class Original(NamedTuple):
     sha256: str | None  # of its file
 
 
+class Changed(NamedTuple):
+    """What is to be written of a photo."""
+
+    photos: list[tuple[Photo, Notes]]  # the changed one, and its layers
+    inputs: Inputs  # what they were made from
+
+
+class Written(NamedTuple):
+    """What there is to say of files that were written."""
+
+    notes: Notes = ()
+    facts: Facts | None = None
+
+
 @dataclass
 class Passage:
     """A job on its way."""
@@ -92,7 +111,7 @@ class Passage:
     job: Job
     seconds: float = 0.0  # in its stages, without the waiting between them
     reading: "Future[Original]" = field(default_factory=Future)
-    writing: "Future[Notes]" = field(default_factory=Future)
+    writing: "Future[Written]" = field(default_factory=Future)
 
     def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
         """Go through a stage."""
@@ -131,7 +150,7 @@ class Batch:
             for passage in passages:
                 self.underway.append(passage)
                 if passage.job.skip:
-                    passage.writing.set_result(())
+                    passage.writing.set_result(Written())
                 else:
                     self._make(passage, followers[id(passage)], helper)
                 self._tell()
@@ -151,24 +170,34 @@ class Batch:
             if job.source == STANDARD:  # in this thread, where waiting for a pipe can be interrupted
                 passage.reading.set_result(passage.timed(self._read, job.source))
             original, passage.reading = passage.reading.result(), Future()
+            original_size = math.prod(original.photo.pixels.shape[:2])
             self._read_ahead(after, helper)
             after = None
-            photos = passage.timed(self._change, job, original)
+            changed = passage.timed(self._change, job, original)
             del original  # which need not wait for the writing
             if job.target == STANDARD:
-                passage.writing.set_result(passage.timed(self._write, job, photos))
+                passage.writing.set_result(passage.timed(self._write, job, changed))
             else:
-                passage.writing = helper.submit(passage.timed, self._write, job, photos)
+                passage.writing = helper.submit(passage.timed, self._write, job, changed)
+                self._save_memory(job, original_size, passage.writing)
         except Exception as error:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
             traceback.clear_frames(error.__traceback__)  # of the pictures in them
             passage.writing.set_exception(error)
             self._read_ahead(after, helper)
 
+    def _save_memory(self, job: Job, pixels: int, writing: "Future[Written]") -> None:
+        """Keep the peak near one photo's: no hungry encoder beside a network on the CPU, and no holes in heaps."""
+        if pixels < LARGE:
+            return
+        if self.fallback.on_cpu and format_of(job.target) in HUNGRY:
+            wait([writing])
+        give_back()
+
     def _read(self, path: Path) -> Original:
         sha256 = sha256_of(path)  # first: a file that changes after this is made anew another time
         return Original(_read(path, self.options), sha256)
 
-    def _change(self, job: Job, original: Original) -> list[tuple[Photo, Notes]]:
+    def _change(self, job: Job, original: Original) -> Changed:
         """Give what is to be written: the changed photo, and its layers."""
         photo = original.photo
         if job.target == STANDARD:
@@ -177,7 +206,8 @@ class Batch:
         picture = photo.srgb
         with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
             changed = self.fallback.run(lambda tiling: self._changed(job, photo, self.work(picture, tiling, progress)))
-        return [self.making.sign(one, original.sha256) for one in (changed, *self.layers(photo, changed))]
+        inputs = {"photo": original.sha256}
+        return Changed([self.making.sign(one, inputs) for one in (changed, *self.layers(photo, changed))], inputs)
 
     def _changed(self, job: Job, photo: Photo, picture: "Picture") -> Photo:
         """Give the changed photo, its pixels to be made as they are written where its kind allows that.
@@ -187,19 +217,20 @@ class Batch:
         in_bands = readable_again(picture) and (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS
         return photo.showing(picture) if in_bands else photo.with_srgb(picture)
 
-    def _write(self, job: Job, photos: list[tuple[Photo, Notes]]) -> Notes:
-        """Write a job's files, the photo last, by which it is known to be done; give notes.
+    def _write(self, job: Job, made: Changed) -> Written:
+        """Write a job's files, the photo last, by which it is known to be done.
 
-        What is written is taken out of `photos`: a layer holds the photo it is made from.
+        What is written is taken out of `made.photos`: a layer holds the photo it is made from.
         """
-        changed, notes = photos[0]
+        changed, notes = made.photos[0]
         quality, overwrite = self.options.quality, self.options.overwrite or job.replace
         if job.target == STANDARD:
-            return notes + write_photo(changed, picture_out(), quality=quality)
+            return Written(notes + write_photo(changed, picture_out(), quality=quality))
         make_folder(job.target.parent)
         for path in job.beside:
-            write_photo(photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
-        return notes + write_photo(changed, job.target, quality=quality, overwrite=overwrite)
+            write_photo(made.photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
+        notes += write_photo(changed, job.target, quality=quality, overwrite=overwrite)
+        return Written(notes, self.making.facts(job, made.inputs))
 
     def _tell(self) -> None:
         """Tell what became of photos, up to the first that is not written yet."""
@@ -209,8 +240,9 @@ class Batch:
                 continue
             error = passage.writing.exception()
             assert error is None or isinstance(error, Exception)
-            self._say(passage.job, () if error else passage.writing.result())
-            self.tally.add(passage.job, passage.seconds, error)
+            written = Written() if error else passage.writing.result()
+            self._say(passage.job, written.notes)
+            self.tally.add(passage.job, passage.seconds, error, written.facts)
 
     def _say(self, job: Job, notes: Notes) -> None:
         for note in notes:

@@ -10,8 +10,7 @@ from relight_cli.commands._depth_models import DepthParts
 from relight_cli.commands._depth_options import DepthOptions
 from relight_cli.commands._depth_outputs import write_outputs
 from relight_cli.commands._finished_runs import FinishedRuns, Settings
-from relight_cli.commands._inputs import STANDARD
-from relight_cli.commands._provenance import sha256_of
+from relight_cli.commands._inputs import STANDARD, sha256_of
 from relight_cli.commands._reports import Facts
 from relight_cli.commands._targets import Job
 from relight_cli.devices import Compute, device_error, memory_bytes
@@ -67,7 +66,7 @@ class DepthRun:
             batch, cost = self._estimate(job, scene, left) if left else (1, None)
             ensemble = self._refine(job, scene, batch, finished, store)
             focal = self.choices.focal(self.options, *picture.shape[:2])
-            made = self.choices.making.of(photo_sha256).parameters()
+            made = self.choices.making.of({"photo": photo_sha256}).parameters()
             meaning = write_outputs(RefinedDepth(scene, ensemble, picture), job, self.options, focal, made)
         except BaseException:
             if store and store.count():
@@ -80,6 +79,7 @@ class DepthRun:
         if store:
             store.clear()
         return {
+            **self.choices.making.facts(job, {"photo": photo_sha256}),
             "quantity": "disparity",
             "low": meaning.low,
             "high": meaning.high,

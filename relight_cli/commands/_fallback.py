@@ -22,6 +22,11 @@ class Fallback:
     def __init__(self, model: LoadedModel | None, tiling: "TileOptions", options: PhotoOptions) -> None:
         self.model, self.tiling, self.options = model, tiling, options
 
+    @property
+    def on_cpu(self) -> bool:
+        """Tell whether the network takes the memory that files are written in, too."""
+        return str(self.tiling.device) == "cpu"
+
     def run(self, work: Callable[["TileOptions"], R]) -> R:
         """Do the work, again with less for as long as it runs out of memory and there is less; then raise."""
         while True:

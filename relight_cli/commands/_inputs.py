@@ -1,6 +1,7 @@
 """Which photos are meant: by their names, in folders, by globs that the shell left alone, and in lists of names."""
 
 import glob
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,17 @@ def identity(path: Path) -> object:
     except (OSError, ValueError):
         return os.path.normcase(os.path.realpath(path))
     return (status.st_dev, status.st_ino)
+
+
+def sha256_of(path: Path) -> str | None:
+    """Hash a file; None for one that cannot be read now or, like stdin, again."""
+    if path == STANDARD:
+        return None
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() if file.seekable() else None
+    except OSError:
+        return None
 
 
 def _meant(name: str, recursive: bool, null: bool) -> list[Source]:

@@ -4,7 +4,6 @@ import json
 import os
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,12 +13,10 @@ import typer
 from relight_cli import __version__
 from relight_cli.commands._console import notifier, say
 from relight_cli.commands._options import SharedOptions
+from relight_cli.commands._reported_outputs import Facts
 from relight_cli.commands._targets import Job
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode
-
-Facts = Mapping[str, object]
-"""What a report says of one photo beside what it says of every one."""
 
 
 class ModelFacts(Protocol):

@@ -63,6 +63,6 @@ class SequenceOptions(PhotoOptions, OwnOptions):
         ),
     ] = None
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave the frames, or the video, that are there, by name alone.")
+        bool, typer.Option("--skip-existing", help="Leave frames, or a video, that exist; redo them if made otherwise.")
     ] = False
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too.")] = False

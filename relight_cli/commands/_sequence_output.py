@@ -25,10 +25,15 @@ class Sink(Protocol):
 
     place: Path  # the folder or the video
     targets: list[Path]  # all files that are written
+    one_file: bool  # which holds every frame
+
+    def keep(self, targets: set[Path]) -> None:
+        """Leave these files as they are, and make those anew that exist beside them."""
+        ...
 
     @property
     def finished(self) -> bool:
-        """Tell whether every file is there."""
+        """Tell whether every file is there and kept."""
         ...
 
     @property
@@ -40,8 +45,8 @@ class Sink(Protocol):
         """Raise OutputUnwritableError where something exists that may be neither replaced, kept nor gone on with."""
         ...
 
-    def opened(self, plan: Plan, *, overwrite: bool) -> AbstractContextManager[None]:
-        """Let frames be taken while the block runs."""
+    def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> AbstractContextManager[None]:
+        """Let frames be taken while the block runs; `made` tells how they are made, if it is to be told."""
         ...
 
     def made(self, number: int) -> bool:
@@ -64,18 +69,25 @@ class Sink(Protocol):
 class FrameFolder:
     """Numbered files in a folder, and a journal that says which of them a run that was cut off had made."""
 
-    def __init__(self, folder: Path, suffixes: list[str], *, quality: int, keep: bool) -> None:
-        """Plan a file for each suffix; with `keep` files that exist are left alone."""
+    one_file = False
+
+    def __init__(self, folder: Path, suffixes: list[str], *, quality: int) -> None:
+        """Plan a file for each suffix."""
         digits = max(4, len(str(len(suffixes))))
-        self.place, self.quality, self.keep = folder, quality, keep
+        self.place, self.quality = folder, quality
         self.targets = [folder / f"frame_{number:0{digits}}{suffix}" for number, suffix in enumerate(suffixes, 1)]
         self._journal = folder / JOURNAL
         self._made: set[str] = set()
+        self._kept: set[Path] | None = None
+
+    def keep(self, targets: set[Path]) -> None:
+        """Leave these frames as they are, and make those anew that exist beside them."""
+        self._kept = targets
 
     @property
     def finished(self) -> bool:
-        """Tell whether every frame is there."""
-        return all(os.path.lexists(target) for target in self.targets)
+        """Tell whether every frame is there and kept."""
+        return self._kept is not None and self._kept >= set(self.targets)
 
     @property
     def others(self) -> list[Path]:
@@ -89,29 +101,32 @@ class FrameFolder:
         """
         lines = self._lines()
         resumable = lines[:1] == [_mark(plan)] if plan else bool(lines)
-        existing = [] if overwrite or self.keep or resumable else [t for t in self.targets if os.path.lexists(t)]
+        settled = overwrite or self._kept is not None
+        existing = [] if settled or resumable else [t for t in self.targets if os.path.lexists(t)]
         if existing:
             more = f" and {len(existing) - 1} more frames exist" if existing[1:] else " exists"
             said = f"{existing[0]}{more}, not of an unfinished run with the same options"
             raise OutputUnwritableError(f"{said}: give --overwrite or --skip-existing, or another --output.")
 
     @contextlib.contextmanager
-    def opened(self, plan: Plan, *, overwrite: bool) -> Iterator[None]:
+    def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
         """Take frames while the block runs; what an unfinished run of the same plan made is kept."""
         self.refuse_existing(overwrite=overwrite, plan=plan)
         make_folder(self.place)
         lines = self._lines()
-        if lines[:1] == [_mark(plan)]:
+        if lines[:1] == [_mark(plan)] and self._kept is None:
             self._made = set(lines[1:])
         else:
             self._note(_mark(plan), anew=True)
+            for target in sorted(self._kept or ()):  # if this is cut off, going on leaves them, too
+                self._note(target.name)
         yield
         self._journal.unlink(missing_ok=True)
 
     def made(self, number: int) -> bool:
         """Tell whether a frame is there already."""
         target = self.targets[number]
-        return os.path.lexists(target) and (self.keep or target.name in self._made)
+        return os.path.lexists(target) and target.name in self._made
 
     def target(self, number: int) -> Path:
         """Tell the file that a frame goes to."""
@@ -153,14 +168,21 @@ class FrameFolder:
 class VideoFile:
     """A video, which is there only when it is whole."""
 
+    one_file = True
+
     def __init__(self, path: Path, height: int, width: int, rate: float) -> None:
         self.place, self.height, self.width, self.rate = path, height, width, rate
         self.targets = [path]
+        self._kept: set[Path] | None = None
+
+    def keep(self, targets: set[Path]) -> None:
+        """Leave the video as it is if it is among these, else make it anew."""
+        self._kept = targets
 
     @property
     def finished(self) -> bool:
-        """Tell whether the video is there."""
-        return os.path.lexists(self.place)
+        """Tell whether the video is there and kept."""
+        return bool(self._kept)
 
     @property
     def others(self) -> list[Path]:
@@ -169,19 +191,20 @@ class VideoFile:
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise OutputUnwritableError where the video exists and may not be replaced."""
-        if os.path.lexists(self.place) and not overwrite:
+        if os.path.lexists(self.place) and not overwrite and self._kept is None:
             said = f"{self.place} exists: give --overwrite or --skip-existing, or another --output."
             raise OutputUnwritableError(said)
 
     @contextlib.contextmanager
-    def opened(self, plan: Plan, *, overwrite: bool) -> Iterator[None]:
+    def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
         """Take frames while the block runs; without an exception the video gets its name at the end."""
         from relight_cli.imaging.atomic_files import whole_file
         from relight_cli.imaging.video import VideoWriter
 
         make_folder(self.place.parent)
-        with whole_file(self.place, overwrite=overwrite) as temporary:
-            self._writer = VideoWriter(temporary, self.place.suffix.lower(), self.height, self.width, self.rate)
+        replaced = overwrite or self._kept is not None
+        with whole_file(self.place, overwrite=replaced) as temporary:
+            self._writer = VideoWriter(temporary, self.place.suffix.lower(), self.height, self.width, self.rate, made)
             try:
                 yield
                 self._writer.close()

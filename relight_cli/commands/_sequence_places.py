@@ -35,7 +35,7 @@ def default_output(inputs: list[str], frames: Frames) -> str:
     return str(first.with_name(f"{first.stem}_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"))
 
 
-def settle_output(output: str, frames: Frames, moments: list[Moment], *, quality: int, keep: bool, rate: float) -> Sink:
+def settle_output(output: str, frames: Frames, moments: list[Moment], *, quality: int, rate: float) -> Sink:
     """Give what takes the frames. Raises UsageError where that would hold or be an input."""
     path, inputs = Path(output), {frames.path(number) for number in range(len(frames.times))}
     if is_video(output):
@@ -47,7 +47,7 @@ def settle_output(output: str, frames: Frames, moments: list[Moment], *, quality
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
     kinds = [frames.suffix(max(0, bisect_right(frames.times, moment.time) - 1)) for moment in moments]
-    return FrameFolder(path, kinds, quality=quality, keep=keep)
+    return FrameFolder(path, kinds, quality=quality)
 
 
 def check_beside(sink: Sink, frames: Frames, options: SequenceOptions) -> None:

@@ -2,7 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,10 +12,12 @@ import typer
 
 from relight_cli.commands._console import bar, notifier, say
 from relight_cli.commands._options import PhotoOptions
-from relight_cli.commands._provenance import Making
+from relight_cli.commands._provenance import Inputs
+from relight_cli.commands._reported_outputs import Facts, output_facts
 from relight_cli.commands._reports import ModelFacts, append, record_of
 from relight_cli.commands._sequence import Frames
 from relight_cli.commands._sequence_output import Sink
+from relight_cli.commands._sequence_record import SequenceRecord
 from relight_cli.commands._targets import Job
 from relight_cli.errors import ExitCode, PhotoUnreadableError
 from relight_cli.pipelines.sequencing import Moment
@@ -57,12 +60,13 @@ class Log:
         for path in [path for path in self.failed if path not in sequence]:
             self.report(path, path)
 
-    def report(self, path: Path, target: Path, *, skipped: bool = False) -> None:
-        """Append what became of an input, where a report is wanted."""
+    def report(self, path: Path, target: Path, *, skipped: bool = False, outputs: Sequence[Facts] = ()) -> None:
+        """Append what became of an input, where a report is wanted, and the files that were written meanwhile."""
         if self.options.report:
             seconds, self._began = time.monotonic() - self._began, time.monotonic()
             record = record_of(Job(path, target, skipped), self.model, seconds, self.failed.get(path))
-            append(self.options.report, record | {"options": asdict(self.options)})
+            written = {"more_outputs": list(outputs)} if outputs else {}
+            append(self.options.report, record | written | {"options": asdict(self.options)})
 
 
 def targets_of(moments: list[Moment], sink: Sink) -> dict[int, Path]:
@@ -83,11 +87,12 @@ class Run:
     """The frames of a sequence on their way to where they are wanted."""
 
     def __init__(
-        self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, making: Making, *, plot: bool
+        self, frames: Frames, moments: list[Moment], sink: Sink, log: Log, record: SequenceRecord, *, plot: bool
     ) -> None:
         """Hold what there is and what is wanted; with `plot` mean colours are kept for `before` and `after`."""
         self.frames, self.moments, self.sink, self.log, self.plot = frames, moments, sink, log, plot
-        self._making = making
+        self._record = record
+        self._lost: set[int] = set()  # keyframes that cannot be read
         self.before: dict[int, Colour] = {}  # by keyframe
         self.after: dict[int, Colour] = {}  # by moment
         self._notify = notifier(log.options.quiet)
@@ -95,13 +100,15 @@ class Run:
         self._photos: dict[int, Photo] = {}  # of the keyframes at hand, with all that is not colour
         self._targets = targets_of(moments, sink)
         self._reported = 0
+        self._written: list[Facts] = []  # files, since the last report
 
     def read(self, number: int) -> "Picture | None":
         """Read a keyframe and keep it; None, said, where it cannot be read."""
+        self._record.sha256(number)  # before it is read
         try:
             photo = self._read(number)
         except PhotoUnreadableError as error:
-            self.log.fail(self.frames.path(number), error)
+            self._fail(number, error)
             return None
         for note in photo.notes:
             self._notify(f"{self.frames.name(number)}: {note}")
@@ -112,34 +119,43 @@ class Run:
 
     def look_ahead(self, number: int) -> "Picture | None":
         """Read a keyframe for its light alone."""
+        self._record.sha256(number)
         try:
             return self._look(number).to_srgb()
         except PhotoUnreadableError as error:
-            self.log.fail(self.frames.path(number), error)
+            self._fail(number, error)
             return None
 
-    def make(self, frame: "Callable[[Moment], Made | None]") -> int:
-        """Make every frame that is not there yet; return how many there are at the end.
+    def make(self, frame: "Callable[[Moment], Made | None]", opened: AbstractContextManager[None]) -> int:
+        """Make every frame that is not there yet, while the sink is `opened`; return how many there are at the end.
 
         Raises what goes wrong beside unreadable inputs, after the report has said so of the inputs left.
         """
         sequence = dict.fromkeys(self.frames.path(number) for number in range(len(self.frames.times)))
         self.log.report_left_out(sequence)
-        there = 0
         try:
-            with bar("timelapse", len(self.moments), quiet=self.log.options.quiet, unit="frame") as progress:
-                for number, moment in enumerate(self.moments):
-                    skipped = self.sink.made(number)
-                    there += skipped or self._make_one(number, frame(moment))
-                    self._report_until(moment.time, skipped=skipped)
-                    progress(1)
-            if not there:
-                raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
+            with opened:
+                there = self._make_all(frame)
         except Exception as error:
             self.log.failed = dict.fromkeys(sequence, error) | self.log.failed
-            raise
-        finally:
             self._report_until(self.frames.times[-1], skipped=False)
+            raise
+        if self.sink.one_file:
+            self._note_written(self.sink.place, self._record.all_inputs)
+        self._report_until(self.frames.times[-1], skipped=False)
+        return there
+
+    def _make_all(self, frame: "Callable[[Moment], Made | None]") -> int:
+        there = 0
+        with bar("timelapse", len(self.moments), quiet=self.log.options.quiet, unit="frame") as progress:
+            for number, moment in enumerate(self.moments):
+                skipped = self.sink.made(number)
+                there += skipped or self._make_one(number, frame(moment))
+                if not self.sink.one_file:  # which is there only at the end
+                    self._report_until(moment.time, skipped=skipped)
+                progress(1)
+        if not there:
+            raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
         return there
 
     def draw(self, path: Path) -> None:
@@ -168,13 +184,23 @@ class Run:
         self._remember(self.after, number, made.picture)
         # A file has metadata, which --strip wants gone.
         original = self.frames.original(made.like) if made.untouched and not self.log.options.strip else None
-        if original and self.sink.copy(number, original):
-            return True
-        photo = like if made.untouched else self._dated(like.with_srgb(made.picture), self.moments[number])
-        photo, notes = self._making.sign(photo)
-        for note in notes + self.sink.write(number, photo):
-            self._notify(f"{self.sink.target(number)}: {note}")
+        if not (original and self.sink.copy(number, original)):
+            photo = like if made.untouched else self._dated(like.with_srgb(made.picture), self.moments[number])
+            photo, notes = self._record.making.sign(photo, self._record.inputs(number, self._lost))
+            for note in notes + self.sink.write(number, photo):
+                self._notify(f"{self.sink.target(number)}: {note}")
+        if not self.sink.one_file:
+            self._note_written(self.sink.target(number), lambda: self._record.inputs(number, self._lost))
         return True
+
+    def _note_written(self, path: Path, inputs: Callable[[], Inputs]) -> None:
+        """Keep for the report how a file was made."""
+        if self.log.options.report:
+            self._written.append(output_facts(path, self._record.making.of(inputs()).parameters()))
+
+    def _fail(self, number: int, error: PhotoUnreadableError) -> None:
+        self._lost.add(number)
+        self.log.fail(self.frames.path(number), error)
 
     def _dated(self, photo: "Photo", moment: Moment) -> "Photo":
         """Give a photo the capture time of a moment, where capture times are known."""
@@ -194,7 +220,8 @@ class Run:
             path = self.frames.path(number)
             if self._reported == len(self.frames.times) or self.frames.path(self._reported) != path:
                 target = self._targets.get(number, self.sink.place)
-                self.log.report(path, target, skipped=skipped)
+                self.log.report(path, target, skipped=skipped, outputs=self._written)
+                self._written = []
 
     def _remember(self, colours: "dict[int, Colour]", number: int, picture: "Picture") -> None:
         if self.plot:

@@ -5,7 +5,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
 
@@ -33,6 +33,23 @@ def stdout_for_the_picture() -> Iterator[None]:
         os.dup2(kept.fileno(), 1)
         with contextlib.suppress(OSError):  # what could not be written has been said by who flushed it
             kept.close()
+
+
+@contextlib.contextmanager
+def stderr_of_its_own() -> Iterator[None]:
+    """Give sys.stderr a descriptor beside 2 while the block runs, so that 2 can be kept from libraries for a moment."""
+    kept = sys.stderr
+    if kept is None or not _is_open(2) or not _is_descriptor_2(kept):
+        yield
+        return
+    own = os.fdopen(os.dup(2), "w", encoding=kept.encoding, errors=kept.errors, buffering=1)
+    sys.stderr = own
+    try:
+        yield
+    finally:
+        sys.stderr = kept
+        with contextlib.suppress(OSError, ValueError):  # of a terminal that is gone
+            own.flush()
 
 
 def picture_out() -> BinaryIO:
@@ -64,6 +81,13 @@ def _is_open(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_descriptor_2(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (OSError, ValueError, AttributeError):  # a stream without one
+        return False
 
 
 def _flush() -> None:

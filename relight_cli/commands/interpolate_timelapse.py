@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from relight_cli.commands._models import LoadedModel
+    from relight_cli.commands._provenance import Making
+    from relight_cli.commands._reports import ModelFacts
     from relight_cli.commands._sequence import Frames
     from relight_cli.commands._sequence_output import Plan, Sink
     from relight_cli.commands._sequence_run import Log
@@ -40,9 +42,9 @@ def interpolate_timelapse(
     """
     from relight_cli.commands._console import notifier
     from relight_cli.commands._fallback import Fallback
-    from relight_cli.commands._models import load_model, tile_options
-    from relight_cli.commands._provenance import Making
+    from relight_cli.commands._models import expected_model, load_model, tile_options
     from relight_cli.commands._sequence_places import is_video
+    from relight_cli.commands._sequence_record import SequenceRecord
     from relight_cli.commands._sequence_run import Log, Run, finish, report_skipped
     from relight_cli.devices import choose
     from relight_cli.imaging.video import require_video
@@ -52,9 +54,13 @@ def interpolate_timelapse(
         require_video()
     compute, log, notify = choose(options.device, options.dtype), Log(options), notifier(options.quiet)
     frames, moments, sink = _settle(inputs, options, log)
-    if options.skip_existing and sink.finished:
-        report_skipped(frames, moments, sink, log)
-        return finish(log, 0)
+    log.model = expected_model({}, options) if _needs_model(options) else log.model
+    record = SequenceRecord(frames, moments, _making(options, log.model, sink), options)
+    if options.skip_existing:
+        record.settle(sink, notify)
+        if sink.finished:
+            report_skipped(frames, moments, sink, log)
+            return finish(log, 0)
     sink.refuse_existing(overwrite=options.overwrite)
     if sink.others:
         notify(f"{sink.place} also holds frames of another run, from {sink.others[0].name} on.")
@@ -66,17 +72,20 @@ def interpolate_timelapse(
     fallback = Fallback(model, tiling, options)
     frozen = fallback.run(lambda tiling: _frozen(options, frames, model, tiling))
     notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
-    log.model = model or log.model
-    making = Making("interpolated", log.model, options, {"freeze": options.freeze} if options.freeze else {})
-    run = Run(frames, moments, sink, log, making, plot=options.plot is not None)
+    if model and record.by(model) != record:  # `auto` has found another one than was here
+        record = record.by(model)
+        log.model = record.making.model
+        if options.skip_existing:
+            record.settle(sink, notifier(quiet=True))
+    run = Run(frames, moments, sink, log, record, plot=options.plot is not None)
     network, wanted = model.network if model else None, _timelapse_options(options)
 
     @functools.lru_cache(maxsize=1)  # one that ran out of memory is begun anew, for it may hold half of a frame
     def timelapse(tiling: "TileOptions") -> Timelapse:
         return Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
 
-    with sink.opened(_plan(frames, options, model), overwrite=options.overwrite):
-        there = run.make(lambda moment: fallback.run(lambda tiling: timelapse(tiling).frame(moment)))
+    opened = sink.opened(_plan(frames, options, model), overwrite=options.overwrite, made=record.comment(sink))
+    there = run.make(lambda moment: fallback.run(lambda tiling: timelapse(tiling).frame(moment)), opened)
     if options.plot:
         run.draw(options.plot)
     return finish(log, len(moments) - there)
@@ -115,7 +124,7 @@ def _settle(inputs: list[str], options: SequenceOptions, log: "Log") -> tuple["F
     rate = options.fps or frames.rate or PLAYED
     moments = _moments(frames, options, rate)
     output = options.output or default_output(inputs, frames)
-    sink = settle_output(output, frames, moments, quality=options.quality, keep=options.skip_existing, rate=rate)
+    sink = settle_output(output, frames, moments, quality=options.quality, rate=rate)
     check_beside(sink, frames, options)
     return frames, moments, sink
 
@@ -124,6 +133,14 @@ def _moments(frames: "Frames", options: SequenceOptions, rate: float) -> list[Mo
     if options.duration is not None:
         return evenly(frames.times, max(2, round(options.duration * rate)))
     return evenly(frames.times, options.frames) if options.frames else with_between(frames.times, options.between or 0)
+
+
+def _making(options: SequenceOptions, model: "ModelFacts", sink: "Sink") -> "Making":
+    from relight_cli.commands._provenance import Making
+    from relight_cli.imaging.video import recorded_making
+
+    files = {"freeze": options.freeze} if options.freeze else {}
+    return Making("interpolated", model, options, files, recorded=recorded_making if sink.one_file else None)
 
 
 def _needs_model(options: SequenceOptions) -> bool:

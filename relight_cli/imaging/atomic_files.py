@@ -4,12 +4,12 @@ import atexit
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
+from relight_cli.imaging.leftovers import sweep, temporary_beside
 
 _REMEDIES = {
     errno.ENOSPC: "free some disk space",
@@ -20,6 +20,7 @@ _REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter name with --output",
 }
 _temporary: set[Path] = set()  # that may be there
+_swept: set[Path] = set()  # folders that were looked through for what killed runs left
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EXDEV}
 
 
@@ -36,14 +37,14 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
     followed. Without `overwrite` an existing name is never replaced (a race with another writer is lost, not won, where
     the file system has hard links). Raises OutputUnwritableError for any OSError, of the block's too; the temporary
-    file goes whatever happens.
+    file goes whatever happens but a SIGKILL, and then with the next run that writes into the folder.
     """
     if "\0" in str(target):
         raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
-    # Short, so that a target whose name fills the 255 bytes of a file system still has a neighbour.
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = temporary_beside(target)
     try:
         _check_target(target, overwrite=overwrite)
+        _sweep_once(target.parent)
         _temporary.add(temporary)
         try:
             temporary.open("xb").close()  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
@@ -71,6 +72,12 @@ def _clear_up() -> None:
     for temporary in list(_temporary):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sweep_once(folder: Path) -> None:
+    if (place := folder.absolute()) not in _swept:
+        _swept.add(place)
+        sweep(folder, _temporary)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

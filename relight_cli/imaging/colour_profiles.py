@@ -11,6 +11,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.imaging.bit_depth import from_unit, row_bands, to_unit
+
 SRGB = bytes(imagecodecs.cms_profile("srgb"))
 
 
@@ -66,18 +68,28 @@ def between(values: NDArray[np.float32], source: bytes, target: bytes) -> NDArra
     return _transform(values, source, "rgb", target, "rgb")
 
 
-def cmyk_to_srgb(inks: NDArray[np.uint8], icc: bytes) -> NDArray[np.uint8]:
-    """Convert (H, W, 4) uint8 CMYK, 255 = full ink, to (H, W, 3) uint8 sRGB; raises imagecodecs.CmsError."""
-    return imagecodecs.cms_transform(
-        np.ascontiguousarray(inks),
-        icc,
-        SRGB,
-        colorspace="cmyk",
-        outcolorspace="rgb",
-        outdtype="uint8",
-        intent=_INTENT,
-        flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
-    )
+def cmyk_to_srgb(inks: NDArray, icc: bytes | None) -> NDArray:
+    """Convert (H, W, 4) CMYK, the largest value being full ink, to (H, W, 3) sRGB; both are uint8 or uint16.
+
+    Without a profile an ink takes its share of the light that the black ink leaves. Raises imagecodecs.CmsError.
+    """
+    srgb = np.empty((*inks.shape[:2], 3), inks.dtype)
+    for rows in row_bands(*inks.shape[:2]):
+        if icc is None:
+            paper = 1 - to_unit(inks[rows])
+            srgb[rows] = from_unit(paper[..., :3] * paper[..., 3:], inks.dtype)
+            continue
+        srgb[rows] = imagecodecs.cms_transform(
+            np.ascontiguousarray(inks[rows]),
+            icc,
+            SRGB,
+            colorspace="cmyk",
+            outcolorspace="rgb",
+            outdtype=inks.dtype.name,
+            intent=_INTENT,
+            flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
+        )
+    return srgb
 
 
 @lru_cache(maxsize=64)

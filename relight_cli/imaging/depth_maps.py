@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from relight_cli.errors import MissingExtraError
+from relight_cli.imaging import exr_photos
 
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
 Map = NDArray[np.float32]  # (H, W), or (H, W, 3) for normals
@@ -78,9 +79,7 @@ def recorded_making(path: Path) -> str | None:
             with np.load(path) as file:
                 return str(file["made"])
         if kind == ".exr":
-            import OpenEXR
-
-            return str(OpenEXR.File(str(path), header_only=True).header()["made"])
+            return exr_photos.read_texts(path)[1]["made"]
         if kind == ".png":
             with Image.open(path, formats=("PNG",)) as image:
                 return str(image.info["Made"])

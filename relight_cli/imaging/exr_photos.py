@@ -13,6 +13,7 @@ from relight_cli.imaging.colour_profiles import LINEAR, between, linear_profile
 from relight_cli.imaging.decoded import Decoded, SizeCheck
 from relight_cli.imaging.photo_formats import require_format
 from relight_cli.imaging.photo_metadata import Metadata
+from relight_cli.imaging.quiet_decoding import quiet
 
 _COLOURS = ("R", "G", "B")
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # what the format means where it says nothing
@@ -31,10 +32,10 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         path = Path(folder) / "picture.exr"
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        with OpenEXR.File(str(path), header_only=True) as exr:
+        with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
             header = dict(exr.header())  # which the library empties at the end
             check_size(*_size(header["dataWindow"]))
-        with OpenEXR.File(str(path), separate_channels=True) as exr:
+        with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
             if not exr.parts:  # where the library has given up on the pixels
                 raise ValueError("its pixels are damaged or cut off")
             planes = {name: channel.pixels for name, channel in exr.channels().items()}
@@ -90,7 +91,7 @@ def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
     require_format("EXR")
     import OpenEXR
 
-    with OpenEXR.File(str(path), header_only=True) as exr:
+    with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
         header = exr.header()
         return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
 

@@ -25,13 +25,13 @@ from relight_cli.imaging.colour_profiles import (
 )
 from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.photo_decoding import Decoded, decode
-from relight_cli.imaging.photo_encoding import WRITTEN_IN_BANDS, encode
+from relight_cli.imaging.photo_encoding import encode
 from relight_cli.imaging.photo_formats import SUFFIXES, format_of
 from relight_cli.imaging.photo_metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.imaging.rows import Rows, whole
 from relight_cli.imaging.samples import Made, Samples, gathered, in_depth
 
-__all__ = ["SUFFIXES", "WRITTEN_IN_BANDS", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
+__all__ = ["SUFFIXES", "Metadata", "Photo", "format_of", "read_photo", "write_photo"]
 
 
 _SPOOLED = 1 << 26  # bytes of a picture for a pipe that stay in memory

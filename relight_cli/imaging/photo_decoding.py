@@ -20,6 +20,7 @@ from relight_cli.imaging.decoded import Decoded, SizeCheck
 from relight_cli.imaging.exr_photos import decode_exr
 from relight_cli.imaging.heif_photos import decode_heif
 from relight_cli.imaging.photo_metadata import reset_xmp_orientation, strip_exif_header
+from relight_cli.imaging.quiet_decoding import quiet
 
 # A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
@@ -135,9 +136,14 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
+        if pixels.shape[2] == 4:
+            pixels, icc = _from_inks(pixels, icc, notes), None
     else:
-        with Image.open(file, formats=("TIFF",)) as image:
-            pixels, alpha, icc = _pixels(image, icc, notes)
+        with quiet(), Image.open(file, formats=("TIFF",)) as image:
+            try:
+                pixels, alpha, icc = _pixels(image, icc, notes)
+            except OSError as error:  # which has libtiff's number alone
+                raise ValueError("its pixels are damaged or cut off") from error
         # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
         turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         dpi = dpi[::-1] if dpi and turned >= 5 else dpi
@@ -150,10 +156,7 @@ def _pixels(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bytes | None]:
     """Decode an 8-bit picture of any mode to grey or RGB, its alpha, and the profile that still describes it."""
     if image.mode == "CMYK":
-        notes.append("its CMYK colours are converted to sRGB")
-        if icc and converts_to_srgb(icc, "cmyk"):
-            return cmyk_to_srgb(np.asarray(image), icc), None, None
-        return np.asarray(image.convert("RGB")), None, None
+        return _from_inks(np.asarray(image), icc, notes), None, None
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
         raise ValueError(f"pixels of the kind {image.mode} are not supported")
     transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
@@ -161,6 +164,12 @@ def _pixels(
     mode += "A" * transparent
     image.load()
     return *_split(_samples(image if image.mode == mode else image.convert(mode))), icc
+
+
+def _from_inks(inks: NDArray, icc: bytes | None, notes: list[str]) -> NDArray:
+    """Convert (H, W, 4) CMYK to sRGB, through its profile where that can be read."""
+    notes.append("its CMYK colours are converted to sRGB")
+    return cmyk_to_srgb(inks, icc if icc and converts_to_srgb(icc, "cmyk") else None)
 
 
 def _samples(image: Image.Image) -> NDArray[np.uint8]:

@@ -25,6 +25,7 @@ _EXIF_HEADER = b"Exif\0\0"
 # memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
 WRITTEN_IN_BANDS = ("PNG", "TIFF")  # the others are encoded from all samples at once
+HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),

@@ -10,6 +10,7 @@ from relight_cli.imaging.colour_profiles import LINEAR
 from relight_cli.imaging.decoded import Decoded, SizeCheck
 from relight_cli.imaging.photo_formats import require_format
 from relight_cli.imaging.photo_metadata import strip_exif_header
+from relight_cli.imaging.quiet_decoding import quiet
 
 MAGIC = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # those that are no TIFF
 
@@ -26,7 +27,7 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
 
     file.seek(0)
     try:
-        with rawpy.imread(file) as raw:
+        with quiet(), rawpy.imread(file) as raw:
             check_size(raw.sizes.width, raw.sizes.height)
             pixels = raw.postprocess(
                 gamma=(1, 1),
@@ -36,6 +37,8 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
                 output_color=rawpy.ColorSpace.sRGB,
             )
             exif = exif or _of_preview(raw)
+    except rawpy.LibRawIOError as error:
+        raise ValueError("a camera raw file that is cut off") from error
     except rawpy.LibRawError as error:
         said = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
         raise ValueError(f"a camera raw file that LibRaw cannot develop: {said}") from error
@@ -48,7 +51,7 @@ def upright_size(file: BinaryIO) -> tuple[int, int]:
     import rawpy
 
     file.seek(0)
-    with rawpy.imread(file) as raw:
+    with quiet(), rawpy.imread(file) as raw:
         sizes = raw.sizes
         return (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
 

@@ -27,6 +27,8 @@ DESCRIPTIVE_TAGS = (
 )
 _PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
+_COLOURS: dict[int, int] = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}
+_CMYK = 1  # InkSet (TIFF 6.0, section 16)
 _XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
 _READ = 1 << 24  # bytes of the file at a time
 _DOTS = {2: 1.0, 3: 2.54}  # ResolutionUnit: per inch, per centimetre
@@ -54,7 +56,10 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
     canon_raw = file.read(2) == b"CR"
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
+        try:
+            page = tiff.pages.first
+        except IndexError as error:  # directories may stand at the end of a file
+            raise ValueError("a TIFF without a picture, or cut off") from error
         raw = canon_raw or page.is_reduced or _DNG_VERSION in page.tags or page.photometric in _SENSOR
         bits = page.bitspersample
         deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
@@ -90,11 +95,13 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
 def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None]:
     """Decode the first picture as stored: (H, W, C) uint8, uint16 or float32 pixels and (H, W) alpha, not yet upright.
 
-    Raises ValueError for kinds of pixels other than grey and RGB of 8 bits, 16 bits or float.
+    Four channels are CMYK. Raises ValueError for kinds of pixels other than grey and RGB of 8 bits, 16 bits or float,
+    and CMYK of 16 bits.
     """
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
-        if page.photometric not in _PLAIN:
+        inks = page.photometric == PHOTOMETRIC.SEPARATED and page.bitspersample == 16 and _are_cmyk(page)
+        if page.photometric not in _PLAIN and not inks:
             raise ValueError(
                 f"a TIFF of {PHOTOMETRIC(page.photometric).name} pixels deeper than 8 bits is not supported"
             )
@@ -111,9 +118,9 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     if axes != "YXS":
         samples = samples[..., None] if axes == "YX" else np.moveaxis(samples, 0, -1)
 
-    if samples.ndim != 3 or samples.shape[2] < (3 if photometric == PHOTOMETRIC.RGB else 1) + len(extra):
+    colours = _COLOURS.get(photometric, 1)
+    if samples.ndim != 3 or samples.shape[2] < colours + len(extra):
         raise ValueError("a TIFF with fewer samples than its tags say")
-    colours = 3 if photometric == PHOTOMETRIC.RGB else 1
     pixels = samples[..., :colours]
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
@@ -129,6 +136,10 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
         free = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
         pixels = free if full == 1.0 else np.rint(np.minimum(free, full)).astype(pixels.dtype)
     return pixels, alpha
+
+
+def _are_cmyk(page: tifffile.TiffPage) -> bool:
+    return page.sampleformat == SAMPLEFORMAT.UINT and page.tags.valueof("InkSet", _CMYK) == _CMYK
 
 
 def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes | None:

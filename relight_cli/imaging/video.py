@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.imaging.gif_comments import add_comment, read_comment
+from relight_cli.imaging.photo_metadata import SOFTWARE, TOOL
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
 
@@ -136,11 +138,30 @@ def _quarter_turns(file: Any) -> int:
     return 0
 
 
+def recorded_making(path: Path) -> str | None:
+    """Give what this tool wrote into a video of how it was made, if it did; see `Provenance.parameters`."""
+    try:
+        if path.suffix.lower() == ".gif":
+            comment = read_comment(path)
+        else:
+            with _extra("av").open(path) as file:
+                comment = {name.lower(): value for name, value in file.metadata.items()}.get("comment")
+    except MissingExtraError:
+        raise
+    except Exception:  # noqa: BLE001  libraries raise anything; of what cannot be read nothing is known
+        return None
+    tool, _, more = (comment or "").partition(" ")
+    return more.partition(" ")[2] or None if tool == TOOL else None
+
+
 class VideoWriter:
     """A video being written to a path; it is a video only once `close` was called."""
 
-    def __init__(self, path: Path, kind: str, height: int, width: int, rate: float) -> None:
-        """Begin a video of a `kind` of CODECS, with frames (height, width, 3) at `rate` a second."""
+    def __init__(self, path: Path, kind: str, height: int, width: int, rate: float, made: str | None = None) -> None:
+        """Begin a video of a `kind` of CODECS, with frames (height, width, 3) at `rate` a second.
+
+        `made`, in ASCII, tells how it is made; see `recorded_making`.
+        """
         self._av = _extra("av")
         codec, self._pixel_format, options = CODECS[kind]
         self._even = self._pixel_format == "yuv420p"  # whose colours are stored by squares of four pixels
@@ -148,6 +169,10 @@ class VideoWriter:
         whole = {"movflags": "faststart"} if kind in (".mp4", ".mov") else {}
         container = {".mp4": "mp4", ".mov": "mov", ".webm": "webm", ".gif": "gif"}[kind]
         self._file = self._av.open(path, "w", format=container, container_options=whole)
+        self._comment = made and f"{SOFTWARE} {made}"
+        if self._comment:
+            self._file.metadata["comment"] = self._comment
+        self._path, self._kind = path, kind
         self._stream = self._file.add_stream(codec, Fraction(rate).limit_denominator(1001), options=options)
         self._stream.width = width + (width % 2 if self._even else 0)
         self._stream.height = height + (height % 2 if self._even else 0)
@@ -166,6 +191,8 @@ class VideoWriter:
         """Write what is held back, and the index."""
         self._file.mux(self._stream.encode(None))
         self._file.close()
+        if self._comment and self._kind == ".gif":  # of which FFmpeg drops it
+            add_comment(self._path, self._comment)
 
     def abandon(self) -> None:
         """Let go of the file, whatever is in it."""

@@ -25,6 +25,7 @@ Maps = tuple[Tensor, Tensor, Tensor]  # (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T
 # Relative distance of illumination latents beyond which a picture is in another light. Measured on 26 real views: at
 # most 0.02 for a picture saved again as JPEG or at half its size, 0.1 for a third of a stop, 0.6 for the sun elsewhere.
 ALIKE = 0.25
+SHARES = 3  # at an illumination latent's end
 COEFFICIENTS = (6, 4)  # a and b for three channels, four along a patch
 
 
@@ -45,7 +46,7 @@ class TinyConfig:
     survey_width: int = 8  # channels of such a map as the latent gathers it
     field_width: int = 16  # and as it spreads it
     relighting_depths: tuple[int, int, int] = (1, 1, 2)  # modulated blocks at strides 4, 8 and 16
-    shadow_depths: tuple[int, int, int] = (2, 2, 1)  # blocks that find the tile's own shadows
+    shading_depths: tuple[int, int, int] = (2, 2, 1)  # blocks that find the tile's own shadows and shading
     mapper_depth: int = 3
     mappers: tuple[str, ...] = ()
 
@@ -109,9 +110,11 @@ class Encoder(nn.Module):
 
 
 class MapDecoder(nn.Module):
-    """Maps at strides 16, 8 and 4, in this order, to affine coefficients of log light at stride 4."""
+    """Maps at strides 16, 8 and 4, in this order, to affine coefficients of one or more log lights at stride 4."""
 
-    def __init__(self, config: TinyConfig, depths: tuple[int, int, int], entering: int, illumination: int = 0) -> None:
+    def __init__(
+        self, config: TinyConfig, depths: tuple[int, int, int], entering: int, illumination: int = 0, lights: int = 1
+    ) -> None:
         super().__init__()
         w4, w8, w16 = config.widths
         self.enter = nn.Conv2d(w16 + entering, w16, 1)
@@ -121,10 +124,10 @@ class MapDecoder(nn.Module):
             ModulatedBlocks(ConvBlock(w, illumination) for _ in range(d))
             for w, d in zip(config.widths, depths, strict=True)
         )
-        self.leave = nn.Conv2d(w4, COEFFICIENTS[0], 3, padding=1)
+        self.leave = nn.Conv2d(w4, lights * COEFFICIENTS[0], 3, padding=1)
 
     def decode(self, f4: Tensor, f8: Tensor, entering: Tensor, illumination: Tensor | None = None) -> Tensor:
-        """Give (T, 6, S/4, S/4)."""
+        """Give (T, 6 lights, S/4, S/4)."""
         x = self.blocks[2](self.enter(entering), illumination)
         x = F.interpolate(self.up8(x), scale_factor=2, mode="bilinear") + f8
         x = self.blocks[1](x, illumination)
@@ -148,16 +151,20 @@ class LightDecoder(MapDecoder):
         return self.decode(f4, f8, torch.cat((f16, field, position_maps(f16)), dim=1), illumination)
 
 
-class ShadowDecoder(MapDecoder):
-    """The shadows cast on a tile under its own light, which is all there is to know of their borders."""
+class ShadingDecoder(MapDecoder):
+    """What a tile tells of its own light with all its borders: the shadows cast on it, and the rest of its shading."""
 
     def __init__(self, config: TinyConfig) -> None:
-        super().__init__(config, config.shadow_depths, 0)
+        super().__init__(config, config.shading_depths, 0, lights=2)
         nn.init.zeros_(self.leave.weight)  # at first there is none
 
-    def forward(self, f4: Tensor, f8: Tensor, f16: Tensor) -> Tensor:
-        """Give the coefficients (T, 6, S/4, S/4) of the light that the shadows take, a negative change of log light."""
-        return self.decode(f4, f8, f16)
+    def forward(self, f4: Tensor, f8: Tensor, f16: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the coefficients (T, 6, S/4, S/4) of the light that shadows take, which is negative, and of the rest.
+
+        The rest is what the light decoder, which knows only what differs between lights, leaves of the shading.
+        """
+        shadows, rest = self.decode(f4, f8, f16).chunk(2, dim=1)
+        return shadows, rest
 
 
 class IlluminationMapper(nn.Module):
@@ -184,11 +191,10 @@ class Tiny(nn.Module):
     """The embedded network; a `RelightingModel`.
 
     A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
-    latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96] and relit
-    latents [g | change of light 96 | share of it that is cored 1], light and shadows in affine coefficients. Tokens are
-    float32 whatever the parameters are: g is the photo. An illumination latent's last channels are the share of the
-    tile's own shadows that it keeps, one in its own light, none once it is mapped, and as much as the lights are alike
-    where it comes from elsewhere; and whether a small change is none, as it is where shadows are taken away.
+    latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96 | rest of its
+    shading 96] and relit latents [g | change of light 96 | share of it that is cored 1], all light in affine
+    coefficients. Tokens are float32 whatever the parameters are: g is the photo. An illumination latent's last channels
+    are shares (`shared`).
     """
 
     stride = 16
@@ -208,10 +214,10 @@ class Tiny(nn.Module):
         gathered = config.queries * w16 + config.survey_width * config.field**2
         self.illumination = nn.Linear(gathered, config.illumination_width)
         self.light = LightDecoder(config)
-        self.shadows = ShadowDecoder(config)
+        self.shading = ShadingDecoder(config)
         self.mappers = nn.ModuleDict({name: IlluminationMapper(config) for name in config.mappers})
         self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
-        self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS]
+        self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS, COEFFICIENTS]
 
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1], S a multiple of 16."""
@@ -219,18 +225,18 @@ class Tiny(nn.Module):
         return self._pack(guide, *self.features(tiles, guide))
 
     def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Split latents into intrinsic latents (T, N, C + 192) and the illumination latent (T, 1, L)."""
+        """Split latents into intrinsic latents (T, N, C + 288) and the illumination latent (T, 1, L)."""
         guide, *maps = self._unpack(latents, self.maps)
         features, light = self.split(*maps)
-        intrinsic = self._pack(guide, *features, self.light(*features, light), self.shadows(*features))
-        return intrinsic, with_shares(light, kept=1.0)
+        intrinsic = self._pack(guide, *features, self.light(*features, light), *self.shading(*features))
+        return intrinsic, shared(light)
 
     def features(self, tiles: Tensor, guide: Tensor) -> Maps:
         """Encode tiles and their log to maps f4, f8 and f16."""
         return self.encoder(tiles.to(self.queries.dtype), guide.to(self.queries.dtype))
 
     def split(self, f4: Tensor, f8: Tensor, f16: Tensor) -> tuple[Maps, Tensor]:
-        """Split maps into intrinsic maps and what is seen of the light (T, 1, L - 2)."""
+        """Split maps into intrinsic maps and what is seen of the light (T, 1, L - 3)."""
         tokens = f16.flatten(2).transpose(1, 2)  # (T, N, w16)
         x = torch.cat((tokens, self.queries.expand(len(tokens), -1, -1)), dim=1)
         for block in self.delighting:
@@ -242,22 +248,25 @@ class Tiny(nn.Module):
         return (f4, f8, f16), illumination
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
-        """Map the illumination latent (T, 1, L) with the `shadow` or `albedo` mapper."""
+        """Map the illumination latent (T, 1, L) to that of the `shadow`-free or `albedo` picture."""
         f16 = self._unpack(intrinsic, self.intrinsic_maps)[3]
-        light = self.mappers[mapper](f16, illumination[..., :-2].to(f16))
-        return with_shares(light, kept=0.0, cored=float(mapper == "shadow"))
+        light = self.mappers[mapper](f16, illumination[..., :-SHARES].to(f16))
+        shadow = mapper == "shadow"
+        return shared(light, shadowed=0.0, shaded=float(shadow), cored=float(shadow))
 
     def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
         """Give illumination latents (T, 1, L) for tiles with latents of their own: unlike light has other shadows."""
-        light, own = illumination[..., :-2], own[..., :-2]
+        light, own = illumination[..., :-SHARES], own[..., :-SHARES]
         away = (light - own).norm(dim=-1, keepdim=True) / own.norm(dim=-1, keepdim=True)
-        return F.pad(torch.cat((light, torch.exp(-((away / ALIKE) ** 2))), dim=-1), (0, 1))
+        return shared(light, shadowed=torch.exp(-((away / ALIKE) ** 2)))
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Give relit latents (T, N, 768 + 96 + 1): the photo, its change of light, and the share that is cored."""
-        guide, f4, f8, f16, own, shadows = self._unpack(intrinsic, self.intrinsic_maps)
-        light, kept, core = illumination[..., :-2].to(f16), *illumination[..., -2:, None].float().chunk(2, dim=-2)
-        change = self.light(f4, f8, f16, light).float() - own.float() + (kept - 1) * shadows.float()
+        guide, f4, f8, f16, own, shadows, rest = self._unpack(intrinsic, self.intrinsic_maps)
+        light, shares = illumination[..., :-SHARES].to(f16), illumination[..., -SHARES:, None].float()
+        shadowed, shaded, core = shares.chunk(SHARES, dim=-2)
+        change = self.light(f4, f8, f16, light).float() - own.float()
+        change = change + (shadowed - 1) * shadows.float() + (shaded - 1) * rest.float()
         return self._pack(guide, change, core.expand(-1, 1, *f16.shape[2:]))
 
     def decode(self, latents: Tensor) -> Tensor:
@@ -281,7 +290,12 @@ class Tiny(nn.Module):
         return [guide, *(f.to(self.queries.dtype) for f in features)]
 
 
-def with_shares(light: Tensor, *, kept: float, cored: float = 0.0) -> Tensor:
-    """Put what is kept of own shadows and what is cored behind an illumination latent (T, 1, L), float32."""
-    shares = light.new_tensor([kept, cored], dtype=torch.float32)
-    return torch.cat((light.float(), shares.expand(*light.shape[:2], 2)), dim=-1)
+def shared(light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, cored: float = 0.0) -> Tensor:
+    """Put the `SHARES` behind what is seen of the light (T, 1, L - 3): an illumination latent, float32.
+
+    How much it keeps of the tile's own cast shadows: all in its own light, none where they are mapped away, as much as
+    the lights are alike where it comes from elsewhere. How much it keeps of the rest of the shading: none for the albedo.
+    Whether a small change is none, as it is where shadows are taken away.
+    """
+    shares = [torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, cored)]
+    return torch.cat((light.float(), *(share.expand(*light.shape[:2], 1) for share in shares)), dim=-1)

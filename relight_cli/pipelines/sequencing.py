@@ -1,5 +1,7 @@
 """Which moments of a sequence are wanted, and the ways from one keyframe to the next."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Container
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -64,6 +66,27 @@ def evenly(times: list[float], count: int) -> list[Moment]:
         hit = abs(times[keyframe] - time) <= near * span
         moments.append(Moment(times[keyframe], keyframe) if hit else Moment(time))
     return moments
+
+
+def made_from(
+    moment: Moment, times: list[float], ease: Ease, window: int, missing: Container[int] = frozenset()
+) -> range:
+    """Give the keyframes on which the frame of a moment depends, those `missing`, which cannot be read, among them.
+
+    These are the two around it (or the one there), the next on either side too for the slopes of catmull-rom, and
+    those over whose `window` of frames the light of any of them is smoothed (0: not).
+    """
+
+    def readable(number: int, step: int) -> int:
+        while number in missing:
+            number += step
+        return number
+
+    first = readable(bisect_right(times, moment.time) - 1, -1)
+    last = readable(bisect_left(times, moment.time), +1)
+    if first != last and ease == Ease.CATMULL_ROM:
+        first, last = readable(first - 1, -1), readable(last + 1, +1)
+    return range(max(0, first - window // 2), min(len(times), last + window // 2 + 1))
 
 
 def eased(t: float, ease: Ease) -> float:

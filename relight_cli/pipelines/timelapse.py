@@ -117,8 +117,7 @@ class Timelapse:
 
         def path(share: float) -> Tensor:
             if not paths:
-                known = [number for number in self._lights if number < first]
-                before = max(known) if known else self._nearest(first - 1, -1)
+                before = self._before(first)
                 after = self._nearest(last + 1, +1)
                 numbers = (first if before is None else before, first, last, last if after is None else after)
                 a, b, c, d = ((self._light(number), self.times[number]) for number in numbers)
@@ -126,6 +125,13 @@ class Timelapse:
             return paths[0](share)
 
         return path
+
+    def _before(self, first: int) -> int | None:
+        """Find the readable keyframe before `first`, which is not read again where its light is known."""
+        number = first - 1
+        while number in self._missing:
+            number -= 1
+        return number if number in self._lights else self._nearest(number, -1)
 
     def _light(self, number: int) -> Tensor:
         if number not in self._lights:

@@ -36,9 +36,9 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
     maps, _ = model.split(*model.features(pictures, guide))
     known, truth = seen(pictures) * ~truth.isnan(), truth.nan_to_num()
     known = known * torch.where(truth.mean(1, keepdim=True) < SHADOWED, UNSHADOWED, 1.0)
-    change, linear = log_gain(guide, -model.shadows(*maps).float()), guide.exp() - EPS
+    change, linear = log_gain(guide, -model.shading(*maps)[0].float()), guide.exp() - EPS
     wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
-    off = linear_to_srgb((linear * change.exp()).clamp(max=1.2)) - wanted
+    off = linear_to_srgb((linear * change.clamp(max=12).exp()).clamp(max=1.2)) - wanted
     count = known.sum().clamp(min=1)
     return {
         "shadows": ((change - truth).clamp(-4, 4).square() * known).sum() / count,
@@ -46,31 +46,60 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
     }
 
 
-def all_losses(model: Tiny, pairs: Pairs, mapper: str) -> Losses:
-    """Relight a by b and b by a, and both by their own illumination latents mapped by `shadow` or `albedo`.
+def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
+    """Take all the light off a and b, but for one factor a picture, which nothing in a picture tells.
 
-    The paper trains the mappers last with all else frozen; here they are trained along, since light that has to be
-    found to be taken away is found for the other tasks too.
+    In log light, and the albedo in sRGB at the scale that serves it best, each picture by the root of its mean square:
+    the truth of a picture in even light is at hand, and to be told from a doubtful one.
+    """
+    pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_white.flatten(0, 1)
+    guide = log_linear(pictures)
+    maps, illumination = model.split(*model.features(pictures, guide))
+    known, truth = (~truth.isnan()).float(), truth.nan_to_num()
+    recorded = seen(pictures) * known
+    count = known.mean().clamp(min=1e-3)
+    lights = torch.cat((illumination, model.mappers["albedo"](maps[2], illumination).to(illumination)))
+    own, mapped = model.light(*(m.repeat(2, 1, 1, 1) for m in maps), lights).float().chunk(2)
+    shadows, rest = (part.float() for part in model.shading(*maps))
+    change, linear = log_gain(guide, mapped - own - shadows - rest), (guide.exp() - EPS) * known
+    error = (change - truth).clamp(-4, 4)
+    offset = (error * recorded).mean((1, 2, 3), keepdim=True) / recorded.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
+    error = (error - offset) * recorded
+    wanted, albedo = (linear * truth.exp()).clamp(max=1), linear * change.clamp(-12, 12).exp()
+    scale = (albedo * wanted).mean((1, 2, 3), keepdim=True) / albedo.square().mean((1, 2, 3), keepdim=True).clamp(1e-6)
+    off = linear_to_srgb((scale * albedo).clamp(max=1.2)) - linear_to_srgb(wanted)
+    return {
+        "albedo": (error.abs().mean() / 2 + error.square().mean()) / count,
+        "albedo edges": steps(error) / count,
+        "albedo scale": 0.1 * offset.abs().mean() / count,
+        "albedo picture": 4 * (off.square().mean((1, 2, 3)) + 1e-4).sqrt().mean() / count,
+    }
+
+
+def light_losses(model: Tiny, pairs: Pairs) -> Losses:
+    """Relight a by b and b by a, and both by their own illumination latents without cast shadows.
+
+    The paper trains the mapper last with all else frozen; here it is trained along, since light that has to be found to
+    be taken away is found for the other tasks too.
     """
     pictures, target = torch.cat((pairs.a, pairs.b)), torch.cat((pairs.b, pairs.a))
     guide = log_linear(pictures)
     maps, illumination = model.split(*model.features(pictures, guide))
-    other, mapped = illumination.roll(len(pairs.a), dims=0), model.mappers[mapper](maps[2], illumination)
+    other, mapped = illumination.roll(len(pairs.a), dims=0), model.mappers["shadow"](maps[2], illumination)
     lights = torch.cat((illumination, other, mapped.to(other)))
     own, other, mapped = model.light(*(m.repeat(3, 1, 1, 1) for m in maps), lights).float().chunk(3)
-    shadows = model.shadows(*maps).float()
+    shadows = model.shading(*maps)[0].float()
     linear, recorded = guide.exp() - EPS, seen(pictures)
 
     change = log_gain(guide, other - own - shadows)
     error = (change - torch.cat((pairs.to_other, -pairs.to_other))).clamp(-4, 4) * recorded
-    relit = linear_to_srgb(linear * change.exp())
+    relit = linear_to_srgb(linear * change.clamp(max=12).exp())
 
-    change, truth = log_gain(guide, mapped - own - shadows), (pairs.to_free if mapper == "shadow" else pairs.to_white)
-    truth = truth.flatten(0, 1)
+    change, truth = log_gain(guide, mapped - own - shadows), pairs.to_free.flatten(0, 1)
     known, truth = recorded * ~truth.isnan(), truth.nan_to_num()
     mapped_error = (change - truth).clamp(-4, 4) * known
     wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
-    off = (linear_to_srgb((linear * change.exp()).clamp(max=1.2)) - wanted) * known
+    off = (linear_to_srgb((linear * change.clamp(max=12).exp()).clamp(max=1.2)) - wanted) * known
     share = known.mean().clamp(min=0.1) / recorded.mean().clamp(min=0.1)
     return {
         "light": error.abs().mean(),

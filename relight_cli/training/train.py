@@ -20,7 +20,7 @@ from torch import Tensor
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.grounds import Grounds
-from relight_cli.training.losses import all_losses, shadow_losses
+from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
 from relight_cli.training.pairs import Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.sheets import sample_sheet, save_picture
@@ -28,7 +28,7 @@ from relight_cli.training.views import RenderedViews
 
 SIZES = (128, 128, 128, 160, 160, 192, 192, 256, 320)  # crops' sides: mostly many small ones
 MAPPERS = ("shadow", "albedo")
-SHADOWS = "shadows"  # the turn of cast shadows alone
+TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
 LOG_EVERY, SHEET_EVERY = 200, 1000  # steps
 
@@ -61,18 +61,19 @@ class Run:
                 raise ValueError(f"{start} fits another network: {foreign}")
 
     def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
-        """Take one step, with everything and the mapper of this name, or with cast shadows alone; give its losses."""
+        """Take one step in this turn; give its losses."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(pairs.a.device.type, torch.bfloat16):
-            losses = shadow_losses(self.model, pairs) if turn == SHADOWS else all_losses(self.model, pairs, turn)
+            losses = TURNS[turn](self.model, pairs)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
-        self.average.update_parameters(self.model)
+        steepness = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if steepness.isfinite():  # an overflow costs its step only
+            self.optimiser.step()
+            self.average.update_parameters(self.model)
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()}
+        return {name: loss.item() for name, loss in losses.items()} | {"overflows": float(not steepness.isfinite())}
 
     def keep(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
@@ -129,8 +130,8 @@ def main(
     grounds: Annotated[Path | None, typer.Option(help="Folder of painted grounds.")] = None,
     start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
     turns: Annotated[
-        str, typer.Option(help="What steps train, in turn: all with a mapper (shadow, albedo), or shadows alone.")
-    ] = "shadow,shadows,albedo",
+        str, typer.Option(help="What steps train, in turn: light and its mapping, shadows alone, or albedo.")
+    ] = "light,shadows,albedo",
     photo_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of photos among the pictures; the rest are views and grounds.")
     ] = 0.33,
@@ -157,8 +158,9 @@ def main(
         rng = np.random.default_rng((seed, run.step))
         size = int(rng.choice(SIZES))
         count = max(1, pixels // size**2)
-        pairs = mixed_pairs(crops, known, count, size, rng, device, photo_share)
         turn = turns.split(",")[run.step % len(turns.split(","))]
+        share = 0.0 if turn == "albedo" and known else photo_share  # nobody knows the albedo of photos
+        pairs = mixed_pairs(crops, known, count, size, rng, device, share)
         losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
         if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
             record: dict[str, Any] = {"step": run.step, "seconds": round(time.monotonic() - started)}
