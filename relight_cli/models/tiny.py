@@ -294,7 +294,7 @@ def shared(light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0
     """Put the `SHARES` behind what is seen of the light (T, 1, L - 3): an illumination latent, float32.
 
     How much it keeps of the tile's own cast shadows: all in its own light, none where they are mapped away, as much as
-    the lights are alike where it comes from elsewhere. How much it keeps of the rest of the shading: none for the albedo.
+    the lights are alike where it comes from elsewhere. How much it keeps of the rest of its shading: none for albedo.
     Whether a small change is none, as it is where shadows are taken away.
     """
     shares = [torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, cored)]
