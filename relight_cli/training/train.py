@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -153,14 +154,20 @@ def main(
     schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
     mixture = {"turns": turns, "photo_share": photo_share}
     run.recipe.append(schedule | mixture | data | {"config": asdict(run.model.config), "revision": code_revision()})
-    started, losses = time.monotonic(), []
-    while run.step < steps and time.monotonic() - started < minutes * 60:
-        rng = np.random.default_rng((seed, run.step))
+
+    def drawn(step: int) -> tuple[str, Pairs]:
+        rng = np.random.default_rng((seed, step))
         size = int(rng.choice(SIZES))
-        count = max(1, pixels // size**2)
-        turn = turns.split(",")[run.step % len(turns.split(","))]
+        turn = turns.split(",")[step % len(turns.split(","))]
         share = 0.0 if turn == "albedo" and known else photo_share  # nobody knows the albedo of photos
-        pairs = mixed_pairs(crops, known, count, size, rng, device, share)
+        return turn, mixed_pairs(crops, known, max(1, pixels // size**2), size, rng, device, share)
+
+    started, losses = time.monotonic(), []
+    painter = ThreadPoolExecutor(1)  # the next pictures are made while the network learns from these
+    ahead = painter.submit(drawn, run.step)
+    while run.step < steps and time.monotonic() - started < minutes * 60:
+        turn, pairs = ahead.result()
+        ahead = painter.submit(drawn, run.step + 1)
         losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
         if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
             record: dict[str, Any] = {"step": run.step, "seconds": round(time.monotonic() - started)}
@@ -171,6 +178,7 @@ def main(
             if run.step % SHEET_EVERY == 0:
                 save_picture(sample_sheet(average, judged), folder / f"sheet_{run.step:06d}.png")
             losses.clear()
+    painter.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":
