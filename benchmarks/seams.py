@@ -102,7 +102,7 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
     coarse = coarse_grid(network, grid, tiling)
     assert coarse
     colour = run.colour(picture, grid, coarse)
-    corrections = [colour.correction(index, tile) for index, tile in enumerate(stops)]
+    corrections = list(colour.corrections(stops))
     yield "untouched", {"seam": np.nan, "blended": np.nan, "--no-detail": np.nan, "PSNR": near(picture)}
     for name, added in {"free": [np.zeros_like(tile) for tile in stops], "agree": corrections}.items():
         agreed = [tile + correction for tile, correction in zip(stops, added, strict=True)]

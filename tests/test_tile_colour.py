@@ -16,20 +16,24 @@ from relight_cli.pipelines.mapping import map_light
 from relight_cli.pipelines.tile_colour import TileColour
 
 
-@given(height=st.integers(1, 150), width=st.integers(1, 150), seed=st.integers(0, 99))
-def test_what_tiles_are_off_by_goes_and_what_is_finer_than_the_pass_stays(height: int, width: int, seed: int) -> None:
+@given(height=st.integers(8, 150), width=st.integers(8, 150), seed=st.integers(0, 99))
+def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     grid = TileGrid(height, width, 32, 0.2)
     y, x = np.mgrid[: max(height, 32), : max(width, 32)].astype(np.float32)
     smooth = (0.01 * y + 0.02 * x)[..., None] * np.ones(3, np.float32)
     fine = ((y + x) % 2 - 0.5)[..., None]
+    true = smooth + fine
     colour = TileColour(grid, resized(smooth[:height, :width], *within(height, width, 32)))
-    tiles = []
-    for index, (top, left) in enumerate(grid.origins):
-        tile = (smooth + fine)[top : top + 32, left : left + 32] + rng.normal(0, 1, 3).astype(np.float32)
-        tiles.append(tile + colour.correction(index, tile))
-    inside = np.s_[1 : height - 1, 1 : width - 1]  # what is mirrored at a tile's side is not so fine
-    np.testing.assert_allclose(stitched(grid, tiles)[inside], (smooth + fine)[inside], atol=0.25)
+    tiles = [true[t : t + 32, s : s + 32] + rng.normal(0, 1, 3).astype(np.float32) for t, s in grid.origins]
+    agreed = [tile + added for tile, added in zip(tiles, colour.corrections(tiles), strict=True)]
+    together = stitched(grid, tiles)
+    half_way = (together + true[:height, :width]) / 2
+    for (top, left), tile in zip(grid.origins, agreed, strict=True):  # each by itself, so that they agree unblended
+        there = half_way[top : top + 32, left : left + 32]
+        away = np.abs(tile[: there.shape[0], : there.shape[1]] - there)  # a little: of what is as fine as the pass
+        assert away.mean() < 0.2
+        assert np.median(away) < 0.1
 
 
 class OffColour(MeanLight):
@@ -40,7 +44,7 @@ class OffColour(MeanLight):
         return illumination * torch.exp(0.5 * off)
 
 
-def test_agreement_takes_the_steps_between_tiles_away() -> None:
+def test_agreement_halves_what_tiles_are_off_by() -> None:
     own = picture(120, 200)
     for detail in (True, False):
         free, agreed = (
@@ -48,7 +52,7 @@ def test_agreement_takes_the_steps_between_tiles_away() -> None:
             for agree in (False, True)
         )
         change = [np.log(out / own).mean(2) for out in (free, agreed)]
-        assert change[1].std() < change[0].std() / 4
+        assert change[1].std() < 0.55 * change[0].std()
 
 
 @given(scale=st.integers(2, 9), seed=st.integers(0, 9))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 import torch
@@ -119,21 +120,24 @@ class TileRun:
 
     def stops(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Iterator[Pixels]:
         """Yield the blended log gains of a picture in bands (n, W, 3)."""
-        tiles = (tile for relit, own in self.tiles(picture, grid) for tile in gains(relit, own))
+        tiles: Iterator[Pixels] = (tile for relit, own in self.tiles(picture, grid) for tile in gains(relit, own))
         if colour:
-            tiles = (tile + colour.correction(index, tile) for index, tile in enumerate(tiles))
+            tiles, seen = tee(tiles)
+            tiles = (tile + added for tile, added in zip(tiles, colour.corrections(seen), strict=True))
         return blended(grid, tiles, 3)
 
     def pictures(self, picture: Picture, grid: TileGrid, colour: TileColour | None = None) -> Iterator[Pixels]:
         """Yield the decoder's blended output in bands (n, W, 3); colours that agree are a gain on a tile's."""
         if not colour:
             return blended(grid, (t for relit, _ in self.tiles(picture, grid, alone=True) for t in as_tiles(relit)), 3)
-        both = (
+        both: Iterator[tuple[Pixels, Pixels]] = (
             pair
             for relit, own in self.tiles(picture, grid)
             for pair in zip(as_tiles(relit), gains(relit, own), strict=True)
         )
-        lit = (multiplied(tile, colour.correction(index, stops)) for index, (tile, stops) in enumerate(both))
+        both, seen = tee(both)
+        corrections = colour.corrections(stops for _, stops in seen)
+        lit = (multiplied(tile, added) for (tile, _), added in zip(both, corrections, strict=True))
         return blended(grid, lit, 3)
 
     def colour(self, picture: Picture, grid: TileGrid, coarse: TileGrid) -> TileColour:

@@ -1,16 +1,21 @@
-"""Bring the colours of tiles into agreement with a pass over a smaller copy of the whole picture.
+"""Bring the colours of tiles into agreement with each other, and with a pass over a smaller copy of the picture.
 
 Each tile sees only itself and settles alone on what the light is; CroCoDiLight's authors blame most of what their
-shadow removal lacks on that (section 5). Here a tile keeps to itself only what the copy cannot show: all that is
-coarser than a pixel of that is taken from the pass.
+shadow removal lacks on that (section 5). Here a tile keeps to itself only what the copy cannot show. All that is
+coarser is taken from the mean of the pass, which sees the whole picture, and of the tiles put together, which see it
+large. Measured on rendered scenes of 2000 x 1500 (`tiny`), that mean is nearer the truth than either alone.
 """
+
+import itertools
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.imaging.guided import enlarged_rows
-from relight_cli.imaging.tiles import TileGrid
+from relight_cli.imaging.rows import Forward
+from relight_cli.imaging.tiles import TileGrid, blended
 
 Stops = NDArray[np.float32]  # (h, w, 3)
 
@@ -25,15 +30,25 @@ class TileColour:
         self.grid, self.whole = grid, whole
         self.reach = max(grid.tile / FINEST, grid.height / whole.shape[0], grid.width / whole.shape[1])
 
-    def correction(self, index: int, stops: Stops) -> Stops:
-        """Give what has to be added to the log gains (S, S, 3) of the tile of this index, in the grid's order."""
-        grid, (row, column) = self.grid, divmod(index, len(self.grid.columns))
-        if column == 0:
-            side = min(grid.tile, grid.height)
-            self._expected = enlarged_rows(self.whole, grid.height, grid.width, grid.rows[row], side)
-        expected = self._expected[:, grid.columns[column] :][:, : grid.tile]
-        height, width = expected.shape[:2]
+    def corrections(self, tiles: Iterable[Stops]) -> Iterator[Stops]:
+        """Give what has to be added to the log gains (S, S, 3) of each tile, all of them in the grid's order.
+
+        It needs to have seen the row of tiles below.
+        """
+        grid = self.grid
+        tiles, seen = itertools.tee(tiles)
+        together = Forward((grid.height, grid.width, 3), blended(grid, seen, 3))
+        for top in grid.rows:
+            count = min(grid.tile, grid.height - top)
+            agreed = enlarged_rows(self.whole, grid.height, grid.width, top, count)
+            agreed += together[slice(top, top + count)]
+            agreed /= 2
+            for left, tile in zip(grid.columns, tiles):  # noqa: B905  the tiles of the rows below are left
+                yield self._correction(tile, agreed[:, left : left + grid.tile])
+
+    def _correction(self, stops: Stops, agreed: Stops) -> Stops:
+        height, width = agreed.shape[:2]
         added = np.zeros_like(stops)
-        away = expected - stops[:height, :width]
+        away = agreed - stops[:height, :width]
         added[:height, :width] = cv2.GaussianBlur(away, (0, 0), self.reach, borderType=cv2.BORDER_REFLECT)
         return added
