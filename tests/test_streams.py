@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import Command
 from photo_fixtures import noise
@@ -14,6 +15,7 @@ from relight_cli.commands import _batch
 from relight_cli.commands._fallback import Fallback
 from relight_cli.commands._models import LoadedModel
 from relight_cli.commands._options import PhotoOptions
+from relight_cli.imaging import gain
 from relight_cli.imaging.photo import Photo, write_photo
 from relight_cli.pipelines import mapping, timelapse
 from relight_cli.pipelines.light_change import TileOptions
@@ -143,6 +145,23 @@ def test_out_of_memory_at_last(command: Command, photo: Path, monkeypatch: pytes
     assert (done.code, len(done.lines)) == (7, 1)
     assert "--tile-batch 1" in done.err
     assert command("albedo", "a.png", "a.png", "gone.png", *TINY).code == 23
+
+
+def test_out_of_memory_during_the_writing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and is not taken for metadata that the encoder refuses."""
+    lighting = gain.multiplied
+    failures = iter([MemoryError])
+
+    def once_too_little(own: np.ndarray, stops: np.ndarray) -> np.ndarray:
+        if failure := next(failures, None):
+            raise failure
+        return lighting(own, stops)
+
+    monkeypatch.setattr(gain, "multiplied", once_too_little)
+    done = command("albedo", "a.png", *TINY, "--max-side", "16")
+    assert (done.code, len(done.lines)) == (7, 1)
+    assert not Path("a_albedo.png").exists()
+    assert command("albedo", "a.png", *TINY, "--max-side", "16").code == 0
 
 
 def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,8 @@ def write_photo(
     """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each thing left out.
 
     The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
-    AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. Raises OutputUnwritableError, MissingExtraError.
+    AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. Raises OutputUnwritableError, MissingExtraError,
+    MemoryError.
     """
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
@@ -178,6 +179,8 @@ def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) ->
         return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality)
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
+    except MemoryError:  # the exit code of that is another
+        raise
     except Exception as error:  # encoders raise anything, too
         if isinstance(error, OSError) and error.errno:  # the disk's
             raise

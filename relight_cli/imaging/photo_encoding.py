@@ -42,7 +42,7 @@ def encode(
 
     JPEG has no alpha: the picture is laid over white. Metadata that the encoder refuses is left out.
     Raises OSError with its `errno` where the file cannot be written, and whatever the encoders raise for pixels they
-    cannot hold (WebP ends at 16383 pixels a side).
+    cannot hold (WebP ends at 16383 pixels a side), MemoryError also where it ran out while pixels were made.
     """
     notes = []
     depths = _DEPTHS.get(kind, ("uint8",))
@@ -72,6 +72,8 @@ def encode(
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 _encode(file, samples, attempt, kind, quality)
+        except MemoryError:  # which is not about the metadata
+            raise
         except Exception as error:  # encoders raise anything; the last refusal is passed on
             if isinstance(error, OSError) and error.errno:  # the disk's
                 raise
