@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,19 @@ def test_the_first_write_into_a_folder_sweeps_it(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_listed_is_left_alone(tmp_path: Path) -> None:
     sweep(tmp_path / "none", set())
+
+
+def test_machines_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system does not say which of its starts this is, a process elsewhere could pass for one that ended."""
+
+    def untold(*_: object, **__: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", untold)
+    names = set()
+    for address in (1, 2, 2):
+        monkeypatch.setattr(uuid, "getnode", lambda address=address: address)
+        leftovers._machine.cache_clear()
+        names.add(leftovers._machine())
+    leftovers._machine.cache_clear()
+    assert len(names) == 2

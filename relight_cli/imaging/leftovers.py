@@ -9,6 +9,7 @@ import socket
 import stat
 import sys
 import time
+import uuid
 from functools import lru_cache
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def _is_alive(process: int) -> bool:
 def _machine() -> str:
     """Give what two processes share only if they know each other's numbers: host, start of the system, namespace."""
     facts = [socket.gethostname()]
-    with contextlib.suppress(OSError):  # Linux alone tells
+    try:
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
         facts.append(str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:  # Linux alone tells; elsewhere two machines that share a folder often have one name
+        facts.append(str(uuid.getnode()))
     return hashlib.sha256("\n".join(facts).encode(errors="surrogateescape")).hexdigest()[:8]
