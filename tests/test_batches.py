@@ -314,7 +314,7 @@ def test_no_hungry_encoder_runs_beside_the_network(
     writer, change = _batch.Batch._write, _batch.Batch._change
 
     def write(self: _batch.Batch, job: _batch.Job, made: _batch.Changed) -> _batch.Written:
-        begun.wait(0.3)  # for the work on the next, if that is to begin
+        begun.wait(0.3 if waits else 30)  # for the work on the next, if that is to begin
         written = writer(self, job, made)
         events.append(f"wrote {job.source}")
         return written
