@@ -142,7 +142,10 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             try:
                 pixels, alpha, icc = _pixels(image, icc, notes)
-            except OSError as error:  # which has libtiff's number alone
+            except OSError as error:
+                if error.errno:  # the disk's
+                    raise
+                # All that Pillow says is a number of libtiff's.
                 raise ValueError("its pixels are damaged or cut off") from error
         # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
         turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1

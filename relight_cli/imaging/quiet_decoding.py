@@ -24,9 +24,10 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_descriptor() -> Iterator[None]:
-    try:
+    kept = None
+    with contextlib.suppress(OSError):  # where it is closed
         kept = os.dup(2)
-    except OSError:  # closed
+    if kept is None:
         yield
         return
     try:
