@@ -1,5 +1,6 @@
 """The photo whose light is wanted, held no longer than it is needed."""
 
+import math
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from relight_cli.commands._inputs import STANDARD
 from relight_cli.commands._options import PhotoOptions
 from relight_cli.imaging.photo import Photo, read_photo
 from relight_cli.imaging.rows import Rows
-from relight_cli.imaging.samples import gathered
 
 KEPT = 1 << 27  # bytes of a reference that stays, 44 MP of 8 bits; to read that much again costs a second
 
@@ -32,6 +32,7 @@ class Reference:
     def srgb(self) -> Rows:
         """Give its colours, for the caller alone where it is large."""
         photo = self._read.result() if self._read else read_photo(self.path, max_pixels=self.options.max_pixels)
-        if gathered(photo.pixels).nbytes > KEPT and self.path != STANDARD:  # what came through a pipe comes once
+        held = math.prod(photo.pixels.shape) * photo.pixels.dtype.itemsize
+        if held > KEPT and self.path != STANDARD:  # what came through a pipe comes once
             self._read = None
         return photo.srgb
