@@ -7,8 +7,10 @@ import json
 import math
 import subprocess
 import time
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,7 +24,7 @@ from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
-from relight_cli.training.pairs import Pairs, mixed_pairs, photo_pairs
+from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
@@ -32,6 +34,40 @@ MAPPERS = ("shadow", "albedo")
 TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
 LOG_EVERY, SHEET_EVERY = 200, 1000  # steps
+Batch = tuple[str, Pairs]
+"""What a step trains, by the name of its turn, and the pictures that it learns from."""
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What the steps of a run learn from; each draws by its own number, so that a run that goes on draws the same."""
+
+    crops: PhotoCrops
+    known: Sequence[LitViews]
+    turns: list[str]
+    photo_share: float
+    pixels: int  # of a batch's first pictures
+    seed: int
+    device: str
+
+    def draw(self, step: int) -> Batch:
+        """Draw the pictures of a step."""
+        rng = np.random.default_rng((self.seed, step))
+        size = int(rng.choice(SIZES))
+        turn = self.turns[step % len(self.turns)]
+        share = 0.0 if turn == "albedo" and self.known else self.photo_share  # nobody knows the albedo of photos
+        count = max(1, self.pixels // size**2)
+        return turn, mixed_pairs(self.crops, self.known, count, size, rng, self.device, share)
+
+
+def drawn_ahead(draw: Callable[[int], Batch], step: int) -> Generator[Batch, None, None]:
+    """Yield what is drawn for each step from this one on; the next is drawn while the network learns from the last."""
+    with ThreadPoolExecutor(1) as painter:
+        ahead = painter.submit(draw, step)
+        while True:
+            batch, step = ahead.result(), step + 1
+            ahead = painter.submit(draw, step)
+            yield batch
 
 
 class Run:
@@ -40,7 +76,7 @@ class Run:
     def __init__(self, folder: Path, start: Path | None, device: str) -> None:
         """Take up the run in the folder; a new one starts from exported weights where they are given."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.checkpoint, self.log = folder / "checkpoint.pt", folder / "log.jsonl"
+        self.folder, self.checkpoint, self.log = folder, folder / "checkpoint.pt", folder / "log.jsonl"
         self.model = Tiny(TinyConfig(mappers=MAPPERS)).to(device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
@@ -124,6 +160,31 @@ def code_revision() -> str | None:
     return asked[0].stdout.strip() + ("+" if asked[1].stdout else "")
 
 
+def learn(run: Run, mixture: Mixture, judged: Pairs, *, steps: int, rate: float, minutes: float) -> None:
+    """Train until the schedule or the minutes end, and keep what was learned now and then, and at the end."""
+    started, losses, over = time.monotonic(), list[dict[str, float]](), run.step >= steps
+    with closing(drawn_ahead(mixture.draw, run.step)) as batches:
+        while not over:
+            turn, pairs = next(batches)
+            losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
+            seconds = time.monotonic() - started
+            over = run.step >= steps or seconds >= minutes * 60
+            if over or run.step % LOG_EVERY == 0:
+                take_stock(run, losses, judged, seconds)
+                losses.clear()
+
+
+def take_stock(run: Run, losses: list[dict[str, float]], judged: Pairs, seconds: float) -> None:
+    """Keep the run with its mean losses and what it does to the pictures to judge by; now and then draw a sheet."""
+    record: dict[str, Any] = {"step": run.step, "seconds": round(seconds)}
+    names = dict.fromkeys(name for parts in losses for name in parts)
+    record |= {n: round(float(np.mean([parts[n] for parts in losses if n in parts])), 4) for n in names}
+    average = cast(Tiny, run.average.module.eval())
+    run.keep(record | judge(average, judged))
+    if run.step % SHEET_EVERY == 0:
+        save_picture(sample_sheet(average, judged), run.folder / f"sheet_{run.step:06d}.png")
+
+
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier one there goes on.")],
@@ -144,41 +205,19 @@ def main(
     device: str = "cpu",
 ) -> None:
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt, RUN/log.jsonl and sample sheets."""
+    if unknown := set(turns.split(",")) - set(TURNS):
+        raise typer.BadParameter(f"no turns: {', '.join(sorted(unknown))}; there are {', '.join(TURNS)}.")
     torch.manual_seed(seed)
     run = Run(folder, start, device)
     train, held_out = split(photos)
-    crops = PhotoCrops(train)
     known = ([RenderedViews(views)] if views else []) + ([Grounds(grounds)] if grounds else [])
+    mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, device)
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
     data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
     schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-    mixture = {"turns": turns, "photo_share": photo_share}
-    run.recipe.append(schedule | mixture | data | {"config": asdict(run.model.config), "revision": code_revision()})
-
-    def drawn(step: int) -> tuple[str, Pairs]:
-        rng = np.random.default_rng((seed, step))
-        size = int(rng.choice(SIZES))
-        turn = turns.split(",")[step % len(turns.split(","))]
-        share = 0.0 if turn == "albedo" and known else photo_share  # nobody knows the albedo of photos
-        return turn, mixed_pairs(crops, known, max(1, pixels // size**2), size, rng, device, share)
-
-    started, losses = time.monotonic(), []
-    painter = ThreadPoolExecutor(1)  # the next pictures are made while the network learns from these
-    ahead = painter.submit(drawn, run.step)
-    while run.step < steps and time.monotonic() - started < minutes * 60:
-        turn, pairs = ahead.result()
-        ahead = painter.submit(drawn, run.step + 1)
-        losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
-        if run.step % LOG_EVERY == 0 or run.step == steps or time.monotonic() - started >= minutes * 60:
-            record: dict[str, Any] = {"step": run.step, "seconds": round(time.monotonic() - started)}
-            names = dict.fromkeys(name for parts in losses for name in parts)
-            record |= {n: round(float(np.mean([parts[n] for parts in losses if n in parts])), 4) for n in names}
-            average = cast(Tiny, run.average.module.eval())
-            run.keep(record | judge(average, judged))
-            if run.step % SHEET_EVERY == 0:
-                save_picture(sample_sheet(average, judged), folder / f"sheet_{run.step:06d}.png")
-            losses.clear()
-    painter.shutdown(cancel_futures=True)
+    shares = {"turns": turns, "photo_share": photo_share}
+    run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
+    learn(run, mixture, judged, steps=steps, rate=rate, minutes=minutes)
 
 
 if __name__ == "__main__":
