@@ -18,7 +18,7 @@ BATCHES = 2  # of each size that go through each part of the network
 
 
 class Seldom:
-    """A network that computes what it is asked for the first few times."""
+    """A network that computes what it is asked for a few times, and from then on gives what it gave last."""
 
     def __init__(self, network: object) -> None:
         self._network = network
@@ -40,12 +40,12 @@ class Seldom:
         return part
 
 
-loading = _models.load_model
+load = _models.load_model
 
 
 def load_model(*arguments: object) -> _models.LoadedModel:
-    """Load as ever."""
-    loaded = loading(*arguments)
+    """Load a model whose network computes seldom."""
+    loaded = load(*arguments)
     return replace(loaded, network=Seldom(loaded.network))
 
 

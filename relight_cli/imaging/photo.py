@@ -94,7 +94,7 @@ class SrgbRows:
         return (*self.photo.pixels.shape[:2], 3)
 
     def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
-        """Give rows of it."""
+        """Give rows of it; of a float photo they may be its own samples, not to be written into."""
         return np.ascontiguousarray(profile_to_srgb(to_unit(self.photo.pixels[rows]), self.photo.metadata.icc))
 
 
