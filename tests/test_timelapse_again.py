@@ -5,13 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_relighting import MeanLight, picture
 from timelapse_fixtures import command, plain, write_frames
 
 from relight_cli.commands import _models
 from relight_cli.imaging.gif_comments import add_comment, read_comment
 from relight_cli.imaging.photo import Photo, write_photo
 from relight_cli.imaging.video import open_video, recorded_making
-from relight_cli.pipelines.sequencing import Ease, Moment, made_from
+from relight_cli.pipelines.light_change import TileOptions
+from relight_cli.pipelines.light_interpolation import InterpolationOptions
+from relight_cli.pipelines.sequencing import Ease, Mode, Moment, made_from, with_between
+from relight_cli.pipelines.timelapse import Timelapse, TimelapseOptions
 
 QUICK = ("--mode", "image", "-q")  # no network: what is tested is what is made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)
@@ -90,6 +96,27 @@ def test_slopes_reach_further_and_a_part_is_as_the_whole(monkeypatch: pytest.Mon
 def test_what_a_frame_depends_on(time: float, ease: Ease, window: int, missing: set[int], wanted: list[int]) -> None:
     times = [float(number) for number in range(7)]
     assert list(made_from(Moment(time), times, ease, window, missing)) == wanted
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), count=st.integers(2, 8), ease=st.sampled_from(Ease), window=st.sampled_from([0, 3, 5]))
+def test_what_is_read_for_a_frame_is_what_it_depends_on(
+    data: st.DataObject, count: int, ease: Ease, window: int
+) -> None:
+    times, missing = [float(number) for number in range(count)], data.draw(st.sets(st.integers(0, count - 1)))
+    moment, read = data.draw(st.sampled_from(with_between(times, 1))), set[int]()
+
+    def reader(number: int) -> np.ndarray | None:
+        read.add(number)
+        return None if number in missing else picture(64, 64, seed=number)
+
+    # In a cross-fade nothing would ask for the slopes of catmull-rom.
+    wanted = TimelapseOptions(InterpolationOptions(mode=Mode.LATENT), ease, window)
+    made = Timelapse(times, reader, reader, MeanLight(), TileOptions(), wanted).frame(moment)
+    if made:
+        depends = set(made_from(moment, times, ease, window, missing & read))
+        assert read <= depends
+        assert window or read == depends
 
 
 def test_a_frame_that_could_not_be_read_and_is_mended() -> None:
