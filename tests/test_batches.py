@@ -251,6 +251,24 @@ def test_a_layer_that_is_missing_is_made(command: Command) -> None:
     assert made(Path()) == ["a.png", "a_deshadowed.png", "a_deshadowed_mask.png"]
 
 
+def test_a_photo_is_made_whose_layer_a_killed_run_has_left(command: Command) -> None:
+    for seed, name in enumerate(("a.png", "b.png")):
+        put(name, seed)
+    asked = ("deshadow", "a.png", "b.png", *SAME, "--save-mask")
+    assert command(*asked).code == 0
+    whole = {path: path.read_bytes() for path in Path().glob("*_deshadowed*.png")}
+    Path("a_deshadowed.png").unlink()
+    done = command(*asked, "--skip-existing")
+    assert (done.code, "2 photos: 1 done, 1 skipped" in done.err) == (0, True)
+    assert {path: path.read_bytes() for path in Path().glob("*_deshadowed*.png")} == whole
+    Path("a_deshadowed.png").unlink()
+    Path("a_deshadowed_mask.png").write_bytes(b"mine")
+    done = command(*asked, "--skip-existing")
+    assert (done.code, "did not make a_deshadowed_mask.png" in done.err) == (0, True)
+    assert Path("a_deshadowed_mask.png").read_bytes() == b"mine"
+    assert not Path("a_deshadowed.png").exists()
+
+
 def test_a_layer_that_others_made_is_left_alone(command: Command) -> None:
     put("a.png")
     assert command("deshadow", "a.png", *SAME).code == 0

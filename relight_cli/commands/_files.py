@@ -129,7 +129,8 @@ def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable
 
 
 def _settled(job: Job, settle: Settle) -> Job:
-    return settle(job) if job.target != STANDARD and os.path.lexists(job.target) else job
+    """Settle a job of which something is there: a run that was killed has left layers, whose photo comes last."""
+    return settle(job) if any(os.path.lexists(path) for path in _written([job])) else job
 
 
 def _written(jobs: Iterable[Job]) -> list[Path]:

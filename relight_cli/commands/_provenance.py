@@ -1,5 +1,6 @@
 """What an output says of how it was made, and whether one that exists was made as it would be made now."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -94,16 +95,16 @@ class Making:
     def settle(self, job: "Job", notify: Callable[[str], None]) -> "Job":
         """Skip a job whose output is there as it would be made again; replace what this tool made otherwise.
 
-        What does not say that this tool made it is left alone.
+        What does not say that this tool made it is left alone; where a layer does not, the output is not made, either.
         """
-        told = self.told(job.target)
-        if told is None:
+        there = os.path.lexists(job.target)
+        told = self.told(job.target) if there else None
+        if there and told is None:
             notify(f"{job.target}: left as it is, it does not say how it was made; --overwrite makes it anew.")
             return replace(job, skip=True)
         if foreign := [path for path in job.beside if path.suffix not in UNSIGNED and self._is_of_others(path)]:
-            notify(
-                f"{job.target}: left as it is, for relight-cli did not make {foreign[0]}; --overwrite replaces both."
-            )
+            left, both = ("left as it is", "replaces both") if there else ("not made", "makes both")
+            notify(f"{job.target}: {left}, for relight-cli did not make {foreign[0]}; --overwrite {both}.")
             return replace(job, skip=True)
         photo_sha256 = sha256_of(job.source)
         known = photo_sha256 is not None and self.knows_inputs() and all(path.exists() for path in job.beside)
