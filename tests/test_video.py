@@ -1,5 +1,7 @@
 """Videos: frame by frame in and out, upright, in their own colours."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -36,6 +38,31 @@ def test_colours_and_order_survive(tmp_path: Path, kind: str) -> None:
     for found, wanted in zip(frames_of(path), frames, strict=True):
         assert np.abs(found.astype(float) - wanted).mean() < 2.5
         assert np.abs((found.astype(float) - wanted).mean((0, 1))).max() < 1  # no step of the way truncates
+
+
+FADING = """
+import sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from relight_cli.imaging.video import VideoWriter
+blots = (Image.fromarray(np.random.default_rng(n).integers(0, 256, (9, 13, 3)).astype(np.uint8)) for n in (1, 2))
+one, other = (np.asarray(blot.resize((240, 160), Image.Resampling.BICUBIC)).astype(float) for blot in blots)
+writer = VideoWriter(Path(sys.argv[1]), Path(sys.argv[1]).suffix, 160, 240, 12)
+for share in (*np.linspace(0, 1, 8),) * 3:
+    writer.add((one * (1 - share) + other * share).astype(np.uint8))
+writer.close()
+"""
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
+    """Whatever was in memory before: glibc fills it with what MALLOC_PERTURB_ says."""
+    paths = [tmp_path / f"{filling}{kind}" for filling in (1, 90, 180)]
+    for path in paths:
+        environment = {**os.environ, "MALLOC_PERTURB_": path.stem}
+        subprocess.run([sys.executable, "-c", FADING, str(path)], env=environment, check=True)
+    assert len({path.read_bytes() for path in paths}) == 1
 
 
 def test_a_long_video_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
