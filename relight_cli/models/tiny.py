@@ -193,8 +193,7 @@ class Tiny(nn.Module):
     A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
     latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96 | rest of its
     shading 96] and relit latents [g | change of light 96 | share of it that is cored 1], all light in affine
-    coefficients. Tokens are float32 whatever the parameters are: g is the photo. An illumination latent's last channels
-    are shares (`shared`).
+    coefficients. Tokens are float32 whatever the parameters are: g is the photo. Illumination latents end in `SHARES`.
     """
 
     stride = 16
