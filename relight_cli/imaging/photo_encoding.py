@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from relight_cli.imaging.bit_depth import to_unit
+from relight_cli.imaging.bit_depth import row_bands, to_unit
 from relight_cli.imaging.exr_photos import encode_exr, says_more_than_software
 from relight_cli.imaging.heif_photos import BITS as HEIF_BITS
 from relight_cli.imaging.heif_photos import encode_heif
@@ -24,7 +24,8 @@ _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
 # memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
-WRITTEN_IN_BANDS = ("PNG", "TIFF")  # the others are encoded from all samples at once
+_PILLOW = ("JPEG", "WEBP", "AVIF")
+WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
 HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
@@ -102,6 +103,8 @@ def _encode(file: BinaryIO, samples: Samples, metadata: Metadata, kind: str, qua
         encode_png(file, samples, metadata)
     elif kind == "TIFF":
         encode_tiff(file, samples, metadata)
+    elif kind in _PILLOW:
+        file.write(_encode_with_pillow(samples, metadata, kind, quality))
     else:
         file.write(_encode_whole(gathered(samples), metadata, kind, quality))
 
@@ -109,16 +112,16 @@ def _encode(file: BinaryIO, samples: Samples, metadata: Metadata, kind: str, qua
 def _encode_whole(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> bytes | memoryview:
     if kind == "JPEG2000":
         return encode_jpeg2000(samples, metadata, quality)
-    if kind == "HEIF":
-        return encode_heif(samples, metadata, quality)
-    if kind == "EXR":
-        return encode_exr(samples, metadata)
+    return encode_heif(samples, metadata, quality) if kind == "HEIF" else encode_exr(samples, metadata)
+
+
+def _encode_with_pillow(samples: Samples, metadata: Metadata, kind: str, quality: int) -> memoryview:
     options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
     exif = metadata.exif or b""
     if kind == "JPEG":
         options |= {
             "subsampling": "4:4:4",
-            "optimize": samples[..., 0].size <= OPTIMIZED_PIXELS,
+            "optimize": samples.shape[0] * samples.shape[1] <= OPTIMIZED_PIXELS,
             "exif": exif and _EXIF_HEADER + exif,
         }
         if metadata.dpi:
@@ -129,13 +132,25 @@ def _encode_whole(samples: NDArray, metadata: Metadata, kind: str, quality: int)
         # Pillow writes EXIF anew where it finds an Orientation; AVIF turns by a box of its own and needs none.
         options |= {"exif": exif and drop_exif_orientation(exif)}
         options |= {"subsampling": "4:0:0"} if samples.shape[2] == 1 else {"subsampling": "4:4:4"}
-    if samples.shape[2] == 2:  # neither WebP nor AVIF has grey with alpha
-        samples = samples[..., [0, 0, 0, 1]]
+    if samples.shape[2] == 2:
         options |= {"subsampling": "4:4:4"}
-    image = Image.fromarray(np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples))
     file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
-    image.save(file, kind, **options)
+    _pillow_image(samples).save(file, kind, **options)
     return file.getbuffer()
+
+
+def _pillow_image(samples: Samples) -> Image.Image:
+    """Give Pillow its own copy, four bytes a pixel, without another whole one beside it."""
+    height, width, channels = samples.shape
+    image = Image.new("L" if channels == 1 else "RGB" if channels == 3 else "RGBA", (width, height))
+    for rows in row_bands(height, width):
+        band = samples[rows]
+        if channels == 1:
+            band = band[..., 0]
+        elif channels == 2:  # neither WebP nor AVIF has grey with alpha
+            band = band[..., [0, 0, 0, 1]]
+        image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, rows.start))
+    return image
 
 
 def _over_white(pixels: Samples, alpha: Samples) -> Samples:
