@@ -49,8 +49,8 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
 def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
     """Take all the light off a and b, but for one factor a picture, which nothing in a picture tells.
 
-    In log light, and the albedo in sRGB at the scale that serves it best, each picture by the root of its mean square:
-    the truth of a picture in even light is at hand, and to be told from a doubtful one.
+    In log light, and the albedo in sRGB at the scale that serves it best, each picture by the logarithm of its mean
+    square, as PSNR has it: a picture in even light is to be left as it is, however doubtful others are.
     """
     pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_white.flatten(0, 1)
     guide = log_linear(pictures)
@@ -69,10 +69,10 @@ def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
     scale = (albedo * wanted).mean((1, 2, 3), keepdim=True) / albedo.square().mean((1, 2, 3), keepdim=True).clamp(1e-6)
     off = linear_to_srgb((scale * albedo).clamp(max=1.2)) - linear_to_srgb(wanted)
     return {
-        "albedo": (error.abs().mean() / 2 + error.square().mean()) / count,
-        "albedo edges": steps(error) / count,
+        "albedo": (error.abs().mean() / 2 + error.square().mean()) / 2 / count,
+        "albedo edges": steps(error) / 2 / count,
         "albedo scale": 0.1 * offset.abs().mean() / count,
-        "albedo picture": 4 * (off.square().mean((1, 2, 3)) + 1e-4).sqrt().mean() / count,
+        "albedo picture": 0.3 * (off.square().mean((1, 2, 3)) / known.mean((1, 2, 3)) + 1e-4).log().mean() + 3,
     }
 
 

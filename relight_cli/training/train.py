@@ -1,6 +1,8 @@
 """Train `tiny`, all of it: one command, resumable.
 
 python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
+
+With several workers (`workers.py`) each step learns from as many batches.
 """
 
 import json
@@ -28,12 +30,13 @@ from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
+from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
 
-SIZES = (128, 128, 128, 160, 160, 192, 192, 256, 320)  # crops' sides: mostly many small ones
+SIZES = (128, 128, 160, 192, 256, 320)  # crops' sides: mostly many small ones
 MAPPERS = ("shadow", "albedo")
 TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
-LOG_EVERY, SHEET_EVERY = 200, 1000  # steps
+LOG_EVERY, SHEET_EVERY = 400, 2000  # steps
 Batch = tuple[str, Pairs]
 """What a step trains, by the name of its turn, and the pictures that it learns from."""
 
@@ -48,11 +51,12 @@ class Mixture:
     photo_share: float
     pixels: int  # of a batch's first pictures
     seed: int
+    worker: int
     device: str
 
     def draw(self, step: int) -> Batch:
         """Draw the pictures of a step."""
-        rng = np.random.default_rng((self.seed, step))
+        rng = np.random.default_rng((self.seed, step, self.worker))
         size = int(rng.choice(SIZES))
         turn = self.turns[step % len(self.turns)]
         share = 0.0 if turn == "albedo" and self.known else self.photo_share  # nobody knows the albedo of photos
@@ -105,6 +109,7 @@ class Run:
             losses = TURNS[turn](self.model, pairs)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
+        mean_gradients(self.model)
         steepness = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if steepness.isfinite():  # an overflow costs its step only
             self.optimiser.step()
@@ -168,9 +173,10 @@ def learn(run: Run, mixture: Mixture, judged: Pairs, *, steps: int, rate: float,
             turn, pairs = next(batches)
             losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
             seconds = time.monotonic() - started
-            over = run.step >= steps or seconds >= minutes * 60
+            over = any_worker(run.step >= steps or seconds >= minutes * 60)
             if over or run.step % LOG_EVERY == 0:
-                take_stock(run, losses, judged, seconds)
+                if mixture.worker == 0:
+                    take_stock(run, losses, judged, seconds)
                 losses.clear()
 
 
@@ -208,16 +214,17 @@ def main(
     if unknown := set(turns.split(",")) - set(TURNS):
         raise typer.BadParameter(f"no turns: {', '.join(sorted(unknown))}; there are {', '.join(TURNS)}.")
     torch.manual_seed(seed)
-    run = Run(folder, start, device)
     train, held_out = split(photos)
-    known = ([RenderedViews(views)] if views else []) + ([Grounds(grounds)] if grounds else [])
-    mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, device)
+    known = ([RenderedViews(views, varied=True)] if views else []) + ([Grounds(grounds)] if grounds else [])
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
-    data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
-    schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-    shares = {"turns": turns, "photo_share": photo_share}
-    run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
-    learn(run, mixture, judged, steps=steps, rate=rate, minutes=minutes)
+    with working_together() as worker:
+        run = Run(folder, start, device)
+        mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, worker, device)
+        data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
+        schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
+        shares = {"turns": turns, "photo_share": photo_share, "workers": worker_count()}
+        run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
+        learn(run, mixture, judged, steps=steps, rate=rate, minutes=minutes)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from relight_cli.models.colour import srgb_to_linear
@@ -17,13 +18,20 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes import SceneOptions, render_views
 
 SHARD = 16  # views in a file
+MIXED = 0.25  # share of lights that another light of the view is added to
+RECOLOURED = 0.5  # share of views whose albedo takes other colours
 HELD_OUT_SEED = 10_000_000  # views to judge by start here
 
 
 class RenderedViews:
-    """Views of a folder, mapped from disk: albedo, then L shadings, then the same L without cast shadows."""
+    """Views of a folder, mapped from disk: albedo, then L shadings, then the same L without cast shadows.
 
-    def __init__(self, folder: Path) -> None:
+    Varied, a view is worth more than the lights and the colours that it was rendered with: light adds up, and surfaces
+    may have any colour.
+    """
+
+    def __init__(self, folder: Path, *, varied: bool = False) -> None:
+        self.varied = varied
         self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
         if not self.shards:
             raise ValueError(f"{folder} holds no rendered views: render some with relight_cli.training.views")
@@ -43,12 +51,40 @@ class RenderedViews:
             a, b = rng.choice(lights, 2, replace=False)
             crop = int(rng.integers(side // 2, side + 1))
             y, x = rng.integers(side - crop + 1, size=2)
-            layers = shard[rng.integers(len(shard))][[0, 1 + a, 1 + b, 1 + lights + a, 1 + lights + b]]
-            view = torch.from_numpy(np.ascontiguousarray(layers[..., y : y + crop, x : x + crop])).float()
+            layers = shard[rng.integers(len(shard))][..., y : y + crop, x : x + crop]
+            view = torch.from_numpy(np.array(layers, np.float32))
             view = F.interpolate(view, size=(size, size), mode="area" if crop >= size else "bilinear")
+            albedo, *shadings = view.split((1, lights, lights))
+            if self.varied:
+                weights = torch.from_numpy(light_weights(lights, (a, b), rng))
+                shadings = [torch.einsum("nlc,lchw->nchw", weights, x) for x in shadings]
+                view = torch.cat((recoloured(albedo, rng), *shadings))
+            else:
+                view = torch.cat((albedo, *(x[[a, b]] for x in shadings)))
             drawn.append(view.flip(-1) if rng.random() < 0.5 else view)
         albedo, shading, free = torch.stack(drawn).to(generator.device).split((1, 2, 2), dim=1)
         return albedo[:, 0], shading, free
+
+
+def light_weights(lights: int, chosen: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Give how much of each light (2, L, 3) is in two pictures: one each, at times another one too, somewhat tinted."""
+    weights = np.zeros((2, lights, 3))
+    for weight, light in zip(weights, chosen, strict=True):
+        other = (light + rng.integers(1, lights)) % lights
+        share = rng.uniform(0, 0.7) if rng.random() < MIXED else 0.0
+        weight[light] += 1 - share
+        weight[other] += share
+        weight *= np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.1, 3))
+    return weights.astype(np.float32)
+
+
+def recoloured(albedo: Tensor, rng: np.random.Generator) -> Tensor:
+    """Give surfaces (1, 3, S, S) other colours, at times: channels change places, and are curved anew."""
+    if rng.random() >= RECOLOURED:
+        return albedo
+    curves = torch.from_numpy(np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.1, 3)).astype(np.float32))
+    other = albedo[:, rng.permutation(3)].clamp(min=1e-3) ** curves[:, None, None]
+    return (other * (albedo.mean() / other.mean())).clamp(max=1)
 
 
 def main(

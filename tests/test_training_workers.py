@@ -1,0 +1,43 @@
+"""Several workers learn together what one would learn from all their pictures."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
+
+MEETING = """
+from pathlib import Path
+import torch
+from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
+
+with working_together() as worker:
+    layer = torch.nn.Linear(2, 3)
+    layer.weight.grad = torch.full((3, 2), float(worker))
+    mean_gradients(layer)
+    assert (layer.weight.grad == 0.5).all() and layer.bias.grad is None
+    assert worker_count() == 2 and any_worker(worker == 1) and not any_worker(False)
+    Path(f"worker {worker}").touch()
+"""
+
+
+def test_workers_share_gradients_and_end_together(tmp_path: Path) -> None:
+    (tmp_path / "meeting.py").write_text(MEETING)
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run([*torchrun, "meeting.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("worker *")) == ["worker 0", "worker 1"]
+
+
+def test_one_worker_alone_meets_nobody() -> None:
+    layer = torch.nn.Linear(2, 3)
+    layer.weight.grad = torch.ones(3, 2)
+    with working_together() as worker:
+        mean_gradients(layer)
+        assert worker == 0
+        assert worker_count() == 1
+        assert any_worker(True)
+        assert not any_worker(False)
+    assert (layer.weight.grad == 1).all()
