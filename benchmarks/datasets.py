@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from metrics import Mask, encoded
-from torch import Tensor
+from torch import Generator, Tensor
 
 from relight_cli.imaging.layers import linear
 from relight_cli.imaging.photo import read_photo
 from relight_cli.imaging.resizing import Picture
-from relight_cli.training.pairs import Pairs, photo_pairs, view_pairs
+from relight_cli.training.pairs import Pairs, lit_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.views import RenderedViews
 
@@ -50,8 +50,8 @@ def made_photos(folder: Path) -> Pairs:
 
 
 def rendered_views(folder: Path) -> Pairs:
-    """Take 64 held-out rendered views, each under two lights."""
-    return view_pairs(RenderedViews(folder), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
+    """Take the held-out rendered views, each once and whole, under two lights."""
+    return lit_pairs(*RenderedViews(folder).each(), Generator().manual_seed(SEED))
 
 
 def pairs_to_relight(pairs: Pairs) -> Iterator[Known]:

@@ -3,7 +3,7 @@
 python benchmarks/quality.py [--photos DIR] [--views DIR] [--real DIR] [--only relight|deshadow|albedo]
 
 --photos  photos that `tiny` was trained with: those held out are put under made light (64 crops, 256 x 256)
---views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000)
+--views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000), each whole
 --real    real photos: shadow/VIEW_1.png ... and VIEW_free.png (one view without cast shadows), objects/ of the MIT
           intrinsic images, albedo/NAME_image.png with NAME_albedo.png
 

@@ -58,7 +58,11 @@ def photo_pairs(crops: PhotoCrops, count: int, size: int, rng: np.random.Generat
 def view_pairs(views: LitViews, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
     """Take views whose albedo is known, each under two lights."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    albedo, shading, free = (x.to(device) for x in views.draw(count, size, rng, generator))
+    return lit_pairs(*(x.to(device) for x in views.draw(count, size, rng, generator)), generator)
+
+
+def lit_pairs(albedo: Tensor, shading: Tensor, free: Tensor, generator: Generator) -> Pairs:
+    """Photograph views under two lights each; shapes as from `LitViews.draw`."""
     a, b = (store(albedo * shading[:, i], generator) for i in (0, 1))
     light, free = ((x + DARKEST).log().transpose(0, 1) for x in (shading, free))
     return Pairs(a, b, light[1] - light[0], free - light, -light)

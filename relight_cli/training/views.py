@@ -65,6 +65,13 @@ class RenderedViews:
         albedo, shading, free = torch.stack(drawn).to(generator.device).split((1, 2, 2), dim=1)
         return albedo[:, 0], shading, free
 
+    def each(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give every view whole and once, under its first two lights, as `draw` does."""
+        layers = torch.from_numpy(np.concatenate(self.shards)).float()
+        albedo, *shadings = layers.split((1, layers.shape[1] // 2, layers.shape[1] // 2), dim=1)
+        shading, free = (x[:, :2] for x in shadings)
+        return albedo[:, 0], shading, free
+
 
 def light_weights(lights: int, chosen: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Give how much of each light (2, L, 3) is in two pictures: one each, at times another one too, somewhat tinted."""
