@@ -51,7 +51,8 @@ def made_photos(folder: Path) -> Pairs:
 
 def rendered_views(folder: Path) -> Pairs:
     """Take the held-out rendered views, each once and whole, under two lights."""
-    return lit_pairs(*RenderedViews(folder).each(), Generator().manual_seed(SEED))
+    albedo, shading, free = RenderedViews(folder).whole()
+    return lit_pairs(albedo, shading, free, Generator().manual_seed(SEED))
 
 
 def pairs_to_relight(pairs: Pairs) -> Iterator[Known]:

@@ -95,6 +95,7 @@ def test_rotation_is_that_of_the_formula() -> None:
                 )
 
 
+@torch.inference_mode()
 def test_fused_attention_is_the_same_formula(standin: Path, network: CroCoDiLight) -> None:
     fused = load_crocodilight(standin / "CroCoDiLight.pth", {})
     x = torch.randn(2, 785, 128)

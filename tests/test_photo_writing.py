@@ -23,6 +23,7 @@ from PIL import Image
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.imaging import atomic_files
 from relight_cli.imaging.photo import SUFFIXES, Metadata, Photo, format_of, read_photo, write_photo
+from relight_cli.imaging.samples import Made
 
 P3 = wide_profile("P3")
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\u00e9\u4e2d</a></x:xmpmeta>'.encode()
@@ -133,6 +134,29 @@ def test_other_readers_see_sixteen_bits_and_the_profile():
         assert image.mode == "I;16"
         assert image.info["xmp"] == XMP
         assert image.getpixel((0, 0)) == 300
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("has_alpha", [False, True])
+def test_pictures_of_several_bands_keep_every_sample(channels, has_alpha):
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 700, channels)).astype(np.uint8)
+    alpha = np.arange(300 * 700).reshape(300, 700).astype(np.uint8) if has_alpha else None
+    found, _ = through(Photo(pixels, alpha), "WEBP", quality=100)
+    assert (found.pixels == pixels).all()
+    assert (found.alpha == alpha).all() if has_alpha else found.alpha is None
+
+
+def test_pixels_are_made_once_however_often_the_metadata_is_refused():
+    made = []
+
+    def make(rows: slice) -> np.ndarray:
+        made.append(rows.start)
+        return np.full((rows.stop - rows.start, 700, 3), 100, np.uint8)
+
+    photo = Photo(Made((300, 700, 3), np.dtype(np.uint8), make), metadata=Metadata(exif_block(1) + bytes(70_000)))
+    _, notes = through(photo, "JPEG")
+    assert "EXIF metadata is dropped" in " ".join(notes)
+    assert len(made) == len(set(made)) > 1
 
 
 @pytest.mark.parametrize("part", ["exif", "xmp"])

@@ -76,10 +76,14 @@ def grounds(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["photos", "views", "grounds"])
+@pytest.mark.parametrize("kind", ["photos", "views", "varied", "grounds"])
 def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
     rng = np.random.default_rng(3)
-    known = {"views": lambda: RenderedViews(views), "grounds": lambda: Grounds(grounds)}
+    known = {
+        "views": lambda: RenderedViews(views),
+        "varied": lambda: RenderedViews(views, varied=True),
+        "grounds": lambda: Grounds(grounds),
+    }
     if kind == "photos":
         pairs = photo_pairs(PhotoCrops(split(photos)[0]), 6, 32, rng, "cpu")
     else:
@@ -88,6 +92,37 @@ def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views:
     seen = (pairs.a > 0.2) & (pairs.a < 0.95) & (pairs.b > 0.2) & (pairs.b < 0.95)
     assert seen.float().mean() > 0.05
     assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < 0.1
+
+
+def test_varied_views_have_more_lights_and_colours_and_no_less_light_without_shadows(views: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [
+        RenderedViews(views, varied=varied).draw(12, 32, np.random.default_rng(5), generator)
+        for varied in (False, True)
+    ]
+    (plain, *_), (albedo, shading, free) = drawn
+    assert not torch.equal(plain, albedo)
+    assert albedo.min() > 0
+    assert albedo.max() <= 1
+    assert (free >= shading - 1e-2 * shading.amax()).all()
+
+
+def test_whole_views_are_those_of_the_files(views: Path) -> None:
+    layers = torch.from_numpy(np.load(next(views.glob("*.npy")))).float()  # (16, 1 + 2 + 2, 3, 32, 32)
+    albedo, shading, free = RenderedViews(views).whole()
+    torch.testing.assert_close(albedo, layers[:, 0])
+    torch.testing.assert_close(shading, layers[:, 1:3])
+    torch.testing.assert_close(free, layers[:, 3:5])
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_photos_alone_give_finite_losses(photos: Path, turn: str) -> None:
+    pairs = photo_pairs(PhotoCrops(split(photos)[0]), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
+    total = torch.stack(list(TURNS[turn](model, pairs).values())).sum()
+    total.backward()
+    assert total.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
 def test_light_without_shadows_is_nowhere_less(grounds: Path) -> None:

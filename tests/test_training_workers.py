@@ -6,19 +6,19 @@ from pathlib import Path
 
 import torch
 
-from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
+from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
 MEETING = """
 from pathlib import Path
 import torch
-from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
+from relight_cli.training.workers import any_rank, average_gradients, world_size, process_group
 
-with working_together() as worker:
+with process_group() as worker:
     layer = torch.nn.Linear(2, 3)
     layer.weight.grad = torch.full((3, 2), float(worker))
-    mean_gradients(layer)
+    average_gradients(layer)
     assert (layer.weight.grad == 0.5).all() and layer.bias.grad is None
-    assert worker_count() == 2 and any_worker(worker == 1) and not any_worker(False)
+    assert world_size() == 2 and any_rank(worker == 1) and not any_rank(False)
     Path(f"worker {worker}").touch()
 """
 
@@ -34,10 +34,10 @@ def test_workers_share_gradients_and_end_together(tmp_path: Path) -> None:
 def test_one_worker_alone_meets_nobody() -> None:
     layer = torch.nn.Linear(2, 3)
     layer.weight.grad = torch.ones(3, 2)
-    with working_together() as worker:
-        mean_gradients(layer)
+    with process_group() as worker:
+        average_gradients(layer)
         assert worker == 0
-        assert worker_count() == 1
-        assert any_worker(True)
-        assert not any_worker(False)
+        assert world_size() == 1
+        assert any_rank(True)
+        assert not any_rank(False)
     assert (layer.weight.grad == 1).all()

@@ -2,7 +2,7 @@
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ _EXIF_HEADER = b"Exif\0\0"
 OPTIMIZED_PIXELS = 1 << 26
 _PILLOW = ("JPEG", "WEBP", "AVIF")
 WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
+_MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
 HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
@@ -63,8 +64,7 @@ def encode(
     if kind == "EXR" and says_more_than_software(metadata.exif):
         notes.append("EXR holds no EXIF, which is dropped")
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
-    if kind not in WRITTEN_IN_BANDS:
-        samples = gathered(samples)
+    encoder = _encoder(kind, samples, quality)
     refusal: Exception | None = None
     for attempt, dropped in _ever_less(metadata):
         file.seek(0)
@@ -72,7 +72,7 @@ def encode(
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                _encode(file, samples, attempt, kind, quality)
+                encoder(file, attempt)
         except MemoryError:  # which is not about the metadata
             raise
         except Exception as error:  # encoders raise anything; the last refusal is passed on
@@ -98,30 +98,44 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
         yield Metadata(), ", ".join(parts)
 
 
-def _encode(file: BinaryIO, samples: Samples, metadata: Metadata, kind: str, quality: int) -> None:
+def _encoder(kind: str, samples: Samples, quality: int) -> Callable[[BinaryIO, Metadata], object]:
+    """Make what an encoder takes, once; give what encodes it into a file with some metadata."""
     if kind == "PNG":
-        encode_png(file, samples, metadata)
-    elif kind == "TIFF":
-        encode_tiff(file, samples, metadata)
-    elif kind in _PILLOW:
-        file.write(_encode_with_pillow(samples, metadata, kind, quality))
-    else:
-        file.write(_encode_whole(gathered(samples), metadata, kind, quality))
-
-
-def _encode_whole(samples: NDArray, metadata: Metadata, kind: str, quality: int) -> bytes | memoryview:
+        return lambda file, metadata: encode_png(file, samples, metadata)
+    if kind == "TIFF":
+        return lambda file, metadata: encode_tiff(file, samples, metadata)
+    if kind in _PILLOW:
+        image, grey = _pillow_image(samples), samples.shape[2] == 1
+        return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, grey=grey))
+    whole = gathered(samples)
     if kind == "JPEG2000":
-        return encode_jpeg2000(samples, metadata, quality)
-    return encode_heif(samples, metadata, quality) if kind == "HEIF" else encode_exr(samples, metadata)
+        return lambda file, metadata: file.write(encode_jpeg2000(whole, metadata, quality))
+    if kind == "HEIF":
+        return lambda file, metadata: file.write(encode_heif(whole, metadata, quality))
+    return lambda file, metadata: file.write(encode_exr(whole, metadata))
 
 
-def _encode_with_pillow(samples: Samples, metadata: Metadata, kind: str, quality: int) -> memoryview:
+def _pillow_image(samples: Samples) -> Image.Image:
+    """Give uint8 samples (H, W, 1 to 4) as Pillow's own copy, made in bands: grey a byte a pixel, all else four."""
+    height, width, channels = samples.shape
+    image = Image.new(_MODES[channels], (width, height))
+    for rows in row_bands(height, width):
+        band = samples[rows]
+        if channels == 1:
+            band = band[..., 0]
+        elif channels == 2:
+            band = band[..., [0, 0, 0, 1]]
+        image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, rows.start))
+    return image
+
+
+def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quality: int, *, grey: bool) -> memoryview:
     options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
     exif = metadata.exif or b""
     if kind == "JPEG":
         options |= {
             "subsampling": "4:4:4",
-            "optimize": samples.shape[0] * samples.shape[1] <= OPTIMIZED_PIXELS,
+            "optimize": image.width * image.height <= OPTIMIZED_PIXELS,
             "exif": exif and _EXIF_HEADER + exif,
         }
         if metadata.dpi:
@@ -131,26 +145,10 @@ def _encode_with_pillow(samples: Samples, metadata: Metadata, kind: str, quality
     else:
         # Pillow writes EXIF anew where it finds an Orientation; AVIF turns by a box of its own and needs none.
         options |= {"exif": exif and drop_exif_orientation(exif)}
-        options |= {"subsampling": "4:0:0"} if samples.shape[2] == 1 else {"subsampling": "4:4:4"}
-    if samples.shape[2] == 2:
-        options |= {"subsampling": "4:4:4"}
+        options |= {"subsampling": "4:0:0" if grey else "4:4:4"}
     file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
-    _pillow_image(samples).save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getbuffer()
-
-
-def _pillow_image(samples: Samples) -> Image.Image:
-    """Give Pillow its own copy, four bytes a pixel, without another whole one beside it."""
-    height, width, channels = samples.shape
-    image = Image.new("L" if channels == 1 else "RGB" if channels == 3 else "RGBA", (width, height))
-    for rows in row_bands(height, width):
-        band = samples[rows]
-        if channels == 1:
-            band = band[..., 0]
-        elif channels == 2:  # neither WebP nor AVIF has grey with alpha
-            band = band[..., [0, 0, 0, 1]]
-        image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, rows.start))
-    return image
 
 
 def _over_white(pixels: Samples, alpha: Samples) -> Samples:

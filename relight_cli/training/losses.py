@@ -12,6 +12,7 @@ from relight_cli.training.pairs import Pairs
 Losses = dict[str, Tensor]
 """What the loss consists of, each a weighted scalar."""
 UNSHADOWED = 3.0  # weight of a pixel in no shadow, where one in shadow counts 1
+NEAREST = 1e-4  # mean square of sRGB (40 dB): an albedo nearer than that has little left to learn
 SHADOWED = 0.1  # of log light that shadows take, from which a pixel is in shadow
 
 
@@ -69,10 +70,10 @@ def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
     scale = (albedo * wanted).mean((1, 2, 3), keepdim=True) / albedo.square().mean((1, 2, 3), keepdim=True).clamp(1e-6)
     off = linear_to_srgb((scale * albedo).clamp(max=1.2)) - linear_to_srgb(wanted)
     return {
-        "albedo": (error.abs().mean() / 2 + error.square().mean()) / 2 / count,
-        "albedo edges": steps(error) / 2 / count,
+        "albedo": (error.abs().mean() / 2 + error.square().mean()) / (2 * count),
+        "albedo edges": steps(error) / (2 * count),
         "albedo scale": 0.1 * offset.abs().mean() / count,
-        "albedo picture": 0.3 * (off.square().mean((1, 2, 3)) / known.mean((1, 2, 3)) + 1e-4).log().mean() + 3,
+        "albedo picture": 0.3 * (off.square().mean((1, 2, 3)) / NEAREST + 1).log().mean(),
     }
 
 

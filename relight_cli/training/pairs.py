@@ -58,7 +58,8 @@ def photo_pairs(crops: PhotoCrops, count: int, size: int, rng: np.random.Generat
 def view_pairs(views: LitViews, count: int, size: int, rng: np.random.Generator, device: str) -> Pairs:
     """Take views whose albedo is known, each under two lights."""
     generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-    return lit_pairs(*(x.to(device) for x in views.draw(count, size, rng, generator)), generator)
+    albedo, shading, free = (x.to(device) for x in views.draw(count, size, rng, generator))
+    return lit_pairs(albedo, shading, free, generator)
 
 
 def lit_pairs(albedo: Tensor, shading: Tensor, free: Tensor, generator: Generator) -> Pairs:

@@ -30,7 +30,7 @@ from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
-from relight_cli.training.workers import any_worker, mean_gradients, worker_count, working_together
+from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
 SIZES = (128, 128, 160, 192, 256, 320)  # crops' sides: mostly many small ones
 MAPPERS = ("shadow", "albedo")
@@ -43,7 +43,10 @@ Batch = tuple[str, Pairs]
 
 @dataclass(frozen=True)
 class Mixture:
-    """What the steps of a run learn from; each draws by its own number, so that a run that goes on draws the same."""
+    """What the steps of a run learn from.
+
+    A step draws by its number and its worker's rank, so that a run that goes on draws the same.
+    """
 
     crops: PhotoCrops
     known: Sequence[LitViews]
@@ -51,12 +54,12 @@ class Mixture:
     photo_share: float
     pixels: int  # of a batch's first pictures
     seed: int
-    worker: int
+    rank: int  # of this worker
     device: str
 
     def draw(self, step: int) -> Batch:
         """Draw the pictures of a step."""
-        rng = np.random.default_rng((self.seed, step, self.worker))
+        rng = np.random.default_rng((self.seed, step, self.rank))
         size = int(rng.choice(SIZES))
         turn = self.turns[step % len(self.turns)]
         share = 0.0 if turn == "albedo" and self.known else self.photo_share  # nobody knows the albedo of photos
@@ -109,7 +112,7 @@ class Run:
             losses = TURNS[turn](self.model, pairs)
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        mean_gradients(self.model)
+        average_gradients(self.model)
         steepness = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         if steepness.isfinite():  # an overflow costs its step only
             self.optimiser.step()
@@ -173,9 +176,9 @@ def learn(run: Run, mixture: Mixture, judged: Pairs, *, steps: int, rate: float,
             turn, pairs = next(batches)
             losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
             seconds = time.monotonic() - started
-            over = any_worker(run.step >= steps or seconds >= minutes * 60)
+            over = any_rank(run.step >= steps or seconds >= minutes * 60)
             if over or run.step % LOG_EVERY == 0:
-                if mixture.worker == 0:
+                if mixture.rank == 0:
                     take_stock(run, losses, judged, seconds)
                 losses.clear()
 
@@ -205,7 +208,7 @@ def main(
     ] = 0.33,
     minutes: float = 60,
     steps: Annotated[int, typer.Option(help="Length of the whole learning-rate schedule.")] = 9000,
-    pixels: Annotated[int, typer.Option(help="Pixels of a batch's first pictures.")] = 110_000,
+    pixels: Annotated[int, typer.Option(help="Pixels of the first pictures of a worker's batch.")] = 110_000,
     rate: float = 7e-4,
     seed: int = 1,
     device: str = "cpu",
@@ -217,12 +220,12 @@ def main(
     train, held_out = split(photos)
     known = ([RenderedViews(views, varied=True)] if views else []) + ([Grounds(grounds)] if grounds else [])
     judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
-    with working_together() as worker:
+    with process_group() as rank:
         run = Run(folder, start, device)
-        mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, worker, device)
+        mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, rank, device)
         data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
         schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
-        shares = {"turns": turns, "photo_share": photo_share, "workers": worker_count()}
+        shares = {"turns": turns, "photo_share": photo_share, "workers": world_size()}
         run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
         learn(run, mixture, judged, steps=steps, rate=rate, minutes=minutes)
 

@@ -18,8 +18,9 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes import SceneOptions, render_views
 
 SHARD = 16  # views in a file
-MIXED = 0.25  # share of lights that another light of the view is added to
+MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures in a mixture of two lights, and the second light's largest share
 RECOLOURED = 0.5  # share of views whose albedo takes other colours
+EXPOSURE, TINT, POWER = 0.2, 0.1, 0.25  # standard deviations of logarithms: of all light, of a channel, of a power
 HELD_OUT_SEED = 10_000_000  # views to judge by start here
 
 
@@ -42,55 +43,66 @@ class RenderedViews:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Give albedo (B, 3, S, S) and, under two lights of each view, shading and shadow-free shading (B, 2, 3, S, S).
 
-        Linear. Crops of at least half a view's side, mirrored half the time.
+        Linear. Crops of at least half a view's side, mirrored half the time. Varied, each of the two lights may be a
+        mixture of two of the view's, its exposure and tint are changed, and albedo may have other colours.
         """
         drawn = []
         for _ in range(count):
             shard = self.shards[rng.integers(len(self.shards))]
-            lights, side = (shard.shape[1] - 1) // 2, shard.shape[-1]
-            a, b = rng.choice(lights, 2, replace=False)
+            lights, side = shard.shape[1] // 2, shard.shape[-1]
+            chosen = rng.choice(lights, 2, replace=False)
             crop = int(rng.integers(side // 2, side + 1))
             y, x = rng.integers(side - crop + 1, size=2)
             layers = shard[rng.integers(len(shard))][..., y : y + crop, x : x + crop]
-            view = torch.from_numpy(np.array(layers, np.float32))
+            view = torch.from_numpy(np.array(layers, np.float32))  # (1 + 2 L, 3, S, S)
             view = F.interpolate(view, size=(size, size), mode="area" if crop >= size else "bilinear")
             albedo, *shadings = view.split((1, lights, lights))
             if self.varied:
-                weights = torch.from_numpy(light_weights(lights, (a, b), rng))
-                shadings = [torch.einsum("nlc,lchw->nchw", weights, x) for x in shadings]
-                view = torch.cat((recoloured(albedo, rng), *shadings))
+                weights, albedo = varied_lights(lights, chosen, rng), recoloured(albedo, rng)
             else:
-                view = torch.cat((albedo, *(x[[a, b]] for x in shadings)))
+                weights = np.eye(lights)[chosen][..., None]
+            mixed = (torch.einsum("nlc,lchw->nchw", torch.from_numpy(weights).float(), x) for x in shadings)
+            view = torch.cat((albedo, *mixed))
             drawn.append(view.flip(-1) if rng.random() < 0.5 else view)
         albedo, shading, free = torch.stack(drawn).to(generator.device).split((1, 2, 2), dim=1)
         return albedo[:, 0], shading, free
 
-    def each(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Give every view whole and once, under its first two lights, as `draw` does."""
-        layers = torch.from_numpy(np.concatenate(self.shards)).float()
-        albedo, *shadings = layers.split((1, layers.shape[1] // 2, layers.shape[1] // 2), dim=1)
-        shading, free = (x[:, :2] for x in shadings)
+    def whole(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Give every view once: albedo (V, 3, H, W), shading and shadow-free shading under two lights (V, 2, 3, H, W).
+
+        Linear, on the CPU; the lights are the first two.
+        """
+        lights = self.shards[0].shape[1] // 2
+        used = [0, 1, 2, 1 + lights, 2 + lights]
+        layers = torch.from_numpy(np.concatenate([shard[:, used] for shard in self.shards])).float()
+        albedo, shading, free = layers.split((1, 2, 2), dim=1)
         return albedo[:, 0], shading, free
 
 
-def light_weights(lights: int, chosen: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Give how much of each light (2, L, 3) is in two pictures: one each, at times another one too, somewhat tinted."""
+def varied_lights(lights: int, chosen: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Give how much of each light, by channel, (2, L, 3) is in two pictures.
+
+    Mostly the chosen one of each, at times a mixture of it and another; exposure and tint differ a little.
+    """
     weights = np.zeros((2, lights, 3))
     for weight, light in zip(weights, chosen, strict=True):
         other = (light + rng.integers(1, lights)) % lights
-        share = rng.uniform(0, 0.7) if rng.random() < MIXED else 0.0
+        share = rng.uniform(0, MOST_MIXED) if rng.random() < MIXED else 0.0
         weight[light] += 1 - share
         weight[other] += share
-        weight *= np.exp(rng.normal(0, 0.2) + rng.normal(0, 0.1, 3))
-    return weights.astype(np.float32)
+        weight *= np.exp(rng.normal(0, EXPOSURE) + rng.normal(0, TINT, 3))
+    return weights
 
 
 def recoloured(albedo: Tensor, rng: np.random.Generator) -> Tensor:
-    """Give surfaces (1, 3, S, S) other colours, at times: channels change places, and are curved anew."""
+    """Permute the channels of linear albedo (1, 3, S, S) and raise each to a power near 1, half the time.
+
+    The mean stays, and nothing is above 1. Light that bounced off the surfaces keeps their old colours.
+    """
     if rng.random() >= RECOLOURED:
         return albedo
-    curves = torch.from_numpy(np.exp(rng.normal(0, 0.25) + rng.normal(0, 0.1, 3)).astype(np.float32))
-    other = albedo[:, rng.permutation(3)].clamp(min=1e-3) ** curves[:, None, None]
+    powers = torch.from_numpy(np.exp(rng.normal(0, POWER) + rng.normal(0, TINT, 3))).float()
+    other = albedo[:, rng.permutation(3)].clamp(min=1e-3) ** powers[:, None, None]
     return (other * (albedo.mean() / other.mean())).clamp(max=1)
 
 

@@ -14,8 +14,8 @@ from torch import nn
 
 
 @contextmanager
-def working_together() -> Iterator[int]:
-    """Meet the other workers that torchrun has started; give this one's number."""
+def process_group() -> Iterator[int]:
+    """Meet the other workers that torchrun has started; give this one's rank, 0 where it is alone."""
     if not dist.is_torchelastic_launched():
         yield 0
         return
@@ -26,27 +26,27 @@ def working_together() -> Iterator[int]:
         dist.destroy_process_group()
 
 
-def worker_count() -> int:
+def world_size() -> int:
     """Tell how many workers there are."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def mean_gradients(model: nn.Module) -> None:
+def average_gradients(model: nn.Module) -> None:
     """Give every worker the mean of all workers' gradients."""
     if not dist.is_initialized():
         return
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     whole = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(whole)
-    parts = (whole / worker_count()).split([gradient.numel() for gradient in gradients])
+    parts = (whole / world_size()).split([gradient.numel() for gradient in gradients])
     for gradient, mean in zip(gradients, parts, strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
-def any_worker(says: bool) -> bool:
-    """Tell whether any worker says so."""
+def any_rank(flag: bool) -> bool:
+    """Tell whether the flag is set for any worker."""
     if not dist.is_initialized():
-        return says
-    said = torch.tensor(float(says))
-    dist.all_reduce(said, dist.ReduceOp.MAX)
-    return bool(said.item())
+        return flag
+    highest = torch.tensor(float(flag))
+    dist.all_reduce(highest, dist.ReduceOp.MAX)
+    return bool(highest.item())
