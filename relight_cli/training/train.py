@@ -219,7 +219,7 @@ def main(
     torch.manual_seed(seed)
     train, held_out = split(photos)
     known = ([RenderedViews(views, varied=True)] if views else []) + ([Grounds(grounds)] if grounds else [])
-    judged = photo_pairs(PhotoCrops(held_out), 32, 256, np.random.default_rng(seed + 1000), device)
+    judged = photo_pairs(PhotoCrops(held_out), 16, 256, np.random.default_rng(seed + 1000), device)
     with process_group() as rank:
         run = Run(folder, start, device)
         mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, rank, device)
