@@ -146,6 +146,15 @@ def test_pictures_of_several_bands_keep_every_sample(channels, has_alpha):
     assert (found.alpha == alpha).all() if has_alpha else found.alpha is None
 
 
+@pytest.mark.parametrize("quality", [1, 60, 94, 95, 100])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_noise_is_no_less_a_jpeg(quality, channels, capfd):
+    noise = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (500, 400, channels))
+    found, _ = through(photo_of(noise), "JPEG", quality)
+    assert found.pixels.shape == noise.shape
+    assert "Suspension" not in capfd.readouterr().err
+
+
 def test_pixels_are_made_once_however_often_the_metadata_is_refused():
     made = []
 

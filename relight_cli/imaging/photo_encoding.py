@@ -1,5 +1,6 @@
 """Pixels to files: JPEG, WebP and AVIF through Pillow, the others see by their names."""
 
+import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from relight_cli.imaging.bit_depth import row_bands, to_unit
 from relight_cli.imaging.exr_photos import encode_exr, says_more_than_software
@@ -24,6 +25,7 @@ _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
 # memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
+_JPEG_PIXEL = 10  # bytes at most: three samples of a code of 16 bits and a number of 10 each
 _PILLOW = ("JPEG", "WEBP", "AVIF")
 WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
 _MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
@@ -147,8 +149,23 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
         options |= {"exif": exif and drop_exif_orientation(exif)}
         options |= {"subsampling": "4:0:0" if grey else "4:4:4"}
     file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
-    image.save(file, kind, **options)
+    with _room_for_any_jpeg(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
+        image.save(file, kind, **options)
     return file.getbuffer()
+
+
+@contextlib.contextmanager
+def _room_for_any_jpeg(pixels: int) -> Iterator[None]:
+    """Let Pillow write a JPEG of any content: with fitted code tables it gives libjpeg one buffer, too small for noise.
+
+    What is not written of a larger buffer takes no memory. A thread that reads meanwhile reads longer pieces.
+    """
+    kept = ImageFile.MAXBLOCK
+    ImageFile.MAXBLOCK = max(kept, _JPEG_PIXEL * pixels)
+    try:
+        yield
+    finally:
+        ImageFile.MAXBLOCK = kept
 
 
 def _over_white(pixels: Samples, alpha: Samples) -> Samples:
