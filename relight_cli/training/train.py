@@ -32,7 +32,7 @@ from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
-SIZES = (128, 128, 160, 192, 256, 320)  # crops' sides: mostly many small ones
+SIZES = (128, 128, 160, 192, 256, 320)  # crops' sides
 MAPPERS = ("shadow", "albedo")
 TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
