@@ -7,8 +7,8 @@ from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import spsolve
 from skimage.color import lab2rgb, rgb2lab
 
-from relight_cli.imaging.layers import linear
-from relight_cli.imaging.resizing import Picture
+from relight_cli.rasters.resizing import Picture
+from relight_cli.relighting.layers import linear
 
 
 def colour_transfer(picture: Picture, reference: Picture) -> Picture:

@@ -10,9 +10,9 @@ import numpy as np
 from metrics import Mask, encoded
 from torch import Generator, Tensor
 
-from relight_cli.imaging.layers import linear
-from relight_cli.imaging.photo import read_photo
-from relight_cli.imaging.resizing import Picture
+from relight_cli.photos.photo import read_photo
+from relight_cli.rasters.resizing import Picture
+from relight_cli.relighting.layers import linear
 from relight_cli.training.pairs import Pairs, lit_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.views import RenderedViews

@@ -21,10 +21,7 @@ from tables import machine
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from relight_cli.devices import choose
-from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
-from relight_cli.models.diffusion_prior import DiffusionPrior, VariationalEncoder
-from relight_cli.pipelines.depth_refinement import (
+from relight_cli.depth.refinement import (
     Members,
     Picture,
     RefineOptions,
@@ -33,6 +30,9 @@ from relight_cli.pipelines.depth_refinement import (
     generator_of,
     refine_runs,
 )
+from relight_cli.devices import choose
+from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
+from relight_cli.models.diffusion_prior import DiffusionPrior, VariationalEncoder
 
 
 class Size(StrEnum):

@@ -9,14 +9,14 @@ from processes import measured
 from published import write_published
 from tables import tell
 
-from relight_cli.checkpoints import convert
+from relight_cli.checkpoints.crocodilight import convert
 from relight_cli.models.crocodilight import CroCoDiLight, CroCoDiLightConfig
 
 PROGRAM = """
 import sys
 from pathlib import Path
 import torch
-from relight_cli.checkpoints import load_crocodilight
+from relight_cli.checkpoints.crocodilight import load_crocodilight
 if sys.argv[1]:
     load_crocodilight(Path(sys.argv[1]), {}, dtype=getattr(torch, sys.argv[2]))
 """

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from skimage.color import rgb2gray, rgb2lab
 from skimage.metrics import structural_similarity
 
-from relight_cli.imaging.layers import linear
-from relight_cli.imaging.resizing import Picture
 from relight_cli.models.colour import linear_to_srgb
+from relight_cli.rasters.resizing import Picture
+from relight_cli.relighting.layers import linear
 
 Mask = NDArray[np.bool_]
 

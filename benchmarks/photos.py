@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from relight_cli.imaging.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo, write_photo
 
 
 def make_photo(path: Path, megapixels: float, seed: int) -> Photo:

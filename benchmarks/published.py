@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from relight_cli.checkpoints import NAMES
+from relight_cli.checkpoints.crocodilight import NAMES
 from relight_cli.models.crocodilight import CroCoDiLight, CroCoDiLightConfig
 
 WIDTH = 1024

@@ -33,13 +33,13 @@ from datasets import (
 )
 from metrics import lab_error, local_error, psnr, scale_invariant, ssim
 
-from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging.layers import linear
-from relight_cli.imaging.resizing import Picture
-from relight_cli.imaging.rows import whole
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.mapping import map_light
-from relight_cli.pipelines.relighting import ReferenceLight, relight
+from relight_cli.checkpoints.crocodilight import load_tiny
+from relight_cli.rasters.resizing import Picture
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.layers import linear
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.mapping import map_light
+from relight_cli.relighting.reference import ReferenceLight, relight
 
 Ways = dict[str, Callable[[Known], Picture]]
 Scores = dict[str, dict[str, float]]  # of each way

@@ -20,12 +20,11 @@ import typer
 from metrics import encoded, psnr, scale_invariant
 from torch import Tensor
 
-from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging.gain import multiplied
-from relight_cli.imaging.resizing import Picture
-from relight_cli.imaging.tiles import TileGrid, stitched
+from relight_cli.checkpoints.crocodilight import load_tiny
 from relight_cli.models.tiny import Tiny
-from relight_cli.pipelines.light_change import (
+from relight_cli.rasters.resizing import Picture
+from relight_cli.relighting.gain import multiplied
+from relight_cli.relighting.light_change import (
     ChangeOptions,
     TileOptions,
     TileRun,
@@ -34,7 +33,8 @@ from relight_cli.pipelines.light_change import (
     gains,
     tile_grid,
 )
-from relight_cli.training.scenes import SceneOptions, render_views
+from relight_cli.relighting.tiles import TileGrid, stitched
+from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
 FIRST_SEED = 10_500_000  # far above those of the training and of the views held out of it
 NOTHING_TO_DO = 50.0  # dB from which the untouched picture is as good as the truth

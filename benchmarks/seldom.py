@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 
 from relight_cli.cli import main
-from relight_cli.commands import _models
+from relight_cli.jobs import models as _models
 
 BATCHES = 2  # of each size that go through each part of the network
 

@@ -6,8 +6,8 @@ import numpy as np
 import typer
 from tables import tell
 
-from relight_cli.imaging.photo import Photo
-from relight_cli.imaging.tiles import TileGrid, blended, cut
+from relight_cli.photos.photo import Photo
+from relight_cli.relighting.tiles import TileGrid, blended, cut
 
 
 def main(megapixels: float = 24, batch: int = 2) -> None:

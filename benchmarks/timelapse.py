@@ -28,15 +28,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from relight_cli.checkpoints import load_tiny
+from relight_cli.checkpoints.crocodilight import load_tiny
 from relight_cli.models.tiny import Tiny
-from relight_cli.pipelines.light_change import TileOptions
-from relight_cli.pipelines.light_interpolation import Between, InterpolationOptions, Keyframe
-from relight_cli.pipelines.sequencing import Mode, Moment
-from relight_cli.pipelines.timelapse import Timelapse, TimelapseOptions
-from relight_cli.training.camera import develop
-from relight_cli.training.lights import Light, temperature_colour
-from relight_cli.training.scenes import SceneOptions, render_scenes
+from relight_cli.relighting.light_change import TileOptions
+from relight_cli.timelapse.light_interpolation import Between, InterpolationOptions, Keyframe
+from relight_cli.timelapse.sequencing import Mode, Moment
+from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
+from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.lights import Light, temperature_colour
+from relight_cli.training.scenes.scenes import SceneOptions, render_scenes
 from relight_cli.training.staging import Scene, sample_scene
 
 Picture = NDArray[np.float32]

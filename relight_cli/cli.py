@@ -12,8 +12,6 @@ import typer
 from typer import TyperException
 
 from relight_cli import __version__
-from relight_cli.commands._console import say, wants_tracebacks
-from relight_cli.commands._streams import stderr_of_its_own
 from relight_cli.commands.albedo import albedo
 from relight_cli.commands.deshadow import deshadow
 from relight_cli.commands.doctor import doctor
@@ -22,6 +20,8 @@ from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
+from relight_cli.jobs.console import say, wants_tracebacks
+from relight_cli.jobs.streams import stderr_of_its_own
 
 app = typer.Typer(
     name="relight-cli",

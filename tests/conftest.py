@@ -11,7 +11,7 @@ from command_line import Command, make_command
 from standin import write_standin
 from tiny_diffusion import write_tiny
 
-from relight_cli.imaging.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo, write_photo
 
 Run = Callable[..., subprocess.CompletedProcess]
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from relight_cli.depth_checkpoints import load_depth_network
+from relight_cli.checkpoints.depth import load_depth_network
+from relight_cli.depth.refinement import Scene, draw, generator_of
 from relight_cli.models.shading import blinn_phong, letterbox, orthographic_depth, surface_normals
-from relight_cli.pipelines.depth_refinement import Scene, draw, generator_of
 
 HEIGHT, WIDTH = 112, 140
 

@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_relighting import MeanLight, picture
 
-from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging import png_encoding
-from relight_cli.imaging.gain import multiplied
-from relight_cli.imaging.photo import Metadata, Photo
-from relight_cli.imaging.png_encoding import encode_png
-from relight_cli.imaging.resizing import Resized
-from relight_cli.imaging.rows import Forward, whole
-from relight_cli.imaging.samples import Made, strips
+from relight_cli.checkpoints.crocodilight import load_tiny
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.relighting import ReferenceLight, relight
+from relight_cli.photos.codecs import png_encoding
+from relight_cli.photos.codecs.png_encoding import encode_png
+from relight_cli.photos.photo import Metadata, Photo
+from relight_cli.rasters.resizing import Resized
+from relight_cli.rasters.rows import Forward, whole
+from relight_cli.rasters.samples import Made, strips
+from relight_cli.relighting.gain import multiplied
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.reference import ReferenceLight, relight
 
 SIZES = st.integers(1, 90)
 

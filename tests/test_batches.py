@@ -11,8 +11,9 @@ import pytest
 from command_line import Command
 from photo_fixtures import noise
 
-from relight_cli.commands import _batch, _models
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.jobs import batch as _batch
+from relight_cli.jobs import models as _models
+from relight_cli.photos.photo import Photo, read_photo, write_photo
 
 # Of strength 0 the photo comes out as it is, without the network: what is tested here is all around that.
 SAME = ("--model", "tiny", "--strength", "0")

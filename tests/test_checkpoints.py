@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import Run
 
-from relight_cli.checkpoints import load_crocodilight, load_tiny
+from relight_cli.checkpoints.crocodilight import load_crocodilight, load_tiny
 from relight_cli.errors import ModelUnavailableError
 
 KEY = "croco.enc_blocks.3.mlp.fc1.weight"
@@ -168,7 +168,7 @@ def test_memory_holds_what_the_network_uses(standin: Path, tmp_path: Path) -> No
     program = """
 import resource, sys
 from pathlib import Path
-from relight_cli.checkpoints import load_crocodilight
+from relight_cli.checkpoints.crocodilight import load_crocodilight
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 load_crocodilight(Path(sys.argv[1]), {})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -208,7 +208,7 @@ def test_a_converted_file_is_the_same_network_and_goes_with_its_source(
     assert written[0] == weights / "CroCoDiLight.bfloat16.safetensors"
     assert written[0].stat().st_size < (weights / "CroCoDiLight.pth").stat().st_size / 2
     with monkeypatch.context() as patched:
-        patched.setattr("relight_cli.checkpoints._read", None)  # nothing is unpickled
+        patched.setattr("relight_cli.checkpoints.crocodilight._read", None)  # nothing is unpickled
         after = load_crocodilight(weights / "CroCoDiLight.pth", mappers, dtype=torch.bfloat16).state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
@@ -225,7 +225,7 @@ def test_a_damaged_converted_file_is_passed_over(weights: Path) -> None:
 def test_building_a_network_loads_no_compiler() -> None:
     program = """
 import sys
-from relight_cli.checkpoints import load_tiny
+from relight_cli.checkpoints.crocodilight import load_tiny
 load_tiny()
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relight_cli import checksums
+from relight_cli.checkpoints import checksums
 
 BODY = b"a checkpoint" * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from relight_cli.depth_checkpoints import load_captioner, load_depth_network, load_embedder, load_prior
+from relight_cli.checkpoints.depth import load_captioner, load_depth_network, load_embedder, load_prior
 from relight_cli.errors import ModelUnavailableError
 
 SD, DEPTH = "stable-diffusion-v1-5", "Depth-Anything-V2-Small-hf"

@@ -9,13 +9,11 @@ import pytest
 import torch
 from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
 
-from relight_cli.commands._finished_runs import FinishedRuns
-from relight_cli.depth_checkpoints import load_depth_network, load_embedder, load_prior
-from relight_cli.models.depth_anything import fitted, network_size
-from relight_cli.models.diffusion_prior import DiffusionPrior
-from relight_cli.models.shading import DEPTH_SHIFT
-from relight_cli.pipelines.depth_cost import StepCost, largest_batch, measure_step
-from relight_cli.pipelines.depth_refinement import (
+from relight_cli.checkpoints.depth import load_depth_network, load_embedder, load_prior
+from relight_cli.depth.cost import StepCost, largest_batch, measure_step
+from relight_cli.depth.finished_runs import FinishedRuns
+from relight_cli.depth.refined_depth import RefinedDepth
+from relight_cli.depth.refinement import (
     Ensemble,
     RefineOptions,
     Run,
@@ -24,8 +22,10 @@ from relight_cli.pipelines.depth_refinement import (
     refine,
     refine_runs,
 )
-from relight_cli.pipelines.refined_depth import RefinedDepth
-from relight_cli.pipelines.sky import hold
+from relight_cli.depth.sky import hold
+from relight_cli.models.depth_anything import fitted, network_size
+from relight_cli.models.diffusion_prior import DiffusionPrior
+from relight_cli.models.shading import DEPTH_SHIFT
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from depth_metrics import depth_metrics

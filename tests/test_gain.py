@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relight_cli.imaging.gain import LARGEST, apply_gain, log_gain
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.relighting.gain import LARGEST, apply_gain, log_gain
 
 
 def test_transfer_curves_are_inverse_beyond_white_too() -> None:

@@ -14,7 +14,7 @@ from photo_fixtures import exif_block, noise
 from PIL import Image
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.photos.photo import Metadata, Photo, read_photo, write_photo
 
 SAME = ("--model", "tiny", "--strength", "0")
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "AVIF")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from photo_fixtures import noise
 
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.photos.photo import Photo, read_photo, write_photo
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked")
 
@@ -22,7 +22,7 @@ import json, os, random, resource, signal, sys, tempfile, time
 from pathlib import Path
 sys.stdout.reconfigure(line_buffering=True)
 from relight_cli.cli import main
-from relight_cli.imaging import atomic_files
+from relight_cli.photos import atomic_files
 
 ARGUMENTS = ["relight-cli", "albedo", "in", "--model", "tiny", "--strength", "0", "-o", "out", "--skip-existing"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from relight_cli.imaging import leftovers
-from relight_cli.imaging.atomic_files import write_whole
-from relight_cli.imaging.leftovers import sweep, temporary_beside
+from relight_cli.photos import leftovers
+from relight_cli.photos.atomic_files import write_whole
+from relight_cli.photos.leftovers import sweep, temporary_beside
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there only the age of a file counts")
 WRITER = "import sys, time; print(flush=True); time.sleep(60)"

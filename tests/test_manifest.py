@@ -2,8 +2,8 @@
 
 import pytest
 
+from relight_cli.checkpoints.manifest import load_manifest
 from relight_cli.errors import UsageError
-from relight_cli.manifest import load_manifest
 
 
 def test_the_shipped_manifest_is_sound() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from relight_cli.imaging.layers import linear
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.photos.photo import Photo, read_photo, write_photo
+from relight_cli.relighting.layers import linear
 
 TINY = ("--model", "tiny")
 

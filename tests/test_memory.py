@@ -10,11 +10,12 @@ import torch  # noqa: F401  untraced, which is faster
 from command_line import Command
 from PIL import ExifTags, Image
 
-from relight_cli.commands import _batch, _reference
-from relight_cli.imaging import photo as photos
-from relight_cli.imaging import png_encoding, tiff_encoding
-from relight_cli.imaging.bit_depth import change_depth
-from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.jobs import batch as _batch
+from relight_cli.jobs import reference as _reference
+from relight_cli.photos import photo as photos
+from relight_cli.photos.codecs import png_encoding, tiff_encoding
+from relight_cli.photos.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.rasters.bit_depth import change_depth
 
 SIDES = (900, 1200)
 

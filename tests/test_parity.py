@@ -16,10 +16,10 @@ import torch
 from conftest import Run
 from standin import REFERENCE, photo
 
-from relight_cli.checkpoints import load_crocodilight
-from relight_cli.imaging.photo import read_photo
+from relight_cli.checkpoints.crocodilight import load_crocodilight
 from relight_cli.models.blocks import RotaryTable, rotate, turn
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
+from relight_cli.photos.photo import read_photo
 
 ROUNDING = 599529494  # of the processor that the reference was computed on
 

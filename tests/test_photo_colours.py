@@ -13,9 +13,9 @@ from photo_fixtures import WIDE, cmyk_profile, noise, wide_profile
 from PIL import Image, ImageCms
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.imaging.bit_depth import change_depth, from_unit
-from relight_cli.imaging.colour_profiles import converts_to_srgb, is_srgb
-from relight_cli.imaging.photo import Metadata, Photo, read_photo
+from relight_cli.photos.colour_profiles import converts_to_srgb, is_srgb
+from relight_cli.photos.photo import Metadata, Photo, read_photo
+from relight_cli.rasters.bit_depth import change_depth, from_unit
 
 
 def srgb_profile() -> bytes:

@@ -13,10 +13,10 @@ from photo_fixtures import dng, exif_block, noise, smooth, wide_profile
 from PIL import Image
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
-from relight_cli.imaging.bit_depth import deepen, from_unit, shallow
-from relight_cli.imaging.colour_profiles import LINEAR
-from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
-from relight_cli.imaging.photo_formats import format_of, output_suffix
+from relight_cli.photos.colour_profiles import LINEAR
+from relight_cli.photos.formats import format_of, output_suffix
+from relight_cli.photos.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.rasters.bit_depth import deepen, from_unit, shallow
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\xc3\xa9</a></x:xmpmeta>'
 FULL = Metadata(exif_block(1), wide_profile("P3"), XMP, (300, 300))

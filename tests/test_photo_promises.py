@@ -13,11 +13,11 @@ from command_line import Command
 from photo_fixtures import cmyk_profile, dng, exif_block, smooth, wide_profile
 from PIL import Image, ImageCms
 
-from relight_cli.imaging.bit_depth import from_unit
-from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
-from relight_cli.imaging.photo_header import made_by_relight_cli
-from relight_cli.imaging.photo_metadata import SOFTWARE
-from relight_cli.imaging.provenance import history
+from relight_cli.photos.header import made_by_relight_cli
+from relight_cli.photos.metadata import SOFTWARE
+from relight_cli.photos.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.photos.provenance import history
+from relight_cli.rasters.bit_depth import from_unit
 
 TINY = ("--model", "tiny", "--light", "reference.png")
 XMP = (
@@ -280,7 +280,7 @@ def test_a_missing_extra_is_exit_3_before_any_work(
     name: str, extra: str, command: Command, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, {"heif": "pillow_heif", "exr": "OpenEXR"}[extra], None)
-    monkeypatch.setattr("relight_cli.checkpoints.load_tiny", lambda **_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("relight_cli.checkpoints.crocodilight.load_tiny", lambda **_: pytest.fail("a model was loaded"))
     done = command("relight", "photo.png", *TINY, "-o", name)
     assert done.code == 3
     assert f"pip install 'relight-cli[{extra}]'" in done.err

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from photo_fixtures import exif_block
 from PIL import Image, PngImagePlugin
 
-from relight_cli.imaging.exif_signature import sign_exif
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
-from relight_cli.imaging.photo_header import made_by_relight_cli
-from relight_cli.imaging.photo_metadata import SOFTWARE, Metadata
-from relight_cli.imaging.provenance import Provenance, history, signed, stripped, with_history
-from relight_cli.imaging.recorded_history import recorded_parameters
+from relight_cli.photos.exif_signature import sign_exif
+from relight_cli.photos.header import made_by_relight_cli
+from relight_cli.photos.metadata import SOFTWARE, Metadata
+from relight_cli.photos.photo import Photo, read_photo, write_photo
+from relight_cli.photos.provenance import Provenance, history, signed, stripped, with_history
+from relight_cli.photos.recorded_history import recorded_parameters
 
 
 def with_software(software: str, suffix: str, folder: Path) -> Path:

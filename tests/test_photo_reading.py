@@ -17,8 +17,8 @@ from photo_fixtures import exif_block, noise, wide_profile
 from PIL import Image
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.imaging.photo import read_photo
-from relight_cli.imaging.photo_metadata import drop_exif_orientation, reset_exif_orientation
+from relight_cli.photos.metadata import drop_exif_orientation, reset_exif_orientation
+from relight_cli.photos.photo import read_photo
 
 LOSSLESS = {"PNG": {}, "WEBP": {"lossless": True, "exact": True}, "TIFF": {"compression": "tiff_lzw"}}
 LOSSY = {"JPEG": {"quality": 100, "subsampling": 0}, "AVIF": {"quality": 100, "subsampling": "4:4:4"}}
@@ -357,7 +357,7 @@ def test_damaged_metadata_stays_off_stderr(tmp_path):
     path.write_bytes(path.read_bytes()[:-300])
     code = (
         "import sys; from pathlib import Path; from relight_cli.errors import RelightError\n"
-        "from relight_cli.imaging.photo import read_photo\n"
+        "from relight_cli.photos.photo import read_photo\n"
         "try: read_photo(Path(sys.argv[1]), max_pixels=10**6)\n"
         "except RelightError: sys.exit(4)"
     )

@@ -21,9 +21,9 @@ from photo_fixtures import exif_block, wide_profile
 from PIL import Image
 
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.imaging import atomic_files
-from relight_cli.imaging.photo import SUFFIXES, Metadata, Photo, format_of, read_photo, write_photo
-from relight_cli.imaging.samples import Made
+from relight_cli.photos import atomic_files
+from relight_cli.photos.photo import SUFFIXES, Metadata, Photo, format_of, read_photo, write_photo
+from relight_cli.rasters.samples import Made
 
 P3 = wide_profile("P3")
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><a>\u00e9\u4e2d</a></x:xmpmeta>'.encode()
@@ -329,7 +329,7 @@ import sys, resource
 from pathlib import Path
 import numpy as np
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.imaging.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo, write_photo
 photo = Photo(np.random.default_rng(0).integers(0, 256, (300, 300, 3)).astype(np.uint8))
 target = Path(sys.argv[1])
 """

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from photo_fixtures import noise
 
-from relight_cli.commands._options import PhotoOptions, SharedOptions
-from relight_cli.commands._targets import FIELDS
 from relight_cli.errors import ExitCode
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
-from relight_cli.imaging.photo_formats import RAW_SUFFIXES, SUFFIXES, format_of
+from relight_cli.jobs.options import PhotoOptions, SharedOptions
+from relight_cli.jobs.outputs import FIELDS
+from relight_cli.photos.formats import RAW_SUFFIXES, SUFFIXES, format_of
+from relight_cli.photos.photo import Photo, read_photo, write_photo
 
 HERE = Path(__file__).parent
 README = (HERE.parent / "README.md").read_text(encoding="utf-8")

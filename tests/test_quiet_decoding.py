@@ -13,8 +13,8 @@ from conftest import Run
 from photo_fixtures import dng, noise, smooth
 from PIL import Image
 
-from relight_cli.imaging.photo import Photo, write_photo
-from relight_cli.imaging.quiet_decoding import quiet
+from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.photo import Photo, write_photo
 
 
 def test_each_broken_file_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_a_closed_stderr_is_no_trap() -> None:
     program = """
 import os
 os.close(2)
-from relight_cli.imaging.quiet_decoding import quiet
+from relight_cli.photos.codecs.quiet import quiet
 with quiet():
     pass
 print(os.open(os.devnull, 0))

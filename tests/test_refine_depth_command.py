@@ -19,11 +19,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from relight_cli import manifest
+from relight_cli.checkpoints import manifest
 from relight_cli.cli import main
-from relight_cli.commands import _depth_run
+from relight_cli.depth import run as _depth_run
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.imaging.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo, write_photo
 
 Refine = Callable[..., "Done"]
 FAST = ("--ensemble", "2", "--steps", "2")

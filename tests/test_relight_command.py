@@ -13,7 +13,7 @@ import pytest
 from conftest import Run
 from PIL import Image
 
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
+from relight_cli.photos.photo import Photo, read_photo, write_photo
 
 TINY = ("--model", "tiny", "--light", "reference.png")
 

@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from relight_cli.imaging.resizing import resized
-from relight_cli.imaging.rows import whole
-from relight_cli.imaging.tiles import TileGrid
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.relighting import ReferenceLight
-from relight_cli.pipelines.relighting import relight as relight_rows
+from relight_cli.rasters.resizing import resized
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.reference import relight as relight_rows
+from relight_cli.relighting.tiles import TileGrid
 
 
 class MeanLight:

@@ -7,16 +7,16 @@ from random import Random
 import pytest
 import torch
 
-from relight_cli.training.camera import develop
 from relight_cli.training.examples import render_example
-from relight_cli.training.layouts import Layout
-from relight_cli.training.lights import Light, sample_lamp, sample_sun, temperature_colour
-from relight_cli.training.patterns import PATTERNS, Samples
-from relight_cli.training.ray_tracing import FAR
-from relight_cli.training.scenes import Scene, SceneOptions, Views, render_scenes, render_views
+from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.layouts import Layout
+from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun, temperature_colour
+from relight_cli.training.scenes.patterns import PATTERNS, Samples
+from relight_cli.training.scenes.ray_tracing import FAR
+from relight_cli.training.scenes.scenes import Scene, SceneOptions, Views, render_scenes, render_views
+from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
 from relight_cli.training.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
 from relight_cli.training.staging import sample_scene
-from relight_cli.training.textures import ALBEDO_RANGE, Material
 
 TINY = SceneOptions(size=32, lights=2)
 GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)

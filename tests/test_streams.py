@@ -11,14 +11,14 @@ import pytest
 from command_line import Command
 from photo_fixtures import noise
 
-from relight_cli.commands import _batch
-from relight_cli.commands._fallback import Fallback
-from relight_cli.commands._models import LoadedModel
-from relight_cli.commands._options import PhotoOptions
-from relight_cli.imaging import gain
-from relight_cli.imaging.photo import Photo, write_photo
-from relight_cli.pipelines import mapping, timelapse
-from relight_cli.pipelines.light_change import TileOptions
+from relight_cli.jobs import batch as _batch
+from relight_cli.jobs.memory import Fallback
+from relight_cli.jobs.models import LoadedModel
+from relight_cli.jobs.options import PhotoOptions
+from relight_cli.photos.photo import Photo, write_photo
+from relight_cli.relighting import gain, mapping
+from relight_cli.relighting.light_change import TileOptions
+from relight_cli.timelapse import timelapse
 
 TINY = ("--model", "tiny")
 SAME = (*TINY, "--strength", "0")

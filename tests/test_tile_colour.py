@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from test_relighting import MeanLight, picture
 from torch import Tensor
 
-from relight_cli.imaging.guided import guided, guided_upsample
-from relight_cli.imaging.resizing import resized, within
-from relight_cli.imaging.rows import whole
-from relight_cli.imaging.tiles import TileGrid, stitched
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.mapping import map_light
-from relight_cli.pipelines.tile_colour import TileColour
+from relight_cli.rasters.resizing import resized, within
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.guided import guided, guided_upsample
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.mapping import map_light
+from relight_cli.relighting.tile_colour import TileColour
+from relight_cli.relighting.tiles import TileGrid, stitched
 
 
 @given(height=st.integers(8, 150), width=st.integers(8, 150), seed=st.integers(0, 99))

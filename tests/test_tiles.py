@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relight_cli.imaging.tiles import TileGrid, cut, padded, ramps, starts, stitched
+from relight_cli.relighting.tiles import TileGrid, cut, padded, ramps, starts, stitched
 
 sizes = st.integers(1, 190)
 overlaps = st.floats(0, 0.5)

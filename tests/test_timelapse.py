@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from timelapse_fixtures import moving_sun, nightfall, psnr
 
-from relight_cli.checkpoints import load_tiny
+from relight_cli.checkpoints.crocodilight import load_tiny
 from relight_cli.models.tiny import Tiny
-from relight_cli.pipelines.deflickering import neighbourhood, smoothed
-from relight_cli.pipelines.light_change import TileOptions
-from relight_cli.pipelines.light_interpolation import (
+from relight_cli.relighting.light_change import TileOptions
+from relight_cli.timelapse.deflickering import neighbourhood, smoothed
+from relight_cli.timelapse.light_interpolation import (
     Between,
     InterpolationOptions,
     Keyframe,
     catmull_rom,
     illumination,
 )
-from relight_cli.pipelines.moving_edges import change_between
-from relight_cli.pipelines.sequencing import (
+from relight_cli.timelapse.moving_edges import change_between
+from relight_cli.timelapse.sequencing import (
     Content,
     Ease,
     Mode,
@@ -33,7 +33,7 @@ from relight_cli.pipelines.sequencing import (
     evenly,
     with_between,
 )
-from relight_cli.pipelines.timelapse import Timelapse, TimelapseOptions
+from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
 
 TILING = TileOptions()
 

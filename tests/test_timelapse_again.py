@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from test_relighting import MeanLight, picture
 from timelapse_fixtures import command, plain, write_frames
 
-from relight_cli.commands import _models
-from relight_cli.imaging.gif_comments import add_comment, read_comment
-from relight_cli.imaging.photo import Photo, write_photo
-from relight_cli.imaging.video import open_video, recorded_making
-from relight_cli.pipelines.light_change import TileOptions
-from relight_cli.pipelines.light_interpolation import InterpolationOptions
-from relight_cli.pipelines.sequencing import Ease, Mode, Moment, made_from, with_between
-from relight_cli.pipelines.timelapse import Timelapse, TimelapseOptions
+from relight_cli.jobs import models as _models
+from relight_cli.photos.gif_comments import add_comment, read_comment
+from relight_cli.photos.photo import Photo, write_photo
+from relight_cli.photos.video import open_video, recorded_making
+from relight_cli.relighting.light_change import TileOptions
+from relight_cli.timelapse.light_interpolation import InterpolationOptions
+from relight_cli.timelapse.sequencing import Ease, Mode, Moment, made_from, with_between
+from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
 
 QUICK = ("--mode", "image", "-q")  # no network: what is tested is what is made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)

@@ -14,10 +14,10 @@ from photo_fixtures import wide_profile
 from PIL import Image
 from timelapse_fixtures import command, nightfall, pixels, plain, write_frames
 
-from relight_cli.commands import _sequence_output
-from relight_cli.imaging.capture_time import exif_with_time, read_header
-from relight_cli.imaging.photo import Metadata, Photo, read_photo, write_photo
-from relight_cli.imaging.video import frames_of, open_video
+from relight_cli.photos.capture_time import exif_with_time, read_header
+from relight_cli.photos.photo import Metadata, Photo, read_photo, write_photo
+from relight_cli.photos.video import frames_of, open_video
+from relight_cli.timelapse import sinks as _sequence_output
 
 QUICK = ("--mode", "image", "-q")  # no network: what is tested is where things go
 

@@ -8,7 +8,7 @@ from conftest import Run
 from standin import REFERENCE
 from test_parity import rounds_alike
 
-from relight_cli.imaging.photo import read_photo
+from relight_cli.photos.photo import read_photo
 
 
 @pytest.mark.parametrize(("size", "expected", "step"), [("448x448", "", 1), ("900x600", "_every_4th", 4)])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from relight_cli.checkpoints import load_tiny
-from relight_cli.imaging.photo import read_photo
-from relight_cli.imaging.rows import whole
+from relight_cli.checkpoints.crocodilight import load_tiny
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.pipelines.light_change import ChangeOptions, TileOptions
-from relight_cli.pipelines.relighting import ReferenceLight, relight
-from relight_cli.training.scenes import SceneOptions, render_views
+from relight_cli.photos.photo import read_photo
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.reference import ReferenceLight, relight
+from relight_cli.training.scenes.scenes import SceneOptions, render_views
 from relight_cli.training.views import HELD_OUT_SEED
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -20,11 +20,11 @@ from huggingface_hub import constants, file_download
 from huggingface_hub.utils import close_session
 from typer.testing import CliRunner
 
-from relight_cli import weights
+from relight_cli.checkpoints import weights
+from relight_cli.checkpoints.manifest import Manifest, WeightsFile
+from relight_cli.checkpoints.weights import LookUp, Place, availability, find, verify
 from relight_cli.commands import weights as command
 from relight_cli.errors import ExitCode, ModelUnavailableError, UsageError
-from relight_cli.manifest import Manifest, WeightsFile
-from relight_cli.weights import LookUp, Place, availability, find, verify
 
 BODY = bytes(range(256)) * 400  # 100 kB
 DAMAGED = BODY[:-1] + b"!"
@@ -275,7 +275,8 @@ def test_a_fetch_killed_half_way_is_never_taken_for_whole(hub: FakeHub, tmp_path
         '[[repository.file]]\npath = "Model.pth"\n'
     )
     program = (
-        "import sys, pathlib; from relight_cli.manifest import load_manifest; from relight_cli.weights import *;"
+        "import sys, pathlib; from relight_cli.checkpoints.manifest import load_manifest;"
+        "from relight_cli.checkpoints.weights import *;"
         "print(find(load_manifest(pathlib.Path(sys.argv[1])).file('Model.pth'), LookUp()))"
     )
     run = [sys.executable, "-c", program, str(tmp_path / "manifest.toml")]

@@ -10,10 +10,10 @@ from typer import TyperException
 
 from relight_cli.cli import app
 from relight_cli.errors import RelightError
-from relight_cli.imaging.photo import Photo, read_photo, write_photo
-from relight_cli.training.camera import develop
-from relight_cli.training.lights import Light, temperature_colour
-from relight_cli.training.scenes import SceneOptions, render_scenes
+from relight_cli.photos.photo import Photo, read_photo, write_photo
+from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.lights import Light, temperature_colour
+from relight_cli.training.scenes.scenes import SceneOptions, render_scenes
 from relight_cli.training.staging import Scene, sample_scene
 
 SIZE = (144, 192)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from relight_cli import manifest
+from relight_cli.checkpoints import manifest
 from relight_cli.cli import main
 
 manifest._PLACES = (Path(sys.argv[1]),)

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.commands._mapping import MappingOptions, run_mapping
-from relight_cli.commands._options import Photos, accepts
+from relight_cli.jobs.mapping import MappingOptions, run_mapping
+from relight_cli.jobs.options import Photos, accepts
 
 if TYPE_CHECKING:
-    from relight_cli.imaging.photo import Photo
-    from relight_cli.pipelines.light_change import Picture
+    from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.light_change import Picture
 
 SHADING = "shading.deep"  # .tif beside a TIFF, else .png
 
@@ -33,16 +33,16 @@ def albedo(
     """
 
     def exposed(picture: "Picture", albedo: "Picture") -> "Picture":
-        from relight_cli.imaging.layers import exposed_albedo
+        from relight_cli.relighting.layers import exposed_albedo
 
         return exposed_albedo(picture, albedo)
 
     def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
         import numpy as np
 
-        from relight_cli.imaging.layers import shading
-        from relight_cli.imaging.photo import Photo
-        from relight_cli.imaging.samples import in_depth
+        from relight_cli.photos.photo import Photo
+        from relight_cli.rasters.samples import in_depth
+        from relight_cli.relighting.layers import shading
 
         if not save_shading:
             return []

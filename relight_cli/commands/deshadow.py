@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.commands._mapping import MappingOptions, run_mapping
-from relight_cli.commands._options import Photos, accepts
+from relight_cli.jobs.mapping import MappingOptions, run_mapping
+from relight_cli.jobs.options import Photos, accepts
 
 if TYPE_CHECKING:
-    from relight_cli.imaging.photo import Photo
+    from relight_cli.photos.photo import Photo
 
 MASK = "mask.png"
 
@@ -25,8 +25,8 @@ def deshadow(
     """Take the shadows out of each PHOTO."""
 
     def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
-        from relight_cli.imaging.layers import implied_shadow
-        from relight_cli.imaging.photo import Photo
+        from relight_cli.photos.photo import Photo
+        from relight_cli.relighting.layers import implied_shadow
 
         return [Photo(implied_shadow(photo.srgb, changed.srgb))] if save_mask else []
 

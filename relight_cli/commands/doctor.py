@@ -2,8 +2,8 @@
 
 import typer
 
-from relight_cli.commands._console import printable
-from relight_cli.commands._options import WeightsDir
+from relight_cli.jobs.console import printable
+from relight_cli.jobs.options import WeightsDir
 
 PACKAGES = {  # distribution and what is imported of it; diffusers and transformers are slow, and only looked up
     "torch": "torch",
@@ -41,8 +41,8 @@ def doctor(weights_dir: WeightsDir = None) -> None:
         if "safetensors" not in broken and not _tell_tiny():
             broken.append("tiny")
     if "huggingface-hub" not in broken:
-        from relight_cli.manifest import load_manifest
-        from relight_cli.weights import LookUp, availability
+        from relight_cli.checkpoints.manifest import load_manifest
+        from relight_cli.checkpoints.weights import LookUp, availability
 
         for file in load_manifest().select("relight"):
             found = availability(file, LookUp(weights_dir, offline=True))
@@ -95,7 +95,7 @@ def _tell_device() -> None:
 
 
 def _tell_tiny() -> bool:
-    from relight_cli.checkpoints import load_tiny
+    from relight_cli.checkpoints.crocodilight import load_tiny
     from relight_cli.errors import ModelUnavailableError
 
     try:

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli import __version__
-from relight_cli.commands._options import accepts
-from relight_cli.commands._provenance import MANNERS
-from relight_cli.commands._sequence_options import SequenceOptions
 from relight_cli.errors import UsageError
-from relight_cli.pipelines.sequencing import Content, Mode, Moment, evenly, with_between
+from relight_cli.jobs.options import accepts
+from relight_cli.jobs.provenance import MANNERS
+from relight_cli.timelapse.options import SequenceOptions
+from relight_cli.timelapse.sequencing import Content, Mode, Moment, evenly, with_between
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from relight_cli.commands._models import LoadedModel
-    from relight_cli.commands._provenance import Making
-    from relight_cli.commands._reports import ModelFacts
-    from relight_cli.commands._sequence import Frames
-    from relight_cli.commands._sequence_output import Plan, Sink
-    from relight_cli.commands._sequence_run import Log
-    from relight_cli.pipelines.light_change import TileOptions
-    from relight_cli.pipelines.timelapse import TimelapseOptions
+    from relight_cli.jobs.models import LoadedModel
+    from relight_cli.jobs.provenance import Making
+    from relight_cli.jobs.reports import ModelFacts
+    from relight_cli.relighting.light_change import TileOptions
+    from relight_cli.timelapse.frames import Frames
+    from relight_cli.timelapse.run import Log
+    from relight_cli.timelapse.sinks import Plan, Sink
+    from relight_cli.timelapse.timelapse import TimelapseOptions
 
 PLAYED = 25.0  # frames a second of a video made from photos
 
@@ -40,14 +40,14 @@ def interpolate_timelapse(
     Writes numbered frames into a folder, or a video where -o ends in .mp4, .webm, .mov or .gif. A folder that was left
     unfinished is gone on with when the command is given again with the same options.
     """
-    from relight_cli.commands._console import notifier
-    from relight_cli.commands._fallback import Fallback
-    from relight_cli.commands._models import expected_model, load_model, tile_options
-    from relight_cli.commands._sequence_places import is_video
-    from relight_cli.commands._sequence_record import SequenceRecord
-    from relight_cli.commands._sequence_run import Log, Run, finish, report_skipped
     from relight_cli.devices import choose
-    from relight_cli.imaging.video import require_video
+    from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.memory import Fallback
+    from relight_cli.jobs.models import expected_model, load_model, tile_options
+    from relight_cli.photos.video import require_video
+    from relight_cli.timelapse.places import is_video
+    from relight_cli.timelapse.record import SequenceRecord
+    from relight_cli.timelapse.run import Log, Run, finish, report_skipped
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -65,7 +65,7 @@ def interpolate_timelapse(
     if sink.others:
         notify(f"{sink.place} also holds frames of another run, from {sink.others[0].name} on.")
 
-    from relight_cli.pipelines.timelapse import Timelapse
+    from relight_cli.timelapse.timelapse import Timelapse
 
     model = load_model({}, options, compute, notify) if _needs_model(options) else None
     tiling = tile_options(options, compute, model.network.max_side if model else 0)
@@ -115,8 +115,8 @@ def _check(options: SequenceOptions, *, to_video: bool) -> None:
 
 def _settle(inputs: list[str], options: SequenceOptions, log: "Log") -> tuple["Frames", list[Moment], "Sink"]:
     """Settle what there is, what is wanted and where it goes. Raises what `find_frames` and the checks of places do."""
-    from relight_cli.commands._sequence import find_frames
-    from relight_cli.commands._sequence_places import check_beside, default_output, settle_output
+    from relight_cli.timelapse.frames import find_frames
+    from relight_cli.timelapse.places import check_beside, default_output, settle_output
 
     frames = find_frames(
         inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=log.fail
@@ -136,8 +136,8 @@ def _moments(frames: "Frames", options: SequenceOptions, rate: float) -> list[Mo
 
 
 def _making(options: SequenceOptions, model: "ModelFacts", sink: "Sink") -> "Making":
-    from relight_cli.commands._provenance import Making
-    from relight_cli.imaging.video import recorded_making
+    from relight_cli.jobs.provenance import Making
+    from relight_cli.photos.video import recorded_making
 
     files = {"freeze": options.freeze} if options.freeze else {}
     return Making("interpolated", model, options, files, recorded=recorded_making if sink.one_file else None)
@@ -153,17 +153,17 @@ def _frozen(
     """Give the illumination latents of --freeze, its picture resized to the frames' size."""
     if options.freeze is None or model is None:
         return None
-    from relight_cli.commands._batch import read
-    from relight_cli.imaging.resizing import resized
-    from relight_cli.pipelines.light_interpolation import illumination
+    from relight_cli.jobs.batch import read
+    from relight_cli.rasters.resizing import resized
+    from relight_cli.timelapse.light_interpolation import illumination
 
     reference = resized(read(options.freeze, options).to_srgb(), frames.height, frames.width)
     return illumination(reference, model.network, tiling, detail=options.detail)
 
 
 def _timelapse_options(options: SequenceOptions) -> "TimelapseOptions":
-    from relight_cli.pipelines.light_interpolation import InterpolationOptions
-    from relight_cli.pipelines.timelapse import TimelapseOptions
+    from relight_cli.timelapse.light_interpolation import InterpolationOptions
+    from relight_cli.timelapse.timelapse import TimelapseOptions
 
     detail = options.detail or not _needs_model(options)
     return TimelapseOptions(

@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from relight_cli.commands._depth_options import DepthOptions
-from relight_cli.commands._options import Photos, accepts
+from relight_cli.depth.options import DepthOptions
+from relight_cli.jobs.options import Photos, accepts
 
 if TYPE_CHECKING:
-    from relight_cli.commands._reports import Facts
-    from relight_cli.commands._targets import Job
+    from relight_cli.jobs.outputs import Job
+    from relight_cli.jobs.reports import Facts
 
 
 @accepts(DepthOptions)
@@ -20,12 +20,12 @@ def refine_depth(
     Writes disparity (near is large) to <name>_depth.png, 16 bits. Depth Anything V2 gives the first, Stable Diffusion
     1.5 judges; both are downloaded once (2.2 GB). Made for a GPU: on a CPU the defaults take a day and more.
     """
-    from relight_cli.commands._batch import run_jobs
-    from relight_cli.commands._console import notifier
-    from relight_cli.commands._depth_choices import settle
-    from relight_cli.commands._depth_models import load_parts, wanted
-    from relight_cli.commands._depth_run import DepthRun
+    from relight_cli.depth.choices import settle
+    from relight_cli.depth.models import load_parts, wanted
+    from relight_cli.depth.run import DepthRun
     from relight_cli.devices import choose
+    from relight_cli.jobs.batch import run_jobs
+    from relight_cli.jobs.console import notifier
 
     notify = notifier(options.quiet)
     networks = wanted(options)

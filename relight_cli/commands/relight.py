@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.commands._options import PhotoOptions, Photos, accepts
+from relight_cli.jobs.options import PhotoOptions, Photos, accepts
 
 if TYPE_CHECKING:
-    from relight_cli.pipelines.light_change import Picture, Progress
+    from relight_cli.relighting.light_change import Picture, Progress
 
 
 @accepts(PhotoOptions)
@@ -22,16 +22,16 @@ def relight(
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.commands._batch import nothing_to_do, run_batch
-    from relight_cli.commands._console import notifier
-    from relight_cli.commands._fallback import Fallback
-    from relight_cli.commands._files import plan
-    from relight_cli.commands._inputs import STANDARD, reads_stdin
-    from relight_cli.commands._models import expected_model, load_model, tile_options
-    from relight_cli.commands._provenance import Making
-    from relight_cli.commands._reference import Reference
     from relight_cli.devices import choose
     from relight_cli.errors import UsageError
+    from relight_cli.jobs.batch import nothing_to_do, run_batch
+    from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.inputs import STANDARD, reads_stdin
+    from relight_cli.jobs.memory import Fallback
+    from relight_cli.jobs.models import expected_model, load_model, tile_options
+    from relight_cli.jobs.planning import plan
+    from relight_cli.jobs.provenance import Making
+    from relight_cli.jobs.reference import Reference
 
     notify = notifier(options.quiet)
     if light == STANDARD and reads_stdin(photos):
@@ -41,9 +41,9 @@ def relight(
     if nothing_to_do(jobs, making):
         return
     reference = Reference(light, options)
-    from relight_cli.pipelines.light_change import ChangeOptions, TileOptions, tile_grid
-    from relight_cli.pipelines.relighting import ReferenceLight
-    from relight_cli.pipelines.relighting import relight as relight_picture
+    from relight_cli.relighting.light_change import ChangeOptions, TileOptions, tile_grid
+    from relight_cli.relighting.reference import ReferenceLight
+    from relight_cli.relighting.reference import relight as relight_picture
 
     compute = choose(options.device, options.dtype)
     model = load_model({}, options, compute, notify)

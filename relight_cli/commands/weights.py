@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from relight_cli.commands._console import notifier
-from relight_cli.commands._options import Dtype, Offline, Quiet, WeightsDir
+from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
+from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, megabytes, verify
 from relight_cli.errors import ExitCode, ModelUnavailableError
-from relight_cli.manifest import WeightsFile, load_manifest
-from relight_cli.weights import LookUp, availability, find, hub_cache, megabytes, verify
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.options import Dtype, Offline, Quiet, WeightsDir
 
 weights_app = typer.Typer(no_args_is_help=True, help="The checkpoints: size, licence, hash, place.")
 
@@ -81,7 +81,7 @@ def convert(
 
     Print the path of each file written. It is used as long as the published file stays as it is.
     """
-    from relight_cli.checkpoints import convert as convert_file
+    from relight_cli.checkpoints.crocodilight import convert as convert_file
     from relight_cli.devices import choose
 
     options, compute = LookUp(weights_dir, offline=True), choose(dtype=dtype)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from relight_cli.training.camera import develop
-from relight_cli.training.layouts import Layout
-from relight_cli.training.lights import Light, temperature_colour
-from relight_cli.training.scenes import Scene, SceneOptions, render_scenes
+from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.layouts import Layout
+from relight_cli.training.scenes.lights import Light, temperature_colour
+from relight_cli.training.scenes.scenes import Scene, SceneOptions, render_scenes
+from relight_cli.training.scenes.textures import Material, Vector
 from relight_cli.training.shadow_masks import ShadowMask
 from relight_cli.training.sheets import save_picture
-from relight_cli.training.textures import Material, Vector
 
 _OPTIONS = SceneOptions(size=(480, 720), lights=2, shadow_rays=72, ambient_rays=36, supersampling=3)
 _WINDOW = [

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from relight_cli.training.layouts import Layout, Vector
-from relight_cli.training.ray_tracing import Solids
+from relight_cli.training.scenes.layouts import Layout, Vector
+from relight_cli.training.scenes.ray_tracing import Solids
 
 Primitive = tuple[Vector, Vector, float, int]
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relight_cli.imaging.bit_depth import change_depth
-from relight_cli.imaging.photo import format_of, read_photo
+from relight_cli.photos.photo import format_of, read_photo
+from relight_cli.rasters.bit_depth import change_depth
 
 SUNNY = frozenset(Path(__file__).with_name("sunny_photos.txt").read_text().split())  # have cast shadows of their own
 

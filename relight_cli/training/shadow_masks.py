@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight_cli.training.noise import fractal_noise, lattice_hash
+from relight_cli.training.scenes.noise import fractal_noise, lattice_hash
 
 MASK_SIZE = 320  # texels across
 _BLURS = 6  # softnesses kept: each of twice the radius of the one before

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny
-from relight_cli.training.camera import develop
 from relight_cli.training.pairs import Pairs
-from relight_cli.training.scenes import SceneOptions, Views, render_views
+from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.scenes import SceneOptions, Views, render_views
 
 
 def contact_sheet(views: Views) -> Tensor:

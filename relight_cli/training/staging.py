@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from random import Random
 
-from relight_cli.training.layouts import Layout, sample_layout
-from relight_cli.training.lights import Light, sample_lamp, sample_sun
+from relight_cli.training.scenes.layouts import Layout, sample_layout
+from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun
+from relight_cli.training.scenes.textures import Material
 from relight_cli.training.shadow_masks import ShadowMask, sample_mask
-from relight_cli.training.textures import Material
 
 
 @dataclass(frozen=True)

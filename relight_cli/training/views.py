@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes import SceneOptions, render_views
+from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
 SHARD = 16  # views in a file
 MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures in a mixture of two lights, and the second light's largest share

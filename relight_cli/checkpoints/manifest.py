@@ -1,0 +1,83 @@
+"""The published checkpoints as the manifest describes them: where they lie, under which licence, how they are known."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relight_cli.errors import UsageError
+
+# Wheels carry the manifest inside the package; an editable install has it one folder up, at the project root.
+_PACKAGE = Path(__file__).parent.parent
+_PLACES = (_PACKAGE / "weights_manifest.toml", _PACKAGE.parent / "weights_manifest.toml")
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One file of a Hub repository; None where a fact is not known."""
+
+    repository: str  # owner/name on the Hub
+    path: str  # inside the repository, with forward slashes
+    licence: str
+    used_by: tuple[str, ...]  # the commands that need it
+    only_with: str | None = None  # what must be chosen for those commands to need it
+    instead: str | None = None  # what the user can do without it
+    revision: str | None = None  # commit hash; None is the branch "main"
+    size: int | None = None  # bytes
+    sha256: str | None = None
+    folder: bool = False  # loaded with its neighbours, from a folder laid out as the repository
+    config: bool = False  # a small text file that goes with the checkpoint
+
+    @property
+    def name(self) -> str:
+        """Name the file as the user does: alone if it was published alone, else below its repository's name."""
+        return f"{self.repository_name}/{self.path}" if self.folder else self.path
+
+    @property
+    def repository_name(self) -> str:
+        """Name the repository without its owner."""
+        return self.repository.partition("/")[2]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Every file that relight-cli knows of."""
+
+    files: tuple[WeightsFile, ...]
+
+    def file(self, name: str) -> WeightsFile:
+        """Return the file called `name`; KeyError if the manifest has none, which is a fault of the caller."""
+        return {file.name: file for file in self.files}[name]
+
+    def select(self, wanted: str) -> tuple[WeightsFile, ...]:
+        """Return the files meant by a command, a repository (with or without owner, in any case) or a file name.
+
+        A command means what it needs without further choice. Raises UsageError for an unknown name.
+        """
+        by_command = tuple(f for f in self.files if wanted in f.used_by and f.only_with is None)
+        by_name = tuple(
+            f
+            for f in self.files
+            if wanted == f.name or wanted.lower() in (f.repository.lower(), f.repository_name.lower())
+        )
+        if not (by_command or by_name):
+            commands = sorted({command for file in self.files for command in file.used_by})
+            raise UsageError(
+                f"There are no weights called {wanted!r}: name a command ({', '.join(commands)}), "
+                "or a file or repository from 'relight-cli weights list'."
+            )
+        return by_command or by_name
+
+
+def load_manifest(path: Path | None = None) -> Manifest:
+    """Read the manifest that ships with the package, or the one at `path`."""
+    place = path or next((place for place in _PLACES if place.is_file()), _PLACES[0])
+    repositories = tomllib.loads(place.read_text(encoding="utf-8"))["repository"]
+    return Manifest(tuple(file for repository in repositories for file in _files(repository)))
+
+
+def _files(repository: dict[str, Any]) -> list[WeightsFile]:
+    shared = {key: value for key, value in repository.items() if key not in ("id", "file", "configs")}
+    rows = [*repository["file"], *({"path": path, "config": True} for path in repository.get("configs", ()))]
+    facts = [{"repository": repository["id"], **shared, **row} for row in rows]
+    return [WeightsFile(**{**fact, "used_by": tuple(fact["used_by"])}) for fact in facts]

@@ -1,0 +1,74 @@
+"""The files that refine-depth writes for one photo."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli import __version__
+from relight_cli.depth.depth_maps import Meaning, encode_map, encode_preview, meaning_of
+from relight_cli.depth.options import DepthOptions
+from relight_cli.depth.point_clouds import encode_points
+from relight_cli.errors import OutputUnwritableError
+from relight_cli.jobs.batch import make_folder
+from relight_cli.jobs.inputs import STANDARD
+from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.streams import picture_out
+from relight_cli.photos.atomic_files import write_whole
+
+if TYPE_CHECKING:
+    from relight_cli.depth.refined_depth import RefinedDepth
+
+SOFTWARE = f"relight-cli {__version__}"
+POSSIBLE = ("normals", "uncertainty", "initial", "preview.png")
+
+
+def extras(options: DepthOptions) -> tuple[str, ...]:
+    """Name what is wanted beside the disparity."""
+    return tuple(name for name in POSSIBLE if getattr(options, name.removesuffix(".png")))
+
+
+def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal: float | None, made: str) -> Meaning:
+    """Write what is asked for, the disparity last; give what the numbers of that mean."""
+    kind = ".png" if job.target == STANDARD else job.target.suffix.lower()
+    meaning = replace(meaning_of(depth.disparity, "disparity", SOFTWARE), made=made)
+    data = encode_map(depth.disparity, kind, meaning)
+    if job.target == STANDARD:
+        stream = picture_out()
+        try:
+            stream.write(data)
+            stream.flush()
+        except OSError as error:
+            said = f"standard output: cannot be written ({error.strerror}); check the pipe."
+            raise OutputUnwritableError(said) from error
+        return meaning
+    overwrite = options.overwrite or job.replace
+    make_folder(job.target.parent)
+    for path, extra in zip(job.beside, _encoded(depth, options, kind), strict=True):
+        write_whole(path, extra, overwrite=overwrite)
+    if options.point_cloud and focal:
+        points = encode_points(*depth.points(), depth.picture, focal)
+        write_whole(options.point_cloud, points, overwrite=overwrite)
+    write_whole(job.target, data, overwrite=overwrite)
+    return meaning
+
+
+def _encoded(depth: "RefinedDepth", options: DepthOptions, kind: str) -> Iterator[bytes]:
+    """Encode what goes beside the target, in the order of `extras`."""
+    for name in extras(options):
+        if name == "preview.png":
+            yield encode_preview(depth.disparity, SOFTWARE)
+            continue
+        values = getattr(depth, name)()
+        quantity = "disparity" if name == "initial" else name
+        yield encode_map(values, kind, meaning_of(values, quantity, SOFTWARE))
+
+
+def point_cloud_path(options: DepthOptions) -> Path | None:
+    """Check where the points go, before anything is computed. Raises OutputUnwritableError."""
+    path = options.point_cloud
+    if path and not path.absolute().parent.is_dir():
+        raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")
+    if path and path.exists() and not options.overwrite:
+        raise OutputUnwritableError(f"{path} exists: give --overwrite, or another name.")
+    return path

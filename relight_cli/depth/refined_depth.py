@@ -1,0 +1,44 @@
+"""What an ensemble found, at the photo's own size."""
+
+import numpy as np
+import torch
+
+from relight_cli.depth.refinement import Ensemble, Map, Picture, Scene
+from relight_cli.depth.sky import infinitely_far
+from relight_cli.models.shading import DEPTH_SHIFT, orthographic_depth, surface_normals
+from relight_cli.relighting.guided import guided_upsample
+
+
+class RefinedDepth:
+    """Maps (H, W) or (H, W, 3) that follow the photo's edges."""
+
+    def __init__(self, scene: Scene, ensemble: Ensemble, picture: Picture) -> None:
+        self.scene, self.ensemble = scene, ensemble
+        self.picture = picture  # (H, W, 3)
+        self.small = scene.image[0].permute(1, 2, 0).cpu().numpy()  # the same at the network's size
+        self.disparity = self._enlarged(ensemble.disparity)
+
+    def uncertainty(self) -> Map:
+        """Give the standard deviation of the disparity over the runs."""
+        return self._enlarged(self.ensemble.deviation)
+
+    def initial(self) -> Map:
+        """Give the disparity before refinement."""
+        return self._enlarged(self.scene.initial[0].cpu().numpy())
+
+    def normals(self) -> Map:
+        """Give unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
+        disparity = torch.from_numpy(self.ensemble.disparity)[None]
+        normals = surface_normals(orthographic_depth(disparity, torch.zeros(1)))[0].permute(1, 2, 0).numpy()
+        large = self._enlarged(normals)
+        return large / np.linalg.norm(large, axis=2, keepdims=True).clip(min=1e-8)
+
+    def points(self) -> tuple[Map, np.ndarray]:
+        """Give depth s / (D + m), and where there is a point: not where it is infinitely far."""
+        return self.ensemble.scale / (self.disparity + DEPTH_SHIFT), ~infinitely_far(self.disparity)
+
+    def _enlarged(self, values: Map) -> Map:
+        """Bring a map of the network's size, (h, w) or (h, w, C), to the photo's along its edges, within its range."""
+        flat = values.reshape(*values.shape[:2], -1)
+        large = guided_upsample(flat, self.small, self.picture).clip(values.min(), values.max())
+        return np.ascontiguousarray(large.reshape(*self.picture.shape[:2], *values.shape[2:]), np.float32)

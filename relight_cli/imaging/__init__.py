@@ -1,1 +1,0 @@
-"""Photos, tiles and gains."""

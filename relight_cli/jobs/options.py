@@ -1,0 +1,155 @@
+"""The options that commands share, declared once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from relight_cli.errors import UsageError
+from relight_cli.jobs.streams import stdout_for_the_picture
+
+
+class Model(StrEnum):
+    """Which network."""
+
+    AUTO = "auto"
+    CROCODILIGHT = "crocodilight"
+    TINY = "tiny"
+
+
+class Dtype(StrEnum):
+    """Which arithmetic."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
+Photos = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PHOTO", help="Files, folders, globs, @FILE with names (@-: from stdin), or - for a photo on stdin."
+    ),
+]
+WeightsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir",
+        envvar="RELIGHT_WEIGHTS_DIR",
+        metavar="DIR",
+        help="Folder of published files, looked in before the Hub.",
+    ),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network (also HF_HUB_OFFLINE=1).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+
+
+@dataclass(frozen=True)
+class SharedOptions:
+    """Options of every command that makes files from photos."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR|TEMPLATE|-",
+            help="A file (one input), a folder, a template of {stem} {task} {ext} {index}, or - for stdout. "
+            "Default: <name>_<task>.<same kind> beside the input.",
+        ),
+    ] = None
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave inputs whose output exists; redo it if made otherwise.")
+    ] = False
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too; -o keeps the folders.")
+    ] = False
+    null: Annotated[bool, typer.Option("--null", "-0", help="Names in @FILE end in NUL, as of find -print0.")] = False
+    weights_dir: WeightsDir = None
+    offline: Offline = False
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
+    dtype: Annotated[
+        Dtype,
+        typer.Option(
+            case_sensitive=False, help="auto: bfloat16 where it is fast; float32: in the published order of rounding."
+        ),
+    ] = Dtype.AUTO
+    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
+    ] = None
+    quiet: Quiet = False
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
+
+
+@dataclass(frozen=True)
+class PhotoOptions(SharedOptions):
+    """Options of every command that makes photos from photos."""
+
+    model: Annotated[
+        Model,
+        typer.Option(
+            case_sensitive=False,
+            envvar="RELIGHT_MODEL",
+            help="auto: the published network if it can be had, else tiny.",
+        ),
+    ] = Model.AUTO
+    detail: Annotated[
+        bool,
+        typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
+    ] = True
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = 1.0
+    tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
+    tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
+    max_side: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            show_default="by network",
+            help="Longer side of the copy that the network sees; its gain is applied to every pixel. 0: full size.",
+        ),
+    ] = None
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and JPEG 2000.")] = 95
+    strip: Annotated[
+        bool,
+        typer.Option(
+            "--strip", help="Write no metadata: no EXIF, GPS, XMP, dpi, Software tag. The colour profile stays."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError where a smaller copy is asked for and the decoder's raw output, which has no more pixels."""
+        if self.max_side and not self.detail:
+            raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
+
+
+def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the fields of an options dataclass as its own options; it gets them as `options`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(options, include_extras=True)
+        own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+        shared = [
+            inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+            for f in fields(options)
+        ]
+
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
+            with stdout_for_the_picture():
+                command(**values, options=chosen)
+
+        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+        return run
+
+    return decorate

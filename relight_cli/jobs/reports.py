@@ -1,0 +1,95 @@
+"""What became of each photo: a line for what failed, an entry in the report, and a summary at the end."""
+
+import json
+import os
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import typer
+
+from relight_cli import __version__
+from relight_cli.devices import device_error
+from relight_cli.errors import ExitCode
+from relight_cli.jobs.console import notifier, say
+from relight_cli.jobs.options import SharedOptions
+from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.reported_outputs import Facts
+
+
+class ModelFacts(Protocol):
+    """What a report says of a model."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def sha256(self) -> str | None: ...
+
+
+class Tally:
+    """Takes the outcome of every job, in order. `reported` goes into the report beside the options."""
+
+    def __init__(self, jobs: list[Job], model: ModelFacts, options: SharedOptions, reported: Facts) -> None:
+        self.alone, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
+        self._count = {"done": 0, "skipped": 0, "failed": 0}
+        self._began = time.monotonic()
+
+    def add(self, job: Job, seconds: float, error: Exception | None = None, facts: Facts | None = None) -> None:
+        """Count a job, report it, and say its error; one photo alone raises it."""
+        error = error and (device_error(error) or error)
+        record = record_of(job, self.model, seconds, error)
+        self._count[record["status"]] += 1
+        if self.options.report:
+            options = {"options": asdict(self.options) | {**self.reported}}
+            append(self.options.report, {**record, **(facts or {}), **options})
+        if error is None:
+            return
+        if self.alone:
+            raise error
+        said = str(error) or type(error).__name__
+        say(said if said.startswith(str(job.source)) else f"{job.source}: {said}")
+        if self.options.verbose:
+            traceback.print_exception(error)
+
+    def finish(self) -> None:
+        """Say what came of a batch. Raises typer.Exit with exit code 23 if some failed."""
+        if self.alone:
+            return
+        failed, total = self._count["failed"], sum(self._count.values())
+        parts = [f"{number} {status}" for status, number in self._count.items() if number or status == "done"]
+        tell = say if failed else notifier(self.options.quiet)
+        tell(f"{total} photos: {', '.join(parts)}, in {time.monotonic() - self._began:.1f} s.")
+        if failed:
+            raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def record_of(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
+    """Give what a report says of one input."""
+    return {
+        "input": str(job.source),
+        "output": None if error else str(job.target),
+        "status": "failed" if error else "skipped" if job.skip else "done",
+        "error": type(error).__name__ if error else None,
+        "message": str(error) if error else None,
+        "seconds": round(seconds, 3),
+        "model": model.name,
+        "revision": model.revision,
+        "sha256": model.sha256,
+        "version": __version__,
+    }
+
+
+def append(report: Path, record: dict[str, Any]) -> None:
+    """Add a line to a report, in one piece, for others may write to it too; one that cannot be written is said."""
+    line = json.dumps(record, default=str) + "\n"
+    try:
+        with report.open("ab", buffering=0) as file:
+            written = file.write(line.encode("ascii"))
+        if written != len(line):
+            raise OSError(0, os.strerror(28))
+    except OSError as error:
+        say(f"{report}: a line of the report is lost ({error.strerror}): {line.rstrip()}")

@@ -1,0 +1,127 @@
+"""Files that appear whole or not at all."""
+
+import atexit
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from relight_cli.errors import OutputUnwritableError
+from relight_cli.photos.leftovers import sweep, temporary_beside
+
+_REMEDIES = {
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some of your disk quota",
+    errno.EFBIG: "choose another folder with --output",
+    errno.ENOENT: "create the folder first",
+    errno.ENOTDIR: "name a folder, not a file, before the last slash",
+    errno.ENAMETOOLONG: "choose a shorter name with --output",
+}
+_temporary: set[Path] = set()  # that may be there
+_swept: set[Path] = set()  # folders that were looked through for what killed runs left
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EXDEV}
+
+
+def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write a file through a hidden temporary one, as `whole_file` does. Raises OutputUnwritableError."""
+    with whole_file(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a hidden temporary file beside the target, which takes its name, flushed to the disk, when the block ends.
+
+    A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
+    followed. Without `overwrite` an existing name is never replaced (a race with another writer is lost, not won, where
+    the file system has hard links). Raises OutputUnwritableError for any OSError, of the block's too; the temporary
+    file goes whatever happens but a SIGKILL, and then with the next run that writes into the folder.
+    """
+    if "\0" in str(target):
+        raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
+    temporary = temporary_beside(target)
+    try:
+        _check_target(target, overwrite=overwrite)
+        _sweep_once(target.parent)
+        _temporary.add(temporary)
+        try:
+            temporary.open("xb").close()  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
+            yield temporary
+            _flush(temporary)
+            if overwrite:
+                _keep_mode(temporary, target)
+                os.replace(temporary, target)  # noqa: PTH105  one call, one name for the operation it promises
+            else:
+                _take_free_name(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+            _temporary.discard(temporary)
+        _sync_folder(target.parent)
+    except FileExistsError as error:
+        raise OutputUnwritableError(f"{target}: the file exists; pass --overwrite or choose another name") from error
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "choose another folder with --output")
+        raise OutputUnwritableError(f"{target}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+@atexit.register
+def _clear_up() -> None:
+    """Unlink what is left where an interruption fell into the very clearing up."""
+    for temporary in list(_temporary):
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _sweep_once(folder: Path) -> None:
+    if (place := folder.absolute()) not in _swept:
+        _swept.add(place)
+        sweep(folder, _temporary)
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if not os.path.lexists(target):
+        return
+    kind = target.stat().st_mode if target.exists() else stat.S_IFREG  # a dangling link counts as a file
+    if stat.S_ISDIR(kind):
+        raise OutputUnwritableError(f"{target}: is a folder; name a file in it")
+    if not stat.S_ISREG(kind):  # replacing /dev/null would do harm
+        raise OutputUnwritableError(f"{target}: is a device or pipe; write to standard output with --output -")
+    if not overwrite:
+        raise OutputUnwritableError(f"{target}: the file exists; pass --overwrite or choose another name")
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _keep_mode(temporary: Path, target: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        mode = target.lstat().st_mode
+        if stat.S_ISREG(mode):
+            temporary.chmod(stat.S_IMODE(mode))
+
+
+def _take_free_name(temporary: Path, target: Path) -> None:
+    try:
+        os.link(temporary, target)  # fails where the name is taken, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # FAT and some network disks: a small race is left, a torn file is not.
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
+        temporary.replace(target)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # not every system opens a folder, and the file itself is safe by now
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

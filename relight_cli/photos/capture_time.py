@@ -1,0 +1,104 @@
+"""When a photo was taken, from its header alone, and how to say so in EXIF without moving a byte."""
+
+import contextlib
+import re
+import struct
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from PIL import Image
+
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.photos import header as photo_header
+
+_EXIF_DIRECTORY = 0x8769
+_TAKEN, _TAKEN_FRACTION = 0x9003, 0x9291  # DateTimeOriginal, SubSecTimeOriginal (EXIF 2.32, section 4.6.5.G)
+_PATTERN = "%Y:%m:%d %H:%M:%S"
+_XMP_TAKEN = re.compile(rb"exif:DateTimeOriginal(?:\s*=\s*[\"']|\s*>\s*)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a photo tells."""
+
+    width: int  # of the upright picture
+    height: int
+    turned: bool  # the pixels in the file lie on their side or head
+    taken: float | None  # capture time in seconds; of no time zone, so good for differences only
+
+
+def read_header(path: Path) -> Header:
+    """Read size and capture time of a photo without decoding a pixel. Raises PhotoUnreadableError."""
+    try:
+        header = photo_header.read_header(path)
+        width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
+        exif = Image.Exif()
+        exif.load(header.exif or b"")
+        details = exif.get_ifd(_EXIF_DIRECTORY)
+        taken = _seconds(details.get(_TAKEN), details.get(_TAKEN_FRACTION))
+        return Header(width, height, header.turn > 1, taken)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{path}: {error}") from error
+    except FileNotFoundError as error:
+        raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
+    except Exception as error:  # libraries raise anything at damaged bytes
+        raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
+
+
+def _seconds(taken: object, fraction: object) -> float | None:
+    try:
+        moment = datetime.strptime(str(taken).strip("\0 "), _PATTERN).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    digits = str(fraction).strip("\0 ")
+    return moment.timestamp() + (float(f"0.{digits}") if re.fullmatch(r"[0-9]+", digits) else 0.0)
+
+
+def exif_with_time(exif: bytes, seconds: float) -> bytes:
+    """Patch DateTimeOriginal and SubSecTimeOriginal in place; EXIF that has neither, or is broken, stays as it is.
+
+    No other byte changes (maker notes hold offsets of their own). The fraction gets as many digits as it had; where the
+    photo has none, whole seconds have to do.
+    """
+    patched = bytearray(exif)
+    with contextlib.suppress(struct.error, OverflowError, KeyError):
+        order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
+        places = _places(exif, order)
+        start, length = places[_TAKEN]
+        digits = 0
+        if _TAKEN_FRACTION in places:
+            at, room = places[_TAKEN_FRACTION]
+            digits = len(exif[at : at + room].rstrip(b"\0 "))
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=round(seconds, digits))
+        if length >= 19:
+            patched[start : start + 19] = moment.strftime(_PATTERN).encode()
+            if digits:
+                patched[at : at + digits] = f"{moment.microsecond:06}".ljust(digits, "0")[:digits].encode()
+    return bytes(patched)
+
+
+def xmp_with_time(xmp: bytes, seconds: float) -> bytes:
+    """Patch exif:DateTimeOriginal of an XMP packet, whole seconds, where it has one."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=round(seconds))
+    found = _XMP_TAKEN.search(xmp)
+    if found is None:
+        return xmp
+    return xmp[: found.start(1)] + moment.strftime("%Y-%m-%dT%H:%M:%S").encode() + xmp[found.end(1) :]
+
+
+def _places(exif: bytes, order: str) -> dict[int, tuple[int, int]]:
+    """Find where IFD0 and the Exif directory keep their values: offset and bytes by tag (TIFF 6.0, section 2)."""
+    places: dict[int, tuple[int, int]] = {}
+    (directory,) = struct.unpack_from(order + "I", exif, 4)
+    for _ in range(2):
+        (count,) = struct.unpack_from(order + "H", exif, directory)
+        for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+            tag, kind, length = struct.unpack_from(order + "HHI", exif, entry)
+            at = entry + 8 if kind != 2 or length <= 4 else struct.unpack_from(order + "I", exif, entry + 8)[0]
+            if at + (length if kind == 2 else 4) <= len(exif):
+                places[tag] = (at, length)
+        if _EXIF_DIRECTORY not in places:
+            break
+        (directory,) = struct.unpack_from(order + "I", exif, places.pop(_EXIF_DIRECTORY)[0])
+    return places

@@ -1,0 +1,235 @@
+"""Files to pixels: what is in the file decides, not its name. JPEG, PNG, WebP and AVIF here, the others by the way."""
+
+import contextlib
+import io
+import math
+import struct
+import warnings
+from dataclasses import replace
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from relight_cli.photos.codecs import jpeg2000, tiff_decoding
+from relight_cli.photos.codecs import raw as raw_development
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs.exr import decode_exr
+from relight_cli.photos.codecs.heif import decode_heif
+from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
+from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
+from relight_cli.rasters.bit_depth import deepen, row_bands
+
+# A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
+
+_AVIF = {b"avif", b"avis"}
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
+
+Image.MAX_IMAGE_PIXELS = None  # the check against max_pixels stands in its place
+# Above glibc's largest threshold (32 MiB) a block is the system's own and goes back to it. Of Pillow's blocks of 16 MiB
+# a thread's heap keeps a freed picture of 200 MP for ever, if a small object comes to lie behind it: 0.8 GB.
+Image.core.set_block_size(1 << 26)
+PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
+
+
+def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode the first picture of a seekable file; raises whatever the decoders raise.
+
+    `check_size(width, height)` is called with the size in the header before a pixel is decoded.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        decoded = _decode(file, check_size)
+    decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    return decoded
+
+
+def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoders = {
+        "TIFF": _decode_tiff,
+        "PNG": _decode_png,
+        "JPEG2000": jpeg2000.decode_jpeg2000,
+        "EXR": decode_exr,
+        "RAW": raw_development.develop,
+        "HEIF": decode_heif,
+    }
+    return decoders.get(kind_of(file), _decode_pillow)(file, check_size)
+
+
+def kind_of(file: BinaryIO) -> str:
+    """Tell a kind by the first bytes, "" for those that Pillow is to tell; camera raw may be TIFF, too."""
+    file.seek(0)
+    start = file.read(64)
+    file.seek(0)
+    magic = {
+        "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        "PNG": (b"\x89PNG",),
+        "JPEG2000": jpeg2000.MAGIC,
+        "EXR": (b"\x76\x2f\x31\x01",),
+        "RAW": raw_development.MAGIC,
+    }
+    if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
+        return found
+    brands = _brands(start)
+    if b"crx " in brands:  # Canon's CR3
+        return "RAW"
+    return "HEIF" if brands & _HEIF and not brands & _AVIF else ""
+
+
+def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
+    check_size(width, height)
+    decoded = None
+    with contextlib.suppress(Exception):  # Pillow gives up on a damaged text or EXIF chunk, too
+        decoded = _decode_pillow(file, check_size, pixels=depth != 16)
+    if decoded and depth != 16:
+        return decoded
+    file.seek(0)
+    pixels, alpha = _split(imagecodecs.png_decode(_bare_png(file)))
+    if decoded:
+        return replace(decoded, pixels=pixels, alpha=alpha)
+    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and dropped"])
+
+
+def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
+    """Decode what Pillow knows; without `pixels`, only what surrounds them."""
+    notes: list[str] = []
+    file.seek(0)
+    with Image.open(file, formats=PILLOW_FORMATS) as image:
+        check_size(*image.size)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1:
+            notes.append(f"only the first of {frames} pictures is used")
+        info = image.info
+        samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        if pixels:
+            bits = _avif_bits(file) if image.format == "AVIF" else 8
+            if bits > 8:  # Pillow would flatten them
+                file.seek(0)
+                samples, alpha = _split(deepen(imagecodecs.avif_decode(file.read(), index=0), bits))
+            else:
+                samples, alpha, icc = _pixels(image, icc, notes)
+        return Decoded(
+            samples,
+            alpha,
+            "JPEG" if image.format == "MPO" else str(image.format),
+            strip_exif_header(info["exif"]) if info.get("exif") else None,
+            icc,
+            info.get("xmp") or None,
+            _sane_dpi(info.get("dpi")),
+            notes=notes,
+        )
+
+
+def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    notes: list[str] = []
+    header = tiff_decoding.read_header(file, notes)
+    check_size(header.width, header.height)
+    if header.raw:  # its first picture may be a thumbnail or a preview, which must not pass for the photo
+        return raw_development.develop(file, check_size, header.exif)
+    if header.pages > 1:
+        notes.append(f"only the first of {header.pages} pictures is used")
+    icc, dpi, orientation = header.icc, header.dpi, header.orientation
+    file.seek(0)
+    if header.direct:
+        pixels, alpha = tiff_decoding.read_direct(file, notes)
+        if pixels.shape[2] == 4:
+            pixels, icc = _from_inks(pixels, icc, notes), None
+    else:
+        with quiet(), Image.open(file, formats=("TIFF",)) as image:
+            try:
+                pixels, alpha, icc = _pixels(image, icc, notes)
+            except OSError as error:
+                if error.errno:  # the disk's
+                    raise
+                # All that Pillow says is a number of libtiff's.
+                raise ValueError("its pixels are damaged or cut off") from error
+        # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
+        turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
+        dpi = dpi[::-1] if dpi and turned >= 5 else dpi
+        orientation = 1
+    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _sane_dpi(dpi), orientation, notes)
+
+
+def _pixels(
+    image: Image.Image, icc: bytes | None, notes: list[str]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bytes | None]:
+    """Decode an 8-bit picture of any mode to grey or RGB, its alpha, and the profile that still describes it."""
+    if image.mode == "CMYK":
+        return _from_inks(np.asarray(image), icc, notes), None, None
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
+        raise ValueError(f"pixels of the kind {image.mode} are not supported")
+    transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
+    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    mode += "A" * transparent
+    image.load()
+    return *_split(_samples(image if image.mode == mode else image.convert(mode))), icc
+
+
+def _from_inks(inks: NDArray, icc: bytes | None, notes: list[str]) -> NDArray:
+    """Convert (H, W, 4) CMYK to sRGB, through its profile where that can be read."""
+    notes.append("its CMYK colours are converted to sRGB")
+    return cmyk_to_srgb(inks, icc if icc and converts_to_srgb(icc, "cmyk") else None)
+
+
+def _samples(image: Image.Image) -> NDArray[np.uint8]:
+    """Copy a picture's samples band by band; np.asarray of the whole would hold them twice more meanwhile."""
+    width, height = image.size
+    samples = np.empty((height, width, *np.asarray(image.crop((0, 0, 1, 1))).shape[2:]), np.uint8)
+    for rows in row_bands(height, width):
+        samples[rows] = np.asarray(image.crop((0, rows.start, width, rows.stop)))
+    return samples
+
+
+def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
+    """Part (H, W) or (H, W, 1 to 4) samples into views of (H, W, C) pixels and (H, W) alpha."""
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    channels = samples.shape[2]
+    if channels in (1, 3):
+        return samples, None
+    return samples[..., :-1], samples[..., -1]
+
+
+def _bare_png(file: BinaryIO) -> bytes:
+    """Keep the chunks that make the pixels (PNG, section 5.3); about damage in the others libpng writes to stderr."""
+    kept = io.BytesIO()
+    kept.write(file.read(8))
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name[:1].isupper() or name == b"tRNS":
+            kept.write(head)
+            kept.write(file.read(length + 4))
+        else:
+            file.seek(length + 4, io.SEEK_CUR)
+    return kept.getvalue()
+
+
+def _avif_bits(file: BinaryIO) -> int:
+    """Read high_bitdepth and twelve_bit from the av1C box (AV1 in ISOBMFF, section 2.3.3): 8, 10 or 12 bits."""
+    file.seek(0)
+    head = file.read(1 << 16)
+    box = head.find(b"av1C")
+    if box < 0 or box + 6 >= len(head) or not head[box + 6] & 0x40:
+        return 8
+    return 12 if head[box + 6] & 0x20 else 10
+
+
+def _brands(start: bytes) -> set[bytes]:
+    """List the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
+    if start[4:8] != b"ftyp":
+        return set()
+    end = min(len(start), int.from_bytes(start[:4]))
+    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
+
+
+def _sane_dpi(dpi: object) -> tuple[float, float] | None:
+    with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, struct.error):
+        across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]
+        if math.isfinite(across) and math.isfinite(down) and across >= 1 and down >= 1:
+            return across, down
+    return None

@@ -1,0 +1,178 @@
+"""Pixels to files: JPEG, WebP and AVIF through Pillow, the others see by their names."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from relight_cli.photos.codecs.exr import encode_exr, says_more_than_software
+from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
+from relight_cli.photos.codecs.heif import encode_heif
+from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
+from relight_cli.photos.codecs.png_encoding import encode_png
+from relight_cli.photos.codecs.tiff_encoding import encode_tiff
+from relight_cli.photos.metadata import Metadata, drop_exif_orientation
+from relight_cli.rasters.bit_depth import row_bands, to_unit
+from relight_cli.rasters.samples import Made, Samples, gathered, in_depth, with_alpha
+
+_EXIF_HEADER = b"Exif\0\0"
+# JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
+# memory at once, six bytes a pixel.
+OPTIMIZED_PIXELS = 1 << 26
+_JPEG_PIXEL = 10  # bytes at most: three samples of a code of 16 bits and a number of 10 each
+_PILLOW = ("JPEG", "WEBP", "AVIF")
+WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
+_MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
+HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
+_DEPTHS = {  # the others are written with 8 bits
+    "PNG": ("uint8", "uint16"),
+    "TIFF": ("uint8", "uint16", "float32"),
+    "JPEG2000": ("uint8", "uint16"),
+    "HEIF": ("uint8", "uint16"),
+    "EXR": ("float32",),
+}
+
+
+def encode(
+    file: BinaryIO, pixels: Samples, alpha: Samples | None, metadata: Metadata, *, kind: str, quality: int
+) -> tuple[str, ...]:
+    """Encode (H, W, C) pixels and (H, W) alpha into an empty file, to read and write; note what it could not hold.
+
+    JPEG has no alpha: the picture is laid over white. Metadata that the encoder refuses is left out.
+    Raises OSError with its `errno` where the file cannot be written, and whatever the encoders raise for pixels they
+    cannot hold (WebP ends at 16383 pixels a side), MemoryError also where it ran out while pixels were made.
+    """
+    notes = []
+    depths = _DEPTHS.get(kind, ("uint8",))
+    if pixels.dtype.name not in depths:
+        if kind != "EXR":
+            bits = HEIF_BITS if kind == "HEIF" else 8 * np.dtype(depths[-1]).itemsize
+            notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
+        pixels = in_depth(pixels, np.dtype(depths[-1]))
+        alpha = None if alpha is None else in_depth(alpha, pixels.dtype)
+    if alpha is not None and kind == "JPEG":
+        notes.append("JPEG holds no transparency; the picture is laid over white")
+        pixels, alpha = _over_white(pixels, alpha), None
+    if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
+        notes.append(f"{kind} holds no resolution; the dpi are dropped")
+        metadata = replace(metadata, dpi=None)
+
+    if kind == "EXR" and says_more_than_software(metadata.exif):
+        notes.append("EXR holds no EXIF, which is dropped")
+    samples = pixels if alpha is None else with_alpha(pixels, alpha)
+    encoder = _encoder(kind, samples, quality)
+    refusal: Exception | None = None
+    for attempt, dropped in _ever_less(metadata):
+        file.seek(0)
+        file.truncate()
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                encoder(file, attempt)
+        except MemoryError:  # which is not about the metadata
+            raise
+        except Exception as error:  # encoders raise anything; the last refusal is passed on
+            if isinstance(error, OSError) and error.errno:  # the disk's
+                raise
+            refusal = refusal or error
+            continue
+        if dropped:
+            notes.append(f"the {dropped} metadata is dropped, for {kind} refuses it ({refusal})")
+        notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+        return tuple(notes)
+    assert refusal is not None
+    raise refusal
+
+
+def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
+    """Give the metadata, then what is left without each part, then none."""
+    yield metadata, ""
+    parts = {name: part for name, part in (("EXIF", "exif"), ("XMP", "xmp"), ("ICC", "icc")) if getattr(metadata, part)}
+    for name, part in parts.items():
+        yield replace(metadata, **{part: None}), name
+    if len(parts) > 1:
+        yield Metadata(), ", ".join(parts)
+
+
+def _encoder(kind: str, samples: Samples, quality: int) -> Callable[[BinaryIO, Metadata], object]:
+    """Make what an encoder takes, once; give what encodes it into a file with some metadata."""
+    if kind == "PNG":
+        return lambda file, metadata: encode_png(file, samples, metadata)
+    if kind == "TIFF":
+        return lambda file, metadata: encode_tiff(file, samples, metadata)
+    if kind in _PILLOW:
+        image, grey = _pillow_image(samples), samples.shape[2] == 1
+        return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, grey=grey))
+    whole = gathered(samples)
+    if kind == "JPEG2000":
+        return lambda file, metadata: file.write(encode_jpeg2000(whole, metadata, quality))
+    if kind == "HEIF":
+        return lambda file, metadata: file.write(encode_heif(whole, metadata, quality))
+    return lambda file, metadata: file.write(encode_exr(whole, metadata))
+
+
+def _pillow_image(samples: Samples) -> Image.Image:
+    """Give uint8 samples (H, W, 1 to 4) as Pillow's own copy, made in bands: grey a byte a pixel, all else four."""
+    height, width, channels = samples.shape
+    image = Image.new(_MODES[channels], (width, height))
+    for rows in row_bands(height, width):
+        band = samples[rows]
+        if channels == 1:
+            band = band[..., 0]
+        elif channels == 2:
+            band = band[..., [0, 0, 0, 1]]
+        image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, rows.start))
+    return image
+
+
+def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quality: int, *, grey: bool) -> memoryview:
+    options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
+    exif = metadata.exif or b""
+    if kind == "JPEG":
+        options |= {
+            "subsampling": "4:4:4",
+            "optimize": image.width * image.height <= OPTIMIZED_PIXELS,
+            "exif": exif and _EXIF_HEADER + exif,
+        }
+        if metadata.dpi:
+            options["dpi"] = metadata.dpi
+    elif kind == "WEBP":
+        options |= {"exif": exif, "lossless": quality == 100, "exact": True}
+    else:
+        # Pillow writes EXIF anew where it finds an Orientation; AVIF turns by a box of its own and needs none.
+        options |= {"exif": exif and drop_exif_orientation(exif)}
+        options |= {"subsampling": "4:0:0" if grey else "4:4:4"}
+    file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
+    with _room_for_any_jpeg(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
+        image.save(file, kind, **options)
+    return file.getbuffer()
+
+
+@contextlib.contextmanager
+def _room_for_any_jpeg(pixels: int) -> Iterator[None]:
+    """Let Pillow write a JPEG of any content: with fitted code tables it gives libjpeg one buffer, too small for noise.
+
+    What is not written of a larger buffer takes no memory. A thread that reads meanwhile reads longer pieces.
+    """
+    kept = ImageFile.MAXBLOCK
+    ImageFile.MAXBLOCK = max(kept, _JPEG_PIXEL * pixels)
+    try:
+        yield
+    finally:
+        ImageFile.MAXBLOCK = kept
+
+
+def _over_white(pixels: Samples, alpha: Samples) -> Samples:
+    """Lay uint8 pixels over white."""
+
+    def make(rows: slice) -> NDArray[np.uint8]:
+        cover = to_unit(alpha[rows])[..., None]
+        return np.rint(pixels[rows] * cover + 255 * (1 - cover)).astype(np.uint8)
+
+    return Made(pixels.shape, pixels.dtype, make)

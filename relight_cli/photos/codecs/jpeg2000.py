@@ -1,0 +1,120 @@
+"""JPEG 2000: 8 to 16 bits, with metadata in the boxes around its codestream (ISO 15444-1, annex I)."""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.metadata import Metadata, strip_exif_header
+from relight_cli.rasters.bit_depth import deepen
+
+MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # the boxes, and the codestream alone
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, section 1.1.6
+_EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
+_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
+_INCH = 0.0254
+
+
+def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode a picture; more than 8 bits come as uint16. Raises ValueError for pixels of other kinds."""
+    with Image.open(file, formats=("JPEG2000",)) as image:
+        check_size(*image.size)
+        mode, dpi = image.mode, image.info.get("dpi")
+    if mode not in _MODES:
+        raise ValueError(f"a JPEG 2000 of the kind {mode} is not supported")
+    file.seek(0)
+    data = file.read()
+    (*corners, depth) = _codestream(data)
+    check_size(corners[0] - corners[2], corners[1] - corners[3])  # which the boxes around it may not tell
+    found = read_metadata(data)
+    if found.icc:  # through which the decoder would convert to sRGB in 8 bits
+        data = _recoloured(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
+    samples = imagecodecs.jpeg2k_decode(data)
+    if samples.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"a JPEG 2000 of {samples.dtype} samples is not supported")
+    if samples.dtype == np.uint16:
+        samples = deepen(samples, (depth & 0x7F) + 1)
+    samples = samples if samples.ndim == 3 else samples[..., None]
+    colours = samples.shape[2] - (samples.shape[2] in (2, 4))
+    return Decoded(
+        np.ascontiguousarray(samples[..., :colours]),
+        np.ascontiguousarray(samples[..., -1]) if samples.shape[2] > colours else None,
+        "JPEG2000",
+        found.exif,
+        found.icc,
+        found.xmp,
+        dpi,
+    )
+
+
+def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
+    """Encode (H, W, 1 to 4) samples: uint16 and quality 100 without loss, else at 20 + 0.3 x quality dB."""
+    plane = np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+    lossless = quality == 100 or samples.dtype == np.uint16
+    data = imagecodecs.jpeg2k_encode(plane, level=0 if lossless else 20 + 3 * quality // 10, codecformat="jp2")
+    colour = b"\2\0\0" + metadata.icc if metadata.icc else None
+    data = _recoloured(bytes(data), colour, _resolution(*metadata.dpi) if metadata.dpi else b"")
+    if metadata.xmp:
+        data += _box(b"uuid", _XMP + metadata.xmp)
+    return data + _box(b"uuid", _EXIF + metadata.exif) if metadata.exif else data
+
+
+def read_metadata(data: bytes) -> Metadata:
+    """Read what the boxes hold, but for the resolution."""
+    exif = icc = xmp = None
+    for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
+        if name == b"uuid" and body.startswith(_XMP):
+            xmp = body[16:]
+        elif name == b"uuid" and body.startswith(_EXIF):
+            exif = strip_exif_header(body[16:])
+        elif name == b"jp2h":
+            icc = next((part[3:] for kind, part in _boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
+    return Metadata(exif, icc, xmp)
+
+
+def _recoloured(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
+    """Give the header another colour specification (I.5.3.3), unless it is None, and more boxes."""
+    boxes = []
+    for name, body in _boxes(data):
+        if name == b"jp2h":
+            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in _boxes(body)]
+            body = b"".join(parts) + more
+        boxes.append(_box(name, body))
+    return b"".join(boxes)
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Give name and content of the boxes side by side; one that breaks off ends them."""
+    start = 0
+    while start + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, start)
+        head = 8
+        if length == 1 and start + 16 <= len(data):
+            (length,), head = struct.unpack_from(">Q", data, start + 8), 16
+        end = start + length if length else len(data)
+        if end < start + head or end > len(data):
+            return
+        yield name, data[start + head : end]
+        start = end
+
+
+def _box(name: bytes, body: bytes) -> bytes:
+    if len(body) + 8 >= 1 << 32:
+        return struct.pack(">I4sQ", 1, name, len(body) + 16) + body
+    return struct.pack(">I4s", len(body) + 8, name) + body
+
+
+def _resolution(across: float, down: float) -> bytes:
+    """Say dots an inch as whole dots a metre (I.5.3.7.1)."""
+    scaled = [min(65535, round(dots / _INCH)) for dots in (down, across)]
+    return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", scaled[0], 1, scaled[1], 1, 0, 0)))
+
+
+def _codestream(data: bytes) -> tuple[int, ...]:
+    """Read right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
+    return struct.unpack_from(">4I18xB", data, data.index(MAGIC[1]) + 8)

@@ -1,0 +1,83 @@
+"""PNG of 8 and 16 bits in strips: libpng filters the rows, zlib compresses them as libpng would."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.photos.metadata import Metadata
+from relight_cli.rasters.samples import Samples, strips
+
+_LEVEL = 1  # five times as fast as level 6
+_STRIP = 1 << 21  # bytes
+_PIECE = 1 << 13  # bytes of a chunk of pixels, as libpng cuts them
+_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # from channels to the colour type (PNG, section 11.2.1)
+_HEADER = 33  # bytes: signature, then IHDR with length, name, 13 bytes, check sum
+
+
+def encode_png(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
+    """Write (H, W, 1 to 4) uint8 or uint16 samples, the 2nd or 4th being alpha, with the metadata behind IHDR.
+
+    Raises OSError.
+    """
+    height, width, channels = samples.shape
+    header = struct.pack(">IIBBBBB", width, height, 8 * samples.dtype.itemsize, _COLOURS[channels], 0, 0, 0)
+    file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
+    if metadata.icc:
+        file.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
+    if metadata.dpi:
+        file.write(_chunk(b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in metadata.dpi), 1)))
+    if metadata.exif:
+        file.write(_chunk(b"eXIf", metadata.exif))
+    if metadata.xmp:
+        file.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    held = bytearray()
+    for compressed in _compressed(samples):
+        held += compressed
+        whole = len(held) - len(held) % _PIECE
+        for start in range(0, whole, _PIECE):
+            file.write(_chunk(b"IDAT", bytes(held[start : start + _PIECE])))
+        del held[:whole]
+    if held:
+        file.write(_chunk(b"IDAT", bytes(held)))
+    file.write(_chunk(b"IEND", b""))
+
+
+def _compressed(samples: Samples) -> Iterator[bytes]:
+    """Yield the zlib stream of the filtered rows (PNG, sections 9 and 10)."""
+    height, width, channels = samples.shape
+    rows = max(1, _STRIP // (width * channels * samples.dtype.itemsize))
+    if rows >= height:
+        yield from (_pixels(strip, _LEVEL) for strip in strips(samples, height))
+        return
+    # As libpng sets zlib up for filtered rows.
+    stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_FILTERED)
+    above = np.empty((0, width, channels), samples.dtype)
+    for strip in strips(samples, rows):
+        # A row is filtered by the one above it, which therefore comes along.
+        filtered = zlib.decompress(_pixels(np.concatenate((above, strip)), 0))
+        row = len(filtered) // (len(above) + len(strip))
+        yield stream.compress(memoryview(filtered)[len(above) * row :])
+        above = strip[-1:]
+    yield stream.flush()
+
+
+def _pixels(strip: NDArray, level: int) -> bytes:
+    """Give what the IDAT chunks of a PNG of its own hold: the rows, filtered by libpng and compressed."""
+    # A last axis of one may carry any stride in numpy, at which imagecodecs balks.
+    plane = np.ascontiguousarray(strip[..., 0] if strip.shape[2] == 1 else strip)
+    png, pieces, start = memoryview(imagecodecs.png_encode(plane, level=level)), [], _HEADER
+    while start < len(png):
+        length, name = struct.unpack_from(">I4s", png, start)
+        if name == b"IDAT":
+            pieces.append(png[start + 8 : start + 8 + length])
+        start += length + 12
+    return b"".join(pieces)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

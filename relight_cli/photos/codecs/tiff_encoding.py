@@ -1,0 +1,104 @@
+"""TIFF of 8, 16 bits and float, with the EXIF directories that tifffile leaves to others."""
+
+import io
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
+
+import imagecodecs
+import tifffile
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, TiffImagePlugin
+
+from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
+from relight_cli.photos.metadata import Metadata
+from relight_cli.rasters.samples import Samples, strips
+
+_XMP = 700
+_STRIP = 1 << 18  # bytes, as many as tifffile gives a strip
+_STRIPS = 16  # compressed at a time
+
+
+def encode_tiff(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
+    """Write (H, W, 1 to 4) uint8, uint16 or float32 samples, the 2nd or 4th being unassociated alpha.
+
+    Deflate at level 1 with a predictor. EXIF tags move into directories of the file, as TIFF has no block for them.
+    Raises OSError.
+    """
+    height, width, channels = samples.shape
+    row = width * channels * samples.dtype.itemsize
+    rows = min(height, max(1, _STRIP // row))
+    exif = Image.Exif()
+    if metadata.exif:
+        exif.load(metadata.exif)
+    extra = [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
+    for tag in DESCRIPTIVE_TAGS:
+        if isinstance(exif.get(tag), str):
+            # Pillow reads the bytes as Latin-1, whatever they are; this gives the same bytes back.
+            extra.append((int(tag), "s", 0, exif[tag].encode("latin-1", "replace"), True))
+    tifffile.imwrite(
+        tifffile.FileHandle(file, name="picture"),  # it takes no file without a name
+        _compressed(samples, rows),
+        shape=samples.shape[:2] if channels == 1 else samples.shape,
+        dtype=samples.dtype,
+        rowsperstrip=rows,
+        byteorder="<",
+        bigtiff=height * row > 3 << 30,
+        photometric="rgb" if channels > 2 else "minisblack",
+        planarconfig="contig" if channels > 1 else None,
+        extrasamples=("unassalpha",) if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        metadata=None,
+        software=False,
+        iccprofile=metadata.icc,
+        resolution=metadata.dpi,
+        resolutionunit="INCH" if metadata.dpi else None,
+        extratags=extra,
+    )
+    directories = {int(tag): exif.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    _append_directories(file, {tag: values for tag, values in directories.items() if values})
+
+
+def _compressed(samples: Samples, rows: int) -> Iterator[bytes]:
+    """Yield strips of so many rows as the file holds them: differences between neighbours, deflated."""
+    predict = imagecodecs.floatpred_encode if samples.dtype.kind == "f" else imagecodecs.delta_encode
+
+    def compress(strip: NDArray) -> bytes:
+        return bytes(imagecodecs.deflate_encode(predict(strip, axis=-2).tobytes(), level=1))
+
+    with ThreadPoolExecutor(tifffile.TIFF.MAXWORKERS) as pool:
+        for several in strips(samples, rows * _STRIPS):
+            yield from pool.map(compress, [several[top : top + rows] for top in range(0, len(several), rows)])
+
+
+def _append_directories(file: BinaryIO, directories: dict[int, dict[int, object]]) -> None:
+    """Put sub-directories, and a new first directory that points to them, behind a little-endian TIFF (TIFF 6.0, 2)."""
+    file.seek(0)
+    head = file.read(8)
+    if not directories or head[:4] != b"II*\0":
+        return
+    entries = []
+    for tag, values in directories.items():
+        start = _next_word(file)
+        entries.append(struct.pack("<HHII", tag, 4, 1, start))
+        directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II", group=tag)
+        directory.update({key: value for key, value in values.items() if key != ExifTags.IFD.Interop})
+        file.write(directory.tobytes(start))
+    (first,) = struct.unpack_from("<I", head, 4)
+    file.seek(first)
+    (count,) = struct.unpack("<H", file.read(2))
+    entries += [file.read(12) for _ in range(count)]
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+    start = _next_word(file)
+    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+    file.seek(4)
+    file.write(struct.pack("<I", start))
+
+
+def _next_word(file: BinaryIO) -> int:
+    """Go to the end of a file, made even, and tell where that is: directories begin on a word."""
+    end = file.seek(0, io.SEEK_END)
+    file.write(bytes(end % 2))
+    return end + end % 2

@@ -1,1 +1,0 @@
-"""Loaded model and arrays in, arrays out; no paths, no printing, no downloads."""

@@ -1,0 +1,135 @@
+"""The tile grid of CroCoDiLight and its blend (supplement: 448 x 448 tiles, overlap 0.2, linear ramps)."""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from relight_cli.rasters.rows import Rows
+
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Where the tiles of a picture lie. A picture smaller than a tile is padded to one (`padded`), cropped after."""
+
+    height: int
+    width: int
+    tile: int = 448
+    overlap: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1 or not 0 <= self.overlap <= 0.5:
+            raise ValueError(f"no tile grid for {self.width} x {self.height} with overlap {self.overlap}")
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """First row of each row of tiles."""
+        return starts(self.height, self.tile, self.overlap)
+
+    @cached_property
+    def columns(self) -> list[int]:
+        """First column of each column of tiles."""
+        return starts(self.width, self.tile, self.overlap)
+
+    @property
+    def origins(self) -> list[tuple[int, int]]:
+        """First row and column of every tile, row-major."""
+        return [(y, x) for y in self.rows for x in self.columns]
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    @cached_property
+    def weights(self) -> tuple[list[Pixels], list[Pixels]]:
+        """Blend weights along the height of each row of tiles and along the width of each column of tiles."""
+        return tuple(ramps(s, self.tile, self.overlap) for s in (self.rows, self.columns))  # type: ignore[return-value]
+
+
+def starts(length: int, tile: int, overlap: float) -> list[int]:
+    """Give the first pixel of each tile along one side; the last is moved back to end at the edge."""
+    if length <= tile:
+        return [0]
+    stride = int(tile * (1 - overlap))
+    return [*range(0, length - tile, stride), length - tile]
+
+
+def ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
+    """Give each tile's blend weights (tile,) along one side; over the picture they sum to one.
+
+    A ramp runs from 0 to 1, ends included, over the overlap that the grid asks for, and only where a neighbour is.
+    Where the last tile covers more of its neighbour, its weight is 0 before the ramp; where there are only two tiles
+    the ramp is as long as their overlap.
+    """
+    weights = [np.ones(tile, np.float32) for _ in first]
+    for i, (here, after) in enumerate(itertools.pairwise(first)):
+        shared = here + tile - after
+        ramp = shared if len(first) == 2 else min(shared, math.ceil(tile * overlap))
+        up = np.linspace(0, 1, ramp, dtype=np.float32) if ramp > 1 else np.zeros(ramp, np.float32)
+        weights[i + 1][: shared - ramp] = 0
+        weights[i + 1][shared - ramp : shared] = up
+        weights[i][tile - ramp :] = 1 - up
+    return weights
+
+
+def padded(picture: Pixels, tile: int) -> Pixels:
+    """Extend a picture (H, W, C) to at least one tile downwards and to the right: reflected once, then replicated."""
+    for axis in (0, 1):
+        length = picture.shape[axis]
+        mirrored = np.maximum(2 * length - 2 - np.arange(length, tile), 0)
+        if len(mirrored):
+            picture = np.concatenate((picture, picture.take(mirrored, axis)), axis)
+    return picture
+
+
+def batches(grid: TileGrid, size: int) -> Iterator[range]:
+    """Give the tiles' indices in batches of at most `size`."""
+    for start in range(0, len(grid), size):
+        yield range(start, min(start + size, len(grid)))
+
+
+def cut(picture: Rows, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixels]]:
+    """Yield tiles' indices and the tiles (T, tile, tile, C), at most `size` at a time; one row of tiles is held."""
+    columns, held, band = len(grid.columns), -1, np.empty(0, np.float32)
+    for indices in batches(grid, size):
+        tiles = np.empty((len(indices), grid.tile, grid.tile, picture.shape[2]), np.float32)
+        for tile, index in zip(tiles, indices, strict=True):
+            row, column = divmod(index, columns)
+            if row != held:
+                top = grid.rows[row]
+                held, band = row, padded(picture[slice(top, min(top + grid.tile, grid.height))], grid.tile)
+            left = grid.columns[column]
+            tile[...] = band[:, left : left + grid.tile]
+        yield indices, tiles
+
+
+def blended(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[Pixels]:
+    """Yield the picture put together from tiles (tile, tile, C) in the grid's order, in bands (n, W, C) from the top.
+
+    A band is what no further row of tiles reaches.
+    """
+    size, columns = grid.tile, len(grid.columns)
+    sums = np.zeros((size, max(grid.width, size), channels), np.float32)
+    down, across = ([torch.from_numpy(w) for w in weights] for weights in grid.weights)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        left = grid.columns[column]
+        place = torch.from_numpy(sums[:, left : left + size])
+        weight = down[row][:, None, None] * across[column][:, None]
+        place.addcmul_(torch.from_numpy(tile), weight)
+        if column == columns - 1:
+            top, following = grid.rows[row], [*grid.rows, grid.height][row + 1]
+            yield sums[: following - top, : grid.width].copy()
+            sums[: size - (following - top)] = sums[following - top :]
+            sums[size - (following - top) :] = 0
+
+
+def stitched(grid: TileGrid, tiles: Iterable[Pixels], channels: int = 3) -> Pixels:
+    """Give the whole picture (H, W, C) put together from tiles (tile, tile, C) in the grid's order."""
+    return np.concatenate(list(blended(grid, tiles, channels)))

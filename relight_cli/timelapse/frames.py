@@ -1,0 +1,233 @@
+"""The frames of a timelapse: which they are, in what order, and one after the other."""
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.jobs.inputs import STANDARD, expand
+
+if TYPE_CHECKING:
+    from relight_cli.photos.photo import Photo
+    from relight_cli.photos.video import Video
+
+KEPT = 4  # last frames of a video that can be asked for again without starting over
+Failed = Callable[[Path, Exception], None]
+
+
+class Frames(Protocol):
+    """Two or more frames of one size, in order."""
+
+    height: int
+    width: int
+    times: list[float]  # strictly rising
+    rate: float | None  # frames a second, of a video
+    order: str  # what the order was told from, for the user
+
+    def name(self, number: int) -> str:
+        """Tell what a message calls a frame."""
+        ...
+
+    def suffix(self, number: int) -> str:
+        """Tell the kind of file that a frame becomes."""
+        ...
+
+    def path(self, number: int) -> Path:
+        """Tell the file that a frame comes from."""
+        ...
+
+    def original(self, number: int) -> Path | None:
+        """Tell the file that holds this frame alone and upright, if there is one."""
+        ...
+
+    def taken(self, time: float) -> float | None:
+        """Tell when a frame at one of `times`, or between, was taken, in seconds."""
+        ...
+
+    def reader(self) -> Callable[[int], "Photo"]:
+        """Give what reads a frame by number; raises PhotoUnreadableError. Fast where numbers rise."""
+        ...
+
+
+def natural_key(path: Path) -> list[tuple[int, int | str]]:
+    """Sort file names with numbers in them as people do: 9 before 10."""
+    parts = re.split(r"(\d+)", path.name.casefold())
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts] + [(1, str(path))]
+
+
+def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: int, failed: Failed) -> Frames:
+    """Find the frames meant by names, folders and globs, or those of one video.
+
+    A photo whose header cannot be read is told to `failed` and left out. Raises UsageError where frames are fewer than
+    two or differ in size, PhotoUnreadableError for a video that cannot be read, MissingExtraError.
+    """
+    from relight_cli.photos.video import READABLE, open_video
+
+    paths = [source.path for source in expand(inputs, recursive=recursive, null=null)]
+    if STANDARD in paths:
+        raise UsageError("a sequence cannot come from stdin: name its files.")
+    videos = [path for path in paths if path.suffix.lower() in READABLE]
+    if not videos:
+        return PhotoFrames.open(paths, max_pixels, failed)
+    if len(paths) > 1:
+        raise UsageError(f"{videos[0]} is a video and there are other inputs: name one video, or photos.")
+    video = open_video(videos[0], max_pixels=max_pixels)
+    if video.damage:
+        failed(video.path, PhotoUnreadableError(video.damage))
+    if video.count < 2:
+        raise UsageError(f"{video.path} has one frame: a sequence needs two.")
+    return VideoFrames(video)
+
+
+@dataclass
+class PhotoFrames:
+    """Photos as frames."""
+
+    paths: list[Path]
+    height: int
+    width: int
+    turned: list[bool]
+    times: list[float]
+    start: float | None  # capture time of the first, where those of all are known
+    order: str
+    max_pixels: int
+    rate: float | None = None
+
+    @classmethod
+    def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
+        """Read the headers and settle the order: by capture time if all photos have one, else by name."""
+        from relight_cli.photos.capture_time import read_header
+        from relight_cli.timelapse.sequencing import even_or_captured
+
+        found = []
+        for path in sorted(paths, key=natural_key):
+            try:
+                found.append((path, read_header(path)))
+            except PhotoUnreadableError as error:
+                if len(paths) == 1:
+                    raise
+                failed(path, error)
+        if len(paths) < 2:
+            raise UsageError(f"{paths[0]} is one photo: a sequence needs two or more.")
+        if len(found) < 2:
+            raise PhotoUnreadableError(f"of {len(paths)} photos {len(found)} can be read: a sequence needs two.")
+        by_time = all(header.taken is not None for _, header in found)
+        if by_time:
+            found.sort(key=lambda one: one[1].taken or 0.0)  # stable: equal times stay in the order of names
+        _require_one_size([(path, (header.width, header.height)) for path, header in found])
+        times, spaced = even_or_captured([header.taken for _, header in found])
+        order = (
+            "in order of capture time" if spaced else "in order of capture time, evenly spaced for some times are equal"
+        )
+        first = found[0][1]
+        return cls(
+            [path for path, _ in found],
+            first.height,
+            first.width,
+            [header.turned for _, header in found],
+            times,
+            first.taken if spaced else None,
+            order if by_time else "in order of file names",
+            max_pixels,
+        )
+
+    def name(self, number: int) -> str:
+        """Tell the photo's file."""
+        return str(self.paths[number])
+
+    def suffix(self, number: int) -> str:
+        """Tell the photo's own kind."""
+        from relight_cli.photos.formats import output_suffix
+
+        return output_suffix(self.paths[number])
+
+    def path(self, number: int) -> Path:
+        """Tell the photo's file."""
+        return self.paths[number]
+
+    def original(self, number: int) -> Path | None:
+        """Tell the photo's file, unless its pixels lie on their side or its kind is only read."""
+        path = self.paths[number]
+        return None if self.turned[number] or self.suffix(number) != path.suffix else path
+
+    def taken(self, time: float) -> float | None:
+        """Tell when a frame at a time was taken."""
+        return None if self.start is None else self.start + time
+
+    def reader(self) -> Callable[[int], "Photo"]:
+        """Give what reads a photo by number."""
+        from relight_cli.photos.photo import read_photo
+
+        def read(number: int) -> "Photo":
+            photo = read_photo(self.paths[number], max_pixels=self.max_pixels)
+            size = photo.pixels.shape[:2]
+            if size != (self.height, self.width):
+                said = f"{self.paths[number]} has {size[1]} x {size[0]} pixels, others {self.width} x {self.height}"
+                raise PhotoUnreadableError(f"{said}: bring the frames to one size.")
+            return photo
+
+        return read
+
+
+def _require_one_size(sizes: list[tuple[Path, tuple[int, int]]]) -> None:
+    """Raise UsageError for the first frame of another size than most (than the first, where two sizes are as many)."""
+    all_sizes = [size for _, size in sizes]
+    usual = max(dict.fromkeys(all_sizes), key=all_sizes.count)
+    for path, size in sizes:
+        if size != usual:
+            said = f"{path} has {size[0]} x {size[1]} pixels, the others {usual[0]} x {usual[1]}"
+            raise UsageError(f"{said}: bring the frames to one size, or leave it out.")
+
+
+class VideoFrames:
+    """Frames of a video."""
+
+    order = "of a video"
+
+    def __init__(self, video: "Video") -> None:
+        self.video, self.height, self.width = video, video.height, video.width
+        self.rate: float | None = video.rate
+        self.times = [number / video.rate for number in range(video.count)]
+
+    def name(self, number: int) -> str:
+        """Tell the video and the frame's number."""
+        return f"{self.video.path}, frame {number}"
+
+    def suffix(self, number: int) -> str:
+        """Tell that a video's frames become PNG files."""
+        return ".png"
+
+    def path(self, number: int) -> Path:
+        """Tell the video's file."""
+        return self.video.path
+
+    def original(self, number: int) -> Path | None:
+        """Tell that no file holds the frame alone."""
+        return None
+
+    def taken(self, time: float) -> float | None:
+        """Tell that a video's frames have no capture times."""
+        return None
+
+    def reader(self) -> Callable[[int], "Photo"]:
+        """Give what reads a frame by number, decoding onwards; what lies far back is decoded from the start."""
+        from relight_cli.photos.photo import Photo
+        from relight_cli.photos.video import frames_of
+
+        kept: deque[tuple[int, Photo]] = deque(maxlen=KEPT)
+        frames = enumerate(frames_of(self.video.path))
+
+        def read(number: int) -> Photo:
+            nonlocal frames
+            if kept and number < kept[0][0]:
+                kept.clear()
+                frames = enumerate(frames_of(self.video.path))
+            while not kept or kept[-1][0] < number:
+                at, pixels = next(frames)
+                kept.append((at, Photo(pixels, format="PNG")))
+            return next(photo for at, photo in kept if at == number)
+
+        return read

@@ -1,0 +1,229 @@
+"""Frames between two frames of one view: the light goes on, the things stay (CroCoDiLight section 4)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.interface import RelightingModel
+from relight_cli.rasters.bit_depth import row_bands
+from relight_cli.rasters.resizing import resized, within
+from relight_cli.relighting.gain import apply_gain, log_gain
+from relight_cli.relighting.guided import guided
+from relight_cli.relighting.light_change import TileOptions, as_tiles, loaded_tiles
+from relight_cli.relighting.tiles import TileGrid, stitched
+from relight_cli.timelapse.moving_edges import Change, change_between, enlarged
+from relight_cli.timelapse.sequencing import Content, Mode
+
+Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Path = Callable[[float], Tensor]
+"""From the share of the way in [0, 1] to the illumination latents (T, 1, C) there."""
+
+SLIGHT = 0.5  # stops; under such a change, with nothing moving, a cross-fade is the nearest (benchmarks/timelapse.py)
+LEAST_MOVING = 1e-3  # share of a picture that shadows have to pass over to be seen moving
+
+
+@dataclass(frozen=True)
+class InterpolationOptions:
+    """How frames come about."""
+
+    mode: Mode = Mode.AUTO
+    content: Content = Content.BOTH  # of both ends, or of the first alone as published
+    detail: bool = True  # gains on the frames' own pixels; else the decoder's raw output
+
+
+class Keyframe:
+    """A frame of the sequence, encoded when first needed and once, ready to be put under other light."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        model: RelightingModel | None,
+        tiling: TileOptions,
+        *,
+        detail: bool = True,
+        target: Tensor | None = None,
+        strength: float = 1.0,
+    ) -> None:
+        """Hold a picture (H, W, 3) and, where its light is to be another, the illumination latents (T, 1, C) of that.
+
+        `strength` is how far to go there. Without a model only an untouched picture can be had.
+        """
+        self.picture, self.model, self.tiling, self.detail = picture, model, tiling, detail
+        self.target, self.strength = target, strength
+
+    @cached_property
+    def light(self) -> Tensor:
+        """The illumination latents (T, 1, C) that the frame is shown in, on the CPU."""
+        own = torch.cat([own for _, _, own in self._encoded])
+        return own if self.target is None else torch.lerp(own, self.target, self.strength)
+
+    @cached_property
+    def shown(self) -> Picture:
+        """The frame in that light."""
+        return self.picture if self.detail and self.target is None else self.under(self.light)
+
+    @torch.inference_mode()
+    def under(self, light: Tensor) -> Picture:
+        """Give the frame under illumination latents (T, 1, C), not clipped.
+
+        With `detail` the change of light is a gain on the frame's own pixels, as in `light_change.change_light`; the
+        network may then have seen a smaller copy.
+        """
+        working, grid = self._working
+        made = stitched(grid, self._tiles_under(light))
+        if not self.detail:
+            return made
+        if working.shape == self.picture.shape:
+            return apply_gain(self.picture, lambda rows: made[rows])
+        gain = guided(made, working)
+        return apply_gain(self.picture, lambda rows: gain.rows(self.picture[rows], rows.start, len(self.picture)))
+
+    def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
+        """Yield each tile's log gain, without `detail` its picture, (S, S, 3)."""
+        for number, (indices, intrinsic, _) in enumerate(self._encoded):
+            tiles = self._decode(intrinsic, light[indices.start : indices.stop])
+            if self.detail:
+                tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
+            yield from as_tiles(tiles)
+
+    @cached_property
+    def _working(self) -> tuple[Picture, TileGrid]:
+        """The copy that the network sees."""
+        assert self.model is not None
+        return working_copy(self.picture, self.model, self.tiling, detail=self.detail)
+
+    @cached_property
+    @torch.inference_mode()
+    def _encoded(self) -> list[tuple[range, Tensor, Tensor]]:
+        """Tiles' indices, intrinsic and illumination latents in batches; on the CPU, for there may be hundreds."""
+        assert self.model is not None
+        return [
+            (indices, intrinsic.cpu(), own.cpu())
+            for indices, intrinsic, own in delighted(*self._working, self.model, self.tiling)
+        ]
+
+    @cached_property
+    @torch.inference_mode()
+    def _reconstructed(self) -> list[Tensor]:
+        """The frame in its own light, which every gain is against, as the decoder makes it."""
+        assert self.model is not None
+        if self.model.lossless:
+            return [tiles.cpu() for _, tiles in loaded_tiles(*self._working, self.tiling)]
+        return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
+
+    def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:
+        assert self.model is not None
+        device = self.tiling.device
+        return self.model.decode(self.model.relight(intrinsic.to(device), light.to(intrinsic).to(device)))
+
+
+def working_copy(
+    picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool
+) -> tuple[Picture, TileGrid]:
+    """Give the copy that the network sees, smaller only where a gain is all that is wanted, and its grid."""
+    height, width = within(picture.shape[0], picture.shape[1], tiling.max_side if detail else 0)
+    return resized(picture, height, width), TileGrid(height, width, model.tile_size, tiling.overlap)
+
+
+def delighted(
+    picture: Picture, grid: TileGrid, model: RelightingModel, tiling: TileOptions
+) -> Iterator[tuple[range, Tensor, Tensor]]:
+    """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
+    for indices, tiles in loaded_tiles(picture, grid, tiling):
+        yield indices, *model.delight(model.encode(tiles))
+
+
+@torch.inference_mode()
+def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool = True) -> Tensor:
+    """Give the illumination latents (T, 1, C) of a picture's tiles as `Keyframe` has them, on the CPU."""
+    copy, grid = working_copy(picture, model, tiling, detail=detail)
+    return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, model, tiling)])
+
+
+class Between:
+    """The frames between two keyframes."""
+
+    def __init__(self, first: Keyframe, last: Keyframe, path: Path, options: InterpolationOptions) -> None:
+        self.first, self.last, self.path, self.options = first, last, path, options
+
+    @cached_property
+    def change(self) -> Change:
+        """What changes between the two."""
+        return change_between(self.first.shown, self.last.shown)
+
+    @property
+    def mode(self) -> Mode:
+        """What is interpolated here, settled.
+
+        `auto`: the light, where shadows move or where the change is more than slight (90 % of the pixels change by less
+        than SLIGHT); else the pixels, for then a cross-fade adds no error of the network's.
+        """
+        if self.options.mode != Mode.AUTO:
+            return self.options.mode
+        if self.options.content == Content.FIRST:
+            return Mode.LATENT
+        slight = self.change.largest < SLIGHT and self.change.moving < LEAST_MOVING
+        return Mode.IMAGE if slight else Mode.LATENT
+
+    def frame(self, share: float) -> Picture:
+        """Give the frame at a share of the way, (H, W, 3), not clipped."""
+        if self.mode == Mode.IMAGE:
+            return (1 - share) * self.first.shown + share * self.last.shown
+        light = self.path(share)
+        if self.options.content == Content.FIRST:
+            return self.first.under(light)
+        return self._joined(self.first.under(light), self.last.under(light), share)
+
+    def _joined(self, earlier: Picture, later: Picture, share: float) -> Picture:
+        """Blend both ends, each under the mixed light, in linear light, where moving shadows add up.
+
+        Where an edge passes, each pixel keeps the earlier frame's light until it turns, and has the later one's then.
+        """
+        height, width = earlier.shape[:2]
+        moving = enlarged(self.change, height, width) if self.change.moving else None
+        out = np.empty_like(earlier)
+        for rows in row_bands(height, width):
+            mixed = torch.lerp(_linear(earlier[rows]), _linear(later[rows]), share)
+            if moving is not None:
+                turned = ((share - moving.turn[rows]) / moving.width[rows] + 0.5).clip(0, 1)
+                first = _linear(self.first.shown[rows]) * 2 ** (moving.stops * share)
+                last = _linear(self.last.shown[rows]) * 2 ** (moving.stops * (share - 1))
+                passed = torch.lerp(first, last, torch.from_numpy(turned)[..., None])
+                mixed = torch.lerp(mixed, passed, torch.from_numpy(moving.moved[rows])[..., None])
+            out[rows] = linear_to_srgb(mixed).numpy()
+        return out
+
+
+def _linear(picture: Picture) -> Tensor:
+    return srgb_to_linear(torch.from_numpy(picture).clamp(min=0))
+
+
+def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> Path:
+    """Give the way from the second light to the third, smooth over all keyframes (Catmull and Rom 1974).
+
+    A cubic through both, its slopes those of parabolas through three neighbours each, for times of any spacing. At an
+    end of the sequence, where two times and lights are the same, the slope is that of the straight line.
+    """
+    gap = times[2] - times[1]
+    straight = lights[2] - lights[1]
+
+    def slope(before: Tensor, here: Tensor, after: Tensor, left: float, right: float) -> Tensor:
+        if not left or not right:
+            return straight
+        return gap * ((here - before) * (right / left) + (after - here) * (left / right)) / (left + right)
+
+    start = slope(*lights[:3], times[1] - times[0], gap)
+    stop = slope(*lights[1:], gap, times[3] - times[2])
+
+    def path(share: float) -> Tensor:
+        s, r = share, 1 - share
+        own = r * r * (1 + 2 * s) * lights[1] + s * s * (1 + 2 * r) * lights[2]
+        return own + s * r * r * start - s * s * r * stop
+
+    return path

@@ -1,0 +1,183 @@
+"""A sequence of frames from a fixed camera, made anew moment by moment, in one pass."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.models.interface import RelightingModel
+from relight_cli.relighting.light_change import TileOptions
+from relight_cli.timelapse.deflickering import neighbourhood, smoothed
+from relight_cli.timelapse.light_interpolation import (
+    Between,
+    InterpolationOptions,
+    Keyframe,
+    Path,
+    catmull_rom,
+    illumination,
+)
+from relight_cli.timelapse.sequencing import Ease, Moment, eased
+
+Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
+Reader = Callable[[int], Picture | None]
+"""From a keyframe's number to its picture; None for one that cannot be read. The numbers only rise, but for a few."""
+
+
+@dataclass(frozen=True)
+class TimelapseOptions:
+    """What becomes of the sequence."""
+
+    interpolation: InterpolationOptions = field(default_factory=InterpolationOptions)
+    ease: Ease = Ease.LINEAR
+    deflicker: int = 0  # frames to smooth the light over; 0: not
+    strength: float = 1.0  # how far to go to the smooth or the frozen light
+    redo_keyframes: bool = False  # send keyframes through the network as well
+
+
+@dataclass(frozen=True)
+class Made:
+    """One frame of the new sequence."""
+
+    picture: Picture  # not clipped
+    like: int  # the keyframe whose metadata fit
+    untouched: bool  # it is that keyframe
+
+
+class Timelapse:
+    """The sequence; its frames are to be asked for in order of time.
+
+    Only the two keyframes around the moment are held (three with catmull-rom, whose slope needs the next light too) and
+    each is encoded once. With `deflicker` a second reader runs ahead for the illumination latents of the window, so
+    that each frame is encoded twice and memory still does not grow with the sequence.
+    """
+
+    def __init__(
+        self,
+        times: list[float],
+        read: Reader,
+        look_ahead: Reader,
+        model: RelightingModel | None,
+        tiling: TileOptions,
+        options: TimelapseOptions,
+        frozen: Tensor | None = None,
+    ) -> None:
+        """Take keyframes at rising `times`; `frozen` are the illumination latents (T, 1, C) of --freeze."""
+        self.times, self.read, self.look_ahead = times, read, look_ahead
+        self.model, self.tiling, self.options, self.frozen = model, tiling, options, frozen
+        self._held: dict[int, Keyframe] = {}
+        self._lights: dict[int, Tensor] = {}  # of keyframes as they are shown, for the slopes of catmull-rom
+        self._own: dict[int, Tensor] = {}  # as they were taken, the window of deflicker
+        self._missing: set[int] = set()
+        self._between: tuple[int, int, Between] | None = None
+
+    def frame(self, moment: Moment) -> Made | None:
+        """Make the frame of a moment; None where no readable keyframes are on both sides of it.
+
+        A keyframe that cannot be read is made like any frame between its neighbours.
+        """
+        if self._between and self.times[self._between[1]] <= moment.time:  # before the next keyframe is read
+            self._hold({self._between[1]})
+            self._between = None
+        if moment.keyframe is not None and (keyframe := self._keyframe(moment.keyframe)):
+            self._hold({moment.keyframe})
+            changed = keyframe.target is not None or self.options.redo_keyframes
+            return Made(keyframe.shown if changed else keyframe.picture, moment.keyframe, untouched=not changed)
+        first = self._nearest(bisect_right(self.times, moment.time) - 1, -1)
+        last = self._nearest(bisect_left(self.times, moment.time), +1)
+        if first is None or last is None:
+            return None
+        share = (moment.time - self.times[first]) / (self.times[last] - self.times[first])
+        between = self._gap(first, last)
+        return Made(between.frame(eased(share, self.options.ease)), first, untouched=False)
+
+    def _nearest(self, number: int, step: int) -> int | None:
+        """Find the first readable keyframe from `number` on."""
+        while 0 <= number < len(self.times):
+            if self._keyframe(number):
+                return number
+            number += step
+        return None
+
+    def _gap(self, first: int, last: int) -> Between:
+        if self._between is None or self._between[:2] != (first, last):
+            path = self._path(first, last)
+            between = Between(self._held[first], self._held[last], path, self.options.interpolation)
+            self._between = (first, last, between)
+            self._hold({first, last})
+        return self._between[2]
+
+    def _path(self, first: int, last: int) -> Path:
+        if self.options.ease != Ease.CATMULL_ROM:
+            return lambda share: torch.lerp(self._light(first), self._light(last), share)
+        paths: list[Path] = []  # made when first needed, for frames may be cross-faded
+
+        def path(share: float) -> Tensor:
+            if not paths:
+                before = self._before(first)
+                after = self._nearest(last + 1, +1)
+                numbers = (first if before is None else before, first, last, last if after is None else after)
+                a, b, c, d = ((self._light(number), self.times[number]) for number in numbers)
+                paths.append(catmull_rom((a[0], b[0], c[0], d[0]), (a[1], b[1], c[1], d[1])))
+            return paths[0](share)
+
+        return path
+
+    def _before(self, first: int) -> int | None:
+        """Find the readable keyframe before `first`, which is not read again where its light is known."""
+        number = first - 1
+        while number in self._missing:
+            number -= 1
+        return number if number in self._lights else self._nearest(number, -1)
+
+    def _light(self, number: int) -> Tensor:
+        if number not in self._lights:
+            keyframe = self._keyframe(number)
+            assert keyframe is not None
+            self._lights[number] = keyframe.light
+        return self._lights[number]
+
+    def _keyframe(self, number: int) -> Keyframe | None:
+        """Give a keyframe; None where it cannot be read."""
+        if number not in self._held and number not in self._missing:
+            picture = self.read(number)
+            if picture is None:
+                self._missing.add(number)
+            else:
+                self._held[number] = Keyframe(
+                    picture,
+                    self.model,
+                    self.tiling,
+                    detail=self.options.interpolation.detail,
+                    target=self._target(number),
+                    strength=self.options.strength,
+                )
+        return self._held.get(number)
+
+    def _target(self, number: int) -> Tensor | None:
+        if self.frozen is not None or not self.options.deflicker:
+            return self.frozen
+        window = neighbourhood(number, self.options.deflicker, len(self.times))
+        for near in window:
+            if near not in self._own and near not in self._missing:
+                picture = self.look_ahead(near)
+                if picture is None:
+                    self._missing.add(near)
+                else:
+                    assert self.model is not None
+                    detail = self.options.interpolation.detail
+                    self._own[near] = illumination(picture, self.model, self.tiling, detail=detail)
+        self._own = {near: light for near, light in self._own.items() if near >= window.start}
+        return smoothed(
+            {near: light for near, light in self._own.items() if near in window}, number, self.options.deflicker
+        )
+
+    def _hold(self, wanted: set[int]) -> None:
+        """Let go of what lies behind; what was read ahead stays."""
+        least = min(wanted)
+        self._held = {number: keyframe for number, keyframe in self._held.items() if number >= least}
+        known = sorted(number for number in self._lights if number < least)
+        self._lights = {number: light for number, light in self._lights.items() if number not in known[:-1]}
