@@ -18,7 +18,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from relight_cli.photos.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
 
 SUFFIXES = (".png", ".jpg", ".webp", ".tif", ".avif")
 # Runs the command line, samples its memory, and tells the peaks in tenths of the run.

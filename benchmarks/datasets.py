@@ -10,7 +10,7 @@ import numpy as np
 from metrics import Mask, encoded
 from torch import Generator, Tensor
 
-from relight_cli.photos.photo import read_photo
+from relight_cli.photos.reading import read_photo
 from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import linear
 from relight_cli.training.pairs import Pairs, lit_pairs, photo_pairs

@@ -5,7 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from relight_cli.photos.photo import Photo, write_photo
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
 
 
 def make_photo(path: Path, megapixels: float, seed: int) -> Photo:

@@ -33,7 +33,7 @@ from datasets import (
 )
 from metrics import lab_error, local_error, psnr, scale_invariant, ssim
 
-from relight_cli.checkpoints.crocodilight import load_tiny
+from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.rasters.resizing import Picture
 from relight_cli.rasters.rows import whole
 from relight_cli.relighting.layers import linear

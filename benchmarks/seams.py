@@ -20,7 +20,7 @@ import typer
 from metrics import encoded, psnr, scale_invariant
 from torch import Tensor
 
-from relight_cli.checkpoints.crocodilight import load_tiny
+from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
 from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.gain import multiplied

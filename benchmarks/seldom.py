@@ -27,7 +27,7 @@ class Seldom:
 
     def __getattr__(self, name: str) -> object:
         found = getattr(self._network, name)
-        if not callable(found) or name == "lend":
+        if not callable(found) or name == "adapt_illumination":
             return found
 
         def part(*arguments: object) -> object:

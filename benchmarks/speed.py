@@ -20,7 +20,7 @@ from tables import tell
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from relight_cli.checkpoints.crocodilight import load_tiny
+from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.devices import choose
 
 TOKENS = 785

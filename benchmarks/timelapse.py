@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from relight_cli.checkpoints.crocodilight import load_tiny
+from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
 from relight_cli.relighting.light_change import TileOptions
 from relight_cli.timelapse.light_interpolation import Between, InterpolationOptions, Keyframe
-from relight_cli.timelapse.sequencing import Mode, Moment
+from relight_cli.timelapse.sequencing import Mode, OutputFrame
 from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
 from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.lights import Light, temperature_colour
@@ -146,7 +146,7 @@ def deflickered(network: Tiny, frames: list[Picture]) -> list[Picture]:
     """Smooth the light with the network."""
     times, options = [float(n) for n in range(len(frames))], TimelapseOptions(deflicker=WINDOW)
     timelapse = Timelapse(times, frames.__getitem__, frames.__getitem__, network, TILING, options)
-    return [made.picture for n in range(len(frames)) if (made := timelapse.frame(Moment(float(n), n)))]
+    return [made.picture for n in range(len(frames)) if (made := timelapse.frame(OutputFrame(float(n), n)))]
 
 
 def deflickered_by_ffmpeg(frames: list[Picture]) -> list[Picture]:

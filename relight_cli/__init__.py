@@ -1,3 +1,129 @@
-"""Change the light in a photo."""
+"""Change the light in a photo.
+
+    import relight_cli as rl
+
+    model = rl.load_model("tiny")
+    photo = rl.read_photo("a.jpg")
+    result = rl.relight(model, photo, light=rl.read_photo("b.jpg"))
+    rl.write_photo(result.photo, "a_relit.jpg")
+
+Importing this package loads nothing heavy: each name below is imported when it is first used (PEP 562).
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relight_cli.checkpoints.depth import load_depth_model
+    from relight_cli.checkpoints.models import load_model
+    from relight_cli.depth.options import DepthOptions
+    from relight_cli.depth.refine_depth import refine_depth
+    from relight_cli.depth.refined_depth import RefinedDepth
+    from relight_cli.errors import (
+        DeviceError,
+        MissingExtraError,
+        ModelUnavailableError,
+        OutputUnwritableError,
+        PhotoUnreadableError,
+        RelightError,
+        UsageError,
+    )
+    from relight_cli.models.depth_model import DepthModel
+    from relight_cli.models.interface import Model
+    from relight_cli.photos.metadata import Metadata
+    from relight_cli.photos.photo import Photo
+    from relight_cli.photos.reading import read_photo
+    from relight_cli.photos.writing import write_photo
+    from relight_cli.relighting.mapping import AlbedoResult, DeshadowResult, albedo, deshadow
+    from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, RelightOptions, TileColour
+    from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
+    from relight_cli.timelapse.frames import open_frames
+    from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
+    from relight_cli.timelapse.options import TimelapseOptions
+    from relight_cli.timelapse.sequencing import Content, Ease, Mode
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AlbedoOptions",
+    "AlbedoResult",
+    "Content",
+    "DepthModel",
+    "DepthOptions",
+    "DeshadowOptions",
+    "DeshadowResult",
+    "DeviceError",
+    "Ease",
+    "Metadata",
+    "MissingExtraError",
+    "Mode",
+    "Model",
+    "ModelUnavailableError",
+    "OutputUnwritableError",
+    "Photo",
+    "PhotoUnreadableError",
+    "ReferenceLight",
+    "RefinedDepth",
+    "RelightError",
+    "RelightOptions",
+    "RelightResult",
+    "TileColour",
+    "TimelapseFrame",
+    "TimelapseOptions",
+    "UsageError",
+    "__version__",
+    "albedo",
+    "deshadow",
+    "interpolate_timelapse",
+    "load_depth_model",
+    "load_model",
+    "open_frames",
+    "read_photo",
+    "refine_depth",
+    "relight",
+    "write_photo",
+]
+
+_HOMES = {
+    "checkpoints.depth": ("load_depth_model",),
+    "checkpoints.models": ("load_model",),
+    "depth.options": ("DepthOptions",),
+    "depth.refine_depth": ("refine_depth",),
+    "depth.refined_depth": ("RefinedDepth",),
+    "errors": (
+        "DeviceError",
+        "MissingExtraError",
+        "ModelUnavailableError",
+        "OutputUnwritableError",
+        "PhotoUnreadableError",
+        "RelightError",
+        "UsageError",
+    ),
+    "models.depth_model": ("DepthModel",),
+    "models.interface": ("Model",),
+    "photos.metadata": ("Metadata",),
+    "photos.photo": ("Photo",),
+    "photos.reading": ("read_photo",),
+    "photos.writing": ("write_photo",),
+    "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
+    "relighting.options": ("AlbedoOptions", "DeshadowOptions", "RelightOptions", "TileColour"),
+    "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),
+    "timelapse.frames": ("open_frames",),
+    "timelapse.interpolate": ("TimelapseFrame", "interpolate_timelapse"),
+    "timelapse.options": ("TimelapseOptions",),
+    "timelapse.sequencing": ("Content", "Ease", "Mode"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module when it is first used."""
+    for module, names in _HOMES.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -21,7 +21,7 @@ from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
 from relight_cli.jobs.console import say, wants_tracebacks
-from relight_cli.jobs.streams import stderr_of_its_own
+from relight_cli.jobs.streams import separate_stderr
 
 app = typer.Typer(
     name="relight-cli",
@@ -73,7 +73,7 @@ def _let_clear_up() -> None:
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
     signal.signal(signal.SIGTERM, _terminate)
-    with stderr_of_its_own():
+    with separate_stderr():
         code = _run()
     sys.exit(int(code))
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Command, make_command
+from command_line import Command, Run, make_command
 from standin import write_standin
 from tiny_diffusion import write_tiny
 
-from relight_cli.photos.photo import Photo, write_photo
-
-Run = Callable[..., subprocess.CompletedProcess]
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,6 @@ import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from relight_cli.checkpoints.uninitialised import Uninitialised
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
-from relight_cli.models.tiny import Tiny, TinyConfig
 
 REMEDY = "put the published file there, fetch it again with `relight-cli weights fetch`, or use `--model tiny`"
 
@@ -53,19 +51,6 @@ UNUSED = re.compile(
 )
 
 
-class Unfilled(TorchFunctionMode):
-    """Builds modules without their first values, which a checkpoint replaces.
-
-    On the meta device the random ones would be traced, for which torch imports its compiler: 0.8 s of a start.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Leave out what fills a tensor: all of `nn.init`, called by itself or through one of its functions."""
-        if func in (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_):
-            return args[0]
-        return kwargs["tensor"] if getattr(func, "__module__", "") == "torch.nn.init" else func(*args, **(kwargs or {}))
-
-
 def load_crocodilight(
     path: Path,
     mappers: dict[str, Path],
@@ -86,7 +71,7 @@ def load_crocodilight(
     state = _tensors(path, content["model"])
     try:
         config = replace(_config(content["croco_kwargs"], state), fused_attention=fused_attention)
-        with torch.device("meta"), Unfilled():
+        with torch.device("meta"), Uninitialised():
             network = CroCoDiLight(config)
     except Exception as error:  # the file's own words and shapes, whatever they are
         raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
@@ -94,7 +79,7 @@ def load_crocodilight(
     for name, mapper_path in mappers.items():
         tensors = _tensors(mapper_path, (_converted(mapper_path, dtype) or {}).get("model") or _read(mapper_path))
         mapper_state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
-        with torch.device("meta"), Unfilled():
+        with torch.device("meta"), Uninitialised():
             network.mappers[name] = BlockStack(
                 config, _depth(mapper_state, "base_blocks"), config.heads, config.mlp_ratio
             )
@@ -163,23 +148,6 @@ def _cast(tensor: Tensor, device: str, dtype: torch.dtype, *, mapped: bool) -> T
         if length > 0:
             ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
     return cast
-
-
-def load_tiny(*, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Tiny:
-    """Load the network that the package carries. Raises ModelUnavailableError if the installation is broken."""
-    try:
-        with as_file(files("relight_cli") / "data" / "tiny.safetensors") as path, safe_open(path, "pt") as file:
-            described = json.loads(file.metadata()["config"]).items()
-            config: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in described
-            }
-            state = {key: file.get_tensor(key).to(device, dtype) for key in file.keys()}  # noqa: SIM118
-        with torch.device("meta"), Unfilled():
-            network = Tiny(TinyConfig(**config))
-        network.load_state_dict(state, strict=True, assign=True)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelUnavailableError(f"the embedded model is damaged ({error}): install relight-cli again.") from error
-    return network.eval().requires_grad_(False)
 
 
 def _read(path: Path) -> Any:

@@ -11,8 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relight_cli.checkpoints.depth_files import CAPTIONER, DIFFUSION, TINY_AUTOENCODER, depth_files, find_folders
+from relight_cli.checkpoints.models import warn
+from relight_cli.checkpoints.weights import LookUp
+from relight_cli.devices import choose
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
+from relight_cli.models.depth_model import DepthModel
 from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
 
 REMEDY = "put the published files there, or fetch them again with `relight-cli weights fetch refine-depth`"
@@ -23,6 +28,52 @@ Caption = Callable[[NDArray[np.float32]], str]
 """From an sRGB picture (H, W, 3), nominally in [0, 1], to what it shows."""
 
 VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and no worse for a score
+
+
+def load_depth_model(
+    size: str = "small",
+    *,
+    fast: bool = False,
+    caption: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    weights_dir: str | Path | None = None,
+    offline: bool = False,
+    progress: bool = False,
+    notify: Callable[[str], None] = warn,
+) -> DepthModel:
+    """Load Depth Anything V2 ("small", "base" or "large") and Stable Diffusion 1.5, which judges its refinement.
+
+    `fast` takes TAESD in place of Stable Diffusion's VAE, `caption` adds BLIP, which says what a photo shows. The other
+    arguments are those of `load_model`; `dtype` is that of denoiser and encoder. Base and large are licensed
+    CC-BY-NC-4.0, which is said to `notify`.
+    Raises UsageError for unknown names, DeviceError, ModelUnavailableError naming everything that is missing.
+    """
+    compute = choose(device, dtype)
+    folder = Path(weights_dir) if weights_dir else None
+    wanted = depth_files(size, fast=fast, caption=caption, weights_dir=folder)
+    folders = find_folders(wanted.files, LookUp(folder, offline, progress), notify)
+    embed = load_embedder(folders[DIFFUSION])
+    network = load_depth_network(folders[wanted.name], device=compute.device)
+    tiny_autoencoder = folders.get(TINY_AUTOENCODER)
+    prior = load_prior(
+        folders[DIFFUSION], tiny_autoencoder, embed, "a photo", device=compute.device, dtype=compute.dtype
+    )
+    captioner = load_captioner(folders[CAPTIONER], device=compute.device) if caption else None
+    if size != "small":
+        notify(f"{wanted.name}: licence {wanted.licence}.")
+    return DepthModel(
+        network,
+        prior,
+        embed,
+        captioner,
+        wanted.name,
+        wanted.revision,
+        wanted.sha256,
+        tuple(wanted.sources),
+        compute.device,
+        compute.dtype,
+    )
 
 
 def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:

@@ -2,8 +2,6 @@
 
 import contextlib
 import errno
-import functools
-import hashlib
 import re
 import shutil
 import threading
@@ -12,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +73,6 @@ def verify(file: WeightsFile, options: LookUp) -> Found:
         raise ModelUnavailableError(f"{file.name} is not on this machine: run 'relight-cli weights fetch {file.name}'.")
     _check(file, found, fresh=True)
     return found
-
-
-@functools.cache
-def tiny_sha256() -> str:
-    """Tell the hash of the network that the package carries."""
-    return hashlib.sha256((files("relight_cli") / "data" / "tiny.safetensors").read_bytes()).hexdigest()
 
 
 def availability(file: WeightsFile, options: LookUp) -> Found | None:

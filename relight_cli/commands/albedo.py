@@ -1,56 +1,58 @@
 """relight-cli albedo: what surfaces reflect, without the light on them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.mapping import MappingOptions, run_mapping
-from relight_cli.jobs.options import Photos, accepts
+from relight_cli.jobs.options import MappingCommandOptions, Photos, subset, with_options
 
 if TYPE_CHECKING:
+    from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
-    from relight_cli.relighting.light_change import Picture
+    from relight_cli.relighting.mapping import AlbedoResult
+    from relight_cli.relighting.options import Progress
 
-SHADING = "shading.deep"  # .tif beside a TIFF, else .png
+SHADING = "shading.deep"  # .tif for a TIFF, else .png
 
 
-@accepts(MappingOptions)
+@with_options(MappingCommandOptions)
 def albedo(
     photos: Photos,
-    options: MappingOptions,
+    options: MappingCommandOptions,
     save_shading: Annotated[
         bool,
         typer.Option(
             "--save-shading",
-            help="Save the light, too, linear: <output>_shading.png (16 bits), beside a TIFF .tif (float).",
+            help="Save the light, too, linear: <output>_shading.png (16 bits), for a TIFF .tif (float).",
         ),
     ] = False,
 ) -> None:
-    """Take all light out of each PHOTO; its albedo is left.
+    """Remove all light from each PHOTO; its albedo is left.
 
     With --save-shading the albedo is exposed so that no light exceeds white: albedo times shading, in linear light, is
     the photo.
     """
+    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.jobs.masks import check_mask_options, read_mask
+    from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_command import PhotoCommand
 
-    def exposed(picture: "Picture", albedo: "Picture") -> "Picture":
-        from relight_cli.relighting.layers import exposed_albedo
+    check_mask_options(photos, options, save_layer=save_shading)
+    expected = expected_model(options.model, ["albedo"], options.weights_dir)
+    extras = (SHADING,) if save_shading else ()
+    # The layer changes the exposure of the albedo itself, so it belongs to how that is made.
+    more = {"beside": extras} if save_shading else {}
+    command = PhotoCommand("albedo", expected, options, options.mask_files(), more)
+    if not command.plan(photos, Outputs(extras=extras, possible=(SHADING,))):
+        return
+    mask = read_mask(options)
+    model = load_model(tasks=["albedo"], **options.model_arguments())
+    from relight_cli.relighting import mapping
 
-        return exposed_albedo(picture, albedo)
+    chosen = subset(options, mapping.AlbedoOptions, fit_shading=save_shading)
 
-    def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
-        import numpy as np
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "AlbedoResult":
+        return mapping.albedo(model, photo, mask, replace(chosen, tile_batch=batch), progress)
 
-        from relight_cli.photos.photo import Photo
-        from relight_cli.rasters.samples import in_depth
-        from relight_cli.relighting.layers import shading
-
-        if not save_shading:
-            return []
-        light = shading(photo.srgb, changed.srgb, photo.pixels.shape[2])
-        if changed.format == "TIFF":
-            return [Photo(light, format="TIFF")]
-        return [Photo(in_depth(light, np.dtype(np.uint16)))]
-
-    beside = (SHADING,) if save_shading else ()
-    finish = exposed if save_shading else None
-    run_mapping(photos, "albedo", "albedo", options, beside, possible=(SHADING,), finish=finish, layers=layers)
+    command.run(model, change, lambda result: [result.shading] if save_shading else [])

@@ -1,34 +1,48 @@
 """relight-cli deshadow: photos without their shadows."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.mapping import MappingOptions, run_mapping
-from relight_cli.jobs.options import Photos, accepts
+from relight_cli.jobs.options import MappingCommandOptions, Photos, subset, with_options
 
 if TYPE_CHECKING:
+    from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.mapping import DeshadowResult
+    from relight_cli.relighting.options import Progress
 
 MASK = "mask.png"
 
 
-@accepts(MappingOptions)
+@with_options(MappingCommandOptions)
 def deshadow(
     photos: Photos,
-    options: MappingOptions,
+    options: MappingCommandOptions,
     save_mask: Annotated[
         bool,
         typer.Option("--save-mask", help="Save the shadow, too: <output>_mask.png, grey, white where all is dark."),
     ] = False,
 ) -> None:
-    """Take the shadows out of each PHOTO."""
+    """Remove the shadows from each PHOTO."""
+    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.jobs.masks import check_mask_options, read_mask
+    from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_command import PhotoCommand
 
-    def layers(photo: "Photo", changed: "Photo") -> "list[Photo]":
-        from relight_cli.photos.photo import Photo
-        from relight_cli.relighting.layers import implied_shadow
+    check_mask_options(photos, options, save_layer=save_mask)
+    expected = expected_model(options.model, ["deshadow"], options.weights_dir)
+    command = PhotoCommand("deshadowed", expected, options, options.mask_files())
+    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible=(MASK,))):
+        return
+    mask = read_mask(options)
+    model = load_model(tasks=["deshadow"], **options.model_arguments())
+    from relight_cli.relighting import mapping
 
-        return [Photo(implied_shadow(photo.srgb, changed.srgb))] if save_mask else []
+    chosen = subset(options, mapping.DeshadowOptions)
 
-    beside = (MASK,) if save_mask else ()
-    run_mapping(photos, "deshadowed", "shadow", options, beside, possible=(MASK,), layers=layers)
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "DeshadowResult":
+        return mapping.deshadow(model, photo, mask, replace(chosen, tile_batch=batch), progress)
+
+    command.run(model, change, lambda result: [result.shadow] if save_mask else [])

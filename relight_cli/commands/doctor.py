@@ -95,7 +95,7 @@ def _tell_device() -> None:
 
 
 def _tell_tiny() -> bool:
-    from relight_cli.checkpoints.crocodilight import load_tiny
+    from relight_cli.checkpoints.tiny import load_tiny
     from relight_cli.errors import ModelUnavailableError
 
     try:

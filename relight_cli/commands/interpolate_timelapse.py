@@ -1,97 +1,106 @@
 """relight-cli interpolate-timelapse: the light between the frames of a fixed camera."""
 
 import functools
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relight_cli import __version__
 from relight_cli.errors import UsageError
-from relight_cli.jobs.options import accepts
-from relight_cli.jobs.provenance import MANNERS
-from relight_cli.timelapse.options import SequenceOptions
-from relight_cli.timelapse.sequencing import Content, Mode, Moment, evenly, with_between
+from relight_cli.jobs.options import subset, with_options
+from relight_cli.jobs.provenance import RUN_OPTIONS
+from relight_cli.timelapse.command_options import TimelapseCommandOptions
+from relight_cli.timelapse.sequencing import Content, Mode, OutputFrame, evenly_spaced, frames_between
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from relight_cli.jobs.models import LoadedModel
-    from relight_cli.jobs.provenance import Making
-    from relight_cli.jobs.reports import ModelFacts
-    from relight_cli.relighting.light_change import TileOptions
+    from relight_cli.jobs.provenance import Recipe
+    from relight_cli.jobs.reports import ModelIdentity
+    from relight_cli.models.interface import Model
     from relight_cli.timelapse.frames import Frames
-    from relight_cli.timelapse.run import Log
-    from relight_cli.timelapse.sinks import Plan, Sink
-    from relight_cli.timelapse.timelapse import TimelapseOptions
+    from relight_cli.timelapse.options import TimelapseOptions
+    from relight_cli.timelapse.report import TimelapseReport
+    from relight_cli.timelapse.writers import Plan, Writer
 
-PLAYED = 25.0  # frames a second of a video made from photos
+DEFAULT_FPS = 25.0  # frames a second of a video made from photos
 
 
-@accepts(SequenceOptions)
+@with_options(TimelapseCommandOptions)
 def interpolate_timelapse(
     inputs: Annotated[
         list[str], typer.Argument(metavar="FRAME", help="Two photos or more, a folder, a glob, or a video.")
     ],
-    options: SequenceOptions,
+    options: TimelapseCommandOptions,
 ) -> None:
     """Make the light between the frames of a fixed camera, take flicker out of it, or freeze it.
 
-    Writes numbered frames into a folder, or a video where -o ends in .mp4, .webm, .mov or .gif. A folder that was left
-    unfinished is gone on with when the command is given again with the same options.
+    Writes numbered frames into a folder, or a video where -o ends in .mp4, .webm, .mov or .gif. An unfinished
+    folder is resumed when the command is given again with the same options.
     """
+    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.devices import choose
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.memory import Fallback
-    from relight_cli.jobs.models import expected_model, load_model, tile_options
+    from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.photos.video import require_video
-    from relight_cli.timelapse.places import is_video
-    from relight_cli.timelapse.record import SequenceRecord
-    from relight_cli.timelapse.run import Log, Run, finish, report_skipped
+    from relight_cli.timelapse.destination import is_video
+    from relight_cli.timelapse.record import TimelapseRecord
+    from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
+    from relight_cli.timelapse.run import TimelapseRun
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
         require_video()
-    compute, log, notify = choose(options.device, options.dtype), Log(options), notifier(options.quiet)
-    frames, moments, sink = _settle(inputs, options, log)
-    log.model = expected_model({}, options) if _needs_model(options) else log.model
-    record = SequenceRecord(frames, moments, _making(options, log.model, sink), options)
+    choose(options.device, options.dtype)  # raises what is wrong with them
+    report, notify = TimelapseReport(options), notifier(options.quiet)
+    frames, planned, writer = _plan(inputs, options, report)
+    if _needs_model(options):
+        report.model = expected_model(options.model, ["interpolate-timelapse"], options.weights_dir)
+    record = TimelapseRecord(frames, planned, _recipe(options, report.model, writer), options)
     if options.skip_existing:
-        record.settle(sink, notify)
-        if sink.finished:
-            report_skipped(frames, moments, sink, log)
-            return finish(log, 0)
-    sink.refuse_existing(overwrite=options.overwrite)
-    if sink.others:
-        notify(f"{sink.place} also holds frames of another run, from {sink.others[0].name} on.")
+        record.resolve_existing(writer, notify)
+        if writer.finished:
+            report_skipped(frames, planned, writer, report)
+            return finish(report, 0)
+    writer.refuse_existing(overwrite=options.overwrite)
+    if writer.other_frames:
+        notify(f"{writer.path} also holds frames of another run, from {writer.other_frames[0].name} on.")
 
     from relight_cli.timelapse.timelapse import Timelapse
 
-    model = load_model({}, options, compute, notify) if _needs_model(options) else None
-    tiling = tile_options(options, compute, model.network.max_side if model else 0)
-    fallback = Fallback(model, tiling, options)
-    frozen = fallback.run(lambda tiling: _frozen(options, frames, model, tiling))
-    notify(f"{len(frames.times)} frames {frames.order}, {len(moments)} to make.")
-    if model and record.by(model) != record:  # `auto` has found another one than was here
-        record = record.by(model)
-        log.model = record.making.model
+    model = None
+    if _needs_model(options):
+        model = load_model(tasks=["interpolate-timelapse"], **options.model_arguments())
+    fallback = MemoryFallback(model, options.tile_batch, options.dtype)
+    chosen = _timelapse_options(options)
+    frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
+    notify(f"{len(frames.times)} frames {frames.order}, {len(planned)} to make.")
+    if model and record.with_model(model) != record:  # `auto` has found another one than was here
+        record = record.with_model(model)
+        report.model = record.recipe.model
         if options.skip_existing:
-            record.settle(sink, notifier(quiet=True))
-    run = Run(frames, moments, sink, log, record, plot=options.plot is not None)
-    network, wanted = model.network if model else None, _timelapse_options(options)
+            record.resolve_existing(writer, notifier(quiet=True))
+    run = TimelapseRun(frames, planned, writer, report, record, plot=options.plot is not None)
 
-    @functools.lru_cache(maxsize=1)  # one that ran out of memory is begun anew, for it may hold half of a frame
-    def timelapse(tiling: "TileOptions") -> Timelapse:
-        return Timelapse(frames.times, run.read, run.look_ahead, network, tiling, wanted, frozen)
+    @functools.lru_cache(maxsize=1)  # after running out of memory a new one begins: the old may hold half of a frame
+    def timelapse(model: "Model | None", batch: int) -> Timelapse:
+        wanted = replace(chosen, tile_batch=batch)
+        return Timelapse(frames.times, run.read, run.look_ahead, model, wanted, frozen)
 
-    opened = sink.opened(_plan(frames, options, model), overwrite=options.overwrite, made=record.comment(sink))
-    there = run.make(lambda moment: fallback.run(lambda tiling: timelapse(tiling).frame(moment)), opened)
+    opened = writer.opened(
+        _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
+    )
+    there = run.make(
+        lambda frame: fallback.run(lambda model, batch: timelapse(model, batch).make(frame)),
+        opened,
+    )
     if options.plot:
         run.draw(options.plot)
-    return finish(log, len(moments) - there)
+    return finish(report, len(planned) - there)
 
 
-def _check(options: SequenceOptions, *, to_video: bool) -> None:
+def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     """Raise UsageError for options that contradict each other."""
     counts = [name for name in ("between", "frames", "duration") if getattr(options, name) is not None]
     contradictions = {
@@ -113,75 +122,70 @@ def _check(options: SequenceOptions, *, to_video: bool) -> None:
         raise UsageError("nothing to do: give --between, --frames, --duration, --deflicker, --freeze or a video as -o.")
 
 
-def _settle(inputs: list[str], options: SequenceOptions, log: "Log") -> tuple["Frames", list[Moment], "Sink"]:
-    """Settle what there is, what is wanted and where it goes. Raises what `find_frames` and the checks of places do."""
+def _plan(
+    inputs: list[str], options: TimelapseCommandOptions, report: "TimelapseReport"
+) -> tuple["Frames", list[OutputFrame], "Writer"]:
+    """Find the frames, which frames are wanted and where they go. Raises the errors of `find_frames` and the checks."""
+    from relight_cli.timelapse.destination import check_other_files, choose_writer, default_output
     from relight_cli.timelapse.frames import find_frames
-    from relight_cli.timelapse.places import check_beside, default_output, settle_output
 
     frames = find_frames(
-        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=log.fail
+        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=report.fail
     )
-    rate = options.fps or frames.rate or PLAYED
-    moments = _moments(frames, options, rate)
+    rate = options.fps or frames.rate or DEFAULT_FPS
+    planned = _wanted_frames(frames, options, rate)
     output = options.output or default_output(inputs, frames)
-    sink = settle_output(output, frames, moments, quality=options.quality, rate=rate)
-    check_beside(sink, frames, options)
-    return frames, moments, sink
+    writer = choose_writer(output, frames, planned, quality=options.quality, rate=rate)
+    check_other_files(writer, frames, options)
+    return frames, planned, writer
 
 
-def _moments(frames: "Frames", options: SequenceOptions, rate: float) -> list[Moment]:
+def _wanted_frames(frames: "Frames", options: TimelapseCommandOptions, rate: float) -> list[OutputFrame]:
     if options.duration is not None:
-        return evenly(frames.times, max(2, round(options.duration * rate)))
-    return evenly(frames.times, options.frames) if options.frames else with_between(frames.times, options.between or 0)
+        return evenly_spaced(frames.times, max(2, round(options.duration * rate)))
+    if options.frames:
+        return evenly_spaced(frames.times, options.frames)
+    return frames_between(frames.times, options.between or 0)
 
 
-def _making(options: SequenceOptions, model: "ModelFacts", sink: "Sink") -> "Making":
-    from relight_cli.jobs.provenance import Making
-    from relight_cli.photos.video import recorded_making
+def _recipe(options: TimelapseCommandOptions, model: "ModelIdentity", writer: "Writer") -> "Recipe":
+    from relight_cli.jobs.provenance import Recipe
+    from relight_cli.photos.video import recorded_recipe
 
     files = {"freeze": options.freeze} if options.freeze else {}
-    return Making("interpolated", model, options, files, recorded=recorded_making if sink.one_file else None)
+    return Recipe("interpolated", model, options, files, read_record=recorded_recipe if writer.is_single_file else None)
 
 
-def _needs_model(options: SequenceOptions) -> bool:
+def _needs_model(options: TimelapseCommandOptions) -> bool:
     return bool(options.mode != Mode.IMAGE or options.deflicker or options.freeze)
 
 
 def _frozen(
-    options: SequenceOptions, frames: "Frames", model: "LoadedModel | None", tiling: "TileOptions"
+    options: TimelapseCommandOptions, frames: "Frames", model: "Model | None", chosen: "TimelapseOptions"
 ) -> "Tensor | None":
-    """Give the illumination latents of --freeze, its picture resized to the frames' size."""
+    """Return the illumination latents of --freeze."""
     if options.freeze is None or model is None:
         return None
-    from relight_cli.jobs.batch import read
-    from relight_cli.rasters.resizing import resized
-    from relight_cli.timelapse.light_interpolation import illumination
+    from relight_cli.jobs.reading import read_with_notes
+    from relight_cli.timelapse.timelapse import frozen_light
 
-    reference = resized(read(options.freeze, options).to_srgb(), frames.height, frames.width)
-    return illumination(reference, model.network, tiling, detail=options.detail)
+    return frozen_light(model, read_with_notes(options.freeze, options), frames.height, frames.width, chosen)
 
 
-def _timelapse_options(options: SequenceOptions) -> "TimelapseOptions":
-    from relight_cli.timelapse.light_interpolation import InterpolationOptions
-    from relight_cli.timelapse.timelapse import TimelapseOptions
+def _timelapse_options(options: TimelapseCommandOptions) -> "TimelapseOptions":
+    from relight_cli.timelapse.options import TimelapseOptions
 
     detail = options.detail or not _needs_model(options)
-    return TimelapseOptions(
-        InterpolationOptions(options.mode, options.content, detail),
-        options.ease,
-        options.deflicker or 0,
-        options.strength,
-        options.redo_keyframes,
-    )
+    return subset(options, TimelapseOptions, detail=detail, deflicker=options.deflicker or 0)
 
 
-def _plan(frames: "Frames", options: SequenceOptions, model: "LoadedModel | None") -> "Plan":
-    """Tell all that the frames depend on, so that an unfinished run is gone on with only by the same one."""
+def _dependencies(frames: "Frames", options: TimelapseCommandOptions, model: "Model | None") -> "Plan":
+    """Return all that the frames depend on, so that an unfinished run is resumed only by the same command."""
     read = [frames.path(number) for number in range(len(frames.times))] + ([options.freeze] if options.freeze else [])
     states = [(str(path), status.st_size, status.st_mtime_ns) for path in read for status in [path.stat()]]
     return {
         "version": __version__,
-        "options": {name: value for name, value in asdict(options).items() if name not in MANNERS},
+        "options": {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS},
         "inputs": states,
         "model": model and (model.name, model.revision, model.sha256),
     }

@@ -6,58 +6,46 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.options import PhotoOptions, Photos, accepts
+from relight_cli.jobs.options import PhotoCommandOptions, Photos, subset, with_options
 
 if TYPE_CHECKING:
-    from relight_cli.relighting.light_change import Picture, Progress
+    from relight_cli.models.interface import Model
+    from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.options import Progress
+    from relight_cli.relighting.relight import RelightResult
 
 
-@accepts(PhotoOptions)
+@with_options(PhotoCommandOptions)
 def relight(
     photos: Photos,
     light: Annotated[Path, typer.Option("--light", metavar="REF", help="The photo whose light is wanted.")],
-    options: PhotoOptions,
+    options: PhotoCommandOptions,
 ) -> None:
     """Put the light of REF on each PHOTO.
 
     REF is best the same view in other light; of another size, it is resized to the photo's.
     """
-    from relight_cli.devices import choose
+    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.errors import UsageError
-    from relight_cli.jobs.batch import nothing_to_do, run_batch
-    from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.inputs import STANDARD, reads_stdin
-    from relight_cli.jobs.memory import Fallback
-    from relight_cli.jobs.models import expected_model, load_model, tile_options
-    from relight_cli.jobs.planning import plan
-    from relight_cli.jobs.provenance import Making
-    from relight_cli.jobs.reference import Reference
+    from relight_cli.jobs.inputs import STDIO, reads_stdin
+    from relight_cli.jobs.photo_command import PhotoCommand
+    from relight_cli.jobs.reference import ReferencePhoto
 
-    notify = notifier(options.quiet)
-    if light == STANDARD and reads_stdin(photos):
+    if light == STDIO and reads_stdin(photos):
         raise UsageError("stdin is one thing: name a file for PHOTO or for --light.")
-    making = Making("relit", expected_model({}, options), options, {"light": light})
-    jobs = plan(photos, "relit", options, notify, [light], settle=lambda job: making.settle(job, notify))
-    if nothing_to_do(jobs, making):
+    expected = expected_model(options.model, ["relight"], options.weights_dir)
+    command = PhotoCommand("relit", expected, options, {"light": light})
+    if not command.plan(photos):
         return
-    reference = Reference(light, options)
-    from relight_cli.relighting.light_change import ChangeOptions, TileOptions, tile_grid
-    from relight_cli.relighting.reference import ReferenceLight
-    from relight_cli.relighting.reference import relight as relight_picture
-
-    compute = choose(options.device, options.dtype)
-    model = load_model({}, options, compute, notify)
-    tiling = tile_options(options, compute, model.network.reference_side)
-    change = ChangeOptions(options.strength, options.detail)
+    reference = ReferencePhoto(light, options)
+    model = load_model(tasks=["relight"], **options.model_arguments())
     reference.wait()
-    reference_light = ReferenceLight(model.network, reference.srgb, tiling)
+    from relight_cli.relighting import relight as relighting
 
-    def tiles(picture: "Picture") -> int:
-        grid = tile_grid(model.network, picture, change, tiling)
-        return reference_light.tiles_to_encode(grid) + len(grid)
+    reference_light = relighting.ReferenceLight(reference.photo)
+    chosen = subset(options, relighting.RelightOptions)
 
-    def work(picture: "Picture", tiling: TileOptions, progress: "Progress") -> "Picture":
-        reference_light.tiling = tiling
-        return relight_picture(model.network, picture, reference_light, change, tiling, progress)
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "RelightResult":
+        return relighting.relight(model, photo, reference_light, replace(chosen, tile_batch=batch), progress)
 
-    run_batch(jobs, replace(making, model=model), work, tiles, Fallback(model, tiling, options))
+    command.run(model, change)

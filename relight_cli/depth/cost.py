@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from relight_cli.depth.refinement import Members, Prior, Scene, draw, generator_of, stacked
+from relight_cli.depth.refinement import Prior, RunBatch, Scene, draw, generator_of, stacked
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class StepCost:
 
 def measure_step(scene: Scene, prior: Prior, runs: int) -> StepCost:
     """Do two steps of a batch of so many runs: the first tells the memory, the second the time."""
-    members = Members(scene, runs)
-    optimiser, generators = members.optimiser(), [generator_of(0, run) for run in range(runs)]
+    batch = RunBatch(scene, runs)
+    optimiser, generators = batch.optimiser(), [generator_of(0, run) for run in range(runs)]
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
         draws = stacked([draw(generator, prior.latent_shape) for generator in generators])
-        members.loss(prior, draws).sum().backward()
+        batch.loss(prior, draws).sum().backward()
         optimiser.step()
         if scene.image.device.type == "cuda":
             torch.cuda.synchronize(scene.image.device)
 
     with torch.enable_grad():
-        with _memory_of(members, prior) as memory:
+        with _memory_of(batch, prior) as memory:
             step()
         started = time.perf_counter()
         step()
@@ -48,7 +48,7 @@ def largest_batch(one: StepCost, memory: int, runs: int) -> int:
 
 
 @contextmanager
-def _memory_of(members: Members, prior: Prior) -> Iterator[Callable[[], int]]:
+def _memory_of(members: RunBatch, prior: Prior) -> Iterator[Callable[[], int]]:
     """Count the memory that the block takes; what comes back tells it afterwards.
 
     CUDA knows its own peak. Elsewhere it is what autograd keeps for the way back, and what the optimiser keeps.

@@ -24,7 +24,7 @@ _PNG_HEADER = 33  # bytes of signature and IHDR chunk, after which texts may sta
 
 
 @dataclass(frozen=True)
-class Meaning:
+class MapScale:
     """What the numbers of a map are."""
 
     quantity: str  # "disparity", "uncertainty", "normals"
@@ -47,14 +47,14 @@ class Meaning:
         }
 
 
-def meaning_of(values: Map, quantity: str, software: str) -> Meaning:
+def map_scale(values: Map, quantity: str, software: str) -> MapScale:
     """Take the range of a map as the range of its file; normals have [-1, 1]."""
     if quantity == "normals":
-        return Meaning(quantity, -1.0, 1.0, software)
-    return Meaning(quantity, float(values.min()), float(values.max()), software)
+        return MapScale(quantity, -1.0, 1.0, software)
+    return MapScale(quantity, float(values.min()), float(values.max()), software)
 
 
-def encode_map(values: Map, kind: str, meaning: Meaning) -> bytes:
+def encode_map(values: Map, kind: str, meaning: MapScale) -> bytes:
     """Encode a map as one of KINDS: 16 bits over its range as PNG, float32 and unscaled as every other.
 
     Raises MissingExtraError where OpenEXR is wanted and not installed.
@@ -71,7 +71,7 @@ def encode_map(values: Map, kind: str, meaning: Meaning) -> bytes:
     return _encode_tiff(values, meaning)
 
 
-def recorded_making(path: Path) -> str | None:
+def recorded_recipe(path: Path) -> str | None:
     """Give what a map says of how it was made; None where it says nothing or cannot be read."""
     kind = path.suffix.lower()
     try:
@@ -112,7 +112,7 @@ def encode_preview(values: Map, software: str) -> bytes:
     return _saved(Image.fromarray(preview(values)), {"Software": software})
 
 
-def _encode_png(values: Map, meaning: Meaning) -> bytes:
+def _encode_png(values: Map, meaning: MapScale) -> bytes:
     spread = max(meaning.high - meaning.low, 1e-12)
     samples = np.rint(((values - meaning.low) / spread).clip(0, 1) * _TOP).astype(np.uint16)
     if samples.ndim == 2:
@@ -138,7 +138,7 @@ def _texts(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
     return info
 
 
-def _encode_tiff(values: Map, meaning: Meaning) -> bytes:
+def _encode_tiff(values: Map, meaning: MapScale) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(
         file,
@@ -156,7 +156,7 @@ def _encode_tiff(values: Map, meaning: Meaning) -> bytes:
     return file.getvalue()
 
 
-def _encode_exr(values: Map, meaning: Meaning) -> bytes:
+def _encode_exr(values: Map, meaning: MapScale) -> bytes:
     require_kind(".exr")
     import OpenEXR
 

@@ -88,11 +88,11 @@ class FinishedRuns:
             return None
 
     def _write(self, name: str, data: bytes) -> None:
-        from relight_cli.photos.atomic_files import write_whole
+        from relight_cli.photos.atomic_files import write_atomically
 
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             said = f"{self.folder}: finished runs cannot be kept there ({error.strerror}): choose another --output."
             raise OutputUnwritableError(said) from error
-        write_whole(self.folder / name, data, overwrite=True)
+        write_atomically(self.folder / name, data, overwrite=True)

@@ -1,100 +1,27 @@
-"""The options of refine-depth."""
+"""Options of depth refinement."""
 
 from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from relight_cli.jobs.options import Dtype, SharedOptions
-
-
-class DepthModel(StrEnum):
-    """Which Depth Anything V2."""
-
-    SMALL = "small"
-    BASE = "base"
-    LARGE = "large"
-
-
-class Kind(StrEnum):
-    """Which kind of file a map is written to."""
-
-    PNG = "png"
-    TIF = "tif"
-    EXR = "exr"
-    NPZ = "npz"
+from relight_cli.errors import UsageError
 
 
 @dataclass(frozen=True)
-class DepthOptions(SharedOptions):
-    """Options of refine-depth."""
+class DepthOptions:
+    """Options of depth refinement; the defaults are the paper's. Values out of range raise UsageError."""
 
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE|DIR|-",
-            help="A file (.png, .tif, .exr, .npz; one input), a folder, or - for stdout. Default: <name>_depth.png.",
-        ),
-    ] = None
-    dtype: Annotated[
-        Dtype,
-        typer.Option(
-            case_sensitive=False, help="Of denoiser and VAE; auto: bfloat16 where it is fast. The rest is float32."
-        ),
-    ] = Dtype.AUTO
-    ensemble: Annotated[int, typer.Option(min=1, max=1000, help="Runs to average; most of the gain is had by 3.")] = 10
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of a run.", show_default="1000, or 300 with --fast")
-    ] = None
-    seed: Annotated[int, typer.Option(min=0, help="Of all chance; the same seed gives the same runs.")] = 0
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the photo shows.")] = "a photo"
-    caption: Annotated[bool, typer.Option("--caption", help="Let BLIP say what each photo shows (1 GB).")] = False
-    depth_model: Annotated[
-        DepthModel,
-        typer.Option(
-            case_sensitive=False, help="Depth Anything V2; base and large are CC-BY-NC-4.0, small Apache-2.0."
-        ),
-    ] = DepthModel.SMALL
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast", help="TAESD in place of the VAE, and 300 steps: under a third of the time, refined less."
-        ),
-    ] = False
-    early_stop: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="EPS",
-            help="Add no more runs once one moves the mean by less than EPS of its spread; 0: never.",
-        ),
-    ] = 0.0
-    sky: Annotated[
-        str,
-        typer.Option(metavar="auto|off|MASK", help="Leave what is infinitely far, or white in MASK, as predicted."),
-    ] = "auto"
-    max_side: Annotated[int, typer.Option(min=14, max=2044, help="Longer side at which the networks see it.")] = 518
-    run_batch: Annotated[str, typer.Option(metavar="auto|N", help="Runs at a time; auto: by memory, 1 on a CPU.")] = (
-        "auto"
-    )
-    kind: Annotated[
-        Kind, typer.Option("--format", case_sensitive=False, help="Of outputs whose name does not tell.")
-    ] = Kind.PNG
-    preview: Annotated[bool, typer.Option("--preview", help="Write a coloured PNG too.")] = False
-    normals: Annotated[bool, typer.Option("--normals", help="Write the surface normals too.")] = False
-    uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Write the standard deviation over the runs too.")
-    ] = False
-    initial: Annotated[bool, typer.Option("--initial", help="Write the disparity before refinement too.")] = False
-    point_cloud: Annotated[
-        Path | None, typer.Option(metavar="FILE.ply", dir_okay=False, help="Write coloured points too (one photo).")
-    ] = None
-    fov: Annotated[
-        float | None,
-        typer.Option(min=1, max=170, help="Horizontal view in degrees, for --point-cloud; else from EXIF."),
-    ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the runs that an interruption left.")] = False
+    ensemble: int = 10  # runs whose mean is the result; most of the gain is had by 3
+    steps: int = 1000  # of each run; with the fast encoder 300 are usual
+    seed: int = 0  # the same seed gives the same runs
+    prompt: str = "a photo"  # what the photo shows, unless the model has a captioner
+    early_stop: float = 0.0  # add no more runs once one moves the mean by less than this share of its spread; 0: never
+    sky: str = "auto"  # "auto": what is infinitely far stays as predicted; "off": everything is refined
+    max_side: int = 518  # longer side at which the networks see the photo, 14 to 2044
+    run_batch: int = 1  # runs at a time
+
+    def __post_init__(self) -> None:
+        least = {"ensemble": 1, "steps": 1, "seed": 0, "early_stop": 0, "max_side": 14, "run_batch": 1}
+        for name, low in least.items():
+            if getattr(self, name) < low:
+                raise UsageError(f"{name.replace('_', '-')} {getattr(self, name)} is out of range: give {low} or more.")
+        if self.sky not in ("auto", "off"):
+            raise UsageError(f"sky '{self.sky}' is unknown: choose auto or off, or give a mask.")

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli import __version__
-from relight_cli.depth.depth_maps import Meaning, encode_map, encode_preview, meaning_of
-from relight_cli.depth.options import DepthOptions
+from relight_cli.depth.command_options import DepthCommandOptions
+from relight_cli.depth.depth_maps import MapScale, encode_map, encode_preview, map_scale
 from relight_cli.depth.point_clouds import encode_points
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.batch import make_folder
-from relight_cli.jobs.inputs import STANDARD
+from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.streams import picture_out
-from relight_cli.photos.atomic_files import write_whole
+from relight_cli.jobs.streams import stdout_stream
+from relight_cli.photos.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
@@ -23,18 +23,20 @@ SOFTWARE = f"relight-cli {__version__}"
 POSSIBLE = ("normals", "uncertainty", "initial", "preview.png")
 
 
-def extras(options: DepthOptions) -> tuple[str, ...]:
+def extras(options: DepthCommandOptions) -> tuple[str, ...]:
     """Name what is wanted beside the disparity."""
     return tuple(name for name in POSSIBLE if getattr(options, name.removesuffix(".png")))
 
 
-def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal: float | None, made: str) -> Meaning:
+def write_outputs(
+    depth: "RefinedDepth", job: Job, options: DepthCommandOptions, focal: float | None, made: str
+) -> MapScale:
     """Write what is asked for, the disparity last; give what the numbers of that mean."""
-    kind = ".png" if job.target == STANDARD else job.target.suffix.lower()
-    meaning = replace(meaning_of(depth.disparity, "disparity", SOFTWARE), made=made)
+    kind = ".png" if job.target == STDIO else job.target.suffix.lower()
+    meaning = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made)
     data = encode_map(depth.disparity, kind, meaning)
-    if job.target == STANDARD:
-        stream = picture_out()
+    if job.target == STDIO:
+        stream = stdout_stream()
         try:
             stream.write(data)
             stream.flush()
@@ -44,27 +46,27 @@ def write_outputs(depth: "RefinedDepth", job: Job, options: DepthOptions, focal:
         return meaning
     overwrite = options.overwrite or job.replace
     make_folder(job.target.parent)
-    for path, extra in zip(job.beside, _encoded(depth, options, kind), strict=True):
-        write_whole(path, extra, overwrite=overwrite)
+    for path, extra in zip(job.extras, _encoded(depth, options, kind), strict=True):
+        write_atomically(path, extra, overwrite=overwrite)
     if options.point_cloud and focal:
-        points = encode_points(*depth.points(), depth.picture, focal)
-        write_whole(options.point_cloud, points, overwrite=overwrite)
-    write_whole(job.target, data, overwrite=overwrite)
+        points = encode_points(*depth.points, depth.picture, focal)
+        write_atomically(options.point_cloud, points, overwrite=overwrite)
+    write_atomically(job.target, data, overwrite=overwrite)
     return meaning
 
 
-def _encoded(depth: "RefinedDepth", options: DepthOptions, kind: str) -> Iterator[bytes]:
+def _encoded(depth: "RefinedDepth", options: DepthCommandOptions, kind: str) -> Iterator[bytes]:
     """Encode what goes beside the target, in the order of `extras`."""
     for name in extras(options):
         if name == "preview.png":
             yield encode_preview(depth.disparity, SOFTWARE)
             continue
-        values = getattr(depth, name)()
+        values = getattr(depth, name)
         quantity = "disparity" if name == "initial" else name
-        yield encode_map(values, kind, meaning_of(values, quantity, SOFTWARE))
+        yield encode_map(values, kind, map_scale(values, quantity, SOFTWARE))
 
 
-def point_cloud_path(options: DepthOptions) -> Path | None:
+def point_cloud_path(options: DepthCommandOptions) -> Path | None:
     """Check where the points go, before anything is computed. Raises OutputUnwritableError."""
     path = options.point_cloud
     if path and not path.absolute().parent.is_dir():

@@ -1,4 +1,6 @@
-"""What an ensemble found, at the photo's own size."""
+"""The result of an ensemble, at the photo's own size."""
+
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,7 +12,10 @@ from relight_cli.relighting.guided import guided_upsample
 
 
 class RefinedDepth:
-    """Maps (H, W) or (H, W, 3) that follow the photo's edges."""
+    """Maps (H, W) or (H, W, 3), float32, that follow the photo's edges.
+
+    `disparity` is large where the photo is near; its scale and shift are unknown.
+    """
 
     def __init__(self, scene: Scene, ensemble: Ensemble, picture: Picture) -> None:
         self.scene, self.ensemble = scene, ensemble
@@ -18,23 +23,27 @@ class RefinedDepth:
         self.small = scene.image[0].permute(1, 2, 0).cpu().numpy()  # the same at the network's size
         self.disparity = self._enlarged(ensemble.disparity)
 
+    @cached_property
     def uncertainty(self) -> Map:
-        """Give the standard deviation of the disparity over the runs."""
+        """The standard deviation of the disparity over the runs."""
         return self._enlarged(self.ensemble.deviation)
 
+    @cached_property
     def initial(self) -> Map:
-        """Give the disparity before refinement."""
+        """The disparity before refinement."""
         return self._enlarged(self.scene.initial[0].cpu().numpy())
 
+    @cached_property
     def normals(self) -> Map:
-        """Give unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
+        """Unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
         disparity = torch.from_numpy(self.ensemble.disparity)[None]
         normals = surface_normals(orthographic_depth(disparity, torch.zeros(1)))[0].permute(1, 2, 0).numpy()
         large = self._enlarged(normals)
         return large / np.linalg.norm(large, axis=2, keepdims=True).clip(min=1e-8)
 
+    @cached_property
     def points(self) -> tuple[Map, np.ndarray]:
-        """Give depth s / (D + m), and where there is a point: not where it is infinitely far."""
+        """Depth s / (D + m), and where there is a point: not where it is infinitely far."""
         return self.ensemble.scale / (self.disparity + DEPTH_SHIFT), ~infinitely_far(self.disparity)
 
     def _enlarged(self, values: Map) -> Map:

@@ -25,8 +25,8 @@ from relight_cli.models.shading import (
 
 Map = NDArray[np.float32]  # (h, w)
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
-Progress = Callable[[int], None]
-"""Called with the number of steps, of all runs, that are done since the last call."""
+Progress = Callable[[int, int], None]
+"""Called with the number of steps, of all runs, that are done, and with that of all steps."""
 
 FEATURE_RATE, WEIGHT_RATE, SCALE_RATE = 1e-3, 2e-6, 1e-3  # of W, theta and o
 SMOOTHNESS_WEIGHT = 1.0
@@ -63,7 +63,7 @@ class Scene:
     image: Tensor  # (1, 3, h, w), sRGB, of the network's size
     features: tuple[Tensor, ...]  # W as the encoder gives it
     initial: Tensor  # (1, h, w), the network's own disparity
-    held: Tensor  # (h, w), 1 where the initial disparity is to stay, 0 where it is free
+    kept_mask: Tensor  # (h, w), 1 where the initial disparity is to stay, 0 where it is free
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +72,7 @@ class Scene:
 
     def fingerprint(self) -> str:
         """Tell apart photos and what is held of them."""
-        return hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in (self.image, self.held))).hexdigest()
+        return hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in (self.image, self.kept_mask))).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,23 @@ def refine(
     options: RefineOptions,
     finished: Mapping[int, Run],
     keep: Callable[[int, Run], None] = lambda number, run: None,
-    progress: Progress = lambda done: None,
+    progress: Progress | None = None,
 ) -> Ensemble:
-    """Give the mean of all runs; those `finished` are taken as they are, each new one is handed to `keep`."""
+    """Return the mean of all runs; `finished` ones are not repeated, each new one is passed to `keep`."""
     runs: list[Run] = []
+    done = 0
+
+    def count(steps: int) -> None:
+        nonlocal done
+        done += steps
+        if progress:
+            progress(done, options.runs * options.steps)
+
     for first in range(0, options.runs, options.run_batch):
         group = range(first, min(first + options.run_batch, options.runs))
         missing = [number for number in group if number not in finished]
-        progress(options.steps * (len(group) - len(missing)))
-        found = dict(zip(missing, refine_runs(scene, prior, missing, options, progress), strict=True))
+        count(options.steps * (len(group) - len(missing)))
+        found = dict(zip(missing, refine_runs(scene, prior, missing, options, count), strict=True))
         for number, run in found.items():
             keep(number, run)
         for number in group:
@@ -147,27 +155,27 @@ def refine_runs(
     prior: Prior,
     numbers: Sequence[int],
     options: RefineOptions,
-    progress: Progress = lambda done: None,
+    progress: Callable[[int], None] = lambda steps: None,
 ) -> list[Run]:
-    """Optimise the runs of these numbers as one batch, from generators of their own, and give each one's end."""
+    """Optimise the runs of these numbers as one batch, each with a random generator of its own."""
     if not numbers:
         return []
-    members = Members(scene, len(numbers))
-    optimiser, generators = members.optimiser(), [generator_of(options.seed, number) for number in numbers]
+    batch = RunBatch(scene, len(numbers))
+    optimiser, generators = batch.optimiser(), [generator_of(options.seed, number) for number in numbers]
     with torch.enable_grad():
         for _ in range(options.steps):
             draws = stacked([draw(generator, prior.latent_shape) for generator in generators])
             optimiser.zero_grad(set_to_none=True)
-            members.loss(prior, draws).sum().backward()
+            batch.loss(prior, draws).sum().backward()
             optimiser.step()
             progress(len(numbers))
     with torch.no_grad():
-        maps = members.disparity().cpu().numpy()
-        scales = (DEPTH_SCALE + torch.tanh(members.scale_offsets)).cpu().tolist()
+        maps = batch.disparity().cpu().numpy()
+        scales = (DEPTH_SCALE + torch.tanh(batch.scale_offsets)).cpu().tolist()
     return [Run(disparity, scale) for disparity, scale in zip(maps, scales, strict=True)]
 
 
-class Members(nn.Module):
+class RunBatch(nn.Module):
     """What the runs of a batch optimise: feature maps W and scale offsets o side by side, a decoder theta each.
 
     The decoders are called one after the other: `torch.func.vmap` over stacked weights makes grouped convolutions of
@@ -196,7 +204,7 @@ class Members(nn.Module):
         found = [
             decoder([maps[i : i + 1] for maps in self.features], scene.size) for i, decoder in enumerate(self.decoders)
         ]
-        return torch.lerp(torch.cat(found), scene.initial, scene.held)
+        return torch.lerp(torch.cat(found), scene.initial, scene.kept_mask)
 
     def loss(self, prior: Prior, draws: "Draw") -> Tensor:
         """Give each run's loss (B,): score distillation of the photo lit anew, and smoothness."""

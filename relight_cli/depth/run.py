@@ -1,48 +1,47 @@
 """One photo's way through refine-depth: read, estimate, refine, write."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from relight_cli.depth.choices import DepthChoices
+from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.cost import StepCost, largest_batch, measure_step
 from relight_cli.depth.finished_runs import FinishedRuns, Settings
-from relight_cli.depth.models import DepthParts
 from relight_cli.depth.options import DepthOptions
 from relight_cli.depth.outputs import write_outputs
+from relight_cli.depth.planning import DepthPlan
+from relight_cli.depth.refine_depth import PreparedPhoto, prepare, refine_prepared
 from relight_cli.depth.refined_depth import RefinedDepth
-from relight_cli.depth.refinement import Ensemble, RefineOptions, Run, Scene, encode_scene, refine
-from relight_cli.depth.sky import hold
-from relight_cli.devices import Compute, device_error, memory_bytes
-from relight_cli.errors import DeviceError, UsageError
-from relight_cli.jobs.batch import make_folder, read
-from relight_cli.jobs.console import bar
-from relight_cli.jobs.inputs import STANDARD, sha256_of
+from relight_cli.depth.refinement import Run, Scene
+from relight_cli.devices import device_error, memory_bytes
+from relight_cli.errors import DeviceError
+from relight_cli.jobs.batch import make_folder
+from relight_cli.jobs.console import progress_bar
+from relight_cli.jobs.inputs import STDIO, sha256_of
+from relight_cli.jobs.options import subset
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import Facts
+from relight_cli.models.depth_model import DepthModel
 
-if TYPE_CHECKING:
-    from relight_cli.depth.refinement import Picture
-
-MEMORY_SHARE = 0.7  # of the device's, that runs may take; the rest is for the system and for what is not counted
+MEMORY_SHARE = 0.7  # of the device's memory that runs may take; the rest is for the system and what is not counted
 
 
 class DepthRun:
-    """What every photo of a command goes through."""
+    """What happens to every photo of one command."""
 
     def __init__(
         self,
-        parts: DepthParts,
-        sources: list[str],
-        choices: DepthChoices,
-        options: DepthOptions,
-        compute: Compute,
+        model: DepthModel,
+        plan: DepthPlan,
+        options: DepthCommandOptions,
         notify: Callable[[str], None],
     ) -> None:
-        self.parts, self.sources, self.choices = parts, sources, choices
-        self.options, self.compute, self.notify = options, compute, notify
+        self.model, self.plan, self.options, self.notify = model, plan, options, notify
+        sky = "auto" if plan.sky is not None else options.sky
+        self.chosen = subset(options, DepthOptions, steps=plan.steps, sky=sky, run_batch=plan.run_batch or 1)
 
     def make(self, job: Job) -> Facts:
-        """Refine one photo's depth and write it; give what the report says of it."""
+        """Refine the depth of one photo and write it; return what the report says of it."""
         try:
             return self._make(job)
         except Exception as error:
@@ -53,25 +52,24 @@ class DepthRun:
 
     def _make(self, job: Job) -> Facts:
         photo_sha256 = sha256_of(job.source)
-        picture = (self.choices.photo or read(job.source, self.options)).to_srgb()
-        prompt = self._describe(picture)
-        scene = self._scene(picture)
-        store = None if job.target == STANDARD else FinishedRuns(job.target)
+        photo = self.plan.photo or read_with_notes(job.source, self.options)
+        prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
+        store = None if job.target == STDIO else FinishedRuns(job.target)
         finished: dict[int, Run] = {}
         if store:
             make_folder(job.target.parent)
-            finished = store.open(self._settings(scene, prompt), resume=self.options.resume)
+            finished = store.open(self._settings(prepared), resume=self.options.resume)
         try:
             left = sum(number not in finished for number in range(self.options.ensemble))
-            batch, cost = self._estimate(job, scene, left) if left else (1, None)
-            ensemble = self._refine(job, scene, batch, finished, store)
-            focal = self.choices.focal(self.options, *picture.shape[:2])
-            made = self.choices.making.of({"photo": photo_sha256}).parameters()
-            meaning = write_outputs(RefinedDepth(scene, ensemble, picture), job, self.options, focal, made)
+            batch, cost = self._estimate(job, prepared.scene, left) if left else (1, None)
+            depth = self._refine(job, prepared, batch, finished, store)
+            focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
+            made = self.plan.recipe.provenance({"photo": photo_sha256}).parameters()
+            scale = write_outputs(depth, job, self.options, focal, made)
         except BaseException:
             if store and store.count():
                 self.notify(
-                    f"{job.target}: {_times(store.count(), 'run')} finished and kept; --resume goes on from there."
+                    f"{job.target}: {_times(store.count(), 'run')} finished and kept; --resume continues from there."
                 )
             elif store:
                 store.clear()
@@ -79,82 +77,61 @@ class DepthRun:
         if store:
             store.clear()
         return {
-            **self.choices.making.facts(job, {"photo": photo_sha256}),
+            **self.plan.recipe.report_facts(job, {"photo": photo_sha256}),
             "quantity": "disparity",
-            "low": meaning.low,
-            "high": meaning.high,
-            "runs": ensemble.runs,
-            "steps": self.choices.steps,
-            "prompt": prompt,
+            "low": scale.low,
+            "high": scale.high,
+            "runs": depth.ensemble.runs,
+            "steps": self.chosen.steps,
+            "prompt": prepared.prompt,
             "run_batch": batch,
-            "seconds_per_step": cost and round(cost.seconds, 4),  # none where every run was finished
-            "held_share": round(float(scene.held.mean()), 4),
+            "seconds_per_step": cost and round(cost.seconds, 4),  # None where every run was finished
+            "held_share": round(float(prepared.scene.kept_mask.mean()), 4),
         }
 
-    def _describe(self, picture: "Picture") -> str:
-        """Give the denoiser the photo's caption, if one is wanted; tell the prompt."""
-        if self.parts.caption is None:
-            return self.options.prompt
-        prompt = self.parts.caption(picture)
-        self.parts.prior.describe(self.parts.embed(prompt))
-        return prompt
-
-    def _scene(self, picture: "Picture") -> Scene:
-        """Encode a photo. Raises UsageError where the mask of its sky is of another shape."""
-        (height, width), mask = picture.shape[:2], self.choices.sky
-        if mask is not None and abs(mask.shape[1] - mask.shape[0] * width / height) > 1:  # a pixel, of rounding
-            size = f"{mask.shape[1]} x {mask.shape[0]}"
-            raise UsageError(
-                f"{self.options.sky} is {size} pixels and the photo {width} x {height}: give a mask of its shape."
-            )
-        scene = encode_scene(self.parts.network, picture, self.compute.device, self.options.max_side)
-        return scene if self.options.sky == "off" else hold(scene, mask)
-
-    def _settings(self, scene: Scene, prompt: str) -> Settings:
-        """Give everything that finished runs depend on."""
+    def _settings(self, prepared: PreparedPhoto) -> Settings:
+        """Return everything that finished runs depend on."""
         return {
-            "photo or sky": scene.fingerprint(),
-            "model": self.sources,
-            "steps": self.choices.steps,
-            "seed": self.options.seed,
-            "prompt": prompt,
-            "dtype": str(self.compute.dtype),
+            "photo or sky": prepared.scene.fingerprint(),
+            "model": list(self.model.sources),
+            "steps": self.chosen.steps,
+            "seed": self.chosen.seed,
+            "prompt": prepared.prompt,
+            "dtype": str(self.model.dtype),
         }
 
     def _estimate(self, job: Job, scene: Scene, runs: int) -> tuple[int, StepCost]:
-        """Choose how many runs go at a time, and say beforehand what those that are left will take."""
-        prior = self.parts.prior
-        budget = int(MEMORY_SHARE * memory_bytes(self.compute.device)) - self.parts.weights_bytes
-        batch = min(self.choices.run_batch or 1, self.options.ensemble)
+        """Choose how many runs go at a time, and print beforehand what the remaining ones will take."""
+        prior = self.model.prior
+        budget = int(MEMORY_SHARE * memory_bytes(self.model.device)) - self.model.weights_bytes
+        batch = min(self.plan.run_batch or 1, self.options.ensemble)
         cost = measure_step(scene, prior, batch)
         if budget > 0 and cost.memory > budget:
             prior.save_memory()
             cost = measure_step(scene, prior, batch)
-        if not self.choices.run_batch and self.compute.device != "cpu":
+        if not self.plan.run_batch and self.model.device != "cpu":
             batch = largest_batch(cost, budget, self.options.ensemble) if budget > 0 else 1
             cost = measure_step(scene, prior, batch) if batch > 1 else cost
-        seconds = cost.seconds * self.choices.steps * -(-runs // batch)
-        gigabytes = (cost.memory + self.parts.weights_bytes) / 1e9
-        dtype = str(self.compute.dtype).removeprefix("torch.")
+        seconds = cost.seconds * self.chosen.steps * -(-runs // batch)
+        gigabytes = (cost.memory + self.model.weights_bytes) / 1e9
+        dtype = str(self.model.dtype).removeprefix("torch.")
         self.notify(
-            f"{job.source}: {_times(runs, 'run')} of {_times(self.choices.steps, 'step')}, {batch} at a time, on "
-            f"{self.compute.device} ({dtype}): about {_duration(seconds)}, {gigabytes:.1f} GB."
+            f"{job.source}: {_times(runs, 'run')} of {_times(self.chosen.steps, 'step')}, {batch} at a time, on "
+            f"{self.model.device} ({dtype}): about {_duration(seconds)}, {gigabytes:.1f} GB."
         )
         return batch, cost
 
     def _refine(
-        self, job: Job, scene: Scene, batch: int, finished: dict[int, Run], store: FinishedRuns | None
-    ) -> Ensemble:
-        chosen = RefineOptions(
-            self.options.ensemble, self.choices.steps, self.options.seed, batch, self.options.early_stop
-        )
-        label = f"{job.source.name}, {chosen.runs} runs"
-        with bar(label, chosen.runs * chosen.steps, quiet=self.options.quiet, unit="step") as progress:
-            return refine(scene, self.parts.prior, chosen, finished, store.keep if store else _forget, progress)
+        self, job: Job, prepared: PreparedPhoto, batch: int, finished: dict[int, Run], store: FinishedRuns | None
+    ) -> RefinedDepth:
+        chosen = replace(self.chosen, run_batch=batch)
+        label = f"{job.source.name}, {chosen.ensemble} runs"
+        with progress_bar(label, quiet=self.options.quiet, unit="step") as progress:
+            return refine_prepared(self.model, prepared, chosen, finished, store.keep if store else _forget, progress)
 
 
 def _forget(number: int, run: Run) -> None:
-    """Keep nothing: there is no place beside stdout."""
+    """Keep nothing: stdout has no folder for it."""
 
 
 def _times(count: int, what: str) -> str:

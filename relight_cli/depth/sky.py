@@ -18,11 +18,11 @@ def infinitely_far(disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
     return disparity < FAR * np.percentile(disparity, 99)
 
 
-def hold(scene: Scene, mask: NDArray[np.float32] | None = None) -> Scene:
+def keep_sky(scene: Scene, mask: NDArray[np.float32] | None = None) -> Scene:
     """Keep the initial disparity where it is infinitely far, or where a mask (H, W) of 0 to 1 says; softly."""
     if mask is None:
-        held = infinitely_far(scene.initial[0].cpu().numpy()).astype(np.float32)
+        kept = infinitely_far(scene.initial[0].cpu().numpy()).astype(np.float32)
     else:
-        held = np.asarray(cv2.resize(mask, scene.size[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    soft = cv2.GaussianBlur(held, (0, 0), FEATHER * max(scene.size))
-    return replace(scene, held=torch.from_numpy(np.asarray(soft, np.float32)).to(scene.image.device))
+        kept = np.asarray(cv2.resize(mask, scene.size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    soft = cv2.GaussianBlur(kept, (0, 0), FEATHER * max(scene.size))
+    return replace(scene, kept_mask=torch.from_numpy(np.asarray(soft, np.float32)).to(scene.image.device))

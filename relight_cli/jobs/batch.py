@@ -1,4 +1,4 @@
-"""Photos in, photos out: one command's work over all its jobs, where a bad file costs only itself."""
+"""Photos in, photos out: the work of one command on all its jobs, where a bad file costs only itself."""
 
 import math
 import time
@@ -6,80 +6,79 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
 
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.jobs.console import bar, notifier
-from relight_cli.jobs.free_memory import give_back
-from relight_cli.jobs.inputs import STANDARD, sha256_of
-from relight_cli.jobs.memory import Fallback
-from relight_cli.jobs.options import PhotoOptions, SharedOptions
+from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.inputs import STDIO, sha256_of
+from relight_cli.jobs.memory import MemoryFallback, release_memory
+from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.provenance import Inputs, Making
-from relight_cli.jobs.reports import Facts, ModelFacts, Tally
-from relight_cli.jobs.streams import picture_out, standard_in
-from relight_cli.photos.codecs.encoding import HUNGRY, WRITTEN_IN_BANDS
+from relight_cli.jobs.provenance import Inputs, Recipe
+from relight_cli.jobs.reading import read_input
+from relight_cli.jobs.reports import Facts, ModelIdentity, Summary
+from relight_cli.jobs.streams import stdout_stream
+from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
-from relight_cli.photos.photo import Photo, read_photo, write_photo
-from relight_cli.rasters.rows import readable_again
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
 
 if TYPE_CHECKING:
-    from relight_cli.relighting.light_change import Picture, Progress, TileOptions
+    from relight_cli.models.interface import Model
+    from relight_cli.relighting.light_change import ChangeResult
+    from relight_cli.relighting.options import Progress
 
-LARGE = 1 << 20  # pixels of a photo for which it is worth while to save memory
+LARGE = 1 << 20  # pixels of a photo for which saving memory is worth its time
 P = ParamSpec("P")
 R = TypeVar("R")
-Work = Callable[["Picture", "TileOptions", "Progress"], "Picture"]
-"""What a command does to one sRGB picture; its rows may be made when they are read."""
-TileCount = Callable[["Picture"], int]
-"""How many tiles that will take."""
-Layers = Callable[[Photo, Photo], list[Photo]]
-"""From a photo and the one made of it to what `Job.beside` names, in its order."""
+Result = TypeVar("Result", bound="ChangeResult")
+Change = Callable[["Model", int, Photo, "Progress"], Result]
+"""From a model, the tiles at a time, a photo and what counts its tiles to the photo in another light."""
 Notes = tuple[str, ...]
 
 
 def run_jobs(
-    jobs: list[Job], make: Callable[[Job], Facts], model: ModelFacts, options: SharedOptions, reported: Facts
+    jobs: list[Job], make: Callable[[Job], Facts], model: ModelIdentity, options: CommandOptions, reported: Facts
 ) -> None:
-    """Do each job that is not skipped, one after the other; say what failed. `reported` goes with the options.
+    """Do each job that is not skipped, one after the other, and print what failed.
 
-    One photo alone raises its error. Of several, the others go on and the command ends with exit code 23.
+    `reported` goes into the report with the options. One photo alone raises its error. Of several, the others continue
+    and the command ends with exit code 23.
     """
-    tally = Tally(jobs, model, options, reported)
+    summary = Summary(jobs, model, options, reported)
     for job in jobs:
-        passage, error, facts = Passage(job), None, None
+        in_flight, error, facts = InFlight(job), None, None
         try:
-            facts = None if job.skip else passage.timed(make, job)
-        except Exception as raised:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
+            facts = None if job.skip else in_flight.timed(make, job)
+        except Exception as raised:  # noqa: BLE001  one photo may make a library raise anything; the others go on
             error = raised
-        tally.add(job, passage.seconds, error, facts)
-    tally.finish()
+        summary.add(job, in_flight.seconds, error, facts)
+    summary.finish()
 
 
 def run_batch(
     jobs: list[Job],
-    making: Making,
-    work: Work,
-    tiles: TileCount,
-    fallback: Fallback,
-    layers: Layers = lambda photo, changed: [],
+    recipe: Recipe,
+    change: Change[Result],
+    fallback: MemoryFallback,
+    layers: Callable[[Result], list[Photo]] = lambda result: [],
 ) -> None:
-    """Read, change and write each photo, and what is saved beside it; what fails is dealt with as by `run_jobs`."""
-    options = making.options
-    assert isinstance(options, PhotoOptions)
-    tally = Tally(jobs, making.model, options, making.reported())
-    Batch(work, tiles, fallback, layers, making, options, tally).run(jobs)
-    tally.finish()
+    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as by `run_jobs`."""
+    options = recipe.options
+    assert isinstance(options, PhotoCommandOptions)
+    summary = Summary(jobs, recipe.model, options, recipe.reported_options())
+    Batch(change, fallback, layers, recipe, options, summary).run(jobs)
+    summary.finish()
 
 
-def nothing_to_do(jobs: list[Job], making: Making) -> bool:
-    """Tell whether every job is skipped; if so, report it."""
+def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
+    """Return whether every job is skipped; if so, report it."""
     if not all(job.skip for job in jobs):
         return False
-    run_jobs(jobs, lambda job: {}, making.model, making.options, making.reported())
+    run_jobs(jobs, lambda job: {}, recipe.model, recipe.options, recipe.reported_options())
     return True
 
 
@@ -93,7 +92,7 @@ class Original(NamedTuple):
 class Changed(NamedTuple):
     """What is to be written of a photo."""
 
-    photos: list[tuple[Photo, Notes]]  # the changed one, and its layers
+    photos: list[tuple[Photo, Notes]]  # the changed photo, then its layers
     inputs: Inputs  # what they were made from
 
 
@@ -105,8 +104,8 @@ class Written(NamedTuple):
 
 
 @dataclass
-class Passage:
-    """A job on its way."""
+class InFlight:
+    """A job that has begun."""
 
     job: Job
     seconds: float = 0.0  # in its stages, without the waiting between them
@@ -114,7 +113,7 @@ class Passage:
     writing: "Future[Written]" = field(default_factory=Future)
 
     def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """Go through a stage."""
+        """Run a stage and add its time."""
         began = time.monotonic()
         try:
             return stage(*arguments, **named)
@@ -123,154 +122,129 @@ class Passage:
 
 
 @dataclass
-class Batch:
+class Batch(Generic[Result]):
     """Photos that are read, changed and written.
 
-    While one is worked on, a helper writes the last and, when that is gone, reads the next: beside the photo at work no
-    more than one other is held. What the helper has begun it finishes, also when the program is interrupted.
+    While one is changed, a helper thread writes the one before and, when that is released, reads the next: next to the
+    photo at work at most one other is in memory. What the helper has begun it finishes, also when the program is
+    interrupted.
     """
 
-    work: Work
-    tiles: TileCount
-    fallback: Fallback
-    layers: Layers
-    making: Making
-    options: PhotoOptions
-    tally: Tally
-    underway: deque[Passage] = field(default_factory=deque)  # begun, and not told yet
+    change: Change[Result]
+    fallback: MemoryFallback
+    layers: Callable[[Result], list[Photo]]
+    recipe: Recipe
+    options: PhotoCommandOptions
+    summary: Summary
+    underway: deque[InFlight] = field(default_factory=deque)  # begun and not reported yet
 
     def run(self, jobs: list[Job]) -> None:
-        """Do each job that is not skipped; what became of them is told in their order."""
-        passages = [Passage(job) for job in jobs]
-        todo = [passage for passage in passages if not passage.job.skip]
-        followers = {id(passage): after for passage, after in zip_longest(todo, todo[1:])}
+        """Do each job that is not skipped; report them in their order."""
+        everything = [InFlight(job) for job in jobs]
+        todo = [one for one in everything if not one.job.skip]
+        followers = {id(one): after for one, after in zip_longest(todo, todo[1:])}
         helper = ThreadPoolExecutor(1, "photos")
         try:
             self._read_ahead(todo[0] if todo else None, helper)
-            for passage in passages:
-                self.underway.append(passage)
-                if passage.job.skip:
-                    passage.writing.set_result(Written())
+            for one in everything:
+                self.underway.append(one)
+                if one.job.skip:
+                    one.writing.set_result(Written())
                 else:
-                    self._make(passage, followers[id(passage)], helper)
-                self._tell()
+                    self._make(one, followers[id(one)], helper)
+                self._report_finished()
             helper.shutdown()
         finally:
             helper.shutdown(cancel_futures=True)
-            self._tell()
+            self._report_finished()
 
-    def _read_ahead(self, passage: Passage | None, helper: ThreadPoolExecutor) -> None:
-        if passage and passage.job.source != STANDARD:
-            passage.reading = helper.submit(passage.timed, self._read, passage.job.source)
+    def _read_ahead(self, one: InFlight | None, helper: ThreadPoolExecutor) -> None:
+        if one and one.job.source != STDIO:
+            one.reading = helper.submit(one.timed, self._read, one.job.source)
 
-    def _make(self, passage: Passage, after: Passage | None, helper: ThreadPoolExecutor) -> None:
-        """Change a photo once it is read, while the one after it is read, and have it written."""
-        job = passage.job
+    def _make(self, one: InFlight, after: InFlight | None, helper: ThreadPoolExecutor) -> None:
+        """Change a photo once it is read, while the next is read, and have it written."""
+        job = one.job
         try:
-            if job.source == STANDARD:  # in this thread, where waiting for a pipe can be interrupted
-                passage.reading.set_result(passage.timed(self._read, job.source))
-            original, passage.reading = passage.reading.result(), Future()
+            if job.source == STDIO:  # in this thread, where waiting for a pipe can be interrupted
+                one.reading.set_result(one.timed(self._read, job.source))
+            original, one.reading = one.reading.result(), Future()
             original_size = math.prod(original.photo.pixels.shape[:2])
             self._read_ahead(after, helper)
             after = None
-            changed = passage.timed(self._change, job, original)
-            del original  # which need not wait for the writing
-            if job.target == STANDARD:
-                passage.writing.set_result(passage.timed(self._write, job, changed))
+            changed = one.timed(self._change, job, original)
+            del original  # released before the writing
+            if job.target == STDIO:
+                one.writing.set_result(one.timed(self._write, job, changed))
             else:
-                passage.writing = helper.submit(passage.timed, self._write, job, changed)
-                self._save_memory(job, original_size, passage.writing)
-        except Exception as error:  # noqa: BLE001  whatever one photo does to a library, the rest must not lose by it
+                one.writing = helper.submit(one.timed, self._write, job, changed)
+                self._save_memory(job, original_size, one.writing)
+        except Exception as error:  # noqa: BLE001  one photo may make a library raise anything; the others go on
             traceback.clear_frames(error.__traceback__)  # of the pictures in them
-            passage.writing.set_exception(error)
+            one.writing.set_exception(error)
             self._read_ahead(after, helper)
 
     def _save_memory(self, job: Job, pixels: int, writing: "Future[Written]") -> None:
-        """Keep the peak near one photo's: no hungry encoder beside a network on the CPU, and no holes in heaps."""
+        """Keep the peak near that of one photo: no encoder that needs much memory next to a network on the CPU."""
         if pixels < LARGE:
             return
-        if self.fallback.on_cpu and format_of(job.target) in HUNGRY:
+        if self.fallback.on_cpu and format_of(job.target) in MEMORY_HUNGRY:
             wait([writing])
-        give_back()
+        release_memory()
 
     def _read(self, path: Path) -> Original:
-        sha256 = sha256_of(path)  # first: a file that changes after this is made anew another time
-        return Original(_read(path, self.options), sha256)
+        sha256 = sha256_of(path)  # first: a file that changes after this is made again by the next run
+        return Original(read_input(path, self.options), sha256)
 
     def _change(self, job: Job, original: Original) -> Changed:
-        """Give what is to be written: the changed photo, and its layers."""
+        """Return what is to be written: the changed photo and its layers."""
         photo = original.photo
-        if job.target == STANDARD:
-            picture_out()  # before the work, not after it
-        self._say(job, photo.notes)
-        picture = photo.srgb
-        with bar(job.source.name, self.tiles(picture), quiet=self.options.quiet) as progress:
-            changed = self.fallback.run(lambda tiling: self._changed(job, photo, self.work(picture, tiling, progress)))
+        if job.target == STDIO:
+            stdout_stream()  # raises before the work, not after it
+        self._notify(job, photo.notes)
+        with progress_bar(job.source.name, quiet=self.options.quiet) as progress:
+            result = self.fallback.run(lambda model, batch: self._changed(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
-        return Changed([self.making.sign(one, inputs) for one in (changed, *self.layers(photo, changed))], inputs)
+        return Changed([self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))], inputs)
 
-    def _changed(self, job: Job, photo: Photo, picture: "Picture") -> Photo:
-        """Give the changed photo, its pixels to be made as they are written where its kind allows that.
+    def _changed(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
+        """Return the result; pixels that its format cannot encode in bands are made here, where memory may run out."""
+        assert model is not None
+        result = self.change(model, batch, photo, progress)
+        if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
+            return result
+        return replace(result, photo=result.photo.in_memory())
 
-        A picture whose rows come once is made here, where the work can be done again with less memory.
+    def _write(self, job: Job, changed: Changed) -> Written:
+        """Write the files of a job, the photo last: where it exists the job is done.
+
+        What is written is removed from `changed.photos`: a layer holds the photo it is made from.
         """
-        in_bands = readable_again(picture) and (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS
-        return photo.showing(picture) if in_bands else photo.with_srgb(picture)
-
-    def _write(self, job: Job, made: Changed) -> Written:
-        """Write a job's files, the photo last, by which it is known to be done.
-
-        What is written is taken out of `made.photos`: a layer holds the photo it is made from.
-        """
-        changed, notes = made.photos[0]
+        photo, notes = changed.photos[0]
         quality, overwrite = self.options.quality, self.options.overwrite or job.replace
-        if job.target == STANDARD:
-            return Written(notes + write_photo(changed, picture_out(), quality=quality))
+        if job.target == STDIO:
+            return Written(notes + write_photo(photo, stdout_stream(), quality=quality))
         make_folder(job.target.parent)
-        for path in job.beside:
-            write_photo(made.photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
-        notes += write_photo(changed, job.target, quality=quality, overwrite=overwrite)
-        return Written(notes, self.making.facts(job, made.inputs))
+        for path in job.extras:
+            write_photo(changed.photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
+        notes += write_photo(photo, job.target, quality=quality, overwrite=overwrite)
+        return Written(notes, self.recipe.report_facts(job, changed.inputs))
 
-    def _tell(self) -> None:
-        """Tell what became of photos, up to the first that is not written yet."""
+    def _report_finished(self) -> None:
+        """Report photos up to the first that is not written yet."""
         while self.underway and self.underway[0].writing.done():
-            passage = self.underway.popleft()
-            if passage.writing.cancelled():
+            one = self.underway.popleft()
+            if one.writing.cancelled():
                 continue
-            error = passage.writing.exception()
+            error = one.writing.exception()
             assert error is None or isinstance(error, Exception)
-            written = Written() if error else passage.writing.result()
-            self._say(passage.job, written.notes)
-            self.tally.add(passage.job, passage.seconds, error, written.facts)
+            written = Written() if error else one.writing.result()
+            self._notify(one.job, written.notes)
+            self.summary.add(one.job, one.seconds, error, written.facts)
 
-    def _say(self, job: Job, notes: Notes) -> None:
+    def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:
             notifier(self.options.quiet)(f"{job.source}: {note}")
-
-
-def begin_to_read(path: Path, options: SharedOptions) -> "Future[Photo]":
-    """Read a photo as `read` does, while torch is loaded; from stdin at once, for waiting is to be interruptible."""
-    helper = ThreadPoolExecutor(1, "photo")
-    begun: Future[Photo] = Future()
-    if path == STANDARD:
-        begun.set_result(read(path, options))
-    else:
-        begun = helper.submit(read, path, options)
-    helper.shutdown(wait=False)
-    return begun
-
-
-def read(path: Path, options: SharedOptions) -> Photo:
-    """Read a photo, from stdin where its name is `-`, and say its notes."""
-    photo = _read(path, options)
-    for note in photo.notes:
-        notifier(options.quiet)(f"{path}: {note}")
-    return photo
-
-
-def _read(path: Path, options: SharedOptions) -> Photo:
-    return read_photo(standard_in() if path == STANDARD else path, max_pixels=options.max_pixels)
 
 
 def make_folder(folder: Path) -> None:

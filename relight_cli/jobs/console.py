@@ -29,10 +29,15 @@ def wants_tracebacks(arguments: list[str]) -> bool:
 
 
 @contextmanager
-def bar(label: str, total: int, *, quiet: bool, unit: str = "tile") -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while the block runs, if that is a terminal; yields what moves it forward."""
+def progress_bar(label: str, *, quiet: bool, unit: str = "tile") -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr while the block runs, if that is a terminal; yield what sets it, `(done, total)`."""
     from tqdm import tqdm
 
     silent = quiet or not sys.stderr.isatty()
-    with tqdm(total=total, desc=printable(label), unit=unit, leave=False, disable=silent, dynamic_ncols=True) as shown:
-        yield lambda done: shown.update(done) and None
+    with tqdm(desc=printable(label), unit=unit, leave=False, disable=silent, dynamic_ncols=True) as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        yield progress

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
-from relight_cli.jobs.streams import standard_in
+from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.formats import SUFFIXES, format_of
 
-STANDARD = Path("-")  # stdin or stdout
+STDIO = Path("-")  # stdin or stdout
 LISTED = "@"  # before the name of a list of names; @- is a list on stdin
 
 
@@ -20,10 +20,10 @@ class Source:
 
     path: Path
     named: bool  # by itself, not found in a folder or by a glob
-    below: Path = Path()  # its folder, seen from the folder that was named; kept under -o
+    subfolder: Path = Path()  # its folder, seen from the folder that was named; kept under -o
 
 
-def expand(photos: list[str], *, recursive: bool, null: bool = False) -> list[Source]:
+def expand_inputs(photos: list[str], *, recursive: bool, null: bool = False) -> list[Source]:
     """Give the photos meant, each once, in order.
 
     A name that exists is that file, whatever brackets are in it or @ before it. One that is nowhere stays, to fail by
@@ -37,7 +37,7 @@ def expand(photos: list[str], *, recursive: bool, null: bool = False) -> list[So
     found: dict[str, Source] = {}
     for name in photos:
         for source in _meant(name, recursive, null):
-            found.setdefault("-" if source.path == STANDARD else os.path.abspath(source.path), source)  # noqa: PTH100
+            found.setdefault("-" if source.path == STDIO else os.path.abspath(source.path), source)  # noqa: PTH100
     return list(found.values())
 
 
@@ -46,7 +46,7 @@ def reads_stdin(photos: list[str]) -> bool:
     return "-" in photos or f"{LISTED}-" in photos
 
 
-def identity(path: Path) -> object:
+def file_identity(path: Path) -> object:
     """Tell which file a name means, whatever links or spellings lead to it."""
     try:
         status = path.stat()
@@ -57,7 +57,7 @@ def identity(path: Path) -> object:
 
 def sha256_of(path: Path) -> str | None:
     """Hash a file; None for one that cannot be read now or, like stdin, again."""
-    if path == STANDARD:
+    if path == STDIO:
         return None
     try:
         with path.open("rb") as file:
@@ -81,13 +81,13 @@ def _listed(name: str, recursive: bool) -> list[Source]:
     """Give what a name in a list means: that very file or folder, with no signs in it."""
     if os.path.isdir(name):  # noqa: PTH112
         return _inside(Path(name), recursive)
-    return [Source(Path.cwd() / name if Path(name) == STANDARD else Path(name), named=True)]
+    return [Source(Path.cwd() / name if Path(name) == STDIO else Path(name), named=True)]
 
 
 def _names(path: str, null: bool) -> list[str]:
     """Read a list of names, in whatever bytes the file system has for them."""
     try:
-        data = standard_in().read() if path == "-" else Path(path).read_bytes()
+        data = stdin_stream().read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise PhotoUnreadableError(f"{path}: the list cannot be read ({error.strerror}): check its name.") from error
     where = "stdin" if path == "-" else path
@@ -108,4 +108,4 @@ def _inside(folder: Path, recursive: bool) -> list[Source]:
     if not inside:
         nested = "" if recursive else " (-r looks into nested folders)"
         raise UsageError(f"{folder} holds no photos ({', '.join(SUFFIXES)}){nested}: name another folder.")
-    return [Source(photo, named=False, below=photo.parent.relative_to(folder)) for photo in inside]
+    return [Source(photo, named=False, subfolder=photo.parent.relative_to(folder)) for photo in inside]

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from relight_cli.errors import UsageError
-from relight_cli.jobs.streams import stdout_for_the_picture
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.streams import reserve_stdout
+from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
+
+T = TypeVar("T")
 
 
-class Model(StrEnum):
+class ModelName(StrEnum):
     """Which network."""
 
     AUTO = "auto"
@@ -51,7 +54,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no n
 
 
 @dataclass(frozen=True)
-class SharedOptions:
+class CommandOptions:
     """Options of every command that makes files from photos."""
 
     output: Annotated[
@@ -90,24 +93,30 @@ class SharedOptions:
 
 
 @dataclass(frozen=True)
-class PhotoOptions(SharedOptions):
+class PhotoCommandOptions(CommandOptions):
     """Options of every command that makes photos from photos."""
 
     model: Annotated[
-        Model,
+        ModelName,
         typer.Option(
             case_sensitive=False,
             envvar="RELIGHT_MODEL",
             help="auto: the published network if it can be had, else tiny.",
         ),
-    ] = Model.AUTO
+    ] = ModelName.AUTO
     detail: Annotated[
         bool,
         typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
-    ] = True
-    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = 1.0
-    tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = 0.2
-    tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = 0
+    ] = RelightOptions.detail
+    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = (
+        RelightOptions.strength
+    )
+    tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = (
+        RelightOptions.tile_overlap
+    )
+    tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = (
+        RelightOptions.tile_batch
+    )
     max_side: Annotated[
         int | None,
         typer.Option(
@@ -116,7 +125,7 @@ class PhotoOptions(SharedOptions):
             show_default="by network",
             help="Longer side of the copy that the network sees; its gain is applied to every pixel. 0: full size.",
         ),
-    ] = None
+    ] = RelightOptions.max_side
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and JPEG 2000.")] = 95
     strip: Annotated[
         bool,
@@ -126,12 +135,48 @@ class PhotoOptions(SharedOptions):
     ] = False
 
     def __post_init__(self) -> None:
-        """Raise UsageError where a smaller copy is asked for and the decoder's raw output, which has no more pixels."""
-        if self.max_side and not self.detail:
-            raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
+        """Raise UsageError where options of the change of light contradict each other."""
+        subset(self, RelightOptions)
+
+    def model_arguments(self) -> dict[str, Any]:
+        """Return what `checkpoints.models.load_model` takes of these options."""
+        return {
+            "name": self.model,
+            "device": self.device,
+            "dtype": self.dtype,
+            "weights_dir": self.weights_dir,
+            "offline": self.offline,
+            "progress": not self.quiet,
+            "notify": notifier(self.quiet),
+        }
 
 
-def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+@dataclass(frozen=True)
+class MappingCommandOptions(PhotoCommandOptions):
+    """Options of deshadow and albedo."""
+
+    mask: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Change the photo only where this picture is white; grey is in between."),
+    ] = None
+    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Change it only where the mask is black.")] = False
+    tile_colour: Annotated[
+        TileColour,
+        typer.Option(case_sensitive=False, help="free: each tile decides on its colours alone, as published."),
+    ] = MappingOptions.tile_colour
+
+    def mask_files(self) -> dict[str, Path]:
+        """Return the mask, if there is one, as `Recipe.files` takes it."""
+        return {"mask": self.mask} if self.mask else {}
+
+
+def subset(options: CommandOptions, kind: type[T], **more: object) -> T:
+    """Return those of a command's options that the Python API has too, as its dataclass `kind`."""
+    shared = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}  # type: ignore[arg-type]
+    return kind(**{**shared, **more})
+
+
+def with_options(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the fields of an options dataclass as its own options; it gets them as `options`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -145,7 +190,7 @@ def accepts(options: type) -> Callable[[Callable[..., None]], Callable[..., None
         @functools.wraps(command)
         def run(**values: Any) -> None:
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
-            with stdout_for_the_picture():
+            with reserve_stdout():
                 command(**values, options=chosen)
 
         run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relight_cli.errors import UsageError
-from relight_cli.jobs.inputs import STANDARD, Source
+from relight_cli.jobs.inputs import STDIO, Source
 from relight_cli.photos.formats import SUFFIXES, output_suffix
 
 DEEP = ".deep"  # suffix of what needs more than 8 bits: TIFF beside a TIFF, else PNG
@@ -22,7 +22,7 @@ class Job:
     source: Path
     target: Path
     skip: bool = False  # --skip-existing, and the target is what it would be
-    beside: tuple[Path, ...] = ()  # further files that are made with the target
+    extras: tuple[Path, ...] = ()  # further files that are made with the target
     replace: bool = False  # what is there is this tool's, made with other settings
 
 
@@ -32,8 +32,8 @@ class Outputs:
 
     suffixes: tuple[str, ...] = tuple(SUFFIXES)  # of the target
     suffix: str | None = None  # where -o names none; the photo's own if None
-    beside: tuple[str, ...] = ()  # what else: "normals" is x_normals.png for the target x.png, "preview.png" always PNG
-    possible: tuple[str, ...] = ()  # what else there could be, not to be taken for a photo later
+    extras: tuple[str, ...] = ()  # further files: "normals" is x_normals.png for x.png, "preview.png" is always PNG
+    possible: tuple[str, ...] = ()  # further files that the command can make, not to be taken for photos later
 
 
 @dataclass(frozen=True)
@@ -48,28 +48,28 @@ class Naming:
         """Name the target of each photo, `-` for stdout. Raises UsageError where --output does not fit them."""
         return [self._target(source, number, len(sources)) for number, source in enumerate(sources, 1)]
 
-    def beside(self, target: Path) -> tuple[Path, ...]:
+    def extras(self, target: Path) -> tuple[Path, ...]:
         """Name what else is made with a target."""
-        return () if target == STANDARD else tuple(_beside(target, name) for name in self.outputs.beside)
+        return () if target == STDIO else tuple(_extra(target, name) for name in self.outputs.extras)
 
-    def ever_made(self, target: Path) -> list[Path]:
+    def possible_outputs(self, target: Path) -> list[Path]:
         """List what the command may have made in this target's place, whatever it was asked for then."""
         targets = [target.with_suffix(s) for s in self.outputs.suffixes] if self.outputs.possible else []
-        return [target, *targets, *(_beside(one, name) for one in targets for name in self.outputs.possible)]
+        return [target, *targets, *(_extra(one, name) for one in targets for name in self.outputs.possible)]
 
     def _target(self, source: Source, number: int, count: int) -> Path:
         suffix = self.outputs.suffix or output_suffix(source.path)
-        stem = source.path.stem if source.path != STANDARD else "stdin"
+        stem = source.path.stem if source.path != STDIO else "stdin"
         name = f"{stem}_{self.task}{suffix}"
         if self.output is None:
-            return STANDARD if source.path == STANDARD else source.path.with_name(name)
+            return STDIO if source.path == STDIO else source.path.with_name(name)
         if self.output == "-":
             if count > 1:
                 raise UsageError(f"--output - holds one picture, and there are {count} inputs: name a folder.")
-            return STANDARD
+            return STDIO
         path = Path(self.output)
         if os.path.isdir(path):  # noqa: PTH112  whatever braces are in its name
-            return path / source.below / name
+            return path / source.subfolder / name
         if _FIELD.search(self.output):
             values: dict[str, str | int] = {"stem": stem, "task": self.task, "ext": suffix[1:], "index": number}
             return self._checked(_filled(self.output, source, values))
@@ -79,7 +79,7 @@ class Naming:
             return path
         if count == 1 and path.suffix and not self.output.endswith(("/", "\\")):
             self._checked(path)
-        return path / source.below / name
+        return path / source.subfolder / name
 
     def _checked(self, path: Path) -> Path:
         if path.suffix.lower() not in self.outputs.suffixes:
@@ -109,10 +109,10 @@ def _filled(template: str, source: Source, values: dict[str, str | int]) -> Path
     names = [_FIELD.sub(fill, part) for part in parts[fixed:]]
     if any(name in ("", ".", "..") or "/" in name or os.sep in name or name != Path(name).name for name in names):
         raise UsageError(f"{source.path}: --output {template} would leave its folder: put more than a field in a name.")
-    return Path(*parts[:fixed], source.below, *names)
+    return Path(*parts[:fixed], source.subfolder, *names)
 
 
-def _beside(target: Path, name: str) -> Path:
+def _extra(target: Path, name: str) -> Path:
     kind = Path(name).suffix
     deep = ".tif" if SUFFIXES.get(target.suffix.lower()) == "TIFF" else ".png"
     suffix = deep if kind == DEEP else kind or target.suffix

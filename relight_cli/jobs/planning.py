@@ -6,25 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
-from relight_cli.jobs.inputs import STANDARD, Source, expand, identity
-from relight_cli.jobs.options import SharedOptions
+from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
+from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job, Naming, Outputs
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 
-Settle = Callable[[Job], Job]
+Resolve = Callable[[Job], Job]
 """Tells of a job whose target exists, with --skip-existing, whether it is to be skipped or replaced."""
 Notify = Callable[[str], None]
 
 
-def plan(
+def plan_jobs(
     photos: list[str],
     task: str,
-    options: SharedOptions,
+    options: CommandOptions,
     notify: Notify,
     also_read: Iterable[Path] = (),
     outputs: Outputs | None = None,
-    settle: Settle = lambda job: replace(job, skip=True),
+    resolve_existing: Resolve = lambda job: replace(job, skip=True),
 ) -> list[Job]:
     """Give a job for every photo meant; `also_read` are other inputs of the command.
 
@@ -35,13 +35,13 @@ def plan(
     """
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
-    sources = expand(photos, recursive=options.recursive, null=options.null)
+    sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
     naming = Naming(task, options.output, outputs or Outputs())
     jobs = [
-        Job(source.path, target, beside=naming.beside(target)) for source, target in _named(sources, naming, notify)
+        Job(source.path, target, extras=naming.extras(target)) for source, target in _named(sources, naming, notify)
     ]
     _refuse_clashes(jobs, options, also_read)
-    planned = [_settled(job, settle) if options.skip_existing else job for job in jobs]
+    planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
     existing = [
         path for job in planned if not (job.skip or job.replace) for path in _written([job]) if os.path.lexists(path)
     ]
@@ -90,14 +90,14 @@ def _named(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[
     kept = [source for source in sources if source.named or not made_by_relight_cli(source.path)]
     targets = naming.targets(kept)
     made = {
-        identity(path)
+        file_identity(path)
         for source, target in zip(kept, targets, strict=True)
-        for path in naming.ever_made(target)
-        if path not in (source.path, STANDARD)
+        for path in naming.possible_outputs(target)
+        if path not in (source.path, STDIO)
     }
 
     def is_result(source: Source) -> bool:
-        return identity(source.path) in made and (not source.named or made_by_relight_cli(source.path))
+        return file_identity(source.path) in made and (not source.named or made_by_relight_cli(source.path))
 
     pairs = [(source, target) for source, target in zip(kept, targets, strict=True) if not is_result(source)]
     left = {source.path for source, _ in pairs}
@@ -109,12 +109,12 @@ def _named(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[
     return pairs
 
 
-def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable[Path]) -> None:
-    inputs = {identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STANDARD}
+def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterable[Path]) -> None:
+    inputs = {file_identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STDIO}
     taken: dict[object, Job] = {}
     for job in jobs:
         for target in _written([job]):
-            place = identity(target)
+            place = file_identity(target)
             if place in inputs:
                 raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
             other = taken.setdefault(place, job)
@@ -122,16 +122,16 @@ def _refuse_clashes(jobs: list[Job], options: SharedOptions, also_read: Iterable
                 raise UsageError(
                     f"{other.source} and {job.source} would both be written to {target}: run them one at a time."
                 )
-    if options.report == STANDARD:
+    if options.report == STDIO:
         raise UsageError("--report needs a file's name: stdout carries nothing but a picture.")
-    if options.report and identity(options.report) in inputs | taken:
+    if options.report and file_identity(options.report) in inputs | taken:
         raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
 
 
-def _settled(job: Job, settle: Settle) -> Job:
+def _resolve(job: Job, resolve_existing: Resolve) -> Job:
     """Settle a job of which something is there: a run that was killed has left layers, whose photo comes last."""
-    return settle(job) if any(os.path.lexists(path) for path in _written([job])) else job
+    return resolve_existing(job) if any(os.path.lexists(path) for path in _written([job])) else job
 
 
 def _written(jobs: Iterable[Job]) -> list[Path]:
-    return [path for job in jobs for path in (job.target, *job.beside) if path != STANDARD]
+    return [path for job in jobs for path in (job.target, *job.extras) if path != STDIO]

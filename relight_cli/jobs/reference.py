@@ -1,38 +1,38 @@
-"""The photo whose light is wanted, held no longer than it is needed."""
+"""A reference photo that is read in the background and kept no longer than it is needed."""
 
 import math
 from concurrent.futures import Future
 from pathlib import Path
 
-from relight_cli.jobs.batch import begin_to_read
-from relight_cli.jobs.inputs import STANDARD
-from relight_cli.jobs.options import PhotoOptions
-from relight_cli.photos.photo import Photo, read_photo
-from relight_cli.rasters.rows import Rows
+from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.options import CommandOptions
+from relight_cli.jobs.reading import read_in_background
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.reading import read_photo
 
-KEPT = 1 << 27  # bytes of a reference that stays, 44 MP of 8 bits; to read that much again costs a second
+KEPT_BYTES = 1 << 27  # of a reference that stays in memory, 44 MP of 8 bits; reading that much again costs a second
 
 
-class Reference:
+class ReferencePhoto:
     """A reference that is read while torch is loaded.
 
-    A large one is let go of each time it has been used: what the network made of it is all that most runs need. For
-    photos of another size it is read again.
+    A large one is released each time it has been used: most runs need only what the network made of it. For photos of
+    another size it is read again.
     """
 
-    def __init__(self, path: Path, options: PhotoOptions) -> None:
+    def __init__(self, path: Path, options: CommandOptions) -> None:
         self.path, self.options = path, options
-        self._read: Future[Photo] | None = begin_to_read(path, options)
+        self._read: Future[Photo] | None = read_in_background(path, options)
 
     def wait(self) -> None:
-        """Wait until it is read. Raises what `read_photo` does."""
+        """Wait until it is read. Raises the errors of `read_photo`."""
         if self._read:
             self._read.result()
 
-    def srgb(self) -> Rows:
-        """Give its colours, for the caller alone where it is large."""
+    def photo(self) -> Photo:
+        """Return the photo; this object keeps no large one."""
         photo = self._read.result() if self._read else read_photo(self.path, max_pixels=self.options.max_pixels)
-        held = math.prod(photo.pixels.shape) * photo.pixels.dtype.itemsize
-        if held > KEPT and self.path != STANDARD:  # what came through a pipe comes once
+        size = math.prod(photo.pixels.shape) * photo.pixels.dtype.itemsize
+        if size > KEPT_BYTES and self.path != STDIO:  # a pipe can be read once
             self._read = None
-        return photo.srgb
+        return photo

@@ -14,12 +14,12 @@ from relight_cli import __version__
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode
 from relight_cli.jobs.console import notifier, say
-from relight_cli.jobs.options import SharedOptions
+from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reported_outputs import Facts
 
 
-class ModelFacts(Protocol):
+class ModelIdentity(Protocol):
     """What a report says of a model."""
 
     @property
@@ -30,10 +30,10 @@ class ModelFacts(Protocol):
     def sha256(self) -> str | None: ...
 
 
-class Tally:
+class Summary:
     """Takes the outcome of every job, in order. `reported` goes into the report beside the options."""
 
-    def __init__(self, jobs: list[Job], model: ModelFacts, options: SharedOptions, reported: Facts) -> None:
+    def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: Facts) -> None:
         self.alone, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
         self._count = {"done": 0, "skipped": 0, "failed": 0}
         self._began = time.monotonic()
@@ -41,11 +41,11 @@ class Tally:
     def add(self, job: Job, seconds: float, error: Exception | None = None, facts: Facts | None = None) -> None:
         """Count a job, report it, and say its error; one photo alone raises it."""
         error = error and (device_error(error) or error)
-        record = record_of(job, self.model, seconds, error)
+        record = report_record(job, self.model, seconds, error)
         self._count[record["status"]] += 1
         if self.options.report:
             options = {"options": asdict(self.options) | {**self.reported}}
-            append(self.options.report, {**record, **(facts or {}), **options})
+            append_record(self.options.report, {**record, **(facts or {}), **options})
         if error is None:
             return
         if self.alone:
@@ -67,7 +67,7 @@ class Tally:
             raise typer.Exit(ExitCode.SOME_FAILED)
 
 
-def record_of(job: Job, model: ModelFacts, seconds: float, error: Exception | None) -> dict[str, Any]:
+def report_record(job: Job, model: ModelIdentity, seconds: float, error: Exception | None) -> dict[str, Any]:
     """Give what a report says of one input."""
     return {
         "input": str(job.source),
@@ -83,7 +83,7 @@ def record_of(job: Job, model: ModelFacts, seconds: float, error: Exception | No
     }
 
 
-def append(report: Path, record: dict[str, Any]) -> None:
+def append_record(report: Path, record: dict[str, Any]) -> None:
     """Add a line to a report, in one piece, for others may write to it too; one that cannot be written is said."""
     line = json.dumps(record, default=str) + "\n"
     try:

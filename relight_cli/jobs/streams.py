@@ -9,12 +9,12 @@ from typing import BinaryIO, TextIO
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
 
-_kept: list[BinaryIO] = []  # the real stdout, while `stdout_for_the_picture` holds it
+_kept: list[BinaryIO] = []  # the real stdout, while `reserve_stdout` holds it
 
 
 @contextlib.contextmanager
-def stdout_for_the_picture() -> Iterator[None]:
-    """Keep stdout for `picture_out` while the block runs; what else is printed, by C libraries too, goes to stderr."""
+def reserve_stdout() -> Iterator[None]:
+    """Keep stdout for `stdout_stream` while the block runs; all other output, of C libraries too, goes to stderr."""
     is_open = sys.stdout is not None and _is_open(1)
     _occupy_closed()
     if not is_open:  # whatever is printed goes nowhere
@@ -36,7 +36,7 @@ def stdout_for_the_picture() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stderr_of_its_own() -> Iterator[None]:
+def separate_stderr() -> Iterator[None]:
     """Give sys.stderr a descriptor beside 2 while the block runs, so that 2 can be kept from libraries for a moment."""
     kept = sys.stderr
     if kept is None or not _is_open(2) or not _is_descriptor_2(kept):
@@ -52,14 +52,14 @@ def stderr_of_its_own() -> Iterator[None]:
             own.flush()
 
 
-def picture_out() -> BinaryIO:
+def stdout_stream() -> BinaryIO:
     """Give the stream that takes a picture. Raises OutputUnwritableError where stdout is closed."""
     if not _kept:
         raise OutputUnwritableError("stdout is closed: name a file with --output.")
     return _kept[-1]
 
 
-def standard_in() -> BinaryIO:
+def stdin_stream() -> BinaryIO:
     """Give stdin. Raises PhotoUnreadableError where it is closed."""
     if sys.stdin is None:
         raise PhotoUnreadableError("stdin is closed: name a file.")

@@ -135,17 +135,17 @@ class Block(nn.Module):
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Transform tokens (B, N, C)."""
         training = torch.is_grad_enabled()  # autocast knows nothing of a sum in place
-        join = joined if self.attn.fused and not training else joined_as_published
+        join = fused_residual if self.attn.fused and not training else published_residual
         x = join(x, self.attn.proj, self.attn(self.norm1(x), rotary))
         return join(x, self.mlp.fc2, self.mlp(self.norm2(x)))
 
 
-def joined(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
+def fused_residual(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
     """Give x + linear(hidden), the sum made by the matrix product, whose result is then not written twice."""
     out = (x + linear.bias).flatten(0, 1)
     return out.addmm_(hidden.flatten(0, 1), linear.weight.t()).view_as(x)
 
 
-def joined_as_published(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
+def published_residual(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
     """Give x + linear(hidden)."""
     return x + linear(hidden)

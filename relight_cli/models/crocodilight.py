@@ -1,5 +1,6 @@
 """CroCoDiLight (ICLR 2026, https://openreview.net/forum?id=GKvb3HCyNk): relighting in a CroCo encoder's latents."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -114,6 +115,11 @@ class CroCoDiLight(nn.Module):
         self.encoder_rotary = RotaryTable(config.width // config.encoder_heads, config.rope_base)
         self.rotary = RotaryTable(config.width // config.heads, config.rope_base)
 
+    @property
+    def mapper_names(self) -> Collection[str]:
+        """The illumination mappers that are loaded: `shadow`, `albedo`."""
+        return self.mappers.keys()
+
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""
         mean, std = (tiles.new_tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
@@ -130,7 +136,7 @@ class CroCoDiLight(nn.Module):
         """Map the illumination latent (T, 1, C) with the `shadow` or `albedo` illumination mapper."""
         return self._join(self.mappers[mapper], intrinsic, illumination)[:, -1:]
 
-    def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
+    def adapt_illumination(self, illumination: Tensor, own: Tensor) -> Tensor:
         """Give illumination latents (T, 1, C) as they are: any tile takes them unchanged."""
         return illumination
 

@@ -1,4 +1,4 @@
-"""Log light, in which `tiny` works: of a picture, of an affine change, and cored of what is too small to be one."""
+"""Log light, in which `tiny` works: of a picture, of an affine change, and the threshold below which that is none."""
 
 import math
 
@@ -21,7 +21,7 @@ def log_linear(tiles: Tensor) -> Tensor:
     return torch.log(srgb_to_linear(tiles.float()) + EPS)
 
 
-def cored(log_light: Tensor) -> Tensor:
+def soft_threshold(log_light: Tensor) -> Tensor:
     """Shrink a change of log light towards zero: hardly where it is more than `CORE`, to nothing where far less."""
     squared = log_light.square()
     return log_light * (squared / (squared + CORE**2))

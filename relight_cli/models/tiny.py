@@ -11,6 +11,7 @@ model behind the guided filter (He et al., PAMI 2013): a shadow's border is wher
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.models.log_light import EPS, cored, log_gain, log_linear
+from relight_cli.models.log_light import EPS, log_gain, log_linear, soft_threshold
 
 Maps = tuple[Tensor, Tensor, Tensor]  # (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T, w16, S/16, S/16)
 # Relative distance of illumination latents beyond which a picture is in another light. Measured on 26 real views: at
@@ -192,7 +193,7 @@ class Tiny(nn.Module):
 
     A token holds all that belongs to its 16 x 16 patch, maps of finer stride unshuffled into channels:
     latents [g 768 | f4 | f8 | f16], intrinsic latents [g | f4 | f8 | f16 | own light 96 | own shadows 96 | rest of its
-    shading 96] and relit latents [g | change of light 96 | share of it that is cored 1], all light in affine
+    shading 96] and relit latents [g | change of light 96 | share of it that is thresholded 1], all light in affine
     coefficients. Tokens are float32 whatever the parameters are: g is the photo. Illumination latents end in `SHARES`.
     """
 
@@ -218,6 +219,11 @@ class Tiny(nn.Module):
         self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
         self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS, COEFFICIENTS]
 
+    @property
+    def mapper_names(self) -> Collection[str]:
+        """The illumination mappers that are loaded: `shadow`, `albedo`."""
+        return self.mappers.keys()
+
     def encode(self, tiles: Tensor) -> Tensor:
         """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1], S a multiple of 16."""
         guide = log_linear(tiles)
@@ -228,7 +234,7 @@ class Tiny(nn.Module):
         guide, *maps = self._unpack(latents, self.maps)
         features, light = self.split(*maps)
         intrinsic = self._pack(guide, *features, self.light(*features, light), *self.shading(*features))
-        return intrinsic, shared(light)
+        return intrinsic, with_shares(light)
 
     def features(self, tiles: Tensor, guide: Tensor) -> Maps:
         """Encode tiles and their log to maps f4, f8 and f16."""
@@ -251,16 +257,16 @@ class Tiny(nn.Module):
         f16 = self._unpack(intrinsic, self.intrinsic_maps)[3]
         light = self.mappers[mapper](f16, illumination[..., :-SHARES].to(f16))
         shadow = mapper == "shadow"
-        return shared(light, shadowed=0.0, shaded=float(shadow), cored=float(shadow))
+        return with_shares(light, shadowed=0.0, shaded=float(shadow), thresholded=float(shadow))
 
-    def lend(self, illumination: Tensor, own: Tensor) -> Tensor:
+    def adapt_illumination(self, illumination: Tensor, own: Tensor) -> Tensor:
         """Give illumination latents (T, 1, L) for tiles with latents of their own: unlike light has other shadows."""
         light, own = illumination[..., :-SHARES], own[..., :-SHARES]
         away = (light - own).norm(dim=-1, keepdim=True) / own.norm(dim=-1, keepdim=True)
-        return shared(light, shadowed=torch.exp(-((away / ALIKE) ** 2)))
+        return with_shares(light, shadowed=torch.exp(-((away / ALIKE) ** 2)))
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
-        """Give relit latents (T, N, 768 + 96 + 1): the photo, its change of light, and the share that is cored."""
+        """Return relit latents (T, N, 768 + 96 + 1): the photo, its change of light, the share that is thresholded."""
         guide, f4, f8, f16, own, shadows, rest = self._unpack(intrinsic, self.intrinsic_maps)
         light, shares = illumination[..., :-SHARES].to(f16), illumination[..., -SHARES:, None].float()
         shadowed, shaded, core = shares.chunk(SHARES, dim=-2)
@@ -272,7 +278,7 @@ class Tiny(nn.Module):
         """Give the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
         guide, change, core = self._unpack(latents, [self.maps[0], COEFFICIENTS, (1, 1)])
         log_light = log_gain(guide, change.float())
-        log_light = torch.lerp(log_light, cored(log_light), core[..., :1, :1].float())
+        log_light = torch.lerp(log_light, soft_threshold(log_light), core[..., :1, :1].float())
         return linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_light))
 
     def _pack(self, *maps: Tensor) -> Tensor:
@@ -289,12 +295,16 @@ class Tiny(nn.Module):
         return [guide, *(f.to(self.queries.dtype) for f in features)]
 
 
-def shared(light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, cored: float = 0.0) -> Tensor:
+def with_shares(
+    light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, thresholded: float = 0.0
+) -> Tensor:
     """Put the `SHARES` behind what is seen of the light (T, 1, L - 3): an illumination latent, float32.
 
     How much it keeps of the tile's own cast shadows: all in its own light, none where they are mapped away, as much as
     the lights are alike where it comes from elsewhere. How much it keeps of the rest of its shading: none for albedo.
     Whether a small change is none, as it is where shadows are taken away.
     """
-    shares = [torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, cored)]
+    shares = [
+        torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, thresholded)
+    ]
     return torch.cat((light.float(), *(share.expand(*light.shape[:2], 1) for share in shares)), dim=-1)

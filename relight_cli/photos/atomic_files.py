@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.photos.leftovers import sweep, temporary_beside
+from relight_cli.photos.leftovers import remove_leftovers, temporary_path_for
 
 _REMEDIES = {
     errno.ENOSPC: "free some disk space",
@@ -24,14 +24,14 @@ _swept: set[Path] = set()  # folders that were looked through for what killed ru
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EXDEV}
 
 
-def write_whole(target: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write a file through a hidden temporary one, as `whole_file` does. Raises OutputUnwritableError."""
-    with whole_file(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
+def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write a file through a hidden temporary one, as `atomic_file` does. Raises OutputUnwritableError."""
+    with atomic_file(target, overwrite=overwrite) as temporary, temporary.open("wb") as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
+def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a hidden temporary file beside the target, which takes its name, flushed to the disk, when the block ends.
 
     A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
@@ -41,7 +41,7 @@ def whole_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     if "\0" in str(target):
         raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
-    temporary = temporary_beside(target)
+    temporary = temporary_path_for(target)
     try:
         _check_target(target, overwrite=overwrite)
         _sweep_once(target.parent)
@@ -77,7 +77,7 @@ def _clear_up() -> None:
 def _sweep_once(folder: Path) -> None:
     if (place := folder.absolute()) not in _swept:
         _swept.add(place)
-        sweep(folder, _temporary)
+        remove_leftovers(folder, _temporary)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

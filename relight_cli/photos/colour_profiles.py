@@ -11,7 +11,8 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.bit_depth import from_unit, row_bands, to_unit
+from relight_cli.rasters.bit_depth import from_unit, to_unit
+from relight_cli.rasters.rows import row_bands
 
 SRGB = bytes(imagecodecs.cms_profile("srgb"))
 
@@ -20,7 +21,7 @@ def linear_profile(chromaticities: tuple[float, ...]) -> bytes:
     """Make a profile of linear light from the (x, y) of red, green, blue and white, always of the same bytes."""
     red, green, blue, white = ((*chromaticities[at : at + 2], 1.0) for at in range(0, 8, 2))
     made = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=(*red, *green, *blue), gamma=1.0))
-    # In place of the moment of its making, the first of January 2000 (ICC.1:2010, section 7.2.1).
+    # In place of the moment of its recipe, the first of January 2000 (ICC.1:2010, section 7.2.1).
     return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:84] + bytes(16) + made[100:]
 
 

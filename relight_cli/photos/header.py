@@ -10,7 +10,7 @@ from relight_cli.photos.codecs import exr as exr_photos
 from relight_cli.photos.codecs import heif as heif_photos
 from relight_cli.photos.codecs import jpeg2000, tiff_decoding
 from relight_cli.photos.codecs import raw as raw_development
-from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, kind_of
+from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 
@@ -43,7 +43,7 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read the header of a photo of any kind. Raises whatever the libraries raise, MissingExtraError among it."""
     with path.open("rb") as file:
-        kind = kind_of(file)
+        kind = detect_format(file)
         if kind == "TIFF":
             return _tiff(file)
         if kind == "RAW":

@@ -17,7 +17,7 @@ _NAME = re.compile(r"\.relight-cli-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp")
 _DAY = 24 * 3600.0
 
 
-def temporary_beside(target: Path) -> Path:
+def temporary_path_for(target: Path) -> Path:
     """Name a hidden file in the target's folder that no one else uses.
 
     It is short, so that a target whose name fills the 255 bytes of a file system still has a neighbour.
@@ -25,7 +25,7 @@ def temporary_beside(target: Path) -> Path:
     return target.with_name(f".relight-cli-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
-def sweep(folder: Path, own: set[Path]) -> None:
+def remove_leftovers(folder: Path, own: set[Path]) -> None:
     """Unlink the temporary files in a folder whose writers are gone; `own` are those of this process.
 
     The writer is gone if it was of this machine and no process has its number, or else (on Windows always) if the file

@@ -42,7 +42,7 @@ class Provenance:
         return json.dumps({**known, "options": dict(self.options)}, default=str)
 
 
-def signed(metadata: Metadata, made: Provenance) -> tuple[Metadata, tuple[str, ...]]:
+def sign(metadata: Metadata, made: Provenance) -> tuple[Metadata, tuple[str, ...]]:
     """Add the Software tag and the history entry, and take the EXIF thumbnail out; note what could not be added."""
     notes = []
     try:
@@ -55,7 +55,7 @@ def signed(metadata: Metadata, made: Provenance) -> tuple[Metadata, tuple[str, .
     return replace(metadata, xmp=xmp or metadata.xmp), tuple(notes)
 
 
-def stripped(metadata: Metadata) -> Metadata:
+def strip_metadata(metadata: Metadata) -> Metadata:
     """Leave the profile alone, which the colours need."""
     return Metadata(icc=metadata.icc)
 

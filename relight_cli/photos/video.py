@@ -143,7 +143,7 @@ def _quarter_turns(file: Any) -> int:
     return 0
 
 
-def recorded_making(path: Path) -> str | None:
+def recorded_recipe(path: Path) -> str | None:
     """Give what this tool wrote into a video of how it was made, if it did; see `Provenance.parameters`."""
     try:
         if path.suffix.lower() == ".gif":
@@ -165,7 +165,7 @@ class VideoWriter:
     def __init__(self, path: Path, kind: str, height: int, width: int, rate: float, made: str | None = None) -> None:
         """Begin a video of a `kind` of CODECS, with frames (height, width, 3) at `rate` a second.
 
-        `made`, in ASCII, tells how it is made; see `recorded_making`.
+        `made`, in ASCII, tells how it is made; see `recorded_recipe`.
         """
         self._av = _extra("av")
         codec, self._pixel_format, options = CODECS[kind]

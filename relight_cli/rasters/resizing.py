@@ -1,60 +1,48 @@
 """Pictures in other sizes."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.bit_depth import row_bands
-from relight_cli.rasters.rows import Rows, whole
+from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array
 
 Picture = NDArray[np.float32]
 
 SHARPNESS = -0.75  # of the cubic kernel (Keys 1981), as OpenCV has it
 
 
-@dataclass(frozen=True)
-class Resized:
-    """A picture (H, W, C) in another size: the mean over areas along a side that shrinks, bicubic along one that grows.
+def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
+    """Return a picture (H, W, C) in another size, its rows made when they are read.
 
-    Rows are made when asked for, from the rows of the picture that they need.
+    Along a side that shrinks a pixel is the mean over its area; along a side that grows it is interpolated bicubically.
     """
+    own_height, own_width = picture.shape[:2]
 
-    picture: Rows
-    height: int
-    width: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Tell height, width and channels."""
-        return (self.height, self.width, *self.picture.shape[2:])
-
-    def __getitem__(self, rows: slice, /) -> Picture:
-        """Give rows of it."""
-        if self.height == self.picture.shape[0]:
-            return self._across(rows)
-        first, shares = row_shares(self.picture.shape[0], self.height, rows)
-        across = self._across(slice(first, first + shares.shape[1]))
-        return (shares @ across.reshape(len(across), -1)).reshape(len(shares), *across.shape[1:])
-
-    def _across(self, rows: slice) -> Picture:
-        """Give rows of the picture in the wanted width."""
-        own = self.picture.shape[1]
-        if own == self.width:
-            return self.picture[rows]
-        out = np.empty((rows.stop - rows.start, self.width, *self.picture.shape[2:]), np.float32)
-        how = cv2.INTER_CUBIC if self.width > own else cv2.INTER_AREA
-        for band in row_bands(len(out), own):
-            part = self.picture[slice(rows.start + band.start, rows.start + band.stop)]
-            out[band] = cv2.resize(part, (self.width, len(part)), interpolation=how).reshape(out[band].shape)
+    def across(rows: slice) -> Picture:
+        """Return rows of the picture in the wanted width."""
+        if own_width == width:
+            return picture[rows]
+        out = np.empty((rows.stop - rows.start, width, *picture.shape[2:]), np.float32)
+        method = cv2.INTER_CUBIC if width > own_width else cv2.INTER_AREA
+        for band in row_bands(len(out), own_width):
+            part = picture[slice(rows.start + band.start, rows.start + band.stop)]
+            out[band] = cv2.resize(part, (width, len(part)), interpolation=method).reshape(out[band].shape)
         return out
 
+    def make(rows: slice) -> Picture:
+        if own_height == height:
+            return across(rows)
+        first, weights = row_weights(own_height, height, rows)
+        needed = across(slice(first, first + weights.shape[1]))
+        return (weights @ needed.reshape(len(needed), -1)).reshape(len(weights), *needed.shape[1:])
 
-def row_shares(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
-    """Give the first of the rows that some rows of a resized picture need, and what they need of each, (rows, n).
+    return LazyRows((height, width, *picture.shape[2:]), np.dtype(np.float32), make)
 
-    `length` is the picture's height and `wanted` the resized one's.
+
+def row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
+    """Return the first source row that `rows` of a resized picture need, and the weight of each from there, (rows, n).
+
+    `length` is the height of the picture and `wanted` that of the resized one.
     """
     scale = length / wanted
     index = np.arange(rows.start, rows.stop)
@@ -66,12 +54,12 @@ def row_shares(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
         return first, (covered.clip(0) / scale).astype(np.float32)
     place = (index + 0.5) * scale - 0.5
     taps = np.floor(place).astype(int)[:, None] + np.arange(-1, 3)
-    weights = _cubic(np.abs(place[:, None] - taps))
+    kernel = _cubic(np.abs(place[:, None] - taps))
     taps = taps.clip(0, length - 1)
     first = int(taps.min())
-    shares = np.zeros((len(index), int(taps.max()) + 1 - first), np.float32)
-    np.add.at(shares, (np.arange(len(index))[:, None], taps - first), weights)
-    return first, shares
+    weights = np.zeros((len(index), int(taps.max()) + 1 - first), np.float32)
+    np.add.at(weights, (np.arange(len(index))[:, None], taps - first), kernel)
+    return first, weights
 
 
 def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,15 +69,15 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
 
 
-def resized(picture: Rows, height: int, width: int) -> Picture:
-    """Give the whole of a resized picture."""
+def resized(picture: Raster, height: int, width: int) -> Picture:
+    """Return a resized picture as an array; see `resized_rows`."""
     if picture.shape[:2] == (height, width):
-        return whole(picture)
-    return whole(Resized(picture, height, width))
+        return to_array(picture)
+    return to_array(resized_rows(picture, height, width))
 
 
-def within(height: int, width: int, longest: int) -> tuple[int, int]:
-    """Give the size of a picture whose longer side is brought down to `longest` pixels; 0 leaves every size."""
+def fit_within(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Return height and width of a picture whose longer side is at most `longest` pixels; 0 sets no limit."""
     if not longest or max(height, width) <= longest:
         return height, width
     scale = longest / max(height, width)

@@ -1,59 +1,93 @@
-"""Pictures whose rows are made when they are asked for, so that no stage holds a float copy of a large photo."""
+"""Rasters whose rows are made when they are read, so that no stage holds another copy of a large photo.
 
-from collections.abc import Iterator
-from typing import Protocol
+A raster is an array (H, W, ...) or a `LazyRows` of that shape. Both are read in bands of rows: `raster[slice(0, 64)]`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.bit_depth import row_bands
-
-Pixels = NDArray[np.float32]  # (n, W, C)
+_BAND_PIXELS = 1 << 16
 
 
-class Rows(Protocol):
-    """A picture (H, W, C), float32; an array is one."""
+@dataclass(frozen=True)
+class LazyRows:
+    """Rows (H, W, ...) that a function makes when they are read."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Tell height, width and channels."""
-        ...
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    make: Callable[[slice], NDArray]  # from the first row and the one behind the last to the rows
+    rereadable: bool = True  # False: rows can be read from the top only, and once
 
-    def __getitem__(self, rows: slice, /) -> Pixels:
-        """Give the rows from `rows.start` to `rows.stop`."""
-        ...
-
-
-class Forward:
-    """Rows that come in bands from the top, each to be read once."""
-
-    once = True
-
-    def __init__(self, shape: tuple[int, ...], bands: Iterator[Pixels]) -> None:
-        self.shape, self._bands = shape, bands
-        self._first, self._held = 0, np.empty((0, *shape[1:]), np.float32)
-
-    def __getitem__(self, rows: slice, /) -> Pixels:
-        """Give rows that are not behind those given before. Raises ValueError for others."""
-        if rows.start < self._first:
-            raise ValueError(f"row {rows.start} has been read already; the next is {self._first}")
-        self._held, self._first = self._held[rows.start - self._first :], rows.start
-        while len(self._held) < rows.stop - rows.start:
-            band = next(self._bands)
-            self._held = np.concatenate((self._held, band)) if len(self._held) else band
-        return self._held[: rows.stop - rows.start]
+    def __getitem__(self, rows: slice, /) -> NDArray:
+        """Return the rows from `rows.start` to `rows.stop`."""
+        return self.make(rows)
 
 
-def readable_again(picture: Rows) -> bool:
-    """Tell whether rows may be read as often as wanted, in any order."""
-    return not getattr(picture, "once", False)
+Raster: TypeAlias = NDArray | LazyRows
+"""A picture or a map, (H, W, ...), in memory or made when it is read."""
 
 
-def whole(picture: Rows) -> Pixels:
-    """Give all rows of a picture as an array."""
-    if isinstance(picture, np.ndarray):
-        return picture
-    out = np.empty(picture.shape, np.float32)
-    for rows in row_bands(*picture.shape[:2]):
-        out[rows] = picture[rows]
+def row_bands(height: int, width: int) -> Iterator[slice]:
+    """Yield slices of rows of about 64 k pixels each, so that float copies of a band stay in the cache."""
+    rows = max(1, _BAND_PIXELS // max(1, width))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def streamed_rows(shape: tuple[int, ...], bands: Iterator[NDArray[np.float32]]) -> LazyRows:
+    """Return float32 rows that arrive in bands from the top. Reading a row again raises ValueError."""
+    first, kept = 0, np.empty((0, *shape[1:]), np.float32)
+
+    def make(rows: slice) -> NDArray[np.float32]:
+        nonlocal first, kept
+        if rows.start < first:
+            raise ValueError(f"row {rows.start} has been read already; the next is {first}")
+        kept, first = kept[rows.start - first :], rows.start
+        while len(kept) < rows.stop - rows.start:
+            band = next(bands)
+            kept = np.concatenate((kept, band)) if len(kept) else band
+        return kept[: rows.stop - rows.start]
+
+    return LazyRows(shape, np.dtype(np.float32), make, rereadable=False)
+
+
+def is_rereadable(raster: Raster) -> bool:
+    """Return whether rows may be read in any order, as often as wanted."""
+    return isinstance(raster, np.ndarray) or raster.rereadable
+
+
+def to_array(raster: Raster) -> NDArray:
+    """Return all rows as an array; an array passes as it is."""
+    if isinstance(raster, np.ndarray):
+        return raster
+    out = np.empty(raster.shape, raster.dtype)
+    for rows in row_bands(*raster.shape[:2]):
+        out[rows] = raster[rows]
     return out
+
+
+def strips(raster: Raster, height: int) -> Iterator[NDArray]:
+    """Yield contiguous strips of `height` rows from the top; the last may be lower.
+
+    Lazy rows are made in the same bands as by `to_array`, since rounding may depend on how many are made at a time.
+    """
+    total, kept = raster.shape[0], []
+    for rows in row_bands(*raster.shape[:2]):
+        kept.append(raster[rows])
+        if (count := sum(map(len, kept))) < height and rows.stop < total:
+            continue
+        joined = np.concatenate(kept) if kept[1:] else kept[0]
+        end = count if rows.stop == total else count - count % height
+        for top in range(0, end, height):
+            yield np.ascontiguousarray(joined[top : min(top + height, end)])
+        kept = [joined[end:]] if end < count else []
+
+
+def with_alpha(pixels: Raster, alpha: Raster) -> LazyRows:
+    """Return pixels (H, W, C) with an alpha (H, W) as their last channel."""
+    shape = (*pixels.shape[:2], pixels.shape[2] + 1)
+    return LazyRows(shape, pixels.dtype, lambda rows: np.concatenate((pixels[rows], alpha[rows][..., None]), axis=-1))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.bit_depth import row_bands
+from relight_cli.rasters.rows import row_bands
 
 Maps = NDArray[np.float32]
 
@@ -19,7 +19,7 @@ LUMA = np.array((0.299, 0.587, 0.114), np.float32)  # ITU-R BT.601, of encoded v
 
 
 @dataclass(frozen=True)
-class Guided:
+class GuidedMaps:
     """Maps at a small size that follow the edges of a picture, to be had at any size of it."""
 
     slope: Maps  # (h, w, C)
@@ -27,9 +27,9 @@ class Guided:
 
     def rows(self, picture: Maps, start: int, height: int) -> Maps:
         """Give the maps' rows from `start` on, as many as `picture` (n, W, 3) has, of a full `height`."""
-        maps = enlarged_rows(self.slope, height, picture.shape[1], start, len(picture))
+        maps = upsample_rows(self.slope, height, picture.shape[1], start, len(picture))
         maps *= luma(picture)
-        maps += enlarged_rows(self.offset, height, picture.shape[1], start, len(picture))
+        maps += upsample_rows(self.offset, height, picture.shape[1], start, len(picture))
         return maps
 
 
@@ -39,7 +39,7 @@ def luma(picture: Maps) -> Maps:
     return (np.fmin(bounded, np.float32(1), out=bounded) @ LUMA)[..., None]
 
 
-def guided(maps: Maps, picture: Maps, radius: int = RADIUS, eps: float = EPS) -> Guided:
+def fit_guided(maps: Maps, picture: Maps, radius: int = RADIUS, eps: float = EPS) -> GuidedMaps:
     """Fit maps (h, w, C) as slope * luma + offset of a picture (h, w, 3).
 
     The slopes are the guided filter's. The offsets are what each pixel then needs, so that the maps themselves come
@@ -56,10 +56,10 @@ def guided(maps: Maps, picture: Maps, radius: int = RADIUS, eps: float = EPS) ->
     variance = mean(guide**2) - mean(guide) ** 2
     covariance = mean(maps * guide) - mean(maps.astype(np.float64)) * mean(guide)
     slope = mean(covariance / (variance + eps)).astype(np.float32)
-    return Guided(slope, maps - slope * guide.astype(np.float32))
+    return GuidedMaps(slope, maps - slope * guide.astype(np.float32))
 
 
-def enlarged_rows(maps: Maps, height: int, width: int, start: int, count: int) -> Maps:
+def upsample_rows(maps: Maps, height: int, width: int, start: int, count: int) -> Maps:
     """Give rows `start` to `start + count` of maps (h, w, C) enlarged to (height, width, C), bilinearly."""
     place = ((np.arange(start, start + count) + 0.5) * (len(maps) / height) - 0.5).clip(0, len(maps) - 1)
     above = np.floor(place).astype(int)
@@ -70,7 +70,7 @@ def enlarged_rows(maps: Maps, height: int, width: int, start: int, count: int) -
 
 def guided_upsample(coarse: Maps, guide_small: Maps, guide: Maps) -> Maps:
     """Enlarge maps (h, w, C) to (H, W, C) along the edges of a picture: (h, w, 3) small, (H, W, 3) in full."""
-    fitted, out = guided(coarse, guide_small), np.empty((*guide.shape[:2], coarse.shape[2]), np.float32)
+    fitted, out = fit_guided(coarse, guide_small), np.empty((*guide.shape[:2], coarse.shape[2]), np.float32)
     for band in row_bands(*guide.shape[:2]):
         out[band] = fitted.rows(guide[band], band.start, len(guide))
     return out

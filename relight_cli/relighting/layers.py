@@ -1,57 +1,55 @@
-"""Layers for compositing: the shadow that was taken away, and the light over an albedo."""
+"""Layers for compositing: the shadow that was removed, and the light on an albedo."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from relight_cli.models.colour import LUMINANCE, linear_to_srgb, srgb_to_linear
-from relight_cli.rasters.bit_depth import row_bands
-from relight_cli.rasters.rows import Rows, readable_again, whole
-from relight_cli.rasters.samples import Made, Samples
+from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, row_bands, to_array
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
 
 OUTLIERS = 0.001  # share of the pixels that may lie brighter than the light that is white
 
 
-def linear(pixels: Pixels) -> Pixels:
-    """Decode sRGB values, no number as black, none below it."""
+def to_linear(pixels: Pixels) -> Pixels:
+    """Decode sRGB values to linear light; NaN and negative values become black."""
     return srgb_to_linear(torch.from_numpy(np.nan_to_num(pixels)).clamp(min=0)).numpy()
 
 
-def implied_shadow(photo: Rows, deshadowed: Rows) -> Samples:
-    """Give the share of the light that the shadow took, (H, W, 1) uint8: 0 where there was none, 255 where all."""
+def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
+    """Return the share of the light that the shadow took, (H, W, 1) uint8: 0 where there was none, 255 where all."""
 
     def make(rows: slice) -> NDArray[np.uint8]:
-        before, after = (linear(x[rows]) @ np.array(LUMINANCE, np.float32) for x in (photo, deshadowed))
+        before, after = (to_linear(x[rows]) @ np.array(LUMINANCE, np.float32) for x in (photo, deshadowed))
         return np.rint(255 * (1 - before / np.maximum(after, 1e-6)).clip(0, 1)).astype(np.uint8)[..., None]
 
-    return Made((*photo.shape[:2], 1), np.dtype(np.uint8), make)
+    return LazyRows((*photo.shape[:2], 1), np.dtype(np.uint8), make)
 
 
-def exposed_albedo(photo: Rows, albedo: Rows) -> Rows:
+def expose_albedo(photo: Raster, albedo: Raster) -> LazyRows:
     """Brighten an albedo until no light on it exceeds white, so that its shading fits into [0, 1].
 
     An albedo's scale is not known. Outliers among the pixels (highlights) keep the photo's value, under a white light.
     """
-    quantiles, albedo = [], albedo if readable_again(albedo) else whole(albedo)
+    quantiles, albedo = [], albedo if is_rereadable(albedo) else to_array(albedo)
     for rows in row_bands(*photo.shape[:2]):
-        light, surface = linear(photo[rows]), linear(albedo[rows])
+        light, surface = to_linear(photo[rows]), to_linear(albedo[rows])
         quantiles.append(np.quantile((light + 1e-3) / (surface + 1e-3), 1 - OUTLIERS))
     scale = max(1.0, float(np.median(quantiles)))
 
     def make(rows: slice) -> Pixels:
-        brighter = linear_to_srgb(torch.from_numpy(linear(albedo[rows])) * scale).numpy()
+        brighter = linear_to_srgb(torch.from_numpy(to_linear(albedo[rows])) * scale).numpy()
         return np.maximum(brighter, np.nan_to_num(photo[rows]))
 
-    return Made(albedo.shape, np.dtype(np.float32), make)
+    return LazyRows(albedo.shape, np.dtype(np.float32), make)
 
 
-def shading(photo: Rows, albedo: Rows, channels: int) -> Samples:
-    """Give the light on an albedo, photo / albedo in linear light, (H, W, channels) float32; white light on black."""
+def shading_layer(photo: Raster, albedo: Raster, channels: int) -> LazyRows:
+    """Return the light on an albedo, photo / albedo in linear light, (H, W, channels) float32; white light on black."""
 
     def make(rows: slice) -> Pixels:
-        surface, light = (linear(picture[rows][..., :channels]) for picture in (albedo, photo))
+        surface, light = (to_linear(picture[rows][..., :channels]) for picture in (albedo, photo))
         return np.where(surface > 0, light / np.maximum(surface, 1e-9), np.float32(1))
 
-    return Made((*photo.shape[:2], channels), np.dtype(np.float32), make)
+    return LazyRows((*photo.shape[:2], channels), np.dtype(np.float32), make)

@@ -1,23 +1,128 @@
-"""Deshadow and albedo: a picture under its own illumination latents, mapped (CroCoDiLight section 4)."""
+"""Deshadow and albedo: a photo under its own illumination latents, mapped (CroCoDiLight, section 4)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
-from relight_cli.models.interface import RelightingModel
-from relight_cli.relighting.light_change import ChangeOptions, Picture, Progress, TileOptions, change_light
+from relight_cli.errors import UsageError
+from relight_cli.models.interface import Model, RelightingModel
+from relight_cli.photos.photo import Photo
+from relight_cli.rasters.rows import Raster
+from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
+from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, tile_count
+from relight_cli.relighting.masks import blend_by_mask, mask_of
+from relight_cli.relighting.options import (
+    AlbedoOptions,
+    ChangeOptions,
+    DeshadowOptions,
+    MappingOptions,
+    Progress,
+    TileColour,
+    TileOptions,
+    TileProgress,
+    change_options,
+    tile_options,
+)
 from relight_cli.relighting.tiles import TileGrid
 
+SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
+Mask = Photo | Raster
+"""A photo, whose luma counts, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
 
-def map_light(
-    model: RelightingModel,
-    picture: Picture,
+
+@dataclass(frozen=True)
+class DeshadowResult(ChangeResult):
+    """What `deshadow` returns."""
+
+    original: Photo
+
+    @cached_property
+    def shadow(self) -> Photo:
+        """The share of the light that the shadow took, (H, W, 1) uint8: 0 where there was none, 255 where all."""
+        return Photo(shadow_layer(self.original.srgb, self.photo.srgb))
+
+
+@dataclass(frozen=True)
+class AlbedoResult(ChangeResult):
+    """What `albedo` returns."""
+
+    original: Photo
+
+    @cached_property
+    def shading(self) -> Photo:
+        """The light, linear, (H, W, C) float32: albedo x shading = photo, in linear light."""
+        channels = self.original.pixels.shape[2]
+        return Photo(shading_layer(self.original.srgb, self.photo.srgb, channels), format="TIFF")
+
+
+def deshadow(
+    model: Model,
+    photo: Photo,
+    mask: Mask | None = None,
+    options: DeshadowOptions = DeshadowOptions(),
+    progress: Progress | None = None,
+) -> DeshadowResult:
+    """Return the photo without cast shadows, of the photo's size, bit depth and profile.
+
+    Where the mask is 0 every sample stays as it is. `progress(done, total)` counts tiles. Raises UsageError for a mask
+    of another size or a model without this mapper, DeviceError where memory runs out. Threads: see `relight`.
+    Source: CroCoDiLight, section 4.
+    """
+    return DeshadowResult(_mapped(model, photo, SHADOW, mask, options, progress), photo)
+
+
+def albedo(
+    model: Model,
+    photo: Photo,
+    mask: Mask | None = None,
+    options: AlbedoOptions = AlbedoOptions(),
+    progress: Progress | None = None,
+) -> AlbedoResult:
+    """Return the reflectance of what the photo shows, without light; its scale is not known.
+
+    Mask, progress, errors and source as of `deshadow`.
+    """
+    expose = expose_albedo if options.fit_shading else None
+    return AlbedoResult(_mapped(model, photo, ALBEDO, mask, options, progress, expose), photo)
+
+
+def _mapped(
+    model: Model,
+    photo: Photo,
+    mapper: str,
+    mask: Mask | None,
+    options: MappingOptions,
+    progress: Progress | None,
+    finish: Callable[[Raster, Raster], Raster] | None = None,
+) -> Photo:
+    network, picture, change = model.network, photo.srgb, change_options(options)
+    if mapper not in network.mapper_names:
+        raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
+    weights = mask_of(mask) if isinstance(mask, Photo) else mask
+    if weights is not None and weights.shape != picture.shape[:2]:
+        size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (weights.shape, picture.shape))
+        raise UsageError(f"the mask is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
+    tiling = tile_options(model, options, network.max_side, agree=options.tile_colour == TileColour.AGREE)
+    count = TileProgress(progress, tile_count(network, picture, change, tiling))
+    mapped = map_picture(network, picture, mapper, change, tiling, count)
+    if finish:
+        mapped = finish(picture, mapped)
+    return changed_photo(photo, mapped if weights is None else blend_by_mask(weights, picture, mapped))
+
+
+def map_picture(
+    network: RelightingModel,
+    picture: Raster,
     mapper: str,
     change: ChangeOptions,
     tiling: TileOptions,
-    progress: Progress = lambda done: None,
-) -> Picture:
-    """Give the picture (H, W, 3) without shadows (mapper `shadow`) or without light (`albedo`), as `change_light`."""
+    progress: Callable[[int], None] = lambda tiles: None,
+) -> Raster:
+    """Return an sRGB picture (H, W, 3) under its mapped illumination latents, not clipped; see `change_light`."""
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-        return model.map_illumination(mapper, intrinsic, own)
+        return network.map_illumination(mapper, intrinsic, own)
 
-    return change_light(model, picture, target, change, tiling, progress)
+    return change_light(network, picture, target, change, tiling, progress)

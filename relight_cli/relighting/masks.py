@@ -1,19 +1,16 @@
 """Masks that say where a picture may change."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.bit_depth import to_unit
-from relight_cli.rasters.rows import Rows, readable_again
-from relight_cli.rasters.samples import Made, Samples
+from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable
 from relight_cli.relighting.guided import LUMA
 
 
-def mask_of(photo: Photo, *, invert: bool = False) -> Samples:
-    """Give a photo's luma in [0, 1], (H, W) float32, by its samples as they are; what is transparent is black."""
+def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
+    """Return a photo's luma in [0, 1], (H, W) float32, from its samples as they are; transparent pixels are black."""
 
     def make(rows: slice) -> NDArray[np.float32]:
         samples = to_unit(photo.pixels[rows])
@@ -22,28 +19,14 @@ def mask_of(photo: Photo, *, invert: bool = False) -> Samples:
             luma = 1 - luma
         return luma if photo.alpha is None else luma * to_unit(photo.alpha[rows])
 
-    return Made(photo.pixels.shape[:2], np.dtype(np.float32), make)
+    return LazyRows(photo.pixels.shape[:2], np.dtype(np.float32), make)
 
 
-@dataclass(frozen=True)
-class OnlyWhere:
-    """A picture (H, W, C) that is the changed one where the mask (H, W) is 1, to the bit the old one where it is 0."""
+def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> LazyRows:
+    """Return the changed picture (H, W, C) where the mask (H, W) is 1, and to the bit the old one where it is 0."""
 
-    mask: Samples
-    picture: Rows
-    changed: Rows
-
-    @property
-    def once(self) -> bool:
-        """Tell whether rows can be read only from the top, and once."""
-        return not readable_again(self.changed)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Tell height, width and channels."""
-        return self.picture.shape
-
-    def __getitem__(self, rows: slice, /) -> NDArray[np.float32]:
-        """Give rows of it."""
-        share, old, new = self.mask[rows][..., None], self.picture[rows], self.changed[rows]
+    def make(rows: slice) -> NDArray[np.float32]:
+        share, old, new = mask[rows][..., None], picture[rows], changed[rows]
         return np.where(share == 0, old, old * (1 - share) + new * share)
+
+    return LazyRows(picture.shape, np.dtype(np.float32), make, is_rereadable(changed))

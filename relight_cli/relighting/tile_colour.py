@@ -13,16 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.rows import Forward
-from relight_cli.relighting.guided import enlarged_rows
-from relight_cli.relighting.tiles import TileGrid, blended
+from relight_cli.rasters.rows import streamed_rows
+from relight_cli.relighting.guided import upsample_rows
+from relight_cli.relighting.tiles import TileGrid, blend_tiles
 
 Stops = NDArray[np.float32]  # (h, w, 3)
 
 FINEST = 64  # of a tile's side: the pass is believed from a 64th on, however large its copy is
 
 
-class TileColour:
+class ColourAgreement:
     """What a pass over a smaller copy says of the tiles."""
 
     def __init__(self, grid: TileGrid, whole: Stops) -> None:
@@ -37,10 +37,10 @@ class TileColour:
         """
         grid = self.grid
         tiles, seen = itertools.tee(tiles)
-        together = Forward((grid.height, grid.width, 3), blended(grid, seen, 3))
+        together = streamed_rows((grid.height, grid.width, 3), blend_tiles(grid, seen, 3))
         for top in grid.rows:
             count = min(grid.tile, grid.height - top)
-            agreed = enlarged_rows(self.whole, grid.height, grid.width, top, count)
+            agreed = upsample_rows(self.whole, grid.height, grid.width, top, count)
             agreed += together[slice(top, top + count)]
             agreed /= 2
             for left, tile in zip(grid.columns, tiles):  # noqa: B905  the tiles of the rows below are left

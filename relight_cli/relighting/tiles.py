@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from relight_cli.rasters.rows import Rows
+from relight_cli.rasters.rows import Raster
 
 Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Where the tiles of a picture lie. A picture smaller than a tile is padded to one (`padded`), cropped after."""
+    """Where the tiles of a picture lie. A picture smaller than a tile is padded to one, and cropped afterwards."""
 
     height: int
     width: int
@@ -31,12 +31,12 @@ class TileGrid:
     @cached_property
     def rows(self) -> list[int]:
         """First row of each row of tiles."""
-        return starts(self.height, self.tile, self.overlap)
+        return tile_starts(self.height, self.tile, self.overlap)
 
     @cached_property
     def columns(self) -> list[int]:
         """First column of each column of tiles."""
-        return starts(self.width, self.tile, self.overlap)
+        return tile_starts(self.width, self.tile, self.overlap)
 
     @property
     def origins(self) -> list[tuple[int, int]]:
@@ -49,10 +49,10 @@ class TileGrid:
     @cached_property
     def weights(self) -> tuple[list[Pixels], list[Pixels]]:
         """Blend weights along the height of each row of tiles and along the width of each column of tiles."""
-        return tuple(ramps(s, self.tile, self.overlap) for s in (self.rows, self.columns))  # type: ignore[return-value]
+        return tuple(blend_ramps(s, self.tile, self.overlap) for s in (self.rows, self.columns))  # type: ignore[return-value]
 
 
-def starts(length: int, tile: int, overlap: float) -> list[int]:
+def tile_starts(length: int, tile: int, overlap: float) -> list[int]:
     """Give the first pixel of each tile along one side; the last is moved back to end at the edge."""
     if length <= tile:
         return [0]
@@ -60,7 +60,7 @@ def starts(length: int, tile: int, overlap: float) -> list[int]:
     return [*range(0, length - tile, stride), length - tile]
 
 
-def ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
+def blend_ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
     """Give each tile's blend weights (tile,) along one side; over the picture they sum to one.
 
     A ramp runs from 0 to 1, ends included, over the overlap that the grid asks for, and only where a neighbour is.
@@ -78,7 +78,7 @@ def ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
     return weights
 
 
-def padded(picture: Pixels, tile: int) -> Pixels:
+def pad_to_tile(picture: Pixels, tile: int) -> Pixels:
     """Extend a picture (H, W, C) to at least one tile downwards and to the right: reflected once, then replicated."""
     for axis in (0, 1):
         length = picture.shape[axis]
@@ -94,7 +94,7 @@ def batches(grid: TileGrid, size: int) -> Iterator[range]:
         yield range(start, min(start + size, len(grid)))
 
 
-def cut(picture: Rows, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixels]]:
+def cut_tiles(picture: Raster, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixels]]:
     """Yield tiles' indices and the tiles (T, tile, tile, C), at most `size` at a time; one row of tiles is held."""
     columns, held, band = len(grid.columns), -1, np.empty(0, np.float32)
     for indices in batches(grid, size):
@@ -103,13 +103,13 @@ def cut(picture: Rows, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixel
             row, column = divmod(index, columns)
             if row != held:
                 top = grid.rows[row]
-                held, band = row, padded(picture[slice(top, min(top + grid.tile, grid.height))], grid.tile)
+                held, band = row, pad_to_tile(picture[slice(top, min(top + grid.tile, grid.height))], grid.tile)
             left = grid.columns[column]
             tile[...] = band[:, left : left + grid.tile]
         yield indices, tiles
 
 
-def blended(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[Pixels]:
+def blend_tiles(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[Pixels]:
     """Yield the picture put together from tiles (tile, tile, C) in the grid's order, in bands (n, W, C) from the top.
 
     A band is what no further row of tiles reaches.
@@ -130,6 +130,6 @@ def blended(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[
             sums[size - (following - top) :] = 0
 
 
-def stitched(grid: TileGrid, tiles: Iterable[Pixels], channels: int = 3) -> Pixels:
+def stitch_tiles(grid: TileGrid, tiles: Iterable[Pixels], channels: int = 3) -> Pixels:
     """Give the whole picture (H, W, C) put together from tiles (tile, tile, C) in the grid's order."""
-    return np.concatenate(list(blended(grid, tiles, channels)))
+    return np.concatenate(list(blend_tiles(grid, tiles, channels)))

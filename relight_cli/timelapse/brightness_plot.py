@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from relight_cli.models.colour import LUMINANCE, srgb_to_linear
-from relight_cli.rasters.bit_depth import row_bands
+from relight_cli.rasters.rows import row_bands
 
 Colour = tuple[float, float, float]  # mean linear red, green and blue
 Point = tuple[float, Colour]

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 
-def neighbourhood(number: int, window: int, count: int) -> range:
-    """Give the frames that the light of one is smoothed over."""
+def smoothing_window(number: int, window: int, count: int) -> range:
+    """Return the frames over which the light of one is smoothed."""
     return range(max(0, number - window // 2), min(count, number + window // 2 + 1))
 
 
-def smoothed(lights: dict[int, Tensor], number: int, window: int) -> Tensor:
+def smooth_illumination(lights: dict[int, Tensor], number: int, window: int) -> Tensor:
     """Give the light of frame `number`, low-passed over `window` frames around it.
 
     A straight line through the illumination latents (T, 1, C) of the frames at hand, weighted by a raised cosine, read

@@ -1,14 +1,15 @@
 """The frames of a timelapse: which they are, in what order, and one after the other."""
 
+import os
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
-from relight_cli.jobs.inputs import STANDARD, expand
+from relight_cli.jobs.inputs import STDIO, expand_inputs
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
@@ -58,6 +59,27 @@ def natural_key(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts] + [(1, str(path))]
 
 
+def open_frames(
+    inputs: "str | os.PathLike[str] | Iterable[str | os.PathLike[str]]",
+    *,
+    recursive: bool = False,
+    max_pixels: int = 500_000_000,
+) -> Frames:
+    """Open the frames of a sequence: photos, folders, globs, or one video. They are read when they are needed.
+
+    Photos are ordered by capture time where all have one, else by the numbers in their names. Raises UsageError where
+    frames are fewer than two or differ in size, PhotoUnreadableError for what cannot be read, MissingExtraError.
+    """
+    names = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+
+    def fail(path: Path, error: Exception) -> None:
+        raise error
+
+    return find_frames(
+        [os.fspath(name) for name in names], recursive=recursive, null=False, max_pixels=max_pixels, failed=fail
+    )
+
+
 def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: int, failed: Failed) -> Frames:
     """Find the frames meant by names, folders and globs, or those of one video.
 
@@ -66,8 +88,8 @@ def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: i
     """
     from relight_cli.photos.video import READABLE, open_video
 
-    paths = [source.path for source in expand(inputs, recursive=recursive, null=null)]
-    if STANDARD in paths:
+    paths = [source.path for source in expand_inputs(inputs, recursive=recursive, null=null)]
+    if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")
     videos = [path for path in paths if path.suffix.lower() in READABLE]
     if not videos:
@@ -100,7 +122,7 @@ class PhotoFrames:
     def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
         """Read the headers and settle the order: by capture time if all photos have one, else by name."""
         from relight_cli.photos.capture_time import read_header
-        from relight_cli.timelapse.sequencing import even_or_captured
+        from relight_cli.timelapse.sequencing import keyframe_times
 
         found = []
         for path in sorted(paths, key=natural_key):
@@ -118,9 +140,11 @@ class PhotoFrames:
         if by_time:
             found.sort(key=lambda one: one[1].taken or 0.0)  # stable: equal times stay in the order of names
         _require_one_size([(path, (header.width, header.height)) for path, header in found])
-        times, spaced = even_or_captured([header.taken for _, header in found])
+        times, spaced = keyframe_times([header.taken for _, header in found])
         order = (
-            "in order of capture time" if spaced else "in order of capture time, evenly spaced for some times are equal"
+            "in order of capture time"
+            if spaced
+            else "in order of capture time, evenly spaced since some times are equal"
         )
         first = found[0][1]
         return cls(
@@ -159,7 +183,7 @@ class PhotoFrames:
 
     def reader(self) -> Callable[[int], "Photo"]:
         """Give what reads a photo by number."""
-        from relight_cli.photos.photo import read_photo
+        from relight_cli.photos.reading import read_photo
 
         def read(number: int) -> "Photo":
             photo = read_photo(self.paths[number], max_pixels=self.max_pixels)

@@ -1,7 +1,6 @@
 """Frames between two frames of one view: the light goes on, the things stay (CroCoDiLight section 4)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,13 +10,15 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import RelightingModel
-from relight_cli.rasters.bit_depth import row_bands
-from relight_cli.rasters.resizing import resized, within
-from relight_cli.relighting.gain import apply_gain, log_gain
-from relight_cli.relighting.guided import guided
-from relight_cli.relighting.light_change import TileOptions, as_tiles, loaded_tiles
-from relight_cli.relighting.tiles import TileGrid, stitched
+from relight_cli.rasters.resizing import fit_within, resized
+from relight_cli.rasters.rows import row_bands, to_array
+from relight_cli.relighting.gain import apply_log_gain, log_gain
+from relight_cli.relighting.guided import fit_guided
+from relight_cli.relighting.light_change import channels_last, load_tiles
+from relight_cli.relighting.options import TileOptions
+from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.timelapse.moving_edges import Change, change_between, enlarged
+from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Content, Mode
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
@@ -26,15 +27,6 @@ Path = Callable[[float], Tensor]
 
 SLIGHT = 0.5  # stops; under such a change, with nothing moving, a cross-fade is the nearest (benchmarks/timelapse.py)
 LEAST_MOVING = 1e-3  # share of a picture that shadows have to pass over to be seen moving
-
-
-@dataclass(frozen=True)
-class InterpolationOptions:
-    """How frames come about."""
-
-    mode: Mode = Mode.AUTO
-    content: Content = Content.BOTH  # of both ends, or of the first alone as published
-    detail: bool = True  # gains on the frames' own pixels; else the decoder's raw output
 
 
 class Keyframe:
@@ -76,13 +68,13 @@ class Keyframe:
         network may then have seen a smaller copy.
         """
         working, grid = self._working
-        made = stitched(grid, self._tiles_under(light))
+        made = stitch_tiles(grid, self._tiles_under(light))
         if not self.detail:
             return made
         if working.shape == self.picture.shape:
-            return apply_gain(self.picture, lambda rows: made[rows])
-        gain = guided(made, working)
-        return apply_gain(self.picture, lambda rows: gain.rows(self.picture[rows], rows.start, len(self.picture)))
+            return to_array(apply_log_gain(self.picture, lambda rows, own: made[rows]))
+        gain = fit_guided(made, working)
+        return to_array(apply_log_gain(self.picture, lambda rows, own: gain.rows(own, rows.start, len(self.picture))))
 
     def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
         """Yield each tile's log gain, without `detail` its picture, (S, S, 3)."""
@@ -90,7 +82,7 @@ class Keyframe:
             tiles = self._decode(intrinsic, light[indices.start : indices.stop])
             if self.detail:
                 tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
-            yield from as_tiles(tiles)
+            yield from channels_last(tiles)
 
     @cached_property
     def _working(self) -> tuple[Picture, TileGrid]:
@@ -114,7 +106,7 @@ class Keyframe:
         """The frame in its own light, which every gain is against, as the decoder makes it."""
         assert self.model is not None
         if self.model.lossless:
-            return [tiles.cpu() for _, tiles in loaded_tiles(*self._working, self.tiling)]
+            return [tiles.cpu() for _, tiles in load_tiles(*self._working, self.tiling)]
         return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
 
     def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:
@@ -127,7 +119,7 @@ def working_copy(
     picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool
 ) -> tuple[Picture, TileGrid]:
     """Give the copy that the network sees, smaller only where a gain is all that is wanted, and its grid."""
-    height, width = within(picture.shape[0], picture.shape[1], tiling.max_side if detail else 0)
+    height, width = fit_within(picture.shape[0], picture.shape[1], tiling.max_side if detail else 0)
     return resized(picture, height, width), TileGrid(height, width, model.tile_size, tiling.overlap)
 
 
@@ -135,7 +127,7 @@ def delighted(
     picture: Picture, grid: TileGrid, model: RelightingModel, tiling: TileOptions
 ) -> Iterator[tuple[range, Tensor, Tensor]]:
     """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
-    for indices, tiles in loaded_tiles(picture, grid, tiling):
+    for indices, tiles in load_tiles(picture, grid, tiling):
         yield indices, *model.delight(model.encode(tiles))
 
 
@@ -146,10 +138,10 @@ def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions, 
     return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, model, tiling)])
 
 
-class Between:
+class KeyframePair:
     """The frames between two keyframes."""
 
-    def __init__(self, first: Keyframe, last: Keyframe, path: Path, options: InterpolationOptions) -> None:
+    def __init__(self, first: Keyframe, last: Keyframe, path: Path, options: TimelapseOptions) -> None:
         self.first, self.last, self.path, self.options = first, last, path, options
 
     @cached_property

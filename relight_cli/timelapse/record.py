@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from relight_cli.jobs.inputs import sha256_of
-from relight_cli.jobs.models import ExpectedModel
-from relight_cli.jobs.provenance import Inputs, Making
-from relight_cli.jobs.reports import ModelFacts
+from relight_cli.jobs.provenance import Inputs, Recipe
+from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.models.interface import ModelInfo
+from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.frames import Frames
-from relight_cli.timelapse.options import SequenceOptions
-from relight_cli.timelapse.sequencing import Ease, Moment, made_from
-from relight_cli.timelapse.sinks import Sink
+from relight_cli.timelapse.sequencing import Ease, OutputFrame, keyframes_needed
+from relight_cli.timelapse.writers import Writer
 
 
 @dataclass(frozen=True)
-class SequenceRecord:
+class TimelapseRecord:
     """How the frames of a run are made, each from its own keyframes."""
 
     frames: Frames
-    moments: list[Moment]
-    making: Making
-    options: SequenceOptions
+    planned: list[OutputFrame]
+    recipe: Recipe
+    options: TimelapseCommandOptions
     _sha256: dict[Path, str | None] = field(default_factory=dict)
 
-    def by(self, model: ModelFacts) -> "SequenceRecord":
+    def with_model(self, model: ModelIdentity) -> "TimelapseRecord":
         """Tell how another model makes the frames."""
-        facts = ExpectedModel(model.name, model.revision, model.sha256)
-        return replace(self, making=replace(self.making, model=facts))
+        facts = ModelInfo(model.name, model.revision, model.sha256)
+        return replace(self, recipe=replace(self.recipe, model=facts))
 
     def sha256(self, number: int) -> str | None:
         """Hash the file of a keyframe, once; a file that changes after this is made anew another time."""
@@ -51,27 +51,35 @@ class SequenceRecord:
 
     def copied(self, number: int) -> Path | None:
         """Tell the file that a frame is a copy of, if all goes well."""
-        keyframe, options = self.moments[number].keyframe, self.options
+        keyframe, options = self.planned[number].keyframe, self.options
         changed = options.deflicker or options.freeze or options.redo_keyframes or options.strip
         return None if keyframe is None or changed else self.frames.original(keyframe)
 
-    def comment(self, sink: Sink) -> str | None:
+    def comment(self, writer: Writer) -> str | None:
         """Give what one file of all frames is to say of how it is made; nothing with --strip."""
-        return self.making.of(self.all_inputs()).parameters() if sink.one_file and not self.options.strip else None
+        return (
+            self.recipe.provenance(self.all_inputs()).parameters()
+            if writer.is_single_file and not self.options.strip
+            else None
+        )
 
-    def settle(self, sink: Sink, notify: Callable[[str], None]) -> None:
-        """Let a sink keep what is there as it would be made again, and what does not say that this tool made it."""
-        told = {target: self.making.told(target) for target in sink.targets if target.exists()}
-        sources = {source for one in told.values() if one for source in _sources(one)}
+    def resolve_existing(self, writer: Writer, notify: Callable[[str], None]) -> None:
+        """Let a writer keep what is there as it would be made again, and what does not say that this tool made it."""
+        recorded = {target: self.recipe.recorded(target) for target in writer.targets if target.exists()}
+        sources = {source for one in recorded.values() if one for source in _sources(one)}
         kept, foreign = set(), []
-        for number, target in enumerate(sink.targets):
-            if target not in told:
+        for number, target in enumerate(writer.targets):
+            if target not in recorded:
                 continue
-            as_made = self._whole_again(told[target]) if sink.one_file else self._made_again(number, told[target])
-            copy = None if as_made or sink.one_file else sha256_of(target)
+            as_made = (
+                self._whole_again(recorded[target])
+                if writer.is_single_file
+                else self._made_again(number, recorded[target])
+            )
+            copy = None if as_made or writer.is_single_file else sha256_of(target)
             if as_made or (copy and self.copied(number) and copy == self._of_original(number)):
                 kept.add(target)
-            elif told[target] is None and copy not in sources:
+            elif recorded[target] is None and copy not in sources:
                 kept.add(target)
                 foreign.append(target)
         if foreign:
@@ -82,28 +90,28 @@ class SequenceRecord:
                 else "left as it is, it does not say how it was"
             )
             notify(f"{foreign[0]}{more}: {said} made; --overwrite makes all anew.")
-        sink.keep(kept)
+        writer.keep(kept)
 
     def _of_original(self, number: int) -> str | None:
-        keyframe = self.moments[number].keyframe
+        keyframe = self.planned[number].keyframe
         return None if keyframe is None else self.sha256(keyframe)
 
     def _keyframes(self, number: int, missing: Container[int] = frozenset()) -> range:
         window = self.options.deflicker or 0
-        return made_from(self.moments[number], self.frames.times, self.options.ease, window, missing)
+        return keyframes_needed(self.planned[number], self.frames.times, self.options.ease, window, missing)
 
     def _inputs(self, number: int, keyframes: range) -> Inputs:
         """Tell what a frame is made from: where it lies among its keyframes, too, and when it is said to be taken."""
-        moment, times = self.moments[number], self.frames.times
-        files = [[self.sha256(one), round(times[one] - moment.time, 6)] for one in keyframes]
+        frame, times = self.planned[number], self.frames.times
+        files = [[self.sha256(one), round(times[one] - frame.time, 6)] for one in keyframes]
         return {
-            "photos": list(dict.fromkeys(self.sha256(one) for one in self._around(moment))),
+            "photos": list(dict.fromkeys(self.sha256(one) for one in self._around(frame))),
             "keyframes": [keyframes.start, keyframes.stop - 1],
-            "sha256": _digest([files, self.frames.taken(moment.time)]),
+            "sha256": _digest([files, self.frames.taken(frame.time)]),
         }
 
-    def _around(self, moment: Moment) -> range:
-        return made_from(moment, self.frames.times, Ease.LINEAR, 0)
+    def _around(self, frame: OutputFrame) -> range:
+        return keyframes_needed(frame, self.frames.times, Ease.LINEAR, 0)
 
     def _made_again(self, number: int, told: str | None) -> bool:
         """Tell whether a frame that exists would be made the same, from the very keyframes that it was made from.
@@ -120,9 +128,9 @@ class SequenceRecord:
 
     def _same(self, inputs: Inputs, told: str) -> bool:
         return (
-            self.making.knows_inputs()
+            self.recipe.knows_inputs()
             and None not in self._sha256.values()
-            and self.making.of(inputs).parameters() == told
+            and self.recipe.provenance(inputs).parameters() == told
         )
 
 

@@ -1,26 +1,28 @@
-"""A sequence of frames from a fixed camera, made anew moment by moment, in one pass."""
+"""A sequence of frames from a fixed camera, made anew wanted by wanted, in one pass."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.interface import RelightingModel
-from relight_cli.relighting.light_change import TileOptions
-from relight_cli.timelapse.deflickering import neighbourhood, smoothed
+from relight_cli.models.interface import Model
+from relight_cli.photos.photo import Photo
+from relight_cli.rasters.resizing import resized
+from relight_cli.relighting.options import TileOptions, tile_options
+from relight_cli.timelapse.deflickering import smooth_illumination, smoothing_window
 from relight_cli.timelapse.light_interpolation import (
-    Between,
-    InterpolationOptions,
     Keyframe,
+    KeyframePair,
     Path,
     catmull_rom,
     illumination,
 )
-from relight_cli.timelapse.sequencing import Ease, Moment, eased
+from relight_cli.timelapse.options import TimelapseOptions
+from relight_cli.timelapse.sequencing import Ease, OutputFrame, eased
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 Reader = Callable[[int], Picture | None]
@@ -28,29 +30,29 @@ Reader = Callable[[int], Picture | None]
 
 
 @dataclass(frozen=True)
-class TimelapseOptions:
-    """What becomes of the sequence."""
-
-    interpolation: InterpolationOptions = field(default_factory=InterpolationOptions)
-    ease: Ease = Ease.LINEAR
-    deflicker: int = 0  # frames to smooth the light over; 0: not
-    strength: float = 1.0  # how far to go to the smooth or the frozen light
-    redo_keyframes: bool = False  # send keyframes through the network as well
-
-
-@dataclass(frozen=True)
-class Made:
+class FrameResult:
     """One frame of the new sequence."""
 
     picture: Picture  # not clipped
-    like: int  # the keyframe whose metadata fit
+    template: int  # the keyframe whose metadata, profile and depth it gets
     untouched: bool  # it is that keyframe
+
+
+def sequence_tiling(model: Model, options: TimelapseOptions) -> TileOptions:
+    """Return how the frames of a sequence pass through a network."""
+    return tile_options(model, options, model.network.max_side)
+
+
+def frozen_light(model: Model, reference: Photo, height: int, width: int, options: TimelapseOptions) -> Tensor:
+    """Return the illumination latents (T, 1, C) of a reference, resized to the size of the frames."""
+    picture = resized(reference.srgb, height, width)
+    return illumination(picture, model.network, sequence_tiling(model, options), detail=options.detail)
 
 
 class Timelapse:
     """The sequence; its frames are to be asked for in order of time.
 
-    Only the two keyframes around the moment are held (three with catmull-rom, whose slope needs the next light too) and
+    Only the two keyframes around the wanted are held (three with catmull-rom, whose slope needs the next light too) and
     each is encoded once. With `deflicker` a second reader runs ahead for the illumination latents of the window, so
     that each frame is encoded twice and memory still does not grow with the sequence.
     """
@@ -60,39 +62,40 @@ class Timelapse:
         times: list[float],
         read: Reader,
         look_ahead: Reader,
-        model: RelightingModel | None,
-        tiling: TileOptions,
+        model: Model | None,
         options: TimelapseOptions,
         frozen: Tensor | None = None,
     ) -> None:
-        """Take keyframes at rising `times`; `frozen` are the illumination latents (T, 1, C) of --freeze."""
+        """Take keyframes at rising `times`; `frozen` are the illumination latents (T, 1, C) that every frame gets."""
         self.times, self.read, self.look_ahead = times, read, look_ahead
-        self.model, self.tiling, self.options, self.frozen = model, tiling, options, frozen
+        self.network = model.network if model else None
+        self.tiling = sequence_tiling(model, options) if model else TileOptions()
+        self.options, self.frozen = options, frozen
         self._held: dict[int, Keyframe] = {}
         self._lights: dict[int, Tensor] = {}  # of keyframes as they are shown, for the slopes of catmull-rom
         self._own: dict[int, Tensor] = {}  # as they were taken, the window of deflicker
         self._missing: set[int] = set()
-        self._between: tuple[int, int, Between] | None = None
+        self._between: tuple[int, int, KeyframePair] | None = None
 
-    def frame(self, moment: Moment) -> Made | None:
-        """Make the frame of a moment; None where no readable keyframes are on both sides of it.
+    def make(self, wanted: OutputFrame) -> FrameResult | None:
+        """Make a frame; None where no readable keyframes are on both sides of it.
 
         A keyframe that cannot be read is made like any frame between its neighbours.
         """
-        if self._between and self.times[self._between[1]] <= moment.time:  # before the next keyframe is read
+        if self._between and self.times[self._between[1]] <= wanted.time:  # before the next keyframe is read
             self._hold({self._between[1]})
             self._between = None
-        if moment.keyframe is not None and (keyframe := self._keyframe(moment.keyframe)):
-            self._hold({moment.keyframe})
+        if wanted.keyframe is not None and (keyframe := self._keyframe(wanted.keyframe)):
+            self._hold({wanted.keyframe})
             changed = keyframe.target is not None or self.options.redo_keyframes
-            return Made(keyframe.shown if changed else keyframe.picture, moment.keyframe, untouched=not changed)
-        first = self._nearest(bisect_right(self.times, moment.time) - 1, -1)
-        last = self._nearest(bisect_left(self.times, moment.time), +1)
+            return FrameResult(keyframe.shown if changed else keyframe.picture, wanted.keyframe, untouched=not changed)
+        first = self._nearest(bisect_right(self.times, wanted.time) - 1, -1)
+        last = self._nearest(bisect_left(self.times, wanted.time), +1)
         if first is None or last is None:
             return None
-        share = (moment.time - self.times[first]) / (self.times[last] - self.times[first])
+        share = (wanted.time - self.times[first]) / (self.times[last] - self.times[first])
         between = self._gap(first, last)
-        return Made(between.frame(eased(share, self.options.ease)), first, untouched=False)
+        return FrameResult(between.frame(eased(share, self.options.ease)), first, untouched=False)
 
     def _nearest(self, number: int, step: int) -> int | None:
         """Find the first readable keyframe from `number` on."""
@@ -102,10 +105,10 @@ class Timelapse:
             number += step
         return None
 
-    def _gap(self, first: int, last: int) -> Between:
+    def _gap(self, first: int, last: int) -> KeyframePair:
         if self._between is None or self._between[:2] != (first, last):
             path = self._path(first, last)
-            between = Between(self._held[first], self._held[last], path, self.options.interpolation)
+            between = KeyframePair(self._held[first], self._held[last], path, self.options)
             self._between = (first, last, between)
             self._hold({first, last})
         return self._between[2]
@@ -149,9 +152,9 @@ class Timelapse:
             else:
                 self._held[number] = Keyframe(
                     picture,
-                    self.model,
+                    self.network,
                     self.tiling,
-                    detail=self.options.interpolation.detail,
+                    detail=self.options.detail,
                     target=self._target(number),
                     strength=self.options.strength,
                 )
@@ -160,18 +163,18 @@ class Timelapse:
     def _target(self, number: int) -> Tensor | None:
         if self.frozen is not None or not self.options.deflicker:
             return self.frozen
-        window = neighbourhood(number, self.options.deflicker, len(self.times))
+        window = smoothing_window(number, self.options.deflicker, len(self.times))
         for near in window:
             if near not in self._own and near not in self._missing:
                 picture = self.look_ahead(near)
                 if picture is None:
                     self._missing.add(near)
                 else:
-                    assert self.model is not None
-                    detail = self.options.interpolation.detail
-                    self._own[near] = illumination(picture, self.model, self.tiling, detail=detail)
+                    assert self.network is not None
+                    detail = self.options.detail
+                    self._own[near] = illumination(picture, self.network, self.tiling, detail=detail)
         self._own = {near: light for near, light in self._own.items() if near >= window.start}
-        return smoothed(
+        return smooth_illumination(
             {near: light for near, light in self._own.items() if near in window}, number, self.options.deflicker
         )
 

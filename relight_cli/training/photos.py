@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from relight_cli.photos.photo import format_of, read_photo
-from relight_cli.rasters.bit_depth import change_depth
+from relight_cli.photos.formats import format_of
+from relight_cli.photos.reading import read_photo
+from relight_cli.rasters.bit_depth import in_depth
+from relight_cli.rasters.rows import to_array
 
 SUNNY = frozenset(Path(__file__).with_name("sunny_photos.txt").read_text().split())  # have cast shadows of their own
 
@@ -19,7 +21,7 @@ class PhotoCrops:
     def __init__(self, paths: list[Path]) -> None:
         if not paths:
             raise ValueError("no photos: name a folder with JPEG or PNG files")
-        pixels = [change_depth(read_photo(path, max_pixels=10**9).pixels, np.dtype(np.uint8)) for path in paths]
+        pixels = [to_array(in_depth(read_photo(path, max_pixels=10**9).pixels, np.dtype(np.uint8))) for path in paths]
         self.photos = [p.repeat(3, axis=2) if p.shape[2] == 1 else p for p in pixels]
         self.sunny = [path.name in SUNNY for path in paths]
 

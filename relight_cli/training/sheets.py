@@ -33,7 +33,10 @@ def sample_sheet(model: Tiny, pairs: Pairs, rows: int = 8) -> Tensor:
     a, b, to_free = pairs.a[:rows], pairs.b[:rows], pairs.to_free[0, :rows]
     intrinsic, own = model.delight(model.encode(a))
     _, light = model.delight(model.encode(b))
-    lights = [model.lend(light, own), *(model.map_illumination(name, intrinsic, own) for name in ("shadow", "albedo"))]
+    lights = [
+        model.adapt_illumination(light, own),
+        *(model.map_illumination(name, intrinsic, own) for name in ("shadow", "albedo")),
+    ]
     relit, deshadowed, albedo = (model.decode(model.relight(intrinsic, one)) for one in lights)
     free = linear_to_srgb((srgb_to_linear(a) * to_free.exp()).clamp(0, 1)).nan_to_num()
     return torch.cat([torch.cat(list(x), dim=1) for x in (a, b, relit, deshadowed, free, albedo)], dim=2)

@@ -141,7 +141,7 @@ def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
     """Relight a by b and deshadow a: mean PSNR in dB of the model, the untouched picture and one gain a channel."""
     intrinsic, own = model.delight(model.encode(pairs.a))
     _, light = model.delight(model.encode(pairs.b))
-    relit = model.decode(model.relight(intrinsic, model.lend(light, own)))
+    relit = model.decode(model.relight(intrinsic, model.adapt_illumination(light, own)))
     mean_gain = pairs.a * (pairs.b.mean((2, 3), keepdim=True) / pairs.a.mean((2, 3), keepdim=True).clamp(min=1e-3))
     pictures = {"untouched": pairs.a, "mean_gain": mean_gain, "model": relit}
     figures = {name: round(psnr(x, pairs.b).mean().item(), 2) for name, x in pictures.items()}

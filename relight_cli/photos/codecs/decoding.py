@@ -21,7 +21,8 @@ from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
-from relight_cli.rasters.bit_depth import deepen, row_bands
+from relight_cli.rasters.bit_depth import expand_bits
+from relight_cli.rasters.rows import row_bands
 
 # A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
@@ -57,10 +58,10 @@ def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         "RAW": raw_development.develop,
         "HEIF": decode_heif,
     }
-    return decoders.get(kind_of(file), _decode_pillow)(file, check_size)
+    return decoders.get(detect_format(file), _decode_pillow)(file, check_size)
 
 
-def kind_of(file: BinaryIO) -> str:
+def detect_format(file: BinaryIO) -> str:
     """Tell a kind by the first bytes, "" for those that Pillow is to tell; camera raw may be TIFF, too."""
     file.seek(0)
     start = file.read(64)
@@ -110,7 +111,7 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
             bits = _avif_bits(file) if image.format == "AVIF" else 8
             if bits > 8:  # Pillow would flatten them
                 file.seek(0)
-                samples, alpha = _split(deepen(imagecodecs.avif_decode(file.read(), index=0), bits))
+                samples, alpha = _split(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
             else:
                 samples, alpha, icc = _pixels(image, icc, notes)
         return Decoded(

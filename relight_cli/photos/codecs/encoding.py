@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from relight_cli.photos.codecs.exr import encode_exr, says_more_than_software
+from relight_cli.photos.codecs.exr import encode_exr, holds_more_than_software
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.codecs.heif import encode_heif
 from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
 from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
-from relight_cli.rasters.bit_depth import row_bands, to_unit
-from relight_cli.rasters.samples import Made, Samples, gathered, in_depth, with_alpha
+from relight_cli.rasters.bit_depth import in_depth, to_unit
+from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
 
 _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
@@ -29,7 +29,7 @@ _JPEG_PIXEL = 10  # bytes at most: three samples of a code of 16 bits and a numb
 _PILLOW = ("JPEG", "WEBP", "AVIF")
 WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
 _MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
-HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
+MEMORY_HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
 _DEPTHS = {  # the others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
@@ -40,7 +40,7 @@ _DEPTHS = {  # the others are written with 8 bits
 
 
 def encode(
-    file: BinaryIO, pixels: Samples, alpha: Samples | None, metadata: Metadata, *, kind: str, quality: int
+    file: BinaryIO, pixels: Raster, alpha: Raster | None, metadata: Metadata, *, kind: str, quality: int
 ) -> tuple[str, ...]:
     """Encode (H, W, C) pixels and (H, W) alpha into an empty file, to read and write; note what it could not hold.
 
@@ -63,7 +63,7 @@ def encode(
         notes.append(f"{kind} holds no resolution; the dpi are dropped")
         metadata = replace(metadata, dpi=None)
 
-    if kind == "EXR" and says_more_than_software(metadata.exif):
+    if kind == "EXR" and holds_more_than_software(metadata.exif):
         notes.append("EXR holds no EXIF, which is dropped")
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
     encoder = _encoder(kind, samples, quality)
@@ -100,7 +100,7 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
         yield Metadata(), ", ".join(parts)
 
 
-def _encoder(kind: str, samples: Samples, quality: int) -> Callable[[BinaryIO, Metadata], object]:
+def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Metadata], object]:
     """Make what an encoder takes, once; give what encodes it into a file with some metadata."""
     if kind == "PNG":
         return lambda file, metadata: encode_png(file, samples, metadata)
@@ -109,7 +109,7 @@ def _encoder(kind: str, samples: Samples, quality: int) -> Callable[[BinaryIO, M
     if kind in _PILLOW:
         image, grey = _pillow_image(samples), samples.shape[2] == 1
         return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, grey=grey))
-    whole = gathered(samples)
+    whole = to_array(samples)
     if kind == "JPEG2000":
         return lambda file, metadata: file.write(encode_jpeg2000(whole, metadata, quality))
     if kind == "HEIF":
@@ -117,7 +117,7 @@ def _encoder(kind: str, samples: Samples, quality: int) -> Callable[[BinaryIO, M
     return lambda file, metadata: file.write(encode_exr(whole, metadata))
 
 
-def _pillow_image(samples: Samples) -> Image.Image:
+def _pillow_image(samples: Raster) -> Image.Image:
     """Give uint8 samples (H, W, 1 to 4) as Pillow's own copy, made in bands: grey a byte a pixel, all else four."""
     height, width, channels = samples.shape
     image = Image.new(_MODES[channels], (width, height))
@@ -168,11 +168,11 @@ def _room_for_any_jpeg(pixels: int) -> Iterator[None]:
         ImageFile.MAXBLOCK = kept
 
 
-def _over_white(pixels: Samples, alpha: Samples) -> Samples:
+def _over_white(pixels: Raster, alpha: Raster) -> Raster:
     """Lay uint8 pixels over white."""
 
     def make(rows: slice) -> NDArray[np.uint8]:
         cover = to_unit(alpha[rows])[..., None]
         return np.rint(pixels[rows] * cover + 255 * (1 - cover)).astype(np.uint8)
 
-    return Made(pixels.shape, pixels.dtype, make)
+    return LazyRows(pixels.shape, pixels.dtype, make)

@@ -96,7 +96,7 @@ def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
         return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
 
 
-def says_more_than_software(exif: bytes | None) -> bool:
+def holds_more_than_software(exif: bytes | None) -> bool:
     """Tell whether an EXIF block holds what would be lost here."""
     found = Image.Exif()
     found.load(exif or b"")

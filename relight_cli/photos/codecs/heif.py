@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
-from relight_cli.rasters.bit_depth import deepen, shallow
+from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
 BITS = 10  # of what is written from 16; the depth that phones and viewers know
 _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "RGB;16", (2, 4): "RGBA;16"}
@@ -23,7 +23,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     samples = np.array(picture)
     if samples.dtype == np.uint16:
         bits = int(picture.info["bit_depth"])
-        samples = deepen(samples >> (16 - bits), bits)
+        samples = expand_bits(samples >> (16 - bits), bits)
     samples = samples if samples.ndim == 3 else samples[..., None]
     colours = samples.shape[2] - (samples.shape[2] in (2, 4))
     exif = picture.info.get("exif")
@@ -60,7 +60,7 @@ def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
     if samples.shape[2] == 2:  # HEIF has no grey with alpha here
         samples = samples[..., [0, 0, 0, 1]]
     if samples.dtype == np.uint16:
-        samples = shallow(samples, BITS) << np.uint16(16 - BITS)
+        samples = reduce_bits(samples, BITS) << np.uint16(16 - BITS)
     height, width, channels = samples.shape
     mode = _MODES[samples.dtype.itemsize, channels]
     picture = pillow_heif.from_bytes(mode, (width, height), np.ascontiguousarray(samples).tobytes())

@@ -11,7 +11,7 @@ from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
 from relight_cli.photos.metadata import Metadata, strip_exif_header
-from relight_cli.rasters.bit_depth import deepen
+from relight_cli.rasters.bit_depth import expand_bits
 
 MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # the boxes, and the codestream alone
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, section 1.1.6
@@ -38,7 +38,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     if samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a JPEG 2000 of {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:
-        samples = deepen(samples, (depth & 0x7F) + 1)
+        samples = expand_bits(samples, (depth & 0x7F) + 1)
     samples = samples if samples.ndim == 3 else samples[..., None]
     colours = samples.shape[2] - (samples.shape[2] in (2, 4))
     return Decoded(

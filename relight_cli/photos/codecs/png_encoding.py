@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.metadata import Metadata
-from relight_cli.rasters.samples import Samples, strips
+from relight_cli.rasters.rows import Raster, strips
 
 _LEVEL = 1  # five times as fast as level 6
 _STRIP = 1 << 21  # bytes
@@ -19,7 +19,7 @@ _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # from channels to the colour type (PNG, se
 _HEADER = 33  # bytes: signature, then IHDR with length, name, 13 bytes, check sum
 
 
-def encode_png(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
+def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     """Write (H, W, 1 to 4) uint8 or uint16 samples, the 2nd or 4th being alpha, with the metadata behind IHDR.
 
     Raises OSError.
@@ -47,7 +47,7 @@ def encode_png(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
     file.write(_chunk(b"IEND", b""))
 
 
-def _compressed(samples: Samples) -> Iterator[bytes]:
+def _compressed(samples: Raster) -> Iterator[bytes]:
     """Yield the zlib stream of the filtered rows (PNG, sections 9 and 10)."""
     height, width, channels = samples.shape
     rows = max(1, _STRIP // (width * channels * samples.dtype.itemsize))

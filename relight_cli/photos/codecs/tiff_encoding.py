@@ -13,14 +13,14 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
 from relight_cli.photos.metadata import Metadata
-from relight_cli.rasters.samples import Samples, strips
+from relight_cli.rasters.rows import Raster, strips
 
 _XMP = 700
 _STRIP = 1 << 18  # bytes, as many as tifffile gives a strip
 _STRIPS = 16  # compressed at a time
 
 
-def encode_tiff(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
+def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     """Write (H, W, 1 to 4) uint8, uint16 or float32 samples, the 2nd or 4th being unassociated alpha.
 
     Deflate at level 1 with a predictor. EXIF tags move into directories of the file, as TIFF has no block for them.
@@ -61,7 +61,7 @@ def encode_tiff(file: BinaryIO, samples: Samples, metadata: Metadata) -> None:
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 
-def _compressed(samples: Samples, rows: int) -> Iterator[bytes]:
+def _compressed(samples: Raster, rows: int) -> Iterator[bytes]:
     """Yield strips of so many rows as the file holds them: differences between neighbours, deflated."""
     predict = imagecodecs.floatpred_encode if samples.dtype.kind == "f" else imagecodecs.delta_encode
 

@@ -1,0 +1,85 @@
+"""The files of depth refinement: which are needed, and the folders they are in."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
+from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes
+from relight_cli.errors import ModelUnavailableError, UsageError
+
+SIZES = ("small", "base", "large")
+DIFFUSION, TINY_AUTOENCODER, CAPTIONER = "stable-diffusion-v1-5", "taesd", "blip-image-captioning-base"
+
+
+@dataclass(frozen=True)
+class DepthFiles:
+    """The files that a choice of networks needs."""
+
+    name: str  # of the depth network's repository
+    revision: str | None
+    sha256: str | None
+    licence: str
+    files: tuple[WeightsFile, ...]
+
+    @property
+    def sources(self) -> list[str]:
+        """Repository @ revision of everything that affects the result."""
+        return list(dict.fromkeys(f"{file.repository} @ {file.revision or 'main'}" for file in self.files))
+
+
+def depth_files(
+    size: str = "small", *, fast: bool = False, caption: bool = False, weights_dir: Path | None = None
+) -> DepthFiles:
+    """Return the files of Depth Anything V2 in a size, Stable Diffusion 1.5, and TAESD (`fast`) or BLIP (`caption`)."""
+    if size not in SIZES:
+        raise UsageError(f"unknown depth model '{size}': choose {', '.join(SIZES)}.")
+    depth = f"Depth-Anything-V2-{size.capitalize()}-hf"
+    names = [depth, DIFFUSION, *([TINY_AUTOENCODER] if fast else []), *([CAPTIONER] if caption else [])]
+    files = [file for name in names for file in load_manifest().select(name)]
+    if fast:
+        files = [file for file in files if not file.path.startswith("vae/")]
+    main = next(file for file in files if file.repository_name == depth and not file.config)
+    found = availability(main, LookUp(weights_dir))
+    return DepthFiles(depth, main.revision, found.sha256 if found else main.sha256, main.licence, tuple(files))
+
+
+def find_folders(files: Iterable[WeightsFile], look_up: LookUp, notify: Callable[[str], None]) -> dict[str, Path]:
+    """Return the folder of each repository by its name, all files found and checked.
+
+    Raises ModelUnavailableError, naming everything that is missing.
+    """
+    missing = [file for file in files if not availability(file, look_up)]
+    paths = {}
+    for file in files:
+        try:
+            paths[file] = find(file, look_up, notify)
+        except ModelUnavailableError as error:
+            if file not in missing:
+                raise
+            raise ModelUnavailableError(_missing(missing, error)) from error
+    folders: dict[str, Path] = {}
+    for file, path in paths.items():
+        root = path.parents[len(PurePosixPath(file.path).parts) - 1]
+        if folders.setdefault(file.repository_name, root) != root:
+            raise ModelUnavailableError(
+                f"{path} is not in {folders[file.repository_name]}, with the other files of its repository: "
+                "put them together."
+            )
+    return folders
+
+
+def _missing(files: Iterable[WeightsFile], error: ModelUnavailableError) -> str:
+    """List what is missing with size and licence, why, and how to fetch it."""
+    listed, wanted = [], ["refine-depth"]
+    for file in files:
+        if file.only_with and file.repository_name not in wanted:
+            wanted.append(file.repository_name)
+        if not file.config:
+            listed.append(f"{file.name} ({megabytes(file.size)}, {file.licence})")
+    lacks = ", ".join(listed) or "small files of the checkpoints"
+    reason = str(error).rpartition(": ")[0]
+    return (
+        f"refine-depth lacks {lacks}: {reason}; run 'relight-cli weights fetch {' '.join(wanted)}' where there is a "
+        "network, or name the folder that holds them with --weights-dir."
+    )

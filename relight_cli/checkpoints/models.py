@@ -1,0 +1,98 @@
+"""From a model's name to the network ready to run."""
+
+import warnings
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
+from relight_cli.checkpoints.tiny import load_tiny, tiny_sha256
+from relight_cli.checkpoints.weights import LookUp, availability, find
+from relight_cli.errors import ModelUnavailableError, UsageError
+from relight_cli.models.interface import Model, ModelInfo
+
+AUTO, CROCODILIGHT, TINY = "auto", "crocodilight", "tiny"
+TASKS = ("relight", "deshadow", "albedo", "interpolate-timelapse")
+_MAPPERS = {"deshadow": "shadow", "albedo": "albedo"}  # by task: the illumination mapper that it needs
+
+
+def warn(line: str) -> None:
+    """Issue a Python warning."""
+    warnings.warn(line, stacklevel=3)
+
+
+def load_model(
+    name: str = AUTO,
+    *,
+    tasks: Collection[str] = TASKS,
+    device: str = "auto",
+    dtype: str = "auto",
+    weights_dir: str | Path | None = None,
+    offline: bool = False,
+    progress: bool = False,
+    notify: Callable[[str], None] = warn,
+) -> Model:
+    """Load a relighting network: "tiny", which is inside the package, "crocodilight", the published one, or "auto".
+
+    "auto" takes the published files where they are or can be downloaded, else "tiny" with one line to `notify`; a file
+    that is there and damaged is an error all the same. `tasks` are what the model is for: published files of other
+    tasks are not needed. `device` is "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is
+    "auto", "float32", "bfloat16" or "float16". Files are looked for in `weights_dir`, then in the Hub's cache, then on
+    the Hub unless `offline`; `progress` shows a bar while downloading.
+
+    Loading takes seconds, most of them to import torch. The model can be used by several threads at a time.
+    Raises UsageError for unknown names, DeviceError, ModelUnavailableError.
+    """
+    from relight_cli.devices import choose
+
+    _check(name, tasks)
+    compute = choose(device, dtype)
+    if name != TINY:
+        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+        mappers, files = _mappers(tasks), _files(tasks)
+        here = all(availability(file, look_up) for file in files)
+        try:
+            path, *mapper_paths = [find(file, look_up, notify) for file in files]
+        except ModelUnavailableError as error:
+            if here or name == CROCODILIGHT:
+                raise
+            notify(f"using the embedded model tiny: {error}")
+        else:
+            from relight_cli.checkpoints.crocodilight import load_crocodilight
+
+            published = load_crocodilight(
+                path,
+                dict(zip(mappers, mapper_paths, strict=True)),
+                device=compute.device,
+                dtype=compute.dtype,
+                fused_attention=compute.fused_attention,
+            )
+            found = availability(files[0], look_up)
+            sha256 = found.sha256 if found else None
+            return Model(published, CROCODILIGHT, files[0].revision, sha256, compute.device, compute.tile_batch)
+    network = load_tiny(device=compute.device, dtype=compute.tiny_dtype)
+    return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch)
+
+
+def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:
+    """Return which model `load_model` would load without the Hub: of "auto", what is on this machine."""
+    files = _files(tasks)
+    found = [availability(file, LookUp(weights_dir)) for file in files] if name != TINY else []
+    if name == CROCODILIGHT or (found and all(found)):
+        return ModelInfo(CROCODILIGHT, files[0].revision, found[0].sha256 if found[0] else None)
+    return ModelInfo(TINY, None, tiny_sha256())
+
+
+def _check(name: str, tasks: Collection[str]) -> None:
+    if name not in (AUTO, CROCODILIGHT, TINY):
+        raise UsageError(f"unknown model '{name}': choose {AUTO}, {CROCODILIGHT} or {TINY}.")
+    if isinstance(tasks, str) or (unknown := [task for task in tasks if task not in TASKS]):
+        raise UsageError(f"unknown tasks {tasks if isinstance(tasks, str) else unknown}: give some of {TASKS}.")
+
+
+def _mappers(tasks: Collection[str]) -> list[str]:
+    return [mapper for task, mapper in _MAPPERS.items() if task in tasks]
+
+
+def _files(tasks: Collection[str]) -> list[WeightsFile]:
+    names = ("CroCoDiLight.pth", *(f"CroCoDiLight_{mapper}_mapper.pth" for mapper in _mappers(tasks)))
+    return [load_manifest().file(name) for name in names]

@@ -1,0 +1,45 @@
+"""The network inside the package."""
+
+import functools
+import hashlib
+import json
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING, Any
+
+from relight_cli.errors import ModelUnavailableError
+
+if TYPE_CHECKING:
+    import torch
+
+    from relight_cli.models.tiny import Tiny
+
+_FILE = files("relight_cli") / "data" / "tiny.safetensors"
+
+
+@functools.cache
+def tiny_sha256() -> str:
+    """Return the hash of the file inside the package."""
+    return hashlib.sha256(_FILE.read_bytes()).hexdigest()
+
+
+def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Tiny":
+    """Load the network, in float32 by default. Raises ModelUnavailableError if the installation is broken."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    from relight_cli.checkpoints.uninitialised import Uninitialised
+    from relight_cli.models.tiny import Tiny, TinyConfig
+
+    try:
+        with as_file(_FILE) as path, safe_open(path, "pt") as file:
+            described = json.loads(file.metadata()["config"]).items()
+            config: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in described
+            }
+            state = {key: file.get_tensor(key).to(device, dtype or torch.float32) for key in file.keys()}  # noqa: SIM118
+        with torch.device("meta"), Uninitialised():
+            network = Tiny(TinyConfig(**config))
+        network.load_state_dict(state, strict=True, assign=True)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelUnavailableError(f"the embedded model is damaged ({error}): install relight-cli again.") from error
+    return network.eval().requires_grad_(False)

@@ -1,0 +1,115 @@
+"""What refine-depth is to do, checked before any network is loaded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.depth.command_options import DepthCommandOptions
+from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
+from relight_cli.depth.finished_runs import FinishedRuns
+from relight_cli.depth.outputs import POSSIBLE, extras, point_cloud_path
+from relight_cli.depth.point_clouds import focal_from_exif, focal_from_view
+from relight_cli.errors import UsageError
+from relight_cli.jobs.inputs import STDIO, reads_stdin
+from relight_cli.jobs.outputs import Job, Outputs
+from relight_cli.jobs.planning import plan_jobs
+from relight_cli.jobs.provenance import Recipe
+from relight_cli.jobs.reading import read_with_notes
+from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.masks import mask_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from relight_cli.photos.photo import Photo
+
+STEPS, FAST_STEPS = 1000, 300
+
+
+@dataclass(frozen=True)
+class DepthPlan:
+    """The jobs, and what they have in common."""
+
+    jobs: list[Job]
+    recipe: Recipe
+    steps: int
+    run_batch: int  # 0: by memory
+    sky: "NDArray[np.float32] | None"  # (H, W), 1 where the first disparity is to stay; from the user's mask
+    photo: "Photo | None"  # the one photo, where its EXIF had to be looked at
+
+    def focal(self, options: DepthCommandOptions, height: int, width: int) -> float | None:
+        """Return the focal length in pixels; None where no camera is needed."""
+        if options.point_cloud is None:
+            return None
+        if options.fov:
+            return focal_from_view(options.fov, width)
+        return focal_from_exif(self.photo.metadata.exif, height, width) if self.photo else None
+
+
+def plan_depth(
+    photos: list[str],
+    options: DepthCommandOptions,
+    model: ModelIdentity,
+    sources: list[str],
+    notify: Callable[[str], None],
+) -> DepthPlan:
+    """Check every option and every name; `sources` affect the result. Raises UsageError, the errors of `plan_jobs`."""
+    if options.fov and options.point_cloud is None:
+        raise UsageError("--fov is the view of a --point-cloud: give one.")
+    mask = None if options.sky in ("auto", "off") else Path(options.sky)
+    if mask == STDIO and reads_stdin(photos):
+        raise UsageError("stdin is one thing: name a file for PHOTO or for --sky.")
+    outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE)
+    more = {"sources": sources}
+    recipe = Recipe("depth", model, options, {"sky": mask} if mask else {}, more, recorded_recipe)
+    also_read = [mask] if mask else []
+    jobs = plan_jobs(
+        photos, "depth", options, notify, also_read, outputs, lambda job: recipe.resolve_existing(job, notify)
+    )
+    to_file = [job for job in jobs if job.target != STDIO and not job.skip]
+    if options.resume and options.overwrite:
+        raise UsageError("--resume and --overwrite contradict each other: give one of them.")
+    if (options.resume or extras(options) or options.point_cloud) and any(job.target == STDIO for job in jobs):
+        raise UsageError("--output - holds the disparity alone, and keeps no runs: name a file with --output.")
+    if mask and len(jobs) > 1:
+        raise UsageError(f"--sky {mask} is the mask of one photo, and there are {len(jobs)}: run them one at a time.")
+    for job in to_file:
+        require_kind(job.target.suffix.lower())
+        if not (options.resume or options.overwrite):
+            FinishedRuns(job.target).refuse_forgotten()
+    return DepthPlan(
+        jobs,
+        recipe,
+        options.steps or (FAST_STEPS if options.fast else STEPS),
+        _run_batch(options.run_batch),
+        to_array(mask_of(read_with_notes(mask, options))) if mask else None,
+        _camera_photo([job for job in jobs if not job.skip], options),
+    )
+
+
+def _run_batch(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"--run-batch {text} is no number of runs: give auto, 1, 2 and so on.")
+    return int(text)
+
+
+def _camera_photo(jobs: list[Job], options: DepthCommandOptions) -> "Photo | None":
+    """Check that there is a camera for the points, reading the photo if only its EXIF tells."""
+    path = point_cloud_path(options) if jobs else None
+    if path is None:
+        return None
+    if len(jobs) > 1:
+        raise UsageError(f"--point-cloud {path} holds one photo, and there are {len(jobs)}: run them one at a time.")
+    if path.suffix.lower() != ".ply":
+        raise UsageError(f"--point-cloud {path}: points are written as PLY: end the name in .ply.")
+    if options.fov:
+        return None
+    photo = read_with_notes(jobs[0].source, options)
+    if focal_from_exif(photo.metadata.exif, *photo.pixels.shape[:2]) is None:
+        raise UsageError(f"{jobs[0].source} does not tell its focal length: give its horizontal view with --fov.")
+    return photo

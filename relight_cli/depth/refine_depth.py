@@ -1,0 +1,76 @@
+"""The depth of a photo, refined at test time (Re-Depth Anything, arXiv 2512.17908)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.depth.options import DepthOptions
+from relight_cli.depth.refined_depth import RefinedDepth
+from relight_cli.depth.refinement import Progress, RefineOptions, Run, Scene, encode_scene, refine
+from relight_cli.depth.sky import keep_sky
+from relight_cli.errors import UsageError
+from relight_cli.models.depth_model import DepthModel
+from relight_cli.photos.photo import Photo
+
+SkyMask = NDArray[np.float32]  # (H, W) in [0, 1], 1 where the first disparity stays
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """A photo that the networks have encoded."""
+
+    picture: NDArray[np.float32]  # (H, W, 3), sRGB-encoded
+    scene: Scene
+    prompt: str  # what the diffusion model was told that the photo shows
+
+
+def refine_depth(
+    model: DepthModel,
+    photo: Photo,
+    options: DepthOptions = DepthOptions(),
+    *,
+    ensemble: int | None = None,
+    sky_mask: SkyMask | None = None,
+    progress: Progress | None = None,
+) -> RefinedDepth:
+    """Estimate the disparity of a photo and refine it until the photo, relit on it, looks plausible.
+
+    `ensemble` is short for `options.ensemble`. `sky_mask` (H, W) in [0, 1] is 1 where the first disparity stays. With
+    none that is where the network says infinitely far, unless `options.sky` is "off". `progress(done, total)` counts the
+    steps of all runs.
+
+    Made for a GPU: with the defaults a CPU takes a day and more. The networks run in the calling thread; a model serves
+    one thread at a time, since the prompt is part of it. The same seed gives the same result on the same device, but
+    for rounding. Raises UsageError for a mask of another shape, DeviceError where memory runs out.
+    """
+    options = options if ensemble is None else replace(options, ensemble=ensemble)
+    return refine_prepared(model, prepare(model, photo, options, sky_mask), options, progress=progress)
+
+
+def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: SkyMask | None = None) -> PreparedPhoto:
+    """Encode a photo once for all runs, and tell the diffusion model what it shows."""
+    picture = photo.to_srgb()
+    (height, width) = picture.shape[:2]
+    if sky_mask is not None and abs(sky_mask.shape[1] - sky_mask.shape[0] * width / height) > 1:  # a pixel of rounding
+        size = f"{sky_mask.shape[1]} x {sky_mask.shape[0]}"
+        raise UsageError(f"the sky mask is {size} pixels and the photo {width} x {height}: give a mask of its shape.")
+    prompt = model.caption(picture) if model.caption else options.prompt
+    model.prior.describe(model.embed(prompt))
+    scene = encode_scene(model.network, picture, model.device, options.max_side)
+    return PreparedPhoto(picture, scene if options.sky == "off" else keep_sky(scene, sky_mask), prompt)
+
+
+def refine_prepared(
+    model: DepthModel,
+    prepared: PreparedPhoto,
+    options: DepthOptions,
+    finished: Mapping[int, Run] | None = None,
+    keep: Callable[[int, Run], None] = lambda number, run: None,
+    progress: Progress | None = None,
+) -> RefinedDepth:
+    """Refine the disparity of an encoded photo; `finished` runs are not repeated, each new one is passed to `keep`."""
+    work = RefineOptions(options.ensemble, options.steps, options.seed, options.run_batch, options.early_stop)
+    ensemble = refine(prepared.scene, model.prior, work, finished or {}, keep, progress)
+    return RefinedDepth(prepared.scene, ensemble, prepared.picture)

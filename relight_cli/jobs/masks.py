@@ -1,0 +1,30 @@
+"""Masks as inputs of a command."""
+
+from typing import TYPE_CHECKING
+
+from relight_cli.errors import UsageError
+from relight_cli.jobs.inputs import STDIO, reads_stdin
+from relight_cli.jobs.options import MappingCommandOptions
+
+if TYPE_CHECKING:
+    from relight_cli.rasters.rows import LazyRows
+
+
+def check_mask_options(photos: list[str], options: MappingCommandOptions, *, save_layer: bool) -> None:
+    """Raise UsageError for options of deshadow and albedo that contradict each other."""
+    if options.mask == STDIO and reads_stdin(photos):
+        raise UsageError("stdin is one thing: name a file for PHOTO or for --mask.")
+    if options.invert_mask and not options.mask:
+        raise UsageError("--invert-mask inverts a --mask: give one.")
+    if save_layer and options.output == "-":
+        raise UsageError("--output - holds one picture: name a file or a folder to save a layer next to it.")
+
+
+def read_mask(options: MappingCommandOptions) -> "LazyRows | None":
+    """Read the mask that --mask names, (H, W) float32 in [0, 1]; None without one."""
+    from relight_cli.jobs.reading import read_with_notes
+    from relight_cli.relighting.masks import mask_of
+
+    if options.mask is None:
+        return None
+    return mask_of(read_with_notes(options.mask, options), invert=options.invert_mask)

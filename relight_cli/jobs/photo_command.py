@@ -1,0 +1,60 @@
+"""What the commands that make photos from photos do in turn: plan, then run with a model."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.jobs.batch import Change, Result, nothing_to_do, run_batch
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.jobs.options import PhotoCommandOptions
+from relight_cli.jobs.outputs import Job, Outputs
+from relight_cli.jobs.planning import plan_jobs
+from relight_cli.jobs.provenance import Recipe
+from relight_cli.jobs.reports import ModelIdentity
+
+if TYPE_CHECKING:
+    from relight_cli.models.interface import Model
+    from relight_cli.photos.photo import Photo
+
+
+class PhotoCommand:
+    """One call of relight, deshadow or albedo."""
+
+    def __init__(
+        self,
+        task: str,
+        expected: ModelIdentity,
+        options: PhotoCommandOptions,
+        files: Mapping[str, Path],
+        more: Mapping[str, object] | None = None,
+    ) -> None:
+        """Take the task as outputs name it ("relit"), the model, the files read besides photos, and `Recipe.more`."""
+        self.options, self.files = options, files
+        self.recipe = Recipe(task, expected, options, files, more or {})
+        self.jobs: list[Job] = []
+
+    def plan(self, photos: list[str], outputs: Outputs | None = None) -> bool:
+        """Check everything that can be checked without a model; return whether there is anything to do."""
+        notify = notifier(self.options.quiet)
+        self.jobs = plan_jobs(
+            photos,
+            self.recipe.task,
+            self.options,
+            notify,
+            self.files.values(),
+            outputs,
+            lambda job: self.recipe.resolve_existing(job, notify),
+        )
+        return not nothing_to_do(self.jobs, self.recipe)
+
+    def run(
+        self,
+        model: "Model",
+        change: Change[Result],
+        layers: "Callable[[Result], list[Photo]]" = lambda result: [],
+    ) -> None:
+        """Make every photo; errors as of `run_batch`."""
+        fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
+        run_batch(self.jobs, replace(self.recipe, model=model), change, fallback, layers)

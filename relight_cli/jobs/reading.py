@@ -1,0 +1,36 @@
+"""Read the photos of a command, from files and stdin."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.options import CommandOptions
+from relight_cli.jobs.streams import stdin_stream
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.reading import read_photo
+
+
+def read_input(path: Path, options: CommandOptions) -> Photo:
+    """Read a photo, from stdin where its name is `-`."""
+    return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels)
+
+
+def read_with_notes(path: Path, options: CommandOptions) -> Photo:
+    """Read a photo as `read_input`, and print its notes."""
+    photo = read_input(path, options)
+    for note in photo.notes:
+        notifier(options.quiet)(f"{path}: {note}")
+    return photo
+
+
+def read_in_background(path: Path, options: CommandOptions) -> "Future[Photo]":
+    """Start to read a photo as `read_with_notes`; stdin is read in this thread, where waiting can be interrupted."""
+    helper = ThreadPoolExecutor(1, "photo")
+    future: Future[Photo] = Future()
+    if path == STDIO:
+        future.set_result(read_with_notes(path, options))
+    else:
+        future = helper.submit(read_with_notes, path, options)
+    helper.shutdown(wait=False)
+    return future

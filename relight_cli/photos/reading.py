@@ -1,0 +1,136 @@
+"""Read photos: decoded by what is in the file, turned upright, in a colour profile that converts both ways."""
+
+import contextlib
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.photos.codecs.decoded import Decoded
+from relight_cli.photos.codecs.decoding import decode
+from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
+from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
+from relight_cli.photos.photo import Photo
+
+MAX_PIXELS = 500_000_000
+
+
+def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photo from a file or a binary stream (from its start, where it can seek), turned upright.
+
+    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything that is not a
+    whole photo of at most `max_pixels` pixels, MissingExtraError for one that only an extra reads.
+    """
+    source = Path(source) if isinstance(source, str | os.PathLike) else source
+    name = str(source) if isinstance(source, Path) else "standard input"
+
+    def check_size(width: int, height: int) -> None:
+        if width * height > max_pixels:
+            raise PhotoUnreadableError(
+                f"{name}: {width} x {height} pixels are more than the {max_pixels} allowed; raise --max-pixels"
+            )
+
+    try:
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            if not file.seekable():
+                file = _read_stream(file, name, max_pixels)
+            file.seek(0)
+            if not file.read(1):
+                raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
+            file.seek(0)
+            decoded = decode(file, check_size)
+    except PhotoUnreadableError:
+        raise
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from error
+    except Exception as error:  # decoders raise anything: SyntaxError, TypeError, MemoryError ...
+        raise PhotoUnreadableError(_unreadable(name, error)) from error
+    return _upright(decoded)
+
+
+def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
+    """Read a pipe to its end, but no more than the largest allowed photo (four floats a pixel) could need."""
+    limit = 16 * max_pixels + (64 << 20)
+    data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise PhotoUnreadableError(f"{name}: more data than a photo of {max_pixels} pixels has; raise --max-pixels")
+    return io.BytesIO(data)
+
+
+def _upright(decoded: Decoded) -> Photo:
+    """Turn a decoded picture upright, reset its orientation tags, and settle which profile it is in."""
+    notes = decoded.notes
+    exif, xmp, turns = decoded.exif, decoded.xmp, [decoded.orientation]
+    if exif:
+        try:
+            exif, orientation = reset_exif_orientation(exif)
+            turns.append(orientation)
+        except ValueError as error:
+            notes.append(f"its EXIF data is broken and dropped: {error}")
+            exif = None
+    if xmp:
+        xmp, orientation = reset_xmp_orientation(xmp)
+        turns.append(orientation)  # counts only where EXIF is silent (Metadata Working Group, section 5.2)
+    orientation = next((turn for turn in turns if turn), 1)
+    dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
+    photo = Photo(
+        _turn(decoded.pixels, orientation),
+        None if decoded.alpha is None else _turn(decoded.alpha, orientation),
+        decoded.format,
+        Metadata(exif, decoded.icc, xmp, dpi),
+        tuple(notes),
+    )
+    return _settle_profile(photo)
+
+
+def _turn(samples: NDArray, orientation: int) -> NDArray:
+    """Turn (H, W, ...) samples upright from an EXIF orientation of 1 to 8 (EXIF 2.32, section 4.6.4.A)."""
+    if orientation == 1:
+        return samples
+    if orientation >= 5:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    return np.ascontiguousarray(samples)
+
+
+def _settle_profile(photo: Photo) -> Photo:
+    """Keep a profile that converts both ways; convert once through one that only reads; drop one that does not."""
+    icc = photo.metadata.icc
+    if icc is None:
+        return photo
+    space = profile_space(icc)
+    if photo.pixels.shape[2] == 1 or space == "rgb":
+        if converts_both_ways(icc):
+            return photo
+        if space and space != "cmyk" and converts_to_srgb(icc, space):
+            note = "its colour profile has no way back, so the picture is converted to sRGB"
+            return replace(photo.in_srgb(), notes=(*photo.notes, note))
+    note = "its colour profile is broken or of another kind and is dropped; the colours are taken as sRGB"
+    return replace(photo, metadata=replace(photo.metadata, icc=None), notes=(*photo.notes, note))
+
+
+def _unreadable(name: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{name}: no such file; check the path"
+    if isinstance(error, IsADirectoryError):
+        return f"{name}: is a folder; name a photo in it"
+    if isinstance(error, PermissionError):
+        return f"{name}: may not be read; change its permissions"
+    if isinstance(error, MemoryError):
+        return f"{name}: needs more memory than there is; make the photo smaller"
+    if type(error).__name__ == "UnidentifiedImageError":
+        return f"{name}: not a picture of a known kind; convert it to JPEG, PNG or TIFF"
+    return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

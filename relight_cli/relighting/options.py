@@ -1,0 +1,102 @@
+"""How a change of light is computed and how much of it is applied."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relight_cli.errors import UsageError
+from relight_cli.models.interface import Model
+
+Progress = Callable[[int, int], None]
+"""Called with the number of tiles that are done and the number of tiles in all."""
+
+
+class TileColour(StrEnum):
+    """How the colours of tiles are settled."""
+
+    AGREE = "agree"
+    FREE = "free"
+
+
+@dataclass(frozen=True)
+class RelightOptions:
+    """Options of every change of light. Values out of range raise UsageError."""
+
+    strength: float = 1.0  # 0: unchanged, 1: full, up to 1.5: exaggerated
+    detail: bool = True  # apply the change as a gain on the photo's own pixels; False: the decoder's raw output
+    tile_overlap: float = 0.2  # overlap of neighbouring tiles, as a share of a tile, 0 to 0.5
+    tile_batch: int = 0  # tiles at a time; 0: what suits the device
+    max_side: int | None = None  # longer side of the copy that the network sees; 0: full size, None: the network's best
+
+    def __post_init__(self) -> None:
+        ranges = {"strength": (0, 1.5), "tile_overlap": (0, 0.5), "tile_batch": (0, 256), "max_side": (0, None)}
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not (least <= value and (most is None or value <= most)):
+                limit = f"{least} to {most}" if most is not None else f"{least} or more"
+                raise UsageError(f"{name.replace('_', '-')} {value} is out of range: give {limit}.")
+        if self.max_side and not self.detail:
+            raise UsageError("max-side applies the gain of a smaller copy, no-detail has no gain: leave one out.")
+
+
+@dataclass(frozen=True)
+class MappingOptions(RelightOptions):
+    """Options of what deshadow and albedo share."""
+
+    tile_colour: TileColour = TileColour.AGREE  # FREE: each tile settles its colours alone, as published
+
+
+@dataclass(frozen=True)
+class DeshadowOptions(MappingOptions):
+    """Options of deshadow."""
+
+
+@dataclass(frozen=True)
+class AlbedoOptions(MappingOptions):
+    """Options of albedo."""
+
+    fit_shading: bool = False  # expose the albedo so that its shading fits into [0, 1]
+
+
+@dataclass(frozen=True)
+class TileOptions:
+    """How a picture passes through a network, with every default resolved."""
+
+    overlap: float = 0.2  # share of a tile that its neighbour covers too
+    batch: int = 2  # tiles at a time on the device
+    device: str = "cpu"  # of the network
+    max_side: int = 0  # longer side of the copy that the network sees, where only a gain is wanted; 0: no limit
+    agree: bool = False  # make the colours of tiles agree
+
+
+@dataclass(frozen=True)
+class ChangeOptions:
+    """How much of the change of light is applied, and to what."""
+
+    strength: float = 1.0  # 0: the picture's own illumination latent, 1: the target, up to 1.5
+    detail: bool = True  # apply the change as a gain on the picture's own pixels; False: the decoder's raw output
+
+
+def tile_options(model: Model, options: RelightOptions, best_side: int, *, agree: bool = False) -> TileOptions:
+    """Resolve defaults: the tiles at a time by the model's device, the longer side to `best_side` of the network."""
+    batch = options.tile_batch or model.tile_batch
+    max_side = best_side if options.max_side is None else options.max_side
+    return TileOptions(options.tile_overlap, batch, model.device, max_side, agree)
+
+
+def change_options(options: RelightOptions) -> ChangeOptions:
+    """Return how much of a change is applied, and to what."""
+    return ChangeOptions(options.strength, options.detail)
+
+
+class TileProgress:
+    """Counts the tiles that are done and reports them."""
+
+    def __init__(self, report: Progress | None, total: int) -> None:
+        self._report, self._total, self._done = report, total, 0
+
+    def __call__(self, tiles: int) -> None:
+        """Count this many tiles more."""
+        self._done += tiles
+        if self._report:
+            self._report(self._done, self._total)

@@ -1,0 +1,73 @@
+"""Which files a timelapse writes; settled, and checked against all that it reads, before any work starts."""
+
+import os
+from bisect import bisect_right
+from pathlib import Path
+
+from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.inputs import STDIO, file_identity
+from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.photos.formats import SUFFIXES
+from relight_cli.timelapse.command_options import TimelapseCommandOptions
+from relight_cli.timelapse.frames import Frames
+from relight_cli.timelapse.sequencing import OutputFrame
+from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
+
+
+def is_video(output: str | None) -> bool:
+    """Tell whether -o names a video. Raises UsageError for what is neither a video that can be written nor a folder."""
+    from relight_cli.photos.video import CODECS, READABLE
+
+    if output is None or output.endswith(("/", "\\")) or os.path.isdir(output):  # noqa: PTH112
+        return False
+    suffix = Path(output).suffix.lower()
+    if output == "-" or suffix in SUFFIXES or (suffix in READABLE and suffix not in CODECS):
+        raise UsageError(f"--output {output}: name a folder for frames, or a video ending in {', '.join(CODECS)}.")
+    return suffix in CODECS
+
+
+def default_output(inputs: list[str], frames: Frames) -> str:
+    """Name what is written without -o: <name>_interpolated beside the input, a video from a video."""
+    from relight_cli.photos.video import CODECS, READABLE
+
+    first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
+    suffix = first.suffix.lower() if first.suffix.lower() in READABLE and first.is_file() else ""
+    return str(first.with_name(f"{first.stem}_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"))
+
+
+def choose_writer(output: str, frames: Frames, planned: list[OutputFrame], *, quality: int, rate: float) -> Writer:
+    """Give what takes the frames. Raises UsageError where that would hold or be an input."""
+    path, inputs = Path(output), {frames.path(number) for number in range(len(frames.times))}
+    if is_video(output):
+        if file_identity(path) in map(file_identity, inputs):
+            raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
+        require_folders([path.parent])
+        return VideoFileWriter(path, frames.height, frames.width, rate)
+    if file_identity(path) in {file_identity(one.parent) for one in inputs}:
+        raise UsageError(f"{path} holds inputs: choose another --output.")
+    require_folders([path])
+    kinds = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
+    return FolderWriter(path, kinds, quality=quality)
+
+
+def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:
+    """Check the files that are read or written beside the frames. Raises UsageError, OutputUnwritableError."""
+    inputs = {file_identity(frames.path(number)) for number in range(len(frames.times))}
+    targets = {file_identity(target) for target in writer.targets}
+    if options.freeze and file_identity(options.freeze) in targets:
+        raise UsageError(f"{options.freeze} is read and would be overwritten: choose another --output.")
+    if STDIO in (options.freeze, options.plot, options.report):
+        raise UsageError("--freeze, --plot and --report need a file's name: give one.")
+    written = [path for path in (options.plot, options.report) if path]
+    for path in written:
+        if file_identity(path) in inputs | targets or (
+            options.freeze and file_identity(path) == file_identity(options.freeze)
+        ):
+            raise UsageError(f"{path} is also a picture of this run: name another file.")
+    if options.plot and options.report and file_identity(options.plot) == file_identity(options.report):
+        raise UsageError("--report and --plot are one file: name another.")
+    require_folders(path.parent for path in written)
+    if options.plot and os.path.lexists(options.plot) and not (options.overwrite or options.skip_existing):
+        raise OutputUnwritableError(f"{options.plot} exists: give --overwrite, or name another file.")
+    if options.report:
+        require_report(options.report)

@@ -1,0 +1,105 @@
+"""Videos: frame by frame in and out, upright, in their own colours."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.photos import video as video_module
+from relight_cli.photos.video import CODECS, VideoWriter, frames_of, open_video
+
+
+def write(path: Path, frames: list[np.ndarray], rate: float = 25) -> None:
+    writer = VideoWriter(path, path.suffix, *frames[0].shape[:2], rate)
+    for frame in frames:
+        writer.add(frame)
+    writer.close()
+
+
+def chart(number: int = 0) -> np.ndarray:
+    """Give smooth colours (64, 96, 3), and a white corner that tells the way up."""
+    y, x = np.mgrid[0:64, 0:96]
+    picture = np.stack((40 + 2 * x, 30 + 3 * y, np.full_like(x, 60 + 10 * number)), -1).clip(0, 255).astype(np.uint8)
+    picture[:16, :16] = 255
+    return picture
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_colours_and_order_survive(tmp_path: Path, kind: str) -> None:
+    frames = [chart(number) for number in range(5)]
+    path = tmp_path / f"v{kind}"
+    write(path, frames, 12.5)
+    video = open_video(path, max_pixels=10**5)
+    assert (video.count, video.height, video.width, video.rate, video.damage) == (5, 64, 96, 12.5, None)
+    for found, wanted in zip(frames_of(path), frames, strict=True):
+        assert np.abs(found.astype(float) - wanted).mean() < 2.5
+        assert np.abs((found.astype(float) - wanted).mean((0, 1))).max() < 1  # no step of the way truncates
+
+
+FADING = """
+import sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from relight_cli.photos.video import VideoWriter
+blots = (Image.fromarray(np.random.default_rng(n).integers(0, 256, (9, 13, 3)).astype(np.uint8)) for n in (1, 2))
+one, other = (np.asarray(blot.resize((240, 160), Image.Resampling.BICUBIC)).astype(float) for blot in blots)
+writer = VideoWriter(Path(sys.argv[1]), Path(sys.argv[1]).suffix, 160, 240, 12)
+for share in (*np.linspace(0, 1, 8),) * 3:
+    writer.add((one * (1 - share) + other * share).astype(np.uint8))
+writer.close()
+"""
+
+
+@pytest.mark.parametrize("kind", CODECS)
+def test_the_same_frames_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
+    """Whatever was in memory before: glibc fills it with what MALLOC_PERTURB_ says."""
+    paths = [tmp_path / f"{filling}{kind}" for filling in (1, 90, 180)]
+    for path in paths:
+        environment = {**os.environ, "MALLOC_PERTURB_": path.stem}
+        subprocess.run([sys.executable, "-c", FADING, str(path)], env=environment, check=True)
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_a_long_video_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    for kind in (".webm", ".mp4"):
+        write(tmp_path / f"v{kind}", [chart(n % 10) for n in range(60)], 29.97)
+        assert open_video(tmp_path / f"v{kind}", max_pixels=10**5).damage is None
+
+
+def test_turned_videos_come_out_upright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The turn is in the track header's matrix (ISO 14496-12, 8.3.2)."""
+    path = tmp_path / "v.mp4"
+    write(path, [chart()])
+    data = path.read_bytes()
+    one = (1 << 16).to_bytes(4, "big")
+    minus = (-(1 << 16)).to_bytes(4, "big", sign=True)
+    nothing, w = bytes(4), (1 << 30).to_bytes(4, "big")
+    plain = one + nothing * 3 + one + nothing * 3 + w
+    quarter = nothing + one + nothing + minus + nothing * 2 + (64 << 16).to_bytes(4, "big") + nothing + w
+    at = data.index(plain, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + quarter + data[at + len(plain) :])
+    frame = next(frames_of(path))
+    assert frame.shape == (96, 64, 3)  # turned clockwise, so the white corner is at the upper right
+    assert frame[4, -4].min() > 200
+    assert frame[4, 4].min() < 120
+
+
+def test_what_is_no_video_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bad.mp4").write_bytes(b"nothing" * 50)
+    for name in ("bad.mp4", "gone.mp4"):
+        with pytest.raises(PhotoUnreadableError, match=name):
+            open_video(tmp_path / name, max_pixels=10**6)
+    write(tmp_path / "v.mp4", [chart()])
+    with pytest.raises(PhotoUnreadableError, match="--max-pixels"):
+        open_video(tmp_path / "v.mp4", max_pixels=100)
+
+
+def test_without_the_extra_the_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'relight-cli\[video\]'"):
+        video_module.require_video()

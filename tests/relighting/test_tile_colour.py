@@ -1,0 +1,80 @@
+"""Tiles that disagree on colours are brought together."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from mean_light import MeanLight, picture
+from torch import Tensor
+
+from relight_cli.rasters.resizing import resized, within
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.guided import guided, guided_upsample
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.mapping import map_light
+from relight_cli.relighting.tile_colour import TileColour
+from relight_cli.relighting.tiles import TileGrid, stitched
+
+
+@given(height=st.integers(8, 150), width=st.integers(8, 150), seed=st.integers(0, 99))
+def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    grid = TileGrid(height, width, 32, 0.2)
+    y, x = np.mgrid[: max(height, 32), : max(width, 32)].astype(np.float32)
+    smooth = (0.01 * y + 0.02 * x)[..., None] * np.ones(3, np.float32)
+    fine = ((y + x) % 2 - 0.5)[..., None]
+    true = smooth + fine
+    colour = TileColour(grid, resized(smooth[:height, :width], *within(height, width, 32)))
+    tiles = [true[t : t + 32, s : s + 32] + rng.choice((-1, 1), 3).astype(np.float32) for t, s in grid.origins]
+    agreed = [tile + added for tile, added in zip(tiles, colour.corrections(tiles), strict=True)]
+    half_way = (stitched(grid, tiles) + true[:height, :width]) / 2
+
+    def away(those: list[NDArray[np.float32]]) -> float:  # each by itself: tiles agree unblended
+        places = [half_way[top : top + 32, left : left + 32] for top, left in grid.origins]
+        return float(
+            np.mean([np.abs(t[: len(p), : p.shape[1]] - p).mean() for t, p in zip(those, places, strict=True)])
+        )
+
+    assert away(agreed) < 0.4 * away(tiles)
+
+
+class OffColour(MeanLight):
+    """Maps every light to white, and to another off-white in every tile but when it sees the whole picture."""
+
+    def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
+        off = torch.frac(illumination * 977) - 0.5
+        return illumination * torch.exp(0.5 * off)
+
+
+def test_agreement_halves_what_tiles_are_off_by() -> None:
+    own = picture(120, 200)
+    for detail in (True, False):
+        free, agreed = (
+            whole(map_light(OffColour(), own, "albedo", ChangeOptions(detail=detail), TileOptions(agree=agree)))
+            for agree in (False, True)
+        )
+        change = [np.log(out / own).mean(2) for out in (free, agreed)]
+        assert change[1].std() < 0.55 * change[0].std()
+
+
+@given(scale=st.integers(2, 9), seed=st.integers(0, 9))
+def test_maps_come_back_at_their_own_size_and_smooth_ones_at_any(scale: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    small = rng.uniform(0, 1, (20, 30, 3)).astype(np.float32)
+    maps = rng.normal(0, 1, (20, 30, 3)).astype(np.float32)
+    np.testing.assert_allclose(guided(maps, small).rows(small, 0, 20), maps, atol=1e-5)
+    level = np.full_like(maps, 0.7)
+    large = guided_upsample(level, small, rng.uniform(0, 1, (20 * scale, 30 * scale, 3)).astype(np.float32))
+    np.testing.assert_allclose(large, 0.7, atol=1e-4)
+
+
+def test_an_edge_is_as_sharp_as_the_large_pictures() -> None:
+    large = np.full((160, 160, 3), 0.2, np.float32)
+    large[:, 83:] = 0.8
+    small = resized(large, 20, 20)
+    truth = np.where(large > 0.5, 0.0, 2.0).astype(np.float32)
+    gain = resized(truth, 20, 20)
+    plain = resized(gain, 160, 160)
+    error = np.abs(guided_upsample(gain, small, large) - truth).mean()
+    assert error < 0.6 * np.abs(plain - truth).mean()

@@ -1,0 +1,50 @@
+"""What the embedded model has to be worth: so many dB nearer to the target than the untouched picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Run
+
+from relight_cli.checkpoints.tiny import load_tiny
+from relight_cli.models.colour import linear_to_srgb
+from relight_cli.photos.reading import read_photo
+from relight_cli.rasters.rows import whole
+from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.reference import ReferenceLight, relight
+from relight_cli.training.scenes.scenes import SceneOptions, render_views
+from relight_cli.training.views import HELD_OUT_SEED
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+Pairs = list[tuple[np.ndarray, np.ndarray]]
+
+
+def psnr(picture: np.ndarray, wanted: np.ndarray) -> float:
+    return float(-10 * np.log10(((picture.clip(0, 1) - wanted) ** 2).mean()))
+
+
+@pytest.fixture(scope="module")
+def views() -> Pairs:
+    """Rendered views that the model has never seen, each under two lights."""
+    rendered = render_views(HELD_OUT_SEED, 8, SceneOptions(size=160, lights=2))
+    pictures = linear_to_srgb((rendered.albedo[:, None] * rendered.shading).clamp(0, 1)).permute(0, 1, 3, 4, 2).numpy()
+    return [(view[0], view[1]) for view in pictures]
+
+
+@pytest.mark.parametrize("detail", [True, False])
+def test_views_never_seen_come_nearer(views: Pairs, detail: bool) -> None:
+    network, gains = load_tiny(), []
+    for picture, wanted in views:
+        light = ReferenceLight(network, wanted, TileOptions())
+        relit = whole(relight(network, picture, light, ChangeOptions(detail=detail), TileOptions()))
+        gains.append(psnr(relit, wanted) - psnr(picture, wanted))
+    assert np.mean(gains) >= 6, gains
+
+
+@pytest.mark.parametrize("mode", ["--detail", "--no-detail"])
+def test_the_example_comes_nearer(run: Run, tmp_path: Path, mode: str) -> None:
+    files = [EXAMPLES / "photo.jpg", "--light", EXAMPLES / "reference.jpg", "-o", "relit.png"]
+    assert run("relight", *files, "--model", "tiny", mode).returncode == 0
+    paths = (EXAMPLES / "photo.jpg", EXAMPLES / "reference.jpg", tmp_path / "relit.png")
+    before, wanted, after = (read_photo(path, max_pixels=10**7).to_srgb() for path in paths)
+    assert psnr(after, wanted) >= psnr(before, wanted) + 3

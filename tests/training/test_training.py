@@ -1,0 +1,199 @@
+"""How tiny is made: the light is known, a run goes on where it stopped, and what it exports loads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from typer.testing import CliRunner
+
+from relight_cli.models.colour import srgb_to_linear
+from relight_cli.models.tiny import Tiny, TinyConfig
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
+from relight_cli.training.export import main as export
+from relight_cli.training.losses import albedo_losses
+from relight_cli.training.made_light import cast_shadows, made_log_light
+from relight_cli.training.pairs import photo_pairs, view_pairs
+from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.scenes.grounds import Grounds
+from relight_cli.training.scenes.grounds import main as paint
+from relight_cli.training.train import TURNS
+from relight_cli.training.train import main as train
+from relight_cli.training.views import RenderedViews
+from relight_cli.training.views import main as render
+
+
+def invoke(command: object, *arguments: object) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(command)  # type: ignore[arg-type]
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    for i in range(9):
+        coarse = rng.integers(30, 200, (12, 14, 3)).astype(np.uint8)
+        write_photo(Photo(coarse.repeat(16, 0).repeat(16, 1), format="JPEG"), folder / f"{i}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("views")
+    invoke(render, photos, folder, "--count", 16, "--size", 32, "--lights", 2)
+    return folder
+
+
+def test_photos_held_out_are_not_trained_on(photos: Path) -> None:
+    kept, out = split(photos, held_out=3)
+    assert len(out) == 3
+    assert not set(kept) & set(out)
+    assert len(kept) + len(out) == 9
+
+
+def test_shadows_take_light_away_and_only_there() -> None:
+    generator = torch.Generator().manual_seed(0)
+    light, free = made_log_light(16, 64, generator)
+    assert (light <= free + 1e-5).all()
+    assert ((light - free).abs().amax((1, 2, 3)) < 1e-6).any()
+    visibility = cast_shadows(16, 64, generator)
+    assert visibility.min() >= 0
+    assert visibility.max() <= 1
+    assert ((visibility < 0.1).float().mean((1, 2, 3)) > 0.05).any()
+
+
+@pytest.fixture(scope="module")
+def grounds(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    folder = tmp_path_factory.mktemp("grounds")
+    invoke(paint, photos, folder, "--count", 16, "--size", 64)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["photos", "views", "varied", "grounds"])
+def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
+    rng = np.random.default_rng(3)
+    known = {
+        "views": lambda: RenderedViews(views),
+        "varied": lambda: RenderedViews(views, varied=True),
+        "grounds": lambda: Grounds(grounds),
+    }
+    if kind == "photos":
+        pairs = photo_pairs(PhotoCrops(split(photos)[0]), 6, 32, rng, "cpu")
+    else:
+        pairs = view_pairs(known[kind](), 6, 32, rng, "cpu")
+    a, b = srgb_to_linear(pairs.a), srgb_to_linear(pairs.b)
+    seen = (pairs.a > 0.2) & (pairs.a < 0.95) & (pairs.b > 0.2) & (pairs.b < 0.95)
+    assert seen.float().mean() > 0.05
+    assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < 0.1
+
+
+def test_varied_views_have_more_lights_and_colours_and_no_less_light_without_shadows(views: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = [
+        RenderedViews(views, varied=varied).draw(12, 32, np.random.default_rng(5), generator)
+        for varied in (False, True)
+    ]
+    (plain, *_), (albedo, shading, free) = drawn
+    assert not torch.equal(plain, albedo)
+    assert albedo.min() > 0
+    assert albedo.max() <= 1
+    assert (free >= shading - 1e-2 * shading.amax()).all()
+
+
+def test_whole_views_are_those_of_the_files(views: Path) -> None:
+    layers = torch.from_numpy(np.load(next(views.glob("*.npy")))).float()  # (16, 1 + 2 + 2, 3, 32, 32)
+    albedo, shading, free = RenderedViews(views).whole()
+    torch.testing.assert_close(albedo, layers[:, 0])
+    torch.testing.assert_close(shading, layers[:, 1:3])
+    torch.testing.assert_close(free, layers[:, 3:5])
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_photos_alone_give_finite_losses(photos: Path, turn: str) -> None:
+    pairs = photo_pairs(PhotoCrops(split(photos)[0]), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
+    total = torch.stack(list(TURNS[turn](model, pairs).values())).sum()
+    total.backward()
+    assert total.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_light_without_shadows_is_nowhere_less(grounds: Path) -> None:
+    pairs = view_pairs(Grounds(grounds), 12, 48, np.random.default_rng(1), "cpu")
+    assert pairs.to_free.min() > -1e-3
+    shadowed = (pairs.to_free.mean(2) > 0.7).float().mean((2, 3)).flatten()  # of each picture
+    assert (shadowed > 0.05).any()
+    assert (shadowed == 0).any()
+
+
+def test_sunny_photos_teach_nothing_about_shadows(photos: Path) -> None:
+    crops = PhotoCrops(split(photos)[0])
+    crops.sunny = [True] * len(crops.sunny)
+    assert photo_pairs(crops, 3, 32, np.random.default_rng(0), "cpu").to_free.isnan().all()
+
+
+def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
+    torch.manual_seed(0)
+    model, picture = Tiny(TinyConfig()).eval(), torch.rand(2, 3, 64, 64)
+    torch.nn.init.normal_(model.shading.leave.weight)
+    with torch.no_grad():
+        intrinsic, light = model.delight(model.encode(picture))
+        own = model.decode(model.relight(intrinsic, light))
+        other = model.decode(model.relight(intrinsic, light.flip(0)))
+    torch.testing.assert_close(own, picture, atol=1e-5, rtol=0)
+    assert (other - picture).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_losses_reach_every_weight(views: Path, turn: str) -> None:
+    pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
+    # What stands before a layer that starts at zero waits for its first step.
+    for part in (model.shading, *model.mappers.values()):
+        torch.nn.init.normal_(part.leave.weight)
+    torch.stack(list(TURNS[turn](model, pairs).values())).sum().backward()
+    idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+    light = ("light.", "mappers.", "illumination.", "survey.", "queries")
+    spared = {
+        "shadows": light,
+        # The light's last biases are the same for all lights, and only the difference is seen.
+        "light": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.albedo."),
+        "albedo": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.shadow."),
+    }
+    assert idle <= {name for name in idle if name.startswith(spared[turn])}
+
+
+def test_albedo_is_judged_but_for_one_factor(views: Path) -> None:
+    pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
+    model = Tiny(TinyConfig(mappers=("albedo",)))
+    torch.nn.init.normal_(model.shading.leave.weight, std=0.01)
+    found = albedo_losses(model, pairs)
+    with torch.no_grad():
+        model.shading.leave.bias[9:] += 0.2  # b of the rest of the shading
+    shifted = albedo_losses(model, pairs)
+    for name in ("albedo", "albedo edges", "albedo picture"):
+        torch.testing.assert_close(shifted[name], found[name], rtol=0.02, atol=0)
+    assert abs(shifted["albedo scale"] - found["albedo scale"]) > 1e-3
+
+
+def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
+    run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,light,albedo"]
+    invoke(train, photos, run, "--steps", 2, *options)
+    invoke(train, photos, run, "--steps", 3, *options)
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log] == [2, 3]
+    assert {"untouched", "mean_gain", "model"} <= log[-1].keys()
+    invoke(export, run, tmp_path / "tiny.safetensors")
+    with safe_open(tmp_path / "tiny.safetensors", "pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+        state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    assert [part["from_step"] for part in recipe] == [0, 2]
+    Tiny(TinyConfig(mappers=("shadow", "albedo"))).load_state_dict(state, strict=True)
