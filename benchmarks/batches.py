@@ -2,7 +2,7 @@
 
 python benchmarks/batches.py [--good 20] [--broken 200] [--small 1000] [--strength 1] [--megapixels 3]
 
-Drives the real command line with `tiny`; peak memory is what the system says of the whole process. Prints what it
+Drives the real command line with `tiny`; peak memory is what the system says of the to_array process. Prints what it
 measures of each, and then the same as one JSON object.
 """
 

@@ -50,8 +50,8 @@ def made_photos(folder: Path) -> Pairs:
 
 
 def rendered_views(folder: Path) -> Pairs:
-    """Take the held-out rendered views, each once and whole, under two lights."""
-    albedo, shading, free = RenderedViews(folder).whole()
+    """Take the held-out rendered views, each once and to_array, under two lights."""
+    albedo, shading, free = RenderedViews(folder).to_array()
     return lit_pairs(albedo, shading, free, Generator().manual_seed(SEED))
 
 

@@ -5,7 +5,7 @@ python benchmarks/depth_speed.py [--size full|reduced] [--runs 10] [--steps 20] 
 The networks have random weights; speed does not depend on them. "Published manner" means the denoiser in half precision
 and everything else in float32, and the depth encoder once for every run. On a CPU the seconds are of processor time, of
 all its threads together, so that other work on the machine counts less. Prints a table and, as the last line, the same
-as one JSON object. Ratios hold within one call.
+as one JSON object. Ratios hold fit_within one call.
 """
 
 import json
@@ -75,8 +75,8 @@ def depth_network(size: Size) -> DepthNetwork:
     network = DepthAnythingForDepthEstimation(config)
     nn.init.constant_(network.head.conv3.bias, 1.0)  # a disparity of zero everywhere would have no gradient
     decoder = DisparityDecoder(network.neck, network.head)
-    whole = DepthNetwork(network.backbone, decoder, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    return whole.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    to_array = DepthNetwork(network.backbone, decoder, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    return to_array.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def diffusion_prior(size: Size, dtype: torch.dtype, denoiser_dtype: torch.dtype) -> DiffusionPrior:

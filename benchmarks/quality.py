@@ -3,7 +3,7 @@
 python benchmarks/quality.py [--photos DIR] [--views DIR] [--real DIR] [--only relight|deshadow|albedo]
 
 --photos  photos that `tiny` was trained with: those held out are put under made light (64 crops, 256 x 256)
---views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000), each whole
+--views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000), each to_array
 --real    real photos: shadow/VIEW_1.png ... and VIEW_free.png (one view without cast shadows), objects/ of the MIT
           intrinsic images, albedo/NAME_image.png with NAME_albedo.png
 
@@ -35,11 +35,11 @@ from metrics import lab_error, local_error, psnr, scale_invariant, ssim
 
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.rasters.resizing import Picture
-from relight_cli.rasters.rows import whole
+from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.layers import linear
 from relight_cli.relighting.light_change import ChangeOptions, TileOptions
-from relight_cli.relighting.mapping import map_light
-from relight_cli.relighting.reference import ReferenceLight, relight
+from relight_cli.relighting.mapping import map_picture
+from relight_cli.relighting.relight import ReferenceLight, relight
 
 Ways = dict[str, Callable[[Known], Picture]]
 Scores = dict[str, dict[str, float]]  # of each way
@@ -58,11 +58,11 @@ class Tiny:
     def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Relight a picture by another."""
         reference = ReferenceLight(self.network, light, self.by_reference)
-        return whole(relight(self.network, picture, reference, change, self.by_reference))
+        return to_array(relight(self.network, picture, reference, change, self.by_reference))
 
     def without(self, what: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
         """Map a picture's own light."""
-        return whole(map_light(self.network, picture, what, change, self.tiling))
+        return to_array(map_picture(self.network, picture, what, change, self.tiling))
 
 
 def rounded(picture: Picture) -> Picture:

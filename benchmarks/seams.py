@@ -23,7 +23,7 @@ from torch import Tensor
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
 from relight_cli.rasters.resizing import Picture
-from relight_cli.relighting.gain import multiplied
+from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.light_change import (
     ChangeOptions,
     TileOptions,
@@ -33,7 +33,7 @@ from relight_cli.relighting.light_change import (
     gains,
     tile_grid,
 )
-from relight_cli.relighting.tiles import TileGrid, stitched
+from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
 FIRST_SEED = 10_500_000  # far above those of the training and of the views held out of it
@@ -107,15 +107,15 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
     yield "untouched", {"seam": np.nan, "blended": np.nan, "--no-detail": np.nan, "PSNR": near(picture)}
     for name, added in {"free": [np.zeros_like(tile) for tile in stops], "agree": corrections}.items():
         agreed = [tile + correction for tile, correction in zip(stops, added, strict=True)]
-        decoded = [multiplied(tile, correction) for tile, correction in zip(raw, added, strict=True)]
-        blended = stitched(grid, agreed)
+        decoded = [multiply_light(tile, correction) for tile, correction in zip(raw, added, strict=True)]
+        blended = stitch_tiles(grid, agreed)
         yield (
             f"--tile-colour {name}",
             {
                 "seam": steps(mosaic(grid, agreed), grid),
                 "blended": steps(blended, grid),
-                "--no-detail": near(stitched(grid, decoded)),
-                "PSNR": near(multiplied(picture, blended)),
+                "--no-detail": near(stitch_tiles(grid, decoded)),
+                "PSNR": near(multiply_light(picture, blended)),
             },
         )
 

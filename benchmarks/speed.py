@@ -5,7 +5,7 @@ python benchmarks/speed.py [--network full|tiny] [--batches 1,2,4] [--dtypes bfl
 The full-size network has random weights; speed does not depend on them. The GEMM peak is the fastest of the network's
 own matrix products in the same dtype, in the same run. The published manner is the same network in float32 with
 unfused attention, a batch of all tiles (here two). `dB` compares the decoded tiles with those of float32. Ratios hold
-within one run; seconds need a quiet machine. With --processor-time they are those of this thread's processor, for a
+fit_within one run; seconds need a quiet machine. With --processor-time they are those of this thread's processor, for a
 machine that is not.
 """
 
@@ -57,7 +57,7 @@ def gemm_peak(device: str, dtype: torch.dtype, tiles: int, clock: Clock) -> floa
 
 
 @torch.inference_mode()
-def whole(network: nn.Module, tiles: Tensor) -> Tensor:
+def to_array(network: nn.Module, tiles: Tensor) -> Tensor:
     """Encode, delight, relight and decode tiles."""
     intrinsic, illumination = network.delight(network.encode(tiles))
     return network.decode(network.relight(intrinsic, illumination))
@@ -80,20 +80,20 @@ def measured(
     """Yield one row for the published manner, then one for every dtype and batch."""
     tiles = torch.rand(max(2, *batches), 3, ready_size(network), ready_size(network), device=device)
     model, manner = ready(network, torch.float32, device, fused=False), "float32, unfused"
-    exact = whole(model, tiles[:2])
+    exact = to_array(model, tiles[:2])
     with FlopCounterMode(display=False) as counter:
-        whole(model, tiles[:1])
+        to_array(model, tiles[:1])
     flops, eager = counter.get_total_flops(), 0.0
     if published:
-        eager = best_seconds(lambda: whole(model, tiles[:2]), clock, times) / 2
+        eager = best_seconds(lambda: to_array(model, tiles[:2]), clock, times) / 2
         yield {"manner": manner, "batch": 2, "TFLOP a tile": round(flops / 1e12, 3), "seconds a tile": round(eager, 3)}
     for name in dtypes:
         dtype = getattr(torch, name)
         model = ready(network, dtype, device)
-        noise = decibels(whole(model, tiles[:2]), exact)
+        noise = decibels(to_array(model, tiles[:2]), exact)
         for batch in batches:
             some = tiles[:batch]
-            seconds = best_seconds(lambda model=model, some=some: whole(model, some), clock, times) / batch
+            seconds = best_seconds(lambda model=model, some=some: to_array(model, some), clock, times) / batch
             peak = gemm_peak(device, dtype, batch, clock)
             yield {
                 "manner": name,

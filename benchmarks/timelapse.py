@@ -129,16 +129,16 @@ def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[flo
 
 def flickering(seed: int, *, lamp_alone: bool) -> tuple[list[Picture], list[Picture]]:
     """Give frames of one view that flicker, and the same without."""
-    whole, ambient = linear_views(seed, [sun(0.8 * seed, 0.6, 5000, 2.2, 1), sun(0.8 * seed, 0.6, 5000, 1e-4, 1)])
-    # Both were exposed to one mean, so the sky's share of the whole has to be found again: where there is no sun.
-    ambient = ambient * (whole / ambient.clamp(min=1e-6)).flatten().quantile(0.02)
+    to_array, ambient = linear_views(seed, [sun(0.8 * seed, 0.6, 5000, 2.2, 1), sun(0.8 * seed, 0.6, 5000, 1e-4, 1)])
+    # Both were exposed to one mean, so the sky's share of the to_array has to be found again: where there is no sun.
+    ambient = ambient * (to_array / ambient.clamp(min=1e-6)).flatten().quantile(0.02)
     draws = np.random.default_rng(seed).normal(0, FLICKER, 24)
     frames, steady = [], []
     for number, draw in enumerate(draws):
         trend = 2 ** (-0.5 + 0.04 * number)
-        shown = ambient + (whole - ambient).clamp(min=0) * 2**draw if lamp_alone else whole * 2**draw
+        shown = ambient + (to_array - ambient).clamp(min=0) * 2**draw if lamp_alone else to_array * 2**draw
         frames.append(np.rint(developed(shown * trend) * 255).astype(np.float32) / 255)
-        steady.append(developed(whole * trend))
+        steady.append(developed(to_array * trend))
     return frames, steady
 
 

@@ -10,7 +10,7 @@ from command_line import Run
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.relighting.layers import linear
+from relight_cli.relighting.layers import to_linear
 
 TINY = ("--model", "tiny")
 
@@ -33,7 +33,7 @@ def shadowed(tmp_path: Path) -> Path:
     free = ground()
     light = np.ones((160, 200, 1)) * np.ones(3)
     light[40:130, 60:140] = (0.14, 0.16, 0.2)
-    dark = np.where(free * light > 0, 1.055 * (linear(free.astype(np.float32)) * light) ** (1 / 2.4) - 0.055, 0)
+    dark = np.where(free * light > 0, 1.055 * (to_linear(free.astype(np.float32)) * light) ** (1 / 2.4) - 0.055, 0)
     for name, picture in (("free", free), ("shadowed", np.where(light == 1, free, dark))):
         write_photo(Photo((picture.clip(0, 1) * 255).round().astype(np.uint8)), tmp_path / f"{name}.png")
     return tmp_path
@@ -119,7 +119,7 @@ def test_albedo_times_shading_is_the_photo(run: Run, shadowed: Path, suffix: str
     albedo = read_photo(shadowed / f"shadowed_albedo{suffix}", max_pixels=10**7).to_srgb()
     shading = pixels(shadowed / f"shadowed_albedo_shading{suffix}")
     assert shading.dtype == (np.uint16 if suffix == ".png" else np.float32)
-    product = linear(albedo) * shading / white
+    product = to_linear(albedo) * shading / white
     again = np.where(product <= 0.0031308, product * 12.92, 1.055 * product.clip(1e-6) ** (1 / 2.4) - 0.055) * 255
     assert np.abs(again - pixels(shadowed / f"shadowed{suffix}")).max() <= 1
     assert shading.max() <= white * (1 + 1e-6)
@@ -178,7 +178,7 @@ def test_fine_detail_survives(run: Run, tmp_path: Path) -> None:
     write_photo(Photo(np.repeat(value[..., None], 3, 2).astype(np.uint8)), tmp_path / "x.png")
     assert run("deshadow", "x.png", *TINY).returncode == 0
     before, after = (
-        linear(pixels(tmp_path / n)[400:500, 400:500] / np.float32(255)) for n in ("x.png", "x_deshadowed.png")
+        to_linear(pixels(tmp_path / n)[400:500, 400:500] / np.float32(255)) for n in ("x.png", "x_deshadowed.png")
     )
     contrast = [p.std() / p.mean() for p in (before, after)]
     assert contrast[1] == pytest.approx(contrast[0], rel=0.02)

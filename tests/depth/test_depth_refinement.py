@@ -22,7 +22,7 @@ from relight_cli.depth.refinement import (
     refine,
     refine_runs,
 )
-from relight_cli.depth.sky import hold
+from relight_cli.depth.sky import keep_sky
 from relight_cli.models.depth_anything import fitted, network_size
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
@@ -96,9 +96,9 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(scene: Scene, p
 
 
 def test_what_is_held_stays(scene: Scene, prior: DiffusionPrior) -> None:
-    held = torch.zeros(scene.size)
-    held[:20] = 1
-    found = refine(replace(scene, held=held), prior, RefineOptions(runs=1, steps=3), {}).disparity
+    kept = torch.zeros(scene.size)
+    kept[:20] = 1
+    found = refine(replace(scene, kept_mask=kept), prior, RefineOptions(runs=1, steps=3), {}).disparity
     initial = scene.initial[0].numpy()
     assert (found[:20] == initial[:20]).all()
     assert (found[20:] != initial[20:]).mean() > 0.9
@@ -183,25 +183,25 @@ def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
     assert across[2 * wide + 12 :] == pytest.approx(3, abs=0.05)
     steepest = int(np.abs(np.diff(across)).argmax()) + 1
     assert steepest == 2 * wide + 2
-    assert np.allclose(np.linalg.norm(depth.normals(), axis=2), 1, atol=1e-5)
-    points, there = depth.points()
+    assert np.allclose(np.linalg.norm(depth.normals, axis=2), 1, atol=1e-5)
+    points, there = depth.points
     assert points == pytest.approx(7 / (depth.disparity + 0.1))
     assert there.all()
 
 
 def test_the_sky_is_what_the_network_sees_infinitely_far(scene: Scene) -> None:
     initial = torch.ones_like(scene.initial)
-    assert hold(replace(scene, initial=initial)).held.max() == 0
+    assert keep_sky(replace(scene, initial=initial)).kept_mask.max() == 0
     initial[:, :20] = 0
-    held = hold(replace(scene, initial=initial)).held
-    assert held[:17].min() > 0.99
-    assert held[23:].max() < 0.01
-    assert 0 < held[20].mean() < 1
+    kept = keep_sky(replace(scene, initial=initial)).kept_mask
+    assert kept[:17].min() > 0.99
+    assert kept[23:].max() < 0.01
+    assert 0 < kept[20].mean() < 1
     mask = np.zeros((10, 10), np.float32)
     mask[:, 5:] = 1
-    held = hold(scene, mask).held
-    assert held[:, -5:].min() > 0.99
-    assert held[:, :5].max() < 0.01
+    kept = keep_sky(scene, mask).kept_mask
+    assert kept[:, -5:].min() > 0.99
+    assert kept[:, :5].max() < 0.01
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from PIL import Image
 
 from relight_cli.checkpoints import manifest
 from relight_cli.cli import main
-from relight_cli.depth import run as _depth_run
+from relight_cli.depth import run
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
@@ -239,7 +239,7 @@ def test_runs_that_could_not_be_written_are_only_written_then(
 
     asked = ("photo.png", *FAST, "-o", "d.png", "--report", "r.jsonl")
     with monkeypatch.context() as patched:
-        patched.setattr(_depth_run, "write_outputs", full)
+        patched.setattr(run, "write_outputs", full)
         assert refine(*asked).code == 5
     done = refine(*asked, "--resume")
     assert (done.code, done.err) == (0, "")  # nothing is left that would take time

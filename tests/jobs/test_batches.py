@@ -11,8 +11,8 @@ import pytest
 from command_line import Command
 from photo_fixtures import noise
 
-from relight_cli.jobs import batch as _batch
-from relight_cli.jobs import models as _models
+from relight_cli.checkpoints import models
+from relight_cli.jobs import batch
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -171,7 +171,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a network was loaded and nothing is to do")
 
-    monkeypatch.setattr(_models, "load_model", refuse)
+    monkeypatch.setattr(models, "load_model", refuse)
 
 
 def test_nothing_is_loaded_where_nothing_is_to_do(command: Command, request: pytest.FixtureRequest) -> None:
@@ -292,33 +292,33 @@ def test_the_next_is_read_and_the_last_written_during_the_work(
     reached = {f"read {name}": threading.Event() for name in names} | {
         f"wrote {name}": threading.Event() for name in names
     }
-    reader, writer, change = _batch.Batch._read, _batch.Batch._write, _batch.Batch._change
+    reader, writer, change = batch.Batch._read, batch.Batch._write, batch.Batch._change
 
     def note(event: str) -> None:
         events.append(event)
         if event in reached:
             reached[event].set()
 
-    def read(self: _batch.Batch, path: Path) -> _batch.Original:
+    def read(self: batch.Batch, path: Path) -> batch.Original:
         photo = reader(self, path)
         note(f"read {path}")
         return photo
 
-    def write(self: _batch.Batch, job: _batch.Job, photos: list) -> _batch.Notes:
+    def write(self: batch.Batch, job: batch.Job, photos: list) -> batch.Notes:
         notes = writer(self, job, photos)
         note(f"wrote {job.source}")
         return notes
 
-    def work(self: _batch.Batch, job: _batch.Job, original: _batch.Original) -> list:
+    def work(self: batch.Batch, job: batch.Job, original: batch.Original) -> list:
         place = names.index(str(job.source))
         for event in [f"wrote {names[place - 1]}"] * (place > 0) + [f"read {name}" for name in names[place + 1 :][:1]]:
             assert reached[event].wait(10), f"{event} did not happen while {job.source} was worked on"
         note(f"changed {job.source}")
         return change(self, job, original)
 
-    monkeypatch.setattr(_batch.Batch, "_read", read)
-    monkeypatch.setattr(_batch.Batch, "_write", write)
-    monkeypatch.setattr(_batch.Batch, "_change", work)
+    monkeypatch.setattr(batch.Batch, "_read", read)
+    monkeypatch.setattr(batch.Batch, "_write", write)
+    monkeypatch.setattr(batch.Batch, "_change", work)
     assert command("albedo", *names, *SAME, "--report", "r.jsonl").code == 0
     assert [one["input"] for one in report()] == names
     for last, after in zip(names[:-2], names[2:], strict=True):  # so that no more than two photos are held
@@ -332,23 +332,23 @@ def test_no_hungry_encoder_runs_beside_the_network(
     names = [put(f"{number}.png", number).name for number in range(3)]
     events: list[str] = []
     begun = threading.Event()
-    writer, change = _batch.Batch._write, _batch.Batch._change
+    writer, change = batch.Batch._write, batch.Batch._change
 
-    def write(self: _batch.Batch, job: _batch.Job, made: _batch.Changed) -> _batch.Written:
+    def write(self: batch.Batch, job: batch.Job, made: batch.Changed) -> batch.Written:
         begun.wait(0.3 if waits else 30)  # for the work on the next, if that is to begin
         written = writer(self, job, made)
         events.append(f"wrote {job.source}")
         return written
 
-    def work(self: _batch.Batch, job: _batch.Job, original: _batch.Original) -> _batch.Changed:
+    def work(self: batch.Batch, job: batch.Job, original: batch.Original) -> batch.Changed:
         events.append(f"began {job.source}")
         if job.source.name == names[1]:
             begun.set()
         return change(self, job, original)
 
-    monkeypatch.setattr(_batch, "LARGE", 1)
-    monkeypatch.setattr(_batch.Batch, "_write", write)
-    monkeypatch.setattr(_batch.Batch, "_change", work)
+    monkeypatch.setattr(batch, "LARGE", 1)
+    monkeypatch.setattr(batch.Batch, "_write", write)
+    monkeypatch.setattr(batch.Batch, "_change", work)
     template = "{stem}_albedo" + suffix
     assert command("albedo", *names, *SAME, "--device", "cpu", "-o", template).code == 0
     assert (events.index("wrote 0.png") < events.index("began 1.png")) is waits

@@ -10,15 +10,15 @@ import torch  # noqa: F401  untraced, which is faster
 from command_line import Command
 from PIL import ExifTags, Image
 
-from relight_cli.jobs import batch as _batch
-from relight_cli.jobs import reference as _reference
+from relight_cli.jobs import batch, reference
 from relight_cli.photos import writing
 from relight_cli.photos.codecs import png_encoding, tiff_encoding
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.rasters.bit_depth import change_depth
+from relight_cli.rasters.bit_depth import in_depth
+from relight_cli.rasters.rows import to_array
 
 SIDES = (900, 1200)
 
@@ -36,7 +36,7 @@ def camera_photo(path: Path, dtype: type, seed: int = 0, sides: tuple[int, int] 
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
     pixels = np.random.default_rng(seed).integers(85, 127, (*sides, 3), np.uint8)
-    pixels = change_depth(pixels, np.dtype(dtype))
+    pixels = to_array(in_depth(pixels, np.dtype(dtype)))
     photo = Photo(pixels, metadata=Metadata(exif=exif.tobytes()[6:]))
     write_photo(photo, path)
     return photo
@@ -58,7 +58,7 @@ def test_a_photo_and_the_new_one_are_held_then_the_new_one_alone(
     photo = camera_photo(tmp_path / "photo.jpg", np.uint8)
     camera_photo(tmp_path / "reference.jpg", np.uint8, seed=1)
     held = []
-    changing, encoding = Photo.with_srgb, photos.encode
+    changing, encoding = Photo.with_srgb, writing.encode
 
     def change(*arguments: object) -> Photo:
         changed = changing(*arguments)
@@ -69,9 +69,9 @@ def test_a_photo_and_the_new_one_are_held_then_the_new_one_alone(
         held.append(copies_of(photo))
         return encoding(*arguments, **named)
 
-    monkeypatch.setattr(_reference, "KEPT", 0)
+    monkeypatch.setattr(reference, "KEPT_BYTES", 0)
     monkeypatch.setattr(Photo, "with_srgb", change)
-    monkeypatch.setattr(photos, "encode", encode)
+    monkeypatch.setattr(writing, "encode", encode)
     light = ("--light", "reference.jpg") if task == "relight" else ()
     done = command(task, "photo.jpg", *light, "--model", "tiny", "--no-detail")  # rows that come once
     assert done.code == 0, done.err
@@ -100,14 +100,14 @@ def test_a_photo_is_changed_and_written_in_bands(
 ) -> None:
     photo = camera_photo(tmp_path / f"photo.{suffix}", dtype, sides=(1500, 2000))
     camera_photo(tmp_path / "reference.png", np.uint8, seed=1, sides=(150, 200))
-    changing, before = _batch.Batch._change, []
+    changing, before = batch.Batch._change, []
 
     def change(*arguments: object) -> object:
         before.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.reset_peak()
         return changing(*arguments)
 
-    monkeypatch.setattr(_batch.Batch, "_change", change)
+    monkeypatch.setattr(batch.Batch, "_change", change)
     for encoder in (png_encoding, tiff_encoding):  # as much smaller as the photo is
         monkeypatch.setattr(encoder, "_STRIP", 1 << 16)
     done = command(task, f"photo.{suffix}", *options, "--model", "tiny", "--max-side", 64)
@@ -115,20 +115,18 @@ def test_a_photo_is_changed_and_written_in_bands(
     assert tracemalloc.get_traced_memory()[1] - before[0] < 0.75 * photo.pixels.nbytes
 
 
-def test_a_reference_that_was_let_go_of_is_read_again_for_a_photo_of_another_size(
+def test_areference_that_was_let_go_of_is_read_again_for_a_photo_of_another_size(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
-    monkeypatch.setattr(
-        _reference, "read_photo", lambda *given, **named: reads.append(1) or read_photo(*given, **named)
-    )
+    monkeypatch.setattr(reference, "read_photo", lambda *given, **named: reads.append(1) or read_photo(*given, **named))
     wide, high = camera_photo(tmp_path / "wide.png", np.uint8, sides=(200, 250)), tmp_path / "high.png"
     write_photo(Photo(wide.pixels.swapaxes(0, 1).copy()), high)
     write_photo(wide, tmp_path / "again.png")
     write_photo(Photo(wide.pixels // 2), tmp_path / "light.png")
     made = []
     for kept, expected in ((1 << 27, 0), (0, 1)):
-        monkeypatch.setattr(_reference, "KEPT", kept)
+        monkeypatch.setattr(reference, "KEPT_BYTES", kept)
         done = command(
             "relight", "wide.png", "again.png", "high.png", "--light", "light.png", "--model", "tiny", "--overwrite"
         )

@@ -11,14 +11,13 @@ import pytest
 from command_line import Command
 from photo_fixtures import noise
 
-from relight_cli.jobs import batch as _batch
-from relight_cli.jobs.memory import Fallback
-from relight_cli.jobs.models import LoadedModel
-from relight_cli.jobs.options import PhotoOptions
+from relight_cli.jobs import batch
+from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting import gain, mapping
-from relight_cli.relighting.light_change import TileOptions
+from relight_cli.relighting.options import TileOptions
 from relight_cli.timelapse import timelapse
 
 TINY = ("--model", "tiny")
@@ -34,9 +33,9 @@ def photo(tmp_path: Path) -> Path:
 def test_what_libraries_print_is_not_in_the_picture(
     command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change = _batch.Batch._change
+    change = batch.Batch._change
 
-    def noisy(self: _batch.Batch, *arguments: object) -> list:
+    def noisy(self: batch.Batch, *arguments: object) -> list:
         print("from Python")
         os.write(1, b"from a system call\n")
         ctypes.CDLL(None).puts(b"from C")
@@ -44,7 +43,7 @@ def test_what_libraries_print_is_not_in_the_picture(
         return change(self, *arguments)
 
     assert command("albedo", "a.png", *SAME).code == 0
-    monkeypatch.setattr(_batch.Batch, "_change", noisy)
+    monkeypatch.setattr(batch.Batch, "_change", noisy)
     done = command("albedo", "-", *SAME, stdin=photo.read_bytes())
     assert done.out.startswith(b"\x89PNG\r\n\x1a\n")
     assert done.out.endswith(b"IEND\xaeB`\x82")
@@ -150,7 +149,7 @@ def test_out_of_memory_at_last(command: Command, photo: Path, monkeypatch: pytes
 
 def test_out_of_memory_during_the_writing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is said, and is not taken for metadata that the encoder refuses."""
-    lighting = gain.multiplied
+    lighting = gain.multiply_light
     failures = iter([MemoryError])
 
     def once_too_little(own: np.ndarray, stops: np.ndarray) -> np.ndarray:
@@ -158,7 +157,7 @@ def test_out_of_memory_during_the_writing(command: Command, photo: Path, monkeyp
             raise failure
         return lighting(own, stops)
 
-    monkeypatch.setattr(gain, "multiplied", once_too_little)
+    monkeypatch.setattr(gain, "multiply_light", once_too_little)
     done = command("albedo", "a.png", *TINY, "--max-side", "16")
     assert (done.code, len(done.lines)) == (7, 1)
     assert not Path("a_albedo.png").exists()
@@ -169,12 +168,12 @@ def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
     network = torch.nn.Linear(2, 2, dtype=torch.float64)
-    fallback = Fallback(LoadedModel(network, "tiny", None, None), TileOptions(batch=2, device="cuda:0"), PhotoOptions())
+    fallback = MemoryFallback(Model(network, "tiny", None, None, "cuda:0"), 2, "auto")
     tried: list[tuple[str, int]] = []
 
-    def work(tiling: TileOptions) -> torch.Tensor:
-        tried.append((tiling.device, tiling.batch))
-        if tiling.device != "cpu":
+    def work(model: Model, batch: int) -> torch.Tensor:
+        tried.append((model.device, batch))
+        if model.device != "cpu":
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return network(torch.ones(2))
 
@@ -184,4 +183,4 @@ def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(said) == 1
     assert "CPU" in said[0]
     with pytest.raises(KeyError):  # what is no lack of memory is not tried again
-        fallback.run(lambda tiling: {}["x"])
+        fallback.run(lambda model, batch: {}["x"])

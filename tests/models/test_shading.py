@@ -1,7 +1,6 @@
 """The forward model against the published step's numbers, and properties that any light and surface have."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from relight_cli.models.shading import (
     orthographic_depth,
     surface_normals,
 )
-
 
 
 @pytest.fixture(scope="module")

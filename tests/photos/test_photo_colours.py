@@ -17,7 +17,8 @@ from relight_cli.photos.colour_profiles import converts_to_srgb, is_srgb
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
-from relight_cli.rasters.bit_depth import change_depth, from_unit
+from relight_cli.rasters.bit_depth import from_unit, in_depth
+from relight_cli.rasters.rows import to_array
 
 
 def srgb_profile() -> bytes:
@@ -136,8 +137,8 @@ def test_alpha_and_metadata_stay():
 def test_more_depth_and_back_is_the_identity(value, height):
     samples = np.full((height, 2, 3), value, np.uint8)
     for deep in ("uint16", "float32"):
-        np.testing.assert_array_equal(change_depth(change_depth(samples, np.dtype(deep)), samples.dtype), samples)
-    assert change_depth(samples, np.dtype("uint16"))[0, 0, 0] == value * 257
+        np.testing.assert_array_equal(to_array(in_depth(in_depth(samples, np.dtype(deep)), samples.dtype)), samples)
+    assert to_array(in_depth(samples, np.dtype("uint16")))[0, 0, 0] == value * 257
 
 
 def tagged(pixels: np.ndarray, icc: bytes, kind: str = "TIFF") -> io.BytesIO:

@@ -14,12 +14,11 @@ from photo_fixtures import cmyk_profile, dng, exif_block, smooth, wide_profile
 from PIL import Image, ImageCms
 
 from relight_cli.photos.header import made_by_relight_cli
-from relight_cli.photos.metadata import SOFTWARE
-from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.metadata import SOFTWARE, Metadata
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.provenance import history
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.photos.provenance import history
 from relight_cli.rasters.bit_depth import from_unit
 
 TINY = ("--model", "tiny", "--light", "reference.png")

@@ -15,10 +15,10 @@ from relight_cli.photos.exif_signature import sign_exif
 from relight_cli.photos.header import made_by_relight_cli
 from relight_cli.photos.metadata import SOFTWARE, Metadata
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.reading import read_photo
-from relight_cli.photos.writing import write_photo
 from relight_cli.photos.provenance import Provenance, history, sign, strip_metadata, with_history
+from relight_cli.photos.reading import read_photo
 from relight_cli.photos.recorded_history import recorded_parameters
+from relight_cli.photos.writing import write_photo
 
 
 def with_software(software: str, suffix: str, folder: Path) -> Path:

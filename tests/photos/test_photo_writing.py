@@ -1,4 +1,4 @@
-"""What is written: the same samples, the same metadata, whole or not at all."""
+"""What is written: the same samples, the same metadata, to_array or not at all."""
 
 import errno
 import io

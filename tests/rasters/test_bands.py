@@ -1,4 +1,4 @@
-"""Pictures that go through in bands come out as they would whole."""
+"""Pictures that go through in bands come out as they would to_array."""
 
 import io
 
@@ -16,12 +16,11 @@ from relight_cli.photos.codecs import png_encoding
 from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
-from relight_cli.rasters.resizing import Resized
-from relight_cli.rasters.rows import Forward, whole
-from relight_cli.rasters.rows import LazyRows, strips
-from relight_cli.relighting.gain import multiplied
-from relight_cli.relighting.light_change import ChangeOptions, TileOptions
-from relight_cli.relighting.reference import ReferenceLight, relight
+from relight_cli.rasters.resizing import resized_rows
+from relight_cli.rasters.rows import LazyRows, streamed_rows, strips, to_array
+from relight_cli.relighting.gain import multiply_light
+from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.relight import ReferenceLight, relight_picture
 
 SIZES = st.integers(1, 90)
 
@@ -32,7 +31,7 @@ def test_a_resized_picture_is_the_same_in_any_bands(height: int, width: int, hig
     import cv2
 
     own = np.random.default_rng(height * 91 + width).random((height, width, 3), dtype=np.float32)
-    view = Resized(own, high, wide)
+    view = resized_rows(own, high, wide)
     bands = np.concatenate([view[slice(row, row + 1)] for row in range(high)])
     np.testing.assert_allclose(bands, view[slice(0, high)], atol=1e-5)
     expected = own
@@ -44,7 +43,7 @@ def test_a_resized_picture_is_the_same_in_any_bands(height: int, width: int, hig
 
 
 def test_rows_that_come_forward_are_read_once() -> None:
-    rows = Forward((9, 1, 1), iter(np.arange(9, dtype=np.float32).reshape(3, 3, 1, 1)))
+    rows = streamed_rows((9, 1, 1), iter(np.arange(9, dtype=np.float32).reshape(3, 3, 1, 1)))
     assert rows[slice(0, 2)].ravel().tolist() == [0, 1]
     assert rows[slice(2, 7)].ravel().tolist() == [2, 3, 4, 5, 6]
     assert rows[slice(8, 9)].ravel().tolist() == [8]
@@ -57,7 +56,7 @@ def test_one_exponential_does_what_two_transfer_curves_do(seed: int) -> None:
     rng = np.random.default_rng(seed)
     own, stops = rng.uniform(-0.1, 1.2, (50, 40, 3)), rng.uniform(-5, 5, (50, 40, 3))
     exact = linear_to_srgb(srgb_to_linear(torch.from_numpy(own)) * torch.exp2(torch.from_numpy(stops))).numpy()
-    found = multiplied(own.astype(np.float32), stops.astype(np.float32))
+    found = multiply_light(own.astype(np.float32), stops.astype(np.float32))
     np.testing.assert_allclose(found, exact, rtol=2e-6, atol=2e-7)
 
 
@@ -106,8 +105,8 @@ def test_tiny_gives_the_same_photo_for_every_tile_batch(detail: bool) -> None:
     relit = []
     for batch in (1, 3):
         tiling = TileOptions(batch=batch)
-        light = ReferenceLight(network, reference, tiling)
-        relit.append(whole(relight(network, own, light, ChangeOptions(detail=detail), tiling)))
+        light = ReferenceLight(Photo.from_array(reference))
+        relit.append(to_array(relight_picture(network, own, light, ChangeOptions(detail=detail), tiling)))
     assert max(np.abs(other - relit[0]).max() for other in relit[1:]) < 1 / 255
 
 
@@ -115,9 +114,10 @@ class Counted:
     """A tall picture that remembers how many of its rows were asked for at a time."""
 
     def __init__(self, pixels: np.ndarray) -> None:
-        self.pixels, self.shape, self.most = pixels, pixels.shape, 0
+        self.pixels, self.most = pixels, 0
+        self.rows = LazyRows(pixels.shape, pixels.dtype, self.read)
 
-    def __getitem__(self, rows: slice, /) -> np.ndarray:
+    def read(self, rows: slice) -> np.ndarray:
         self.most = max(self.most, rows.stop - rows.start)
         return self.pixels[rows]
 
@@ -126,7 +126,8 @@ class Counted:
 def test_no_stage_asks_for_more_than_a_row_of_tiles(max_side: int) -> None:
     own, reference = Counted(picture(3000, 36)), Counted(picture(3000, 36, seed=1))
     tiling = TileOptions(max_side=max_side)
-    lit = relight(MeanLight(), own, ReferenceLight(MeanLight(), reference, tiling), ChangeOptions(), tiling)
+    light = ReferenceLight(Photo(reference.rows))
+    lit = relight_picture(MeanLight(), own.rows, light, ChangeOptions(), tiling)
     bands = [lit[slice(row, row + 10)] for row in range(0, 3000, 10)]
     assert np.isfinite(np.concatenate(bands)).all()
     assert max(own.most, reference.most) <= (MeanLight.tile_size if max_side == 0 else 1 << 16)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.relighting.gain import LARGEST, apply_gain, log_gain
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.gain import LARGEST, apply_log_gain, log_gain
 
 
 def test_transfer_curves_are_inverse_beyond_white_too() -> None:
@@ -17,12 +18,12 @@ def test_no_change_is_no_change_to_the_bit() -> None:
     picture = np.random.default_rng(0).random((300, 7, 3), dtype=np.float32)
     same = torch.rand(1, 3, 8, 8)
     assert (log_gain(same, same) == 0).all()
-    assert (apply_gain(picture, lambda rows: np.zeros_like(picture[rows])) == picture).all()
+    assert (to_array(apply_log_gain(picture, lambda rows, own: np.zeros_like(own))) == picture).all()
 
 
 def test_one_stop_doubles_linear_light_and_black_stays_black() -> None:
     picture = np.array([[[0.0, 0.2, 0.5]]], np.float32)
-    lit = srgb_to_linear(torch.from_numpy(apply_gain(picture, lambda rows: np.ones_like(picture[rows]))))
+    lit = srgb_to_linear(torch.from_numpy(to_array(apply_log_gain(picture, lambda rows, own: np.ones_like(own)))))
     torch.testing.assert_close(lit, 2 * srgb_to_linear(torch.from_numpy(picture)), atol=1e-6, rtol=1e-5)
 
 
@@ -44,6 +45,7 @@ def test_an_overshoot_is_white_and_a_clipped_pixel_keeps_its_colour_of_light() -
     white, overshoot = torch.ones(1, 3, 1, 1), torch.full((1, 3, 1, 1), 1.1)
     assert (log_gain(white, overshoot) == 0).all()
     stops = np.full((1, 2, 3), -1.0, np.float32)
-    lit = apply_gain(np.array([[[1.0, 1.0, 1.0], [0.9, 0.9, 0.9]]], np.float32), lambda rows: stops[rows])
+    pixels = np.array([[[1.0, 1.0, 1.0], [0.9, 0.9, 0.9]]], np.float32)
+    lit = to_array(apply_log_gain(pixels, lambda rows, own: stops[rows]))
     assert (np.ptp(lit, axis=2) == 0).all()
     assert lit[0, 0, 0] > lit[0, 1, 0]

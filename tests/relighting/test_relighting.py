@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from mean_light import MeanLight, picture
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import resized
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.options import ChangeOptions, TileOptions
@@ -13,11 +15,8 @@ from relight_cli.relighting.relight import ReferenceLight, relight_picture
 from relight_cli.relighting.tiles import TileGrid
 
 
-def relight(
-    own: np.ndarray, reference: "np.ndarray | ReferenceLight", change: ChangeOptions, tiling: TileOptions
-) -> np.ndarray:
-    light = reference if isinstance(reference, ReferenceLight) else light_of(reference)
-    return to_array(relight_picture(NETWORK, own, light, change, tiling))
+def relight(own: np.ndarray, light: ReferenceLight, change: ChangeOptions, tiling: TileOptions) -> np.ndarray:
+    return to_array(relight_picture(MeanLight(), own, light, change, tiling))
 
 
 def light_of(reference: np.ndarray) -> ReferenceLight:
@@ -32,8 +31,8 @@ def linear(srgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(32, 32), (1, 1), (20, 90), (70, 33)])
 def test_own_light_changes_nothing(shape: tuple[int, int], detail: bool) -> None:
     own = picture(*shape)
-    light = ReferenceLight(MeanLight(), own, TileOptions())
-    out = relight(MeanLight(), own, light, ChangeOptions(detail=detail), TileOptions())
+    light = light_of(own)
+    out = relight(own, light, ChangeOptions(detail=detail), TileOptions())
     assert out.shape == own.shape
     np.testing.assert_allclose(out, own, atol=1e-5)
 
@@ -43,24 +42,22 @@ def test_the_references_light_arrives(detail: bool) -> None:
     own = picture(50, 80)
     colour = np.array([2.0, 1.0, 0.5], np.float32)
     reference = linear_to_srgb(torch.from_numpy(linear(own) * colour)).numpy()
-    light = ReferenceLight(MeanLight(), reference, TileOptions(batch=3))
-    out = relight(MeanLight(), own, light, ChangeOptions(detail=detail), TileOptions(batch=1))
+    light = light_of(reference)
+    out = relight(own, light, ChangeOptions(detail=detail), TileOptions(batch=1))
     np.testing.assert_allclose(linear(out).mean((0, 1)), linear(reference).mean((0, 1)), rtol=0.02)
 
 
 def test_a_pixel_that_is_no_number_costs_only_itself() -> None:
     own = picture(40, 40)
     own[3, 4] = np.nan
-    out = relight(
-        MeanLight(), own, ReferenceLight(MeanLight(), picture(40, 40, 1), TileOptions()), ChangeOptions(), TileOptions()
-    )
+    out = relight(own, light_of(picture(40, 40, 1)), ChangeOptions(), TileOptions())
     assert np.isnan(out).any(axis=2).sum() == 1
 
 
 def test_strength_runs_from_nothing_to_beyond() -> None:
     own, reference = picture(32, 32), picture(32, 32, seed=1) * 1.3
-    light = ReferenceLight(MeanLight(), reference, TileOptions())
-    out = [relight(MeanLight(), own, light, ChangeOptions(strength=s), TileOptions()) for s in (0, 0.5, 1, 1.5)]
+    light = light_of(reference)
+    out = [relight(own, light, ChangeOptions(strength=s), TileOptions()) for s in (0, 0.5, 1, 1.5)]
     assert out[0] is own
     means = [linear(o).mean() for o in out]
     np.testing.assert_allclose(np.diff(means), np.diff(means).mean(), rtol=0.05)
@@ -69,8 +66,8 @@ def test_strength_runs_from_nothing_to_beyond() -> None:
 @pytest.mark.parametrize("batch", [1, 2, 7])
 def test_the_tile_batch_does_not_change_the_picture(batch: int) -> None:
     own, reference = picture(70, 90), picture(70, 90, seed=1)
-    light = ReferenceLight(MeanLight(), reference, TileOptions(batch=4))
-    one, other = (relight(MeanLight(), own, light, ChangeOptions(), TileOptions(batch=b)) for b in (4, batch))
+    light = light_of(reference)
+    one, other = (relight(own, light, ChangeOptions(), TileOptions(batch=b)) for b in (4, batch))
     np.testing.assert_allclose(one, other, atol=1e-6)
 
 
@@ -78,12 +75,10 @@ def test_the_tile_batch_does_not_change_the_picture(batch: int) -> None:
 def test_a_reference_of_another_size_lights_the_same_places(size: tuple[int, int]) -> None:
     own = picture(70, 90)
     ramp = np.linspace(0.3, 0.9, 90, dtype=np.float32)[None, :, None].repeat(70, 0).repeat(3, 2)
-    light = ReferenceLight(MeanLight(), resized(ramp, *size), TileOptions())
-    out = relight(MeanLight(), own, light, ChangeOptions(), TileOptions())
+    light = light_of(resized(ramp, *size))
+    out = relight(own, light, ChangeOptions(), TileOptions())
     if size != (1, 1):
-        wanted = relight(
-            MeanLight(), own, ReferenceLight(MeanLight(), ramp, TileOptions()), ChangeOptions(), TileOptions()
-        )
+        wanted = relight(own, light_of(ramp), ChangeOptions(), TileOptions())
         np.testing.assert_allclose(out, wanted, atol=0.03)
         assert out[:, -20:].mean() > 1.5 * out[:, :20].mean()
     assert out.shape == own.shape
@@ -98,9 +93,9 @@ def test_the_reference_is_encoded_once_for_pictures_of_one_size() -> None:
             return super().encode(tiles)
 
     model, grid = Counting(), TileGrid(70, 90, 32)
-    light = ReferenceLight(model, picture(50, 60), TileOptions())
-    assert light.tiles_to_encode(grid) == len(grid)
+    light = light_of(picture(50, 60))
+    assert light.tiles_to_encode(model, grid) == len(grid)
     for seed in range(3):
-        relight(model, picture(70, 90, seed), light, ChangeOptions(), TileOptions())
-    assert light.tiles_to_encode(grid) == 0
+        to_array(relight_picture(model, picture(70, 90, seed), light, ChangeOptions(), TileOptions()))
+    assert light.tiles_to_encode(model, grid) == 0
     assert model.tiles == 4 * len(grid)

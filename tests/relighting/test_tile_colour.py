@@ -4,17 +4,17 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from mean_light import MeanLight, picture
+from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.rasters.resizing import resized, within
-from relight_cli.rasters.rows import whole
-from relight_cli.relighting.guided import guided, guided_upsample
-from relight_cli.relighting.light_change import ChangeOptions, TileOptions
-from relight_cli.relighting.mapping import map_light
-from relight_cli.relighting.tile_colour import TileColour
-from relight_cli.relighting.tiles import TileGrid, stitched
+from relight_cli.rasters.resizing import fit_within, resized
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.guided import fit_guided, guided_upsample
+from relight_cli.relighting.mapping import map_picture
+from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.tile_colour import ColourAgreement
+from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 
 
 @given(height=st.integers(8, 150), width=st.integers(8, 150), seed=st.integers(0, 99))
@@ -25,10 +25,10 @@ def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, w
     smooth = (0.01 * y + 0.02 * x)[..., None] * np.ones(3, np.float32)
     fine = ((y + x) % 2 - 0.5)[..., None]
     true = smooth + fine
-    colour = TileColour(grid, resized(smooth[:height, :width], *within(height, width, 32)))
+    agreement = ColourAgreement(grid, resized(smooth[:height, :width], *fit_within(height, width, 32)))
     tiles = [true[t : t + 32, s : s + 32] + rng.choice((-1, 1), 3).astype(np.float32) for t, s in grid.origins]
-    agreed = [tile + added for tile, added in zip(tiles, colour.corrections(tiles), strict=True)]
-    half_way = (stitched(grid, tiles) + true[:height, :width]) / 2
+    agreed = [tile + added for tile, added in zip(tiles, agreement.corrections(tiles), strict=True)]
+    half_way = (stitch_tiles(grid, tiles) + true[:height, :width]) / 2
 
     def away(those: list[NDArray[np.float32]]) -> float:  # each by itself: tiles agree unblended
         places = [half_way[top : top + 32, left : left + 32] for top, left in grid.origins]
@@ -40,7 +40,7 @@ def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, w
 
 
 class OffColour(MeanLight):
-    """Maps every light to white, and to another off-white in every tile but when it sees the whole picture."""
+    """Maps every light to white, and to another off-white in every tile but when it sees the to_array picture."""
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         off = torch.frac(illumination * 977) - 0.5
@@ -51,7 +51,7 @@ def test_agreement_halves_what_tiles_are_off_by() -> None:
     own = picture(120, 200)
     for detail in (True, False):
         free, agreed = (
-            whole(map_light(OffColour(), own, "albedo", ChangeOptions(detail=detail), TileOptions(agree=agree)))
+            to_array(map_picture(OffColour(), own, "albedo", ChangeOptions(detail=detail), TileOptions(agree=agree)))
             for agree in (False, True)
         )
         change = [np.log(out / own).mean(2) for out in (free, agreed)]
@@ -63,7 +63,7 @@ def test_maps_come_back_at_their_own_size_and_smooth_ones_at_any(scale: int, see
     rng = np.random.default_rng(seed)
     small = rng.uniform(0, 1, (20, 30, 3)).astype(np.float32)
     maps = rng.normal(0, 1, (20, 30, 3)).astype(np.float32)
-    np.testing.assert_allclose(guided(maps, small).rows(small, 0, 20), maps, atol=1e-5)
+    np.testing.assert_allclose(fit_guided(maps, small).rows(small, 0, 20), maps, atol=1e-5)
     level = np.full_like(maps, 0.7)
     large = guided_upsample(level, small, rng.uniform(0, 1, (20 * scale, 30 * scale, 3)).astype(np.float32))
     np.testing.assert_allclose(large, 0.7, atol=1e-4)

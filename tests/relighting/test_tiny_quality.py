@@ -8,10 +8,11 @@ from command_line import Run
 
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.colour import linear_to_srgb
+from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
-from relight_cli.rasters.rows import whole
-from relight_cli.relighting.light_change import ChangeOptions, TileOptions
-from relight_cli.relighting.reference import ReferenceLight, relight
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.relight import ReferenceLight, relight_picture
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 from relight_cli.training.views import HELD_OUT_SEED
 
@@ -35,8 +36,8 @@ def views() -> Pairs:
 def test_views_never_seen_come_nearer(views: Pairs, detail: bool) -> None:
     network, gains = load_tiny(), []
     for picture, wanted in views:
-        light = ReferenceLight(network, wanted, TileOptions())
-        relit = whole(relight(network, picture, light, ChangeOptions(detail=detail), TileOptions()))
+        light = ReferenceLight(Photo.from_array(wanted))
+        relit = to_array(relight_picture(network, picture, light, ChangeOptions(detail=detail), TileOptions()))
         gains.append(psnr(relit, wanted) - psnr(picture, wanted))
     assert np.mean(gains) >= 6, gains
 

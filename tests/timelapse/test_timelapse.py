@@ -9,31 +9,26 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from mean_light import model_of
 from timelapse_fixtures import moving_sun, nightfall, psnr
 
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
-from relight_cli.relighting.light_change import TileOptions
-from relight_cli.timelapse.deflickering import smoothing_window, smooth_illumination
-from relight_cli.timelapse.light_interpolation import (
-    Between,
-    InterpolationOptions,
-    Keyframe,
-    catmull_rom,
-    illumination,
-)
+from relight_cli.relighting.options import TileOptions
+from relight_cli.timelapse.deflickering import smooth_illumination, smoothing_window
+from relight_cli.timelapse.light_interpolation import Keyframe, KeyframePair, catmull_rom, illumination
 from relight_cli.timelapse.moving_edges import change_between
+from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import (
-    Content,
     Ease,
     Mode,
     OutputFrame,
     eased,
-    keyframe_times,
     evenly_spaced,
     frames_between,
+    keyframe_times,
 )
-from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
+from relight_cli.timelapse.timelapse import Timelapse
 
 TILING = TileOptions()
 
@@ -49,21 +44,21 @@ def sunny() -> list[np.ndarray]:
 
 
 def test_frames_between_lie_evenly_in_their_gap() -> None:
-    moments = frames_between([0.0, 3.0, 9.0], 2)
-    assert [m.time for m in moments] == pytest.approx([0, 1, 2, 3, 5, 7, 9])
-    assert [m.keyframe for m in moments] == [0, None, None, 1, None, None, 2]
+    wanted = frames_between([0.0, 3.0, 9.0], 2)
+    assert [m.time for m in wanted] == pytest.approx([0, 1, 2, 3, 5, 7, 9])
+    assert [m.keyframe for m in wanted] == [0, None, None, 1, None, None, 2]
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=20), st.integers(2, 50))
 def test_frames_over_the_whole_are_even(gaps: list[float], count: int) -> None:
     times = [0.0, *np.cumsum(gaps).tolist()]
-    moments = evenly_spaced(times, count)
-    assert len(moments) == count
-    assert (moments[0].keyframe, moments[-1].keyframe) == (0, len(times) - 1)
-    steps = np.diff([m.time for m in moments])
+    wanted = evenly_spaced(times, count)
+    assert len(wanted) == count
+    assert (wanted[0].keyframe, wanted[-1].keyframe) == (0, len(times) - 1)
+    steps = np.diff([m.time for m in wanted])
     assert steps == pytest.approx(times[-1] / (count - 1), rel=1e-4, abs=1e-4 * times[-1])
-    for moment in moments:
-        assert moment.keyframe is None or moment.time == times[moment.keyframe]
+    for frame in wanted:
+        assert frame.keyframe is None or frame.time == times[frame.keyframe]
 
 
 def test_times_are_those_of_capture_only_where_all_are_known_and_rise() -> None:
@@ -137,7 +132,7 @@ def between(network: Tiny, pictures: list[np.ndarray], mode: Mode) -> np.ndarray
     def path(share: float) -> torch.Tensor:
         return torch.lerp(first.light, last.light, share)
 
-    return Between(first, last, path, InterpolationOptions(mode)).frame(0.5)
+    return KeyframePair(first, last, path, TimelapseOptions(mode=mode)).frame(0.5)
 
 
 def test_moving_shadows_are_nearer_to_the_truth_than_a_cross_fade(network: Tiny, sunny: list[np.ndarray]) -> None:
@@ -169,9 +164,9 @@ class Counted:
 
 
 @pytest.mark.parametrize("ease", [Ease.LINEAR, Ease.CATMULL_ROM])
-@pytest.mark.parametrize("moments", [lambda times: frames_between(times, 1), lambda times: evenly_spaced(times, 8)])
+@pytest.mark.parametrize("wanted", [lambda times: frames_between(times, 1), lambda times: evenly_spaced(times, 8)])
 def test_keyframes_are_encoded_once_and_few_are_held(
-    network: Tiny, ease: Ease, moments: Callable[[list[float]], list[OutputFrame]]
+    network: Tiny, ease: Ease, wanted: Callable[[list[float]], list[OutputFrame]]
 ) -> None:
     pictures = [np.full((40, 50, 3), 0.2 + 0.1 * n, np.float32) for n in range(5)]
     counted, reads = Counted(network), []
@@ -185,12 +180,12 @@ def test_keyframes_are_encoded_once_and_few_are_held(
         handed.append(weakref.ref(picture))
         return picture
 
-    options = TimelapseOptions(InterpolationOptions(Mode.LATENT), ease)
-    timelapse = Timelapse([float(n) for n in range(5)], read, read, counted, TILING, options)
-    for moment in moments(timelapse.times):
-        made = timelapse.frame(moment)
+    options = TimelapseOptions(mode=Mode.LATENT, ease=ease, max_side=0)
+    timelapse = Timelapse([float(n) for n in range(5)], read, read, model_of(counted), options)
+    for frame in wanted(timelapse.times):
+        made = timelapse.make(frame)
         assert made is not None
-        assert made.untouched == (moment.keyframe is not None)
+        assert made.untouched == (frame.keyframe is not None)
         del made
     assert counted.encoded == 5
     assert reads == [0, 1, 2, 3, 4]
@@ -210,11 +205,11 @@ def test_flicker_goes_and_the_slow_trend_stays(network: Tiny, sunny: list[np.nda
     def stops(picture: np.ndarray) -> float:
         return math.log2((picture.clip(0, 1) ** 2.2).mean())
 
-    options = TimelapseOptions(deflicker=15)
+    options = TimelapseOptions(deflicker=15, max_side=0)
     timelapse = Timelapse(
-        [float(n) for n in range(count)], frames.__getitem__, frames.__getitem__, network, TILING, options
+        [float(n) for n in range(count)], frames.__getitem__, frames.__getitem__, model_of(network), options
     )
-    made = [timelapse.frame(OutputFrame(float(n), n)) for n in range(count)]
+    made = [timelapse.make(OutputFrame(float(n), n)) for n in range(count)]
     after = np.array([stops(one.picture) for one in made if one])
     before = np.array([stops(frame) for frame in frames])
     assert np.diff(after - trend).std() < 0.2 * np.diff(before - trend).std()
@@ -225,11 +220,10 @@ def test_flicker_goes_and_the_slow_trend_stays(network: Tiny, sunny: list[np.nda
 def test_freezing_gives_every_frame_one_light(network: Tiny) -> None:
     frames = nightfall()
     frozen = illumination(frames[1], network, TILING)
-    timelapse = Timelapse(
-        [0.0, 1.0, 2.0], frames.__getitem__, frames.__getitem__, network, TILING, TimelapseOptions(), frozen
-    )
+    options, read = TimelapseOptions(max_side=0), frames.__getitem__
+    timelapse = Timelapse([0.0, 1.0, 2.0], read, read, model_of(network), options, frozen)
     for number in range(3):
-        made = timelapse.frame(OutputFrame(float(number), number))
+        made = timelapse.make(OutputFrame(float(number), number))
         assert made is not None
         assert not made.untouched
         assert psnr(made.picture, frames[1]) > (60 if number == 1 else psnr(frames[number], frames[1]) + 3)
@@ -241,9 +235,9 @@ def test_a_frame_that_cannot_be_read_is_made_from_its_neighbours() -> None:
     def read(number: int) -> np.ndarray | None:
         return None if number in (1, 3) else frames[number]
 
-    options = TimelapseOptions(InterpolationOptions(Mode.IMAGE, Content.BOTH))
-    timelapse = Timelapse([0.0, 1.0, 2.0, 3.0], read, read, None, TILING, options)
-    made = [timelapse.frame(OutputFrame(float(n), n)) for n in range(4)]
+    options = TimelapseOptions(mode=Mode.IMAGE)
+    timelapse = Timelapse([0.0, 1.0, 2.0, 3.0], read, read, None, options)
+    made = [timelapse.make(OutputFrame(float(n), n)) for n in range(4)]
     assert made[1] is not None
     assert made[1].picture == pytest.approx(np.full((20, 30, 3), 0.2), abs=1e-6)
     assert made[3] is None

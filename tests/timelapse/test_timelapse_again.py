@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mean_light import MeanLight, picture
+from mean_light import MeanLight, model_of, picture
 from timelapse_fixtures import command, plain, write_frames
 
-from relight_cli.jobs import models as _models
+from relight_cli.checkpoints import models
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.writing import write_photo
 from relight_cli.photos.video import open_video, recorded_recipe
-from relight_cli.relighting.light_change import TileOptions
-from relight_cli.timelapse.light_interpolation import InterpolationOptions
-from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, keyframes_needed, frames_between
-from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
+from relight_cli.photos.writing import write_photo
+from relight_cli.timelapse.options import TimelapseOptions
+from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, frames_between, keyframes_needed
+from relight_cli.timelapse.timelapse import Timelapse
 
 QUICK = ("--mode", "image", "-q")  # no network: what is tested is what is made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)
@@ -76,7 +75,7 @@ def test_slopes_reach_further_and_a_part_is_as_the_whole(monkeypatch: pytest.Mon
     assert command(*latent, "-o", "fresh") == 0
     for path in Path("fresh").iterdir():
         assert path.read_bytes() == (Path("out") / path.name).read_bytes()
-    monkeypatch.setattr(_models, "tiny_sha256", lambda: "of another model")
+    monkeypatch.setattr(models, "tiny_sha256", lambda: "of another model")
     assert made_by(*latent, "--skip-existing") == {2, 4, 6, 8}
 
 
@@ -112,8 +111,8 @@ def test_what_is_read_for_a_frame_is_what_it_depends_on(
         return None if number in missing else picture(64, 64, seed=number)
 
     # In a cross-fade nothing would ask for the slopes of catmull-rom.
-    wanted = TimelapseOptions(InterpolationOptions(mode=Mode.LATENT), ease, window)
-    made = Timelapse(times, reader, reader, MeanLight(), TileOptions(), wanted).frame(moment)
+    wanted = TimelapseOptions(mode=Mode.LATENT, ease=ease, deflicker=window)
+    made = Timelapse(times, reader, reader, model_of(MeanLight()), wanted).make(moment)
     if made:
         depends = set(keyframes_needed(moment, times, ease, window, missing & read))
         assert read <= depends

@@ -18,9 +18,9 @@ from relight_cli.photos.capture_time import exif_with_time, read_header
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
-from relight_cli.photos.writing import write_photo
 from relight_cli.photos.video import frames_of, open_video
-from relight_cli.timelapse import sinks as _sequence_output
+from relight_cli.photos.writing import write_photo
+from relight_cli.timelapse import writers
 
 QUICK = ("--mode", "image", "-q")  # no network: what is tested is where things go
 
@@ -151,7 +151,7 @@ def test_damage_at_an_end_shortens_the_sequence(capsys: pytest.CaptureFixture[st
 def test_an_unfinished_folder_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
     write_frames(Path("in"), plain(3))
     asked = ["in", "--between", "2", "-o", "out", *QUICK]
-    write, written = _sequence_output.FolderWriter.write, []
+    write, written = writers.FolderWriter.write, []
 
     def cut_off(self: object, number: int, photo: Photo) -> tuple[str, ...]:
         if len(written) == 2:
@@ -159,13 +159,13 @@ def test_an_unfinished_folder_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -
         written.append(number)
         return write(self, number, photo)
 
-    monkeypatch.setattr(_sequence_output.FolderWriter, "write", cut_off)
+    monkeypatch.setattr(writers.FolderWriter, "write", cut_off)
     assert command(*asked) == 130
     assert written == [1, 2]
     assert command("in", "--between", "2", "--ease", "smooth", "-o", "out", *QUICK) == 5
     written.clear()
     monkeypatch.setattr(
-        _sequence_output.FolderWriter, "write", lambda self, n, photo: written.append(n) or write(self, n, photo)
+        writers.FolderWriter, "write", lambda self, n, photo: written.append(n) or write(self, n, photo)
     )
     assert command(*asked) == 0
     assert written == [4, 5]
