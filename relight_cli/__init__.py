@@ -13,6 +13,8 @@ Importing this package loads nothing heavy: each name below is imported when it 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from relight_cli._version import __version__
+
 if TYPE_CHECKING:
     from relight_cli.checkpoints.depth import load_depth_model
     from relight_cli.checkpoints.models import load_model
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
     from relight_cli.timelapse.options import TimelapseOptions
     from relight_cli.timelapse.sequencing import Content, Ease, Mode
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AlbedoOptions",

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer import TyperException
 
-from relight_cli import __version__
+from relight_cli._version import __version__
 from relight_cli.commands.albedo import albedo
 from relight_cli.commands.deshadow import deshadow
 from relight_cli.commands.doctor import doctor

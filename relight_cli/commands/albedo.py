@@ -34,7 +34,7 @@ def albedo(
     the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.jobs.masks import check_mask_options, read_mask
+    from relight_cli.jobs.masks import MaskFile, check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
 
@@ -46,13 +46,13 @@ def albedo(
     command = PhotoCommand("albedo", expected, options, options.mask_files(), more)
     if not command.plan(photos, Outputs(extras=extras, possible=(SHADING,))):
         return
-    mask = read_mask(options)
+    mask = MaskFile.read(options)
     model = load_model(tasks=["albedo"], **options.model_arguments())
     from relight_cli.relighting import mapping
 
     chosen = subset(options, mapping.AlbedoOptions, fit_shading=save_shading)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "AlbedoResult":
-        return mapping.albedo(model, photo, mask, replace(chosen, tile_batch=batch), progress)
+        return mapping.albedo(model, photo, mask.of(photo), replace(chosen, tile_batch=batch), progress)
 
     command.run(model, change, lambda result: [result.shading] if save_shading else [])

@@ -27,7 +27,7 @@ def deshadow(
 ) -> None:
     """Remove the shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.jobs.masks import check_mask_options, read_mask
+    from relight_cli.jobs.masks import MaskFile, check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
 
@@ -36,13 +36,13 @@ def deshadow(
     command = PhotoCommand("deshadowed", expected, options, options.mask_files())
     if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible=(MASK,))):
         return
-    mask = read_mask(options)
+    mask = MaskFile.read(options)
     model = load_model(tasks=["deshadow"], **options.model_arguments())
     from relight_cli.relighting import mapping
 
     chosen = subset(options, mapping.DeshadowOptions)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "DeshadowResult":
-        return mapping.deshadow(model, photo, mask, replace(chosen, tile_batch=batch), progress)
+        return mapping.deshadow(model, photo, mask.of(photo), replace(chosen, tile_batch=batch), progress)
 
     command.run(model, change, lambda result: [result.shadow] if save_mask else [])

@@ -30,7 +30,7 @@ def doctor(weights_dir: WeightsDir = None) -> None:
     """Tell device, dtype, memory, versions, checkpoints and broken installs; exit 1 if something is broken."""
     import platform
 
-    from relight_cli import __version__
+    from relight_cli._version import __version__
     from relight_cli.errors import ExitCode
 
     _tell("relight-cli", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli import __version__
+from relight_cli._version import __version__
 from relight_cli.errors import UsageError
 from relight_cli.jobs.options import subset, with_options
 from relight_cli.jobs.provenance import RUN_OPTIONS

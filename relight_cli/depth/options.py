@@ -22,6 +22,6 @@ class DepthOptions:
         least = {"ensemble": 1, "steps": 1, "seed": 0, "early_stop": 0, "max_side": 14, "run_batch": 1}
         for name, low in least.items():
             if getattr(self, name) < low:
-                raise UsageError(f"{name.replace('_', '-')} {getattr(self, name)} is out of range: give {low} or more.")
+                raise UsageError(f"{name} {getattr(self, name)} is out of range: give {low} or more.")
         if self.sky not in ("auto", "off"):
             raise UsageError(f"sky '{self.sky}' is unknown: choose auto or off, or give a mask.")

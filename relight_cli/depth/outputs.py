@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli import __version__
+from relight_cli._version import __version__
 from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import MapScale, encode_map, encode_preview, map_scale
 from relight_cli.depth.point_clouds import encode_points

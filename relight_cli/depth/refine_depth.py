@@ -37,8 +37,8 @@ def refine_depth(
 ) -> RefinedDepth:
     """Estimate the disparity of a photo and refine it until the photo, relit on it, looks plausible.
 
-    `ensemble` is short for `options.ensemble`. `sky_mask` (H, W) in [0, 1] is 1 where the first disparity stays. With
-    none that is where the network says infinitely far, unless `options.sky` is "off". `progress(done, total)` counts the
+    `ensemble` replaces `options.ensemble`. `sky_mask` (H, W) in [0, 1] is 1 where the first disparity stays; without
+    one that is what the network finds infinitely far, unless `options.sky` is "off". `progress(done, total)` counts
     steps of all runs.
 
     Made for a GPU: with the defaults a CPU takes a day and more. The networks run in the calling thread; a model serves
@@ -52,14 +52,20 @@ def refine_depth(
 def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: SkyMask | None = None) -> PreparedPhoto:
     """Encode a photo once for all runs, and tell the diffusion model what it shows."""
     picture = photo.to_srgb()
-    (height, width) = picture.shape[:2]
-    if sky_mask is not None and abs(sky_mask.shape[1] - sky_mask.shape[0] * width / height) > 1:  # a pixel of rounding
-        size = f"{sky_mask.shape[1]} x {sky_mask.shape[0]}"
-        raise UsageError(f"the sky mask is {size} pixels and the photo {width} x {height}: give a mask of its shape.")
+    if sky_mask is not None:
+        require_sky_shape(sky_mask, photo)
     prompt = model.caption(picture) if model.caption else options.prompt
     model.prior.describe(model.embed(prompt))
     scene = encode_scene(model.network, picture, model.device, options.max_side)
     return PreparedPhoto(picture, scene if options.sky == "off" else keep_sky(scene, sky_mask), prompt)
+
+
+def require_sky_shape(mask: SkyMask, photo: Photo, name: str = "the sky mask") -> None:
+    """Raise UsageError where a mask, called `name` in the message, has another aspect ratio than a photo."""
+    height, width = photo.pixels.shape[:2]
+    if abs(mask.shape[1] - mask.shape[0] * width / height) > 1:  # a pixel of rounding
+        size = f"{mask.shape[1]} x {mask.shape[0]}"
+        raise UsageError(f"{name} is {size} pixels and the photo {width} x {height}: give a mask of its shape.")
 
 
 def refine_prepared(

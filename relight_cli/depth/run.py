@@ -9,7 +9,7 @@ from relight_cli.depth.finished_runs import FinishedRuns, Settings
 from relight_cli.depth.options import DepthOptions
 from relight_cli.depth.outputs import write_outputs
 from relight_cli.depth.planning import DepthPlan
-from relight_cli.depth.refine_depth import PreparedPhoto, prepare, refine_prepared
+from relight_cli.depth.refine_depth import PreparedPhoto, prepare, refine_prepared, require_sky_shape
 from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import Run, Scene
 from relight_cli.devices import device_error, memory_bytes
@@ -53,6 +53,8 @@ class DepthRun:
     def _make(self, job: Job) -> Facts:
         photo_sha256 = sha256_of(job.source)
         photo = self.plan.photo or read_with_notes(job.source, self.options)
+        if self.plan.sky is not None:
+            require_sky_shape(self.plan.sky, photo, self.options.sky)
         prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
         store = None if job.target == STDIO else FinishedRuns(job.target)
         finished: dict[int, Run] = {}

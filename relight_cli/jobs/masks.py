@@ -1,5 +1,7 @@
 """Masks as inputs of a command."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import UsageError
@@ -7,6 +9,7 @@ from relight_cli.jobs.inputs import STDIO, reads_stdin
 from relight_cli.jobs.options import MappingCommandOptions
 
 if TYPE_CHECKING:
+    from relight_cli.photos.photo import Photo
     from relight_cli.rasters.rows import LazyRows
 
 
@@ -20,11 +23,27 @@ def check_mask_options(photos: list[str], options: MappingCommandOptions, *, sav
         raise UsageError("--output - holds one picture: name a file or a folder to save a layer next to it.")
 
 
-def read_mask(options: MappingCommandOptions) -> "LazyRows | None":
-    """Read the mask that --mask names, (H, W) float32 in [0, 1]; None without one."""
-    from relight_cli.jobs.reading import read_with_notes
-    from relight_cli.relighting.masks import mask_of
+@dataclass(frozen=True)
+class MaskFile:
+    """The mask that --mask names, where it does."""
 
-    if options.mask is None:
-        return None
-    return mask_of(read_with_notes(options.mask, options), invert=options.invert_mask)
+    path: Path | None = None
+    mask: "LazyRows | None" = None  # (H, W) float32 in [0, 1]
+
+    @classmethod
+    def read(cls, options: MappingCommandOptions) -> "MaskFile":
+        """Read it."""
+        from relight_cli.jobs.reading import read_with_notes
+        from relight_cli.relighting.masks import mask_of
+
+        if options.mask is None:
+            return cls()
+        return cls(options.mask, mask_of(read_with_notes(options.mask, options), invert=options.invert_mask))
+
+    def of(self, photo: "Photo") -> "LazyRows | None":
+        """Return the mask for a photo. Raises UsageError where it is of another size."""
+        from relight_cli.relighting.masks import require_mask_size
+
+        if self.mask is not None:
+            require_mask_size(self.mask, photo, str(self.path))
+        return self.mask

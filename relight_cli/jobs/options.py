@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
@@ -136,7 +137,8 @@ class PhotoCommandOptions(CommandOptions):
 
     def __post_init__(self) -> None:
         """Raise UsageError where options of the change of light contradict each other."""
-        subset(self, RelightOptions)
+        if self.max_side and not self.detail:
+            raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
 
     def model_arguments(self) -> dict[str, Any]:
         """Return what `checkpoints.models.load_model` takes of these options."""

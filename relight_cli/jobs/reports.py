@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import typer
 
-from relight_cli import __version__
+from relight_cli._version import __version__
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode
 from relight_cli.jobs.console import notifier, say

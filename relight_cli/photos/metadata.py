@@ -4,7 +4,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from relight_cli import __version__
+from relight_cli._version import __version__
 
 TOOL = "relight-cli"
 SOFTWARE = f"{TOOL} {__version__}"  # of everything that is written

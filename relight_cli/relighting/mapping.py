@@ -12,7 +12,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, tile_count
-from relight_cli.relighting.masks import blend_by_mask, mask_of
+from relight_cli.relighting.masks import blend_by_mask, mask_of, require_mask_size
 from relight_cli.relighting.options import (
     AlbedoOptions,
     ChangeOptions,
@@ -101,9 +101,8 @@ def _mapped(
     if mapper not in network.mapper_names:
         raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
     weights = mask_of(mask) if isinstance(mask, Photo) else mask
-    if weights is not None and weights.shape != picture.shape[:2]:
-        size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (weights.shape, picture.shape))
-        raise UsageError(f"the mask is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
+    if weights is not None:
+        require_mask_size(weights, photo)
     tiling = tile_options(model, options, network.max_side, agree=options.tile_colour == TileColour.AGREE)
     count = TileProgress(progress, tile_count(network, picture, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.errors import UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.bit_depth import to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable
@@ -20,6 +21,13 @@ def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
         return luma if photo.alpha is None else luma * to_unit(photo.alpha[rows])
 
     return LazyRows(photo.pixels.shape[:2], np.dtype(np.float32), make)
+
+
+def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> None:
+    """Raise UsageError where a mask (H, W), called `name` in the message, is of another size than a photo."""
+    if mask.shape != photo.pixels.shape[:2]:
+        size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (mask.shape, photo.pixels.shape))
+        raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
 
 
 def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> LazyRows:

@@ -34,9 +34,9 @@ class RelightOptions:
             value = getattr(self, name)
             if value is not None and not (least <= value and (most is None or value <= most)):
                 limit = f"{least} to {most}" if most is not None else f"{least} or more"
-                raise UsageError(f"{name.replace('_', '-')} {value} is out of range: give {limit}.")
+                raise UsageError(f"{name} {value} is out of range: give {limit}.")
         if self.max_side and not self.detail:
-            raise UsageError("max-side applies the gain of a smaller copy, no-detail has no gain: leave one out.")
+            raise UsageError("max_side applies the gain of a smaller copy: leave it out where detail is False.")
 
 
 @dataclass(frozen=True)

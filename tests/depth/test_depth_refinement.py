@@ -106,11 +106,15 @@ def test_what_is_held_stays(scene: Scene, prior: DiffusionPrior) -> None:
 
 def test_finished_runs_are_taken_and_new_ones_kept(scene: Scene, prior: DiffusionPrior) -> None:
     options, kept, steps = RefineOptions(runs=3, steps=2), {}, []
-    whole = refine(scene, prior, options, {}, kept.__setitem__, steps.append)
-    assert (sorted(kept), sum(steps)) == ([0, 1, 2], 6)
+
+    def progress(done: int, total: int) -> None:
+        steps.append((done, total))
+
+    whole = refine(scene, prior, options, {}, kept.__setitem__, progress)
+    assert (sorted(kept), steps[-1]) == ([0, 1, 2], (6, 6))
     rest: dict[int, Run] = {}
-    resumed = refine(scene, prior, options, {n: kept[n] for n in (0, 1)}, rest.__setitem__, steps.append)
-    assert (sorted(rest), sum(steps)) == ([2], 12)
+    resumed = refine(scene, prior, options, {n: kept[n] for n in (0, 1)}, rest.__setitem__, progress)
+    assert (sorted(rest), steps[-1]) == ([2], (6, 6))
     assert (resumed.disparity == whole.disparity).all()
     assert np.allclose(whole.disparity, np.mean([run.disparity for run in kept.values()], axis=0))
     assert np.allclose(whole.deviation, np.std([run.disparity for run in kept.values()], axis=0))

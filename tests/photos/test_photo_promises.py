@@ -282,7 +282,7 @@ def test_a_missing_extra_is_exit_3_before_any_work(
     name: str, extra: str, command: Command, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, {"heif": "pillow_heif", "exr": "OpenEXR"}[extra], None)
-    monkeypatch.setattr("relight_cli.checkpoints.crocodilight.load_tiny", lambda **_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("relight_cli.checkpoints.models.load_tiny", lambda **_: pytest.fail("a model was loaded"))
     done = command("relight", "photo.png", *TINY, "-o", name)
     assert done.code == 3
     assert f"pip install 'relight-cli[{extra}]'" in done.err

@@ -357,7 +357,7 @@ def test_damaged_metadata_stays_off_stderr(tmp_path):
     path.write_bytes(path.read_bytes()[:-300])
     code = (
         "import sys; from pathlib import Path; from relight_cli.errors import RelightError\n"
-        "from relight_cli.photos.photo import read_photo\n"
+        "from relight_cli.photos.reading import read_photo\n"
         "try: read_photo(Path(sys.argv[1]), max_pixels=10**6)\n"
         "except RelightError: sys.exit(4)"
     )

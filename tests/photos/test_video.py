@@ -77,7 +77,7 @@ def test_turned_videos_come_out_upright(tmp_path: Path, monkeypatch: pytest.Monk
     write(path, [chart()])
     data = path.read_bytes()
     one = (1 << 16).to_bytes(4, "big")
-    minus = (-(1 << 16)).to_bytes(4, "big", sign=True)
+    minus = (-(1 << 16)).to_bytes(4, "big", signed=True)
     nothing, w = bytes(4), (1 << 30).to_bytes(4, "big")
     plain = one + nothing * 3 + one + nothing * 3 + w
     quarter = nothing + one + nothing + minus + nothing * 2 + (64 << 16).to_bytes(4, "big") + nothing + w
