@@ -1,6 +1,8 @@
 """Small stand-in weights in the published file layout; the pictures and arrays in reference/ were computed from them.
 
-Every tensor is drawn from its own name and the layout's seed.
+Every tensor is drawn from its own name and the layout's seed, so that the network is well conditioned and yet all of it
+counts: branches are short beside what they are added to, queries and keys are long enough for positions to matter, and
+the channels of `LIGHT` let every token find the one illumination latent among all others.
 """
 
 import json
@@ -12,21 +14,42 @@ import numpy as np
 import torch
 
 REFERENCE = Path(__file__).parent / "reference"
+LIGHT = 16  # every 16th channel is the light's; blocks hardly write there, so that the illumination latent stands out
 
 
 def draw(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     x = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())])).standard_normal(shape, dtype=np.float32)
-    leaf = name.rsplit(".", 1)[-1]
-    if leaf == "weight" and (".norm" in name or "enc_norm" in name or "dec_norm" in name):
-        return 1 + 0.1 * x
-    if leaf == "bias":
-        return 0.05 * x
-    if leaf in ("dynamic_token", "mask_token"):
-        return x
-    if len(shape) >= 2:
-        gain = 3.0 if name.endswith("attn.qkv.weight") else 0.12 if name.endswith("dpt.head.4.weight") else 1.0
-        return x * np.float32(gain / np.sqrt(int(np.prod(shape[1:]))))
-    return 0.1 * x
+    if name.endswith("norm1.weight"):  # the norm before each attention
+        return (1 + np.float32(0.1) * x) * emphasis(shape[0], 6)
+    if re.search(r"norm\w*\.weight$", name):
+        return 1 + np.float32(0.1) * x
+    if name.endswith(("dynamic_token", "mask_token")):
+        return x * emphasis(shape[-1], 4)
+    gain = gains(name, shape[0])
+    if len(shape) == 1:
+        return x * gain
+    inputs = tuple(range(1, len(shape)))
+    if re.search(r"mlp\.fc2\.|resConfUnit|dpt\.head\.4\.", name):  # else the mean of what is rectified drowns the rest
+        x = x - x.mean(inputs, dtype=np.float64, keepdims=True).astype(np.float32)
+    return x * (gain / np.sqrt(np.float32(np.prod(shape[1:])))).reshape(-1, *(1 for _ in inputs))
+
+
+def gains(name: str, channels: int) -> np.ndarray:
+    """Give the size of a layer's weights or biases for each channel that it writes."""
+    is_bias = name.endswith(".bias")
+    if ".attn.qkv." in name:
+        return np.repeat(np.float32([0.5, 0.5, 0.05] if is_bias else [1.6, 1.6, 2]), channels // 3)
+    gain = np.ones(channels, np.float32)
+    if is_bias:
+        gain *= np.float32(0.2 if "patch_embed" in name else 0.05)
+    elif re.search(r"attn\.proj\.|mlp\.fc2\.|dpt\.head\.4\.", name):
+        gain *= np.float32(0.4)
+    return gain * emphasis(channels, 0.1) if re.search(r"attn\.proj\.|mlp\.fc2\.|patch_embed\.", name) else gain
+
+
+def emphasis(channels: int, gain: float) -> np.ndarray:
+    """Give a factor for each channel: the gain for the light's, one for the others."""
+    return np.where(np.arange(channels) % LIGHT == 0, np.float32(gain), np.float32(1))
 
 
 def first_name(key: str) -> str:
