@@ -33,7 +33,7 @@ class CroCoDiLightConfig:
     dpt_features: int = 256
     dpt_output_widths: tuple[int, int] = (128, 32)
     rope_base: float = 100
-    fused_attention: bool = True  # else the published order of rounding, to the last bit
+    fused_attention: bool = True  # else the published order of rounding
 
 
 class BlockStack(nn.Module):

@@ -1,27 +1,25 @@
-"""The published network's numbers on stand-in weights (reference/), met in float32.
+"""The published network's numbers on stand-in weights (reference/), met in float32 on any processor.
 
-These weights make the network chaotic: one part in 10^7 on the input moves `latent` by 1 % and what comes after by up
-to 30 %, so that another processor's rounding does as much. Where this processor rounds as the one of the reference did
-(`rounds_alike`, told without the network), everything has to be met; on another the first array, twelve blocks deep,
-must be near, the rest within the network's own sensitivity, and the blocks are held to their formulas.
+The published code computed them in float64 and rounded pictures to 8 bits. In float32 that code was 7e-6 away from its
+own arrays, and one in 4,000 values of a picture was another, by one level. The bounds leave room for other processors,
+and yet see GELU by tanh (5e-4), norms with an eps of 1e-5 (2e-4) and pictures truncated to 8 bits (half of the values).
 """
 
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from command_line import Run
+from published_pictures import check_picture
 from standin import REFERENCE, photo
 
 from relight_cli.checkpoints.crocodilight import load_crocodilight
 from relight_cli.models.blocks import RotaryTable, rotate, turn
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
-from relight_cli.photos.reading import read_photo
 
-ROUNDING = 599529494  # of the processor that the reference was computed on
+ARRAY_BOUND = 5e-5  # largest difference over largest value
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +63,7 @@ def test_every_stage_meets_the_published_numbers(network: CroCoDiLight) -> None:
     with np.load(REFERENCE / "stages.npz") as expected:
         assert set(expected.files) == set(found)
         errors = {name: relative_error(found[name], expected[name]) for name in expected.files}
-    if rounds_alike():
-        assert max(errors.values()) < 1e-4, errors
-    else:
-        torch.manual_seed(0)
-        moved = stages(network, pictures + 1e-7 * torch.randn_like(pictures))
-        sensitivity = {name: relative_error(moved[name], found[name].numpy()) for name in found}
-        assert errors["latent"] < 5e-3
-        assert all(errors[name] < 2 * sensitivity[name] + 1e-4 for name in errors), (errors, sensitivity)
+    assert {name: error for name, error in errors.items() if not error < ARRAY_BOUND} == {}
 
 
 def test_rotation_is_that_of_the_formula() -> None:
@@ -107,19 +98,12 @@ def test_fused_attention_is_the_same_formula(standin: Path, network: CroCoDiLigh
 PUBLISHED = ("--model", "crocodilight", "--dtype", "float32", "--no-detail")
 
 
-def meets(found: Path, expected: Path) -> bool:
-    first, second = (read_photo(p, max_pixels=10**6).pixels.astype(int) for p in (found, expected))
-    if rounds_alike():
-        return bool((np.abs(first - second) > 1).mean() <= 1e-3)
-    return bool(np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.7)
-
-
 @pytest.mark.parametrize("size", ["448x448", "900x600"])
 def test_relight_gives_the_published_picture(run: Run, standin: Path, tmp_path: Path, size: str) -> None:
     names = [REFERENCE / f"{name}_{size}.png" for name in ("a", "b", "relight_a_light_b")]
     done = run("relight", names[0], "--light", names[1], *PUBLISHED, "--weights-dir", standin, "-o", tmp_path / "x.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert meets(tmp_path / "x.png", names[2])
+    check_picture(tmp_path / "x.png", names[2])
 
 
 @pytest.mark.parametrize(("task", "size"), [("deshadow", "448x448"), ("deshadow", "900x600"), ("albedo", "448x448")])
@@ -128,15 +112,4 @@ def test_mapping_gives_the_published_picture(run: Run, standin: Path, tmp_path: 
     options = [*PUBLISHED, "--weights-dir", standin, "--tile-colour", "free"]
     done = run(task, REFERENCE / f"a_{size}.png", *options, "-o", tmp_path / "x.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert meets(tmp_path / "x.png", REFERENCE / f"mapper_a_{size}.png")
-
-
-def rounds_alike() -> bool:
-    """Tell whether this processor and this torch round as those did that the reference comes from."""
-    torch.manual_seed(0)
-    x, w, k = torch.randn(785, 128), torch.randn(384, 128), torch.randn(8, 3, 3, 3)
-    picture = torch.randn(1, 3, 64, 64)
-    y = torch.nn.functional.gelu(torch.nn.functional.layer_norm(torch.nn.functional.linear(x, w), (384,)))
-    z = (y @ y.T * 0.05).softmax(-1) @ y
-    bits = b"".join(t.contiguous().numpy().tobytes() for t in (y, z, torch.nn.functional.conv2d(picture, k)))
-    return zlib.crc32(bits) == ROUNDING
+    check_picture(tmp_path / "x.png", REFERENCE / f"mapper_a_{size}.png")
