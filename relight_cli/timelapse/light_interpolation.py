@@ -173,7 +173,7 @@ class KeyframePair:
         return self._blended(self.first.under(light), self.last.under(light), share)
 
     def _blended(self, earlier: Picture, later: Picture, share: float) -> Picture:
-        """Blend both keyframes, each under the interpolated light, in linear light.
+        """Blend both keyframes, each under the interpolated light, in linear light, where moving shadows add up.
 
         Where an edge passes, each pixel has the earlier keyframe's light until it turns, and the later one's after.
         """

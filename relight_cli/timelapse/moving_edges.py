@@ -29,11 +29,11 @@ MIN_OWNED = 0.5  # share of a strip's border that must be an edge of one picture
 MIN_OWNED_EACH = 0.15  # share of these edges that each picture must have
 CLIPPED = 0.98  # sRGB; the true brightness of such a pixel is unknown
 BLACK = -7.0  # log2 luminance below which the brightness of a pixel is unknown too
-MAX_STOPS = 1.0  # if the whole picture changes more, day turns to night and no shadow is followed
+MAX_STOPS = 1.0  # stops; if the whole picture changes more, day and night change and no shadow is followed
 MAX_DISTANCE = 0.2  # of the longer side; an edge that moves farther is not followed
 MAX_MOVED = 0.4  # share of the picture that edges may pass over; more is another picture
 TURN_PIXELS = 6.0  # pixels over which a passing edge turns the light, as its position is only estimated
-MIN_TURN, MAX_TURN = 0.3, 2.0  # limits of the same, as a share of the way
+MIN_TURN, MAX_TURN = 0.3, 2.0  # limits of the duration of a turn, as a share of the way
 
 
 @dataclass(frozen=True)

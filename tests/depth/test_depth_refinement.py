@@ -1,4 +1,4 @@
-"""What refinement finds, with a prior that knows the truth; and that runs do not depend on one another."""
+"""Refinement with a prior that knows the truth, and runs that do not depend on each other."""
 
 import sys
 from dataclasses import replace
@@ -60,7 +60,7 @@ def silog(disparity: np.ndarray) -> float:
     return depth_metrics(disparity, depth.numpy(), np.ones((HEIGHT, WIDTH), bool))["silog"]
 
 
-def test_metrics_are_the_published() -> None:
+def test_metrics_are_the_published_ones() -> None:
     with np.load(Path(__file__).parents[1] / "reference" / "depth_metrics.npz") as file:
         found = depth_metrics(file["raw_disparity"], file["gt"], file["mask"])
         assert len(found) == 9
@@ -68,7 +68,7 @@ def test_metrics_are_the_published() -> None:
             assert value == pytest.approx(float(file[f"metric_{name}"]), rel=1e-5), name
 
 
-def test_a_prior_that_knows_brings_the_surface_nearer_and_one_that_does_not_leaves_it(known: Scene) -> None:
+def test_a_knowing_prior_brings_the_surface_nearer_and_an_indifferent_one_does_not(known: Scene) -> None:
     options = RefineOptions(runs=1, steps=100)
     before = silog(known.initial[0].numpy())
     pulled = silog(refine(known, KnowingPrior(known, 0, [0]), options, {}).disparity)
@@ -77,7 +77,7 @@ def test_a_prior_that_knows_brings_the_surface_nearer_and_one_that_does_not_leav
     assert left > 0.95 * before
 
 
-def test_runs_of_a_batch_are_the_runs_alone(known: Scene) -> None:
+def test_runs_in_a_batch_equal_single_runs(known: Scene) -> None:
     options = RefineOptions(runs=3, steps=30, seed=7)
     together = refine_runs(known, KnowingPrior(known, 7, [0, 1, 2]), [0, 1, 2], options)
     alone = [refine_runs(known, KnowingPrior(known, 7, [n]), [n], options)[0] for n in range(3)]
@@ -87,7 +87,7 @@ def test_runs_of_a_batch_are_the_runs_alone(known: Scene) -> None:
         assert a.scale == pytest.approx(b.scale, abs=1e-5)
 
 
-def test_the_same_seed_gives_the_same_numbers_and_another_others(scene: Scene, prior: DiffusionPrior) -> None:
+def test_the_seed_decides_the_numbers(scene: Scene, prior: DiffusionPrior) -> None:
     options = RefineOptions(runs=2, steps=3, run_batch=2)
     first, again, other = (refine(scene, prior, replace(options, seed=seed), {}) for seed in (1, 1, 2))
     assert (first.disparity == again.disparity).all()
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_others(scene: Scene, p
     assert first.deviation.max() > 0
 
 
-def test_what_is_held_stays(scene: Scene, prior: DiffusionPrior) -> None:
+def test_the_initial_disparity_stays_where_the_mask_keeps_it(scene: Scene, prior: DiffusionPrior) -> None:
     kept = torch.zeros(scene.size)
     kept[:20] = 1
     found = refine(replace(scene, kept_mask=kept), prior, RefineOptions(runs=1, steps=3), {}).disparity
@@ -104,7 +104,7 @@ def test_what_is_held_stays(scene: Scene, prior: DiffusionPrior) -> None:
     assert (found[20:] != initial[20:]).mean() > 0.9
 
 
-def test_finished_runs_are_taken_and_new_ones_kept(scene: Scene, prior: DiffusionPrior) -> None:
+def test_finished_runs_are_used_and_new_ones_kept(scene: Scene, prior: DiffusionPrior) -> None:
     options, kept, steps = RefineOptions(runs=3, steps=2), {}, []
 
     def progress(done: int, total: int) -> None:
@@ -133,14 +133,14 @@ def test_a_kept_run_that_is_damaged_is_made_again(tmp_path: Path, damage: bytes 
     assert (found[0].disparity == run.disparity).all()
 
 
-def test_an_early_stop_adds_no_more_runs_and_never_fewer_than_three(scene: Scene, prior: DiffusionPrior) -> None:
+def test_an_early_stop_adds_no_more_runs_and_makes_at_least_three(scene: Scene, prior: DiffusionPrior) -> None:
     options = RefineOptions(runs=6, steps=1)
     assert refine(scene, prior, replace(options, early_stop=10.0), {}).runs == 3
     assert refine(scene, prior, replace(options, early_stop=1e-9), {}).runs == 6
     assert refine(scene, prior, options, {}).runs == 6
 
 
-def test_less_memory_gives_the_same(scene: Scene, tiny_parts: Path, prior: DiffusionPrior) -> None:
+def test_saving_memory_gives_the_same_result(scene: Scene, tiny_parts: Path, prior: DiffusionPrior) -> None:
     saving = load_prior(
         tiny_parts / "stable-diffusion-v1-5",
         None,
@@ -154,7 +154,7 @@ def test_less_memory_gives_the_same(scene: Scene, tiny_parts: Path, prior: Diffu
     assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)
 
 
-def test_the_cost_of_a_step_grows_with_the_batch_and_shrinks_by_computing_again(
+def test_the_memory_of_a_step_grows_with_the_batch_and_shrinks_with_checkpointing(
     scene: Scene, tiny_parts: Path, prior: DiffusionPrior
 ) -> None:
     one, three = measure_step(scene, prior, 1), measure_step(scene, prior, 3)
@@ -176,7 +176,7 @@ def test_batches_fill_the_memory_evenly(memory: int, runs: int, batch: int) -> N
 def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
     high, wide = scene.size
     picture = np.full((4 * high, 4 * wide, 3), 0.2, np.float32)
-    picture[:, 2 * wide + 2 :] = 0.8  # an edge that no pixel of the network's size ends at
+    picture[:, 2 * wide + 2 :] = 0.8  # an edge inside a pixel of the network's size
     image = fitted(torch.from_numpy(picture).permute(2, 0, 1)[None], max(high, wide))
     step = np.where(np.arange(wide) * 4 < 2 * wide + 2, 1.0, 3.0).astype(np.float32)
     ensemble = Ensemble(np.tile(step, (high, 1)), np.zeros((high, wide), np.float32), 7.0, 1)
@@ -188,12 +188,12 @@ def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
     steepest = int(np.abs(np.diff(across)).argmax()) + 1
     assert steepest == 2 * wide + 2
     assert np.allclose(np.linalg.norm(depth.normals, axis=2), 1, atol=1e-5)
-    points, there = depth.points
+    points, mask = depth.points
     assert points == pytest.approx(7 / (depth.disparity + 0.1))
-    assert there.all()
+    assert mask.all()
 
 
-def test_the_sky_is_what_the_network_sees_infinitely_far(scene: Scene) -> None:
+def test_the_sky_is_where_the_network_sees_infinite_distance(scene: Scene) -> None:
     initial = torch.ones_like(scene.initial)
     assert keep_sky(replace(scene, initial=initial)).kept_mask.max() == 0
     initial[:, :20] = 0

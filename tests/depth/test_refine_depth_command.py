@@ -1,4 +1,4 @@
-"""refine-depth through the real command line, on tiny real parts laid out as the Hub's repositories."""
+"""refine-depth through the real command line, on tiny real networks in the layout of the Hub's repositories."""
 
 import io
 import json
@@ -32,7 +32,7 @@ FAST = ("--ensemble", "2", "--steps", "2")
 
 @dataclass
 class Done:
-    """What the command line did."""
+    """The result of a command line."""
 
     code: int
     out: str
@@ -41,7 +41,7 @@ class Done:
 
 @pytest.fixture
 def refine(tiny_parts: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Refine:
-    """The command line in the scene's folder, in this process: the libraries take seconds to load."""
+    """Runs the command line in the scene's folder, in this process, since the libraries take seconds to load."""
     monkeypatch.setattr(manifest, "_PLACES", (tiny_parts / "manifest.toml",))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(scene / ".hf"))
@@ -66,7 +66,7 @@ def made(folder: Path) -> set[str]:
 
 
 def disparity(path: Path) -> np.ndarray:
-    """Read a 16-bit PNG by what its own texts say."""
+    """Return the disparity of a 16-bit PNG, scaled as its texts say."""
     with Image.open(path) as image:
         low, spread = re.fullmatch(r"disparity = (\S+) \+ sample / 65535 \* (\S+)", image.text["Description"]).groups()
         return float(low) + np.asarray(image, np.float64) / 65535 * float(spread)
@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_bytes_and_quiet_is_quiet(refine: Refine, s
     assert a != c
 
 
-def test_every_kind_holds_the_same_disparity(refine: Refine, scene: Path) -> None:
+def test_every_format_contains_the_same_disparity(refine: Refine, scene: Path) -> None:
     for kind in ("png", "tif", "exr", "npz"):
         assert refine("photo.png", *FAST, "-q", "-o", f"d.{kind}").code == 0
     with np.load(scene / "d.npz") as file:
@@ -107,7 +107,7 @@ def test_every_kind_holds_the_same_disparity(refine: Refine, scene: Path) -> Non
     assert np.abs(disparity(scene / "d.png") - exact).max() < 1e-4 * np.ptp(exact)
 
 
-def test_what_else_can_be_written(refine: Refine, scene: Path) -> None:
+def test_extra_files(refine: Refine, scene: Path) -> None:
     wanted = ("--normals", "--uncertainty", "--initial", "--preview", "--point-cloud", "p.ply", "--fov", 60)
     assert refine("photo.png", *FAST, "-q", "-o", "d.npz", *wanted).code == 0
     assert made(scene) == {"d.npz", "d_normals.npz", "d_uncertainty.npz", "d_initial.npz", "d_preview.png", "p.ply"}
@@ -133,7 +133,7 @@ def test_what_else_can_be_written(refine: Refine, scene: Path) -> None:
         assert image.text["Quantity"] == "uncertainty"
 
 
-def test_a_folder_a_bad_file_and_again(refine: Refine, scene: Path) -> None:
+def test_a_folder_with_a_broken_file_twice(refine: Refine, scene: Path) -> None:
     folder = scene / "in"
     folder.mkdir()
     for name in ("a", "b"):
@@ -182,26 +182,26 @@ def test_batches_early_stop_fast_caption_and_models(refine: Refine, scene: Path)
     assert base["model"] == "Depth-Anything-V2-Base-hf"
 
 
-def test_what_the_sky_mask_marks_stays(refine: Refine, scene: Path) -> None:
+def test_the_initial_disparity_stays_inside_the_sky_mask(refine: Refine, scene: Path) -> None:
     mask = np.zeros((60, 80), np.uint8)
     mask[:30] = 255
     Image.fromarray(mask).save(scene / "sky.png")
     common = ("photo.png", "--ensemble", 1, "--steps", 5, "-q", "--initial")
-    for name, sky in (("held", "sky.png"), ("free", "off")):
+    for name, sky in (("kept", "sky.png"), ("free", "off")):
         assert refine(*common, "--sky", sky, "-o", f"{name}.npz").code == 0
     moved = {}
-    for name in ("held", "free"):
+    for name in ("kept", "free"):
         found, first = (np.load(scene / f"{name}{more}.npz")["disparity"] for more in ("", "_initial"))
         moved[name] = np.abs(found - first)
-    assert moved["held"][:45].max() < 1e-5 < moved["free"][:45].max()
-    assert moved["held"][80:].max() > 1e-4
+    assert moved["kept"][:45].max() < 1e-5 < moved["free"][:45].max()
+    assert moved["kept"][80:].max() > 1e-4
     Image.fromarray(mask[:50]).save(scene / "sky.png")
     done = refine(*common, "--sky", "sky.png", "-o", "odd.npz")
     assert done.code == 2
     assert "sky.png is 80 x 50 pixels and the photo 160 x 120" in done.err
 
 
-def test_killed_and_resumed_is_as_never_killed(refine: Refine, tiny_parts: Path, scene: Path) -> None:
+def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(refine: Refine, tiny_parts: Path, scene: Path) -> None:
     options = ("--ensemble", "4", "--steps", "12", "--dtype", "float32")
     assert refine("photo.png", *options, "-q", "-o", "whole.png").code == 0
     script = Path(__file__).parents[1] / "fixtures" / "with_manifest.py"
@@ -231,7 +231,7 @@ def test_killed_and_resumed_is_as_never_killed(refine: Refine, tiny_parts: Path,
     assert not kept.exists()
 
 
-def test_runs_that_could_not_be_written_are_only_written_then(
+def test_finished_runs_that_could_not_be_written_are_not_computed_again(
     refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*arguments: object) -> None:
@@ -242,7 +242,7 @@ def test_runs_that_could_not_be_written_are_only_written_then(
         patched.setattr(run, "write_outputs", full)
         assert refine(*asked).code == 5
     done = refine(*asked, "--resume")
-    assert (done.code, done.err) == (0, "")  # nothing is left that would take time
+    assert (done.code, done.err) == (0, "")  # no run is left, so no time is estimated
     assert json.loads((scene / "r.jsonl").read_text().splitlines()[-1])["runs"] == 2
     assert refine("photo.png", *FAST, "-o", "e.png", "-q").code == 0
     assert (disparity(scene / "d.png") == disparity(scene / "e.png")).all()
@@ -305,7 +305,9 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--point-cloud", "no/p.ply", "--fov", "60"], 5),
     ],
 )
-def test_faults_are_found_before_anything_happens(refine: Refine, scene: Path, arguments: list[str], code: int) -> None:
+def test_faults_are_found_before_anything_is_written(
+    refine: Refine, scene: Path, arguments: list[str], code: int
+) -> None:
     done = refine(*arguments)
     assert done.code == code, done.err
     assert done.err.count("\n") == 1
@@ -313,7 +315,7 @@ def test_faults_are_found_before_anything_happens(refine: Refine, scene: Path, a
     assert made(scene) == set()
 
 
-def test_a_missing_extra_is_named_first(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named_before_any_work(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     done = refine("photo.png", *FAST, "-o", "d.exr")
     assert done.code == 3

@@ -1,4 +1,4 @@
-"""The light between the frames: schedules, smoothing, moving shadows, and what they are worth on known sequences."""
+"""Schedules of frames, smoothing and moving shadows, and the quality of new frames on known sequences."""
 
 import math
 import weakref
@@ -43,25 +43,25 @@ def sunny() -> list[np.ndarray]:
     return moving_sun()
 
 
-def test_frames_between_lie_evenly_in_their_gap() -> None:
-    wanted = frames_between([0.0, 3.0, 9.0], 2)
-    assert [m.time for m in wanted] == pytest.approx([0, 1, 2, 3, 5, 7, 9])
-    assert [m.keyframe for m in wanted] == [0, None, None, 1, None, None, 2]
+def test_frames_between_two_keyframes_are_evenly_spaced() -> None:
+    planned = frames_between([0.0, 3.0, 9.0], 2)
+    assert [frame.time for frame in planned] == pytest.approx([0, 1, 2, 3, 5, 7, 9])
+    assert [frame.keyframe for frame in planned] == [0, None, None, 1, None, None, 2]
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=1, max_size=20), st.integers(2, 50))
-def test_frames_over_the_whole_are_even(gaps: list[float], count: int) -> None:
+def test_frames_over_the_whole_sequence_are_evenly_spaced(gaps: list[float], count: int) -> None:
     times = [0.0, *np.cumsum(gaps).tolist()]
-    wanted = evenly_spaced(times, count)
-    assert len(wanted) == count
-    assert (wanted[0].keyframe, wanted[-1].keyframe) == (0, len(times) - 1)
-    steps = np.diff([m.time for m in wanted])
+    planned = evenly_spaced(times, count)
+    assert len(planned) == count
+    assert (planned[0].keyframe, planned[-1].keyframe) == (0, len(times) - 1)
+    steps = np.diff([frame.time for frame in planned])
     assert steps == pytest.approx(times[-1] / (count - 1), rel=1e-4, abs=1e-4 * times[-1])
-    for frame in wanted:
+    for frame in planned:
         assert frame.keyframe is None or frame.time == times[frame.keyframe]
 
 
-def test_times_are_those_of_capture_only_where_all_are_known_and_rise() -> None:
+def test_times_are_capture_times_only_if_all_are_known_and_rise() -> None:
     assert keyframe_times([100.0, 103.5, 110.0]) == ([0.0, 3.5, 10.0], True)
     assert keyframe_times([100.0, None, 110.0]) == ([0.0, 1.0, 2.0], False)
     assert keyframe_times([100.0, 100.0]) == ([0.0, 1.0], False)
@@ -81,13 +81,13 @@ def test_smoothing_keeps_a_slow_trend_to_the_ends_and_over_gaps(count: int, wind
         assert smooth_illumination(near, number, window).item() == pytest.approx(2.0 + 0.5 * number, abs=1e-3)
 
 
-def test_smoothing_takes_out_what_is_fast() -> None:
+def test_smoothing_removes_fast_changes() -> None:
     lights = {n: torch.tensor([[float(n % 2)]]) for n in range(20)}
     out = [smooth_illumination({m: lights[m] for m in smoothing_window(n, 9, 20)}, n, 9).item() for n in range(4, 16)]
     assert np.abs(np.diff(out)).max() < 0.05
 
 
-def test_the_smooth_way_goes_through_its_keyframes_without_a_kink() -> None:
+def test_the_catmull_rom_path_passes_through_its_keyframes_without_a_kink() -> None:
     lights = [torch.randn(1, 1, 4, dtype=torch.float64) for _ in range(5)]
     times = [0.0, 1.0, 3.0, 3.5, 7.0]
     first = catmull_rom(tuple(lights[:4]), tuple(times[:4]))
@@ -112,12 +112,12 @@ def test_the_edge_of_a_moving_shadow_is_followed() -> None:
     change = change_between(with_shadow(20, 60), with_shadow(40, 80))
     assert change.moving > 0.1
     strip = change.turn[48, 62:79]
-    assert (np.diff(strip) > 0).all()  # its front gets there later the farther it is
+    assert (np.diff(strip) > 0).all()  # the front edge reaches pixels farther away later
     assert change.turn[48, 70] == pytest.approx(0.5, abs=0.1)
     assert change.turn[48, 30] == pytest.approx(0.5, abs=0.1)
 
 
-def test_a_shadow_that_fades_or_a_night_that_falls_moves_nothing() -> None:
+def test_a_fading_shadow_or_nightfall_moves_nothing() -> None:
     assert change_between(with_shadow(30, 70), with_shadow(30, 70, depth=0.7)).moving == 0
     day = with_shadow(30, 70)
     assert change_between(day, day * 0.3).moving == 0
@@ -141,7 +141,7 @@ def test_moving_shadows_are_nearer_to_the_truth_than_a_cross_fade(network: Tiny,
     assert scores[Mode.AUTO] > max(scores.values()) - 0.2
 
 
-def test_auto_is_never_much_worse_than_the_better(network: Tiny, sunny: list[np.ndarray]) -> None:
+def test_auto_is_never_much_worse_than_the_better_mode(network: Tiny, sunny: list[np.ndarray]) -> None:
     gentle = [((sunny[0] ** 2.2 * gain) ** (1 / 2.2)).astype(np.float32) for gain in (0.9, 1.0, 1.1)]
     for pictures, better in ((nightfall(), Mode.LATENT), (gentle, Mode.IMAGE)):
         scores = {mode: psnr(between(network, pictures, mode), pictures[1]) for mode in Mode}
@@ -164,25 +164,25 @@ class Counted:
 
 
 @pytest.mark.parametrize("ease", [Ease.LINEAR, Ease.CATMULL_ROM])
-@pytest.mark.parametrize("wanted", [lambda times: frames_between(times, 1), lambda times: evenly_spaced(times, 8)])
+@pytest.mark.parametrize("plan", [lambda times: frames_between(times, 1), lambda times: evenly_spaced(times, 8)])
 def test_keyframes_are_encoded_once_and_few_are_held(
-    network: Tiny, ease: Ease, wanted: Callable[[list[float]], list[OutputFrame]]
+    network: Tiny, ease: Ease, plan: Callable[[list[float]], list[OutputFrame]]
 ) -> None:
     pictures = [np.full((40, 50, 3), 0.2 + 0.1 * n, np.float32) for n in range(5)]
     counted, reads = Counted(network), []
 
-    handed: list[weakref.ref[np.ndarray]] = []
+    returned: list[weakref.ref[np.ndarray]] = []
 
     def read(number: int) -> np.ndarray:
-        assert sum(one() is not None for one in handed) < (3 if ease == Ease.CATMULL_ROM else 2)
+        assert sum(reference() is not None for reference in returned) < (3 if ease == Ease.CATMULL_ROM else 2)
         reads.append(number)
         picture = pictures[number].copy()
-        handed.append(weakref.ref(picture))
+        returned.append(weakref.ref(picture))
         return picture
 
     options = TimelapseOptions(mode=Mode.LATENT, ease=ease, max_side=0)
     timelapse = Timelapse([float(n) for n in range(5)], read, read, model_of(counted), options)
-    for frame in wanted(timelapse.times):
+    for frame in plan(timelapse.times):
         made = timelapse.make(frame)
         assert made is not None
         assert made.untouched == (frame.keyframe is not None)
@@ -191,8 +191,8 @@ def test_keyframes_are_encoded_once_and_few_are_held(
     assert reads == [0, 1, 2, 3, 4]
 
 
-def test_flicker_goes_and_the_slow_trend_stays(network: Tiny, sunny: list[np.ndarray]) -> None:
-    """At least 80 % of a flickering exposure, with the network alone."""
+def test_deflicker_keeps_the_slow_trend(network: Tiny, sunny: list[np.ndarray]) -> None:
+    """The network alone removes at least 80 % of a flickering exposure."""
     count = 12
     linear, rng = sunny[0] ** 2.2, np.random.default_rng(0)
     flicker = rng.normal(0, 0.25, count)
@@ -217,7 +217,7 @@ def test_flicker_goes_and_the_slow_trend_stays(network: Tiny, sunny: list[np.nda
     assert slope == pytest.approx(np.polyfit(range(count), before, 1)[0], abs=0.02)
 
 
-def test_freezing_gives_every_frame_one_light(network: Tiny) -> None:
+def test_freezing_gives_every_frame_the_same_light(network: Tiny) -> None:
     frames = nightfall()
     frozen = illumination(frames[1], network, TILING)
     options, read = TimelapseOptions(max_side=0), frames.__getitem__

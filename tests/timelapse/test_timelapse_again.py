@@ -1,4 +1,4 @@
-"""interpolate-timelapse --skip-existing: what is there as it would be made again stays, all else is made anew."""
+"""interpolate-timelapse --skip-existing keeps files that would be made the same again, and makes all others again."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, frames_between, keyframes_needed
 from relight_cli.timelapse.timelapse import Timelapse
 
-QUICK = ("--mode", "image", "-q")  # no network: what is tested is what is made
+QUICK = ("--mode", "image", "-q")  # no network: the tests check which files are made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Five frames in an otherwise empty working folder, with no way to the Hub."""
+    """Five frames in an otherwise empty working folder, without access to the Hub."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -39,11 +39,11 @@ def change(number: int, suffix: str = ".png") -> None:
 
 
 def made_by(*arguments: object) -> set[int]:
-    """Run the command; give the numbers of the frames that it wrote."""
+    """Run the command; return the numbers of the frames that it wrote."""
     before = {path: path.stat().st_ino for path in Path("out").glob("frame*")}
-    kept = [path.open("rb") for path in before]  # so that no number of a file is used again
+    opened = [path.open("rb") for path in before]  # so that no inode number is used again
     assert command(*arguments, "-o", "out") == 0
-    for file in kept:
+    for file in opened:
         file.close()
     after = {path: path.stat().st_ino for path in Path("out").glob("frame*")}
     return {int(path.stem.removeprefix("frame_")) for path in after if after[path] != before.get(path)}
@@ -104,22 +104,22 @@ def test_what_is_read_for_a_frame_is_what_it_depends_on(
     data: st.DataObject, count: int, ease: Ease, window: int
 ) -> None:
     times, missing = [float(number) for number in range(count)], data.draw(st.sets(st.integers(0, count - 1)))
-    moment, read = data.draw(st.sampled_from(frames_between(times, 1))), set[int]()
+    frame, read = data.draw(st.sampled_from(frames_between(times, 1))), set[int]()
 
     def reader(number: int) -> np.ndarray | None:
         read.add(number)
         return None if number in missing else picture(64, 64, seed=number)
 
-    # In a cross-fade nothing would ask for the slopes of catmull-rom.
-    wanted = TimelapseOptions(mode=Mode.LATENT, ease=ease, deflicker=window)
-    made = Timelapse(times, reader, reader, model_of(MeanLight()), wanted).make(moment)
+    # A cross-fade would not need the slopes of catmull-rom.
+    options = TimelapseOptions(mode=Mode.LATENT, ease=ease, deflicker=window)
+    made = Timelapse(times, reader, reader, model_of(MeanLight()), options).make(frame)
     if made:
-        depends = set(keyframes_needed(moment, times, ease, window, missing & read))
-        assert read <= depends
-        assert window or read == depends
+        needed = set(keyframes_needed(frame, times, ease, window, missing & read))
+        assert read <= needed
+        assert window or read == needed
 
 
-def test_a_frame_that_could_not_be_read_and_is_mended() -> None:
+def test_a_frame_that_was_unreadable_and_is_repaired() -> None:
     whole = Path("in/frame3.png").read_bytes()
     Path("in/frame3.png").write_bytes(whole[: len(whole) // 2])
     assert command(*AGAIN, "-o", "out") == 23
@@ -169,7 +169,7 @@ def test_videos_know_how_they_were_made(kind: str) -> None:
     assert Path(f"day{kind}").read_bytes() == b"mine"
 
 
-def test_frames_of_a_video_know_it() -> None:
+def test_frames_of_a_video_are_made_again_when_it_changes() -> None:
     two = ("in/frame1.png", "in/frame2.png", "-o", "clip.mp4", *QUICK)
     assert command(*two) == 0
     again = ("clip.mp4", "--between", "1", "--skip-existing", *QUICK)
@@ -198,7 +198,7 @@ def test_the_report_tells_of_stripped_outputs(output: str, changed: int) -> None
     assert written(*report) == changed
     assert written(*report, "--ease", "smooth") == len(files())
     change(2)
-    assert written("--ease", "linear") == 0  # nothing tells how they were made
+    assert written("--ease", "linear") == 0  # without --report nothing records how they were made
 
 
 def test_the_comment_of_a_gif(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""interpolate-timelapse through the command line: files in, files out, whatever happens."""
+"""interpolate-timelapse through the command line: the files it writes, also after damage and interruption."""
 
 import json
 import signal
@@ -22,12 +22,12 @@ from relight_cli.photos.video import frames_of, open_video
 from relight_cli.photos.writing import write_photo
 from relight_cli.timelapse import writers
 
-QUICK = ("--mode", "image", "-q")  # no network: what is tested is where things go
+QUICK = ("--mode", "image", "-q")  # no network: the tests check where files are written
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder, with no way to the Hub."""
+    """An empty working folder, without access to the Hub."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -53,7 +53,7 @@ def write_timed(seconds: list[float]) -> None:
         image.save(f"in/{number}.jpg", exif=exif_of(second), quality=100, subsampling=0)
 
 
-def test_originals_pass_untouched_in_the_order_of_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+def test_originals_are_copied_in_the_order_of_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     paths = write_frames(Path("in"), plain(11))
     assert command("in", "--between", "1", "-o", "out", "--mode", "image") == 0
     assert "file names" in capsys.readouterr().err
@@ -64,7 +64,7 @@ def test_originals_pass_untouched_in_the_order_of_their_numbers(capsys: pytest.C
     assert (np.diff(mean) > 0).all()
 
 
-def test_capture_times_settle_order_and_spacing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_capture_times_decide_order_and_spacing(capsys: pytest.CaptureFixture[str]) -> None:
     start = 1_700_000_000.0
     write_timed([start + 40, start, start + 10.5])
     assert command("in", "--frames", "5", "-o", "out", "--mode", "image", "--quality", "100") == 0
@@ -78,7 +78,7 @@ def test_capture_times_settle_order_and_spacing(capsys: pytest.CaptureFixture[st
     assert np.abs(pixels(Path("out/frame_0002.jpg")) - (first + (second - first) * 10 / 10.5)).mean() < 1.5
 
 
-def test_exif_is_patched_in_place() -> None:
+def test_exif_is_changed_in_place() -> None:
     exif = exif_of(1_700_000_000.25).tobytes().removeprefix(b"Exif\0\0")
     patched = exif_with_time(exif, 1_700_003_661.5)
     assert len(patched) == len(exif)
@@ -88,7 +88,7 @@ def test_exif_is_patched_in_place() -> None:
     assert exif_with_time(b"", 0) == b""
 
 
-def test_depth_profile_and_format_stay() -> None:
+def test_bit_depth_profile_and_format_stay() -> None:
     icc = wide_profile("P3")
     Path("in").mkdir()
     for number, picture in enumerate(plain(2)):
@@ -128,9 +128,8 @@ def test_a_damaged_frame_costs_only_itself(cut: float, capsys: pytest.CaptureFix
     paths[1].write_bytes(data[: int(len(data) * cut)])
     assert command("in", "--between", "1", "-o", "out", "--report", "r.jsonl", *QUICK) == 23
     assert capsys.readouterr().err.count("frame2.png") == 1
-    there = names("out")
-    assert there == [f"frame_{n:04}.png" for n in range(1, 8 if cut > 0.1 else 6)]
-    if cut > 0.1:  # its own place is filled from its neighbours
+    assert names("out") == [f"frame_{n:04}.png" for n in range(1, 8 if cut > 0.1 else 6)]
+    if cut > 0.1:  # its header is readable, so it is made from its neighbours
         filled = (pixels(paths[0]).astype(float) + pixels(paths[2])) / 2
         assert np.abs(pixels(Path("out/frame_0003.png")) - filled).max() <= 1
     records = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]
@@ -148,7 +147,7 @@ def test_damage_at_an_end_shortens_the_sequence(capsys: pytest.CaptureFixture[st
     assert "could not be made" in capsys.readouterr().err
 
 
-def test_an_unfinished_folder_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_folder_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     write_frames(Path("in"), plain(3))
     asked = ["in", "--between", "2", "-o", "out", *QUICK]
     write, written = writers.FolderWriter.write, []
@@ -225,7 +224,7 @@ def test_a_video_becomes_a_video() -> None:
     assert command("clip.mp4", "--between", "1", "-o", "clip.mp4", "--overwrite", *QUICK) == 2
 
 
-def test_a_cut_off_video_is_used_as_far_as_it_goes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cut_off_video_is_used_as_far_as_it_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     noise = np.random.default_rng(0).uniform(0, 1, (12, 64, 64, 3))
     write_frames(Path("in"), list(noise))
     assert command("in", "-o", "clip.webm", *QUICK) == 0
@@ -277,7 +276,7 @@ def test_light_is_changed_through_the_command_line(folder: Path) -> None:
         [],
     ],
 )
-def test_usage_errors_are_found_before_anything_happens(arguments: list[str]) -> None:
+def test_usage_errors_are_found_before_anything_is_written(arguments: list[str]) -> None:
     paths = write_frames(Path("in"), plain(2))
     before = [path.read_bytes() for path in paths]
     assert command(*arguments) == 2
@@ -286,7 +285,7 @@ def test_usage_errors_are_found_before_anything_happens(arguments: list[str]) ->
 
 
 @pytest.mark.parametrize("output", ["out", "out.mp4"])
-def test_a_killed_run_leaves_whole_files_and_is_gone_on_with(folder: Path, output: str) -> None:
+def test_a_killed_run_leaves_complete_files_and_is_resumed(folder: Path, output: str) -> None:
     write_frames(Path("in"), plain(2, 400, 600))
     command_line = [
         sys.executable,

@@ -1,4 +1,4 @@
-"""The published interpolation on stand-in weights (reference/), through the command line; how near, see test_parity."""
+"""Compare with the published interpolation on stand-in weights (reference/); tolerances as in test_parity."""
 
 from pathlib import Path
 
