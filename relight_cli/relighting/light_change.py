@@ -155,8 +155,8 @@ class TileRun:
                 else:
                     latents = network.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
                     relit, reconstructed = network.decode(latents).chunk(2)
-            yield relit, reconstructed
             self.progress(len(indices))
+            yield relit, reconstructed
 
 
 def tile_log_gains(relit: Tensor, reconstructed: Tensor) -> Pixels:
