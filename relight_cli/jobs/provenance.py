@@ -84,7 +84,7 @@ class Recipe:
 
     def recorded(self, output: Path) -> str | None:
         """Give what an output says of how it was made, or else what the report says of it."""
-        from relight_cli.photos.recorded_history import recorded_parameters
+        from relight_cli.photos.header import recorded_parameters
 
         return (self.read_record or recorded_parameters)(output) or self._reports.parameters(output)
 
