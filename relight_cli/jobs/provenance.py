@@ -84,7 +84,7 @@ class Recipe:
 
     def recorded(self, output: Path) -> str | None:
         """Return how an output was made, from the output or else from the report; None if neither records it."""
-        from relight_cli.photos.recorded_history import recorded_parameters
+        from relight_cli.photos.header import recorded_parameters
 
         return (self.read_record or recorded_parameters)(output) or self._reports.parameters(output)
 
