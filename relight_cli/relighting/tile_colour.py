@@ -31,9 +31,9 @@ class ColourAgreement:
         self.sigma = max(grid.tile / FINEST, grid.height / coarse.shape[0], grid.width / coarse.shape[1])  # of the blur
 
     def corrections(self, tiles: Iterable[Stops]) -> Iterator[Stops]:
-        """Yield the correction to add to each tile's log gains (S, S, 3), in the grid's order; `tiles` holds all of them.
+        """Yield the correction to add to each tile's log gains (S, S, 3); `tiles` holds all tiles in the grid's order.
 
-        A tile's correction needs the row of tiles below it.
+        A correction needs the row of tiles below its tile.
         """
         grid = self.grid
         tiles, seen = itertools.tee(tiles)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.models.log_light import EPS, log_gain, log_linear
+from relight_cli.models.log_light import EPS, log_light_change, log_linear
 from relight_cli.models.tiny import Tiny
 from relight_cli.training.pairs import Pairs
 
@@ -37,7 +37,7 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
     maps, _ = model.split(*model.features(pictures, guide))
     known, truth = seen(pictures) * ~truth.isnan(), truth.nan_to_num()
     known = known * torch.where(truth.mean(1, keepdim=True) < SHADOWED, UNSHADOWED, 1.0)
-    change, linear = log_gain(guide, -model.shading(*maps)[0].float()), guide.exp() - EPS
+    change, linear = log_light_change(guide, -model.shading(*maps)[0].float()), guide.exp() - EPS
     wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))
     off = linear_to_srgb((linear * change.clamp(max=12).exp()).clamp(max=1.2)) - wanted
     count = known.sum().clamp(min=1)
@@ -62,7 +62,7 @@ def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
     lights = torch.cat((illumination, model.mappers["albedo"](maps[2], illumination).to(illumination)))
     own, mapped = model.light(*(m.repeat(2, 1, 1, 1) for m in maps), lights).float().chunk(2)
     shadows, rest = (part.float() for part in model.shading(*maps))
-    change, linear = log_gain(guide, mapped - own - shadows - rest), (guide.exp() - EPS) * known
+    change, linear = log_light_change(guide, mapped - own - shadows - rest), (guide.exp() - EPS) * known
     error = (change - truth).clamp(-4, 4)
     offset = (error * recorded).mean((1, 2, 3), keepdim=True) / recorded.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
     error = (error - offset) * recorded
@@ -92,11 +92,11 @@ def light_losses(model: Tiny, pairs: Pairs) -> Losses:
     shadows = model.shading(*maps)[0].float()
     linear, recorded = guide.exp() - EPS, seen(pictures)
 
-    change = log_gain(guide, other - own - shadows)
+    change = log_light_change(guide, other - own - shadows)
     error = (change - torch.cat((pairs.to_other, -pairs.to_other))).clamp(-4, 4) * recorded
     relit = linear_to_srgb(linear * change.clamp(max=12).exp())
 
-    change, truth = log_gain(guide, mapped - own - shadows), pairs.to_free.flatten(0, 1)
+    change, truth = log_light_change(guide, mapped - own - shadows), pairs.to_free.flatten(0, 1)
     known, truth = recorded * ~truth.isnan(), truth.nan_to_num()
     mapped_error = (change - truth).clamp(-4, 4) * known
     wanted = linear_to_srgb((linear * truth.exp()).clamp(max=1))

@@ -116,8 +116,8 @@ def test_offline_takes_the_cache_and_never_asks(hub: FakeHub, monkeypatch: pytes
     assert find(LOOSE, LookUp(offline=True)) == path
     message = refusal(PINNED, LookUp(offline=True))
     assert message.endswith(
-        "run 'relight-cli weights fetch Depth/unet/model.safetensors' where there is a network, "
-        "then give the file with --weights-dir."
+        "run 'relight-cli weights fetch Depth/unet/model.safetensors' on a machine with a network, "
+        "then name the file's folder with --weights-dir."
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     refusal(PINNED)
@@ -163,11 +163,11 @@ def test_a_bar_is_shown_on_a_terminal_unless_unwanted(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "wants a login"),
+        (401, "requires a login"),
         (403, "refuses access"),
         (404, "does not have it"),
-        (429, "come back later"),
-        (503, "come back later"),
+        (429, "retry later"),
+        (503, "retry later"),
     ],
 )
 def test_a_refusing_hub_is_named_with_the_remedy(hub: FakeHub, status: int, words: str) -> None:
@@ -181,7 +181,7 @@ def test_a_refusing_hub_is_named_with_the_remedy(hub: FakeHub, status: int, word
 
 def test_a_server_that_is_not_the_hub(hub: FakeHub) -> None:
     serve(hub, LOOSE, commit=None)
-    assert f"what answers at {hub.url} is not the Hub" in refusal(LOOSE)
+    assert f"the server at {hub.url} is not the Hub" in refusal(LOOSE)
 
 
 @pytest.mark.parametrize("file", [LOOSE, PINNED], ids=["hash of the Hub", "hash of the manifest"])
@@ -212,7 +212,7 @@ def test_another_file_than_the_manifests_is_refused_before_the_download(hub: Fak
 
 def test_a_connection_cut_for_good_is_given_up_and_leaves_nothing(hub: FakeHub) -> None:
     serve(hub, LOOSE, cut_after=1000)
-    assert f"the way to {hub.url} failed" in refusal(LOOSE)
+    assert f"the connection to {hub.url} failed" in refusal(LOOSE)
     assert not [path for path in weights.hub_cache().rglob("*/blobs/*") if path.is_file()]
 
 

@@ -16,7 +16,7 @@ from published_pictures import check_picture
 from standin import REFERENCE, photo
 
 from relight_cli.checkpoints.crocodilight import load_crocodilight
-from relight_cli.models.blocks import RotaryTable, rotate, turn
+from relight_cli.models.blocks import RotaryTable, rotate, rotate_joined
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
 
 ARRAY_BOUND = 5e-5  # largest difference over largest value
@@ -72,7 +72,7 @@ def test_rotation_is_that_of_the_formula() -> None:
     x = torch.randn(1, 1, 7, 16, dtype=torch.float64)
     rotary = table(2, 3, 1, x)
     found = rotate(x, rotary.cos, rotary.sin)[0, 0]
-    torch.testing.assert_close(turn(x.transpose(1, 2), rotary)[0, :, 0], found)
+    torch.testing.assert_close(rotate_joined(x.transpose(1, 2), rotary)[0, :, 0], found)
     for n, position in enumerate([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (-1, -1)]):
         for half, p in enumerate(position):
             for j in range(4):
