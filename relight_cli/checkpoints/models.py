@@ -36,8 +36,8 @@ def load_model(
     "auto" loads the published files if they are on this machine or can be downloaded, else "tiny", with one line to
     `notify`; a damaged file is still an error. Only the files that `tasks` need are looked for. `device` is "auto"
     (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is "auto", "float32", "bfloat16" or "float16".
-    Files are looked for in `weights_dir`, then in the Hub's cache, then on
-    the Hub unless `offline`; `progress` shows a bar while downloading.
+    Files are looked for in `weights_dir`, then in the Hub's cache, then on the Hub unless `offline`; `progress` shows a
+    bar while downloading.
 
     Loading takes seconds, most of them to import torch. Several threads may use the model at a time.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError.

@@ -15,11 +15,11 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.training.export import main as export
 from relight_cli.training.losses import albedo_losses
-from relight_cli.training.made_light import cast_shadows, made_log_light
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes.grounds import Grounds
 from relight_cli.training.scenes.grounds import main as paint
+from relight_cli.training.synthetic_light import cast_shadows, synthetic_log_light
 from relight_cli.training.train import TURNS
 from relight_cli.training.train import main as train
 from relight_cli.training.views import RenderedViews
@@ -61,7 +61,7 @@ def test_photos_held_out_are_not_trained_on(photos: Path) -> None:
 
 def test_shadows_take_light_away_and_only_there() -> None:
     generator = torch.Generator().manual_seed(0)
-    light, free = made_log_light(16, 64, generator)
+    light, free = synthetic_log_light(16, 64, generator)
     assert (light <= free + 1e-5).all()
     assert ((light - free).abs().amax((1, 2, 3)) < 1e-6).any()
     visibility = cast_shadows(16, 64, generator)
