@@ -14,14 +14,14 @@ _PLACES = (_PACKAGE / "weights_manifest.toml", _PACKAGE.parent / "weights_manife
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One file of a Hub repository; None where a fact is not known."""
+    """One file of a Hub repository; None for unknown facts."""
 
     repository: str  # owner/name on the Hub
     path: str  # inside the repository, with forward slashes
     licence: str
     used_by: tuple[str, ...]  # the commands that need it
     only_with: str | None = None  # the option with which those commands need it
-    instead: str | None = None  # what the user can do without it
+    instead: str | None = None  # the user's alternative
     revision: str | None = None  # commit hash; None is the branch "main"
     size: int | None = None  # bytes
     sha256: str | None = None
@@ -41,7 +41,7 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Every file that relight-cli knows of."""
+    """All files that relight-cli knows."""
 
     files: tuple[WeightsFile, ...]
 

@@ -38,7 +38,7 @@ def draw_light(generator: torch.Generator) -> Light:
 
 
 def orthographic_depth(disparity: Tensor, scale_offset: Tensor) -> Tensor:
-    """Turn disparity (B, H, W) into depth z = s / (D + m), s = 7 + tanh(o) for each picture's scale offset o (B,)."""
+    """Return depth z = s / (D + m) of disparity D (B, H, W), s = 7 + tanh(o) for each picture's scale offset o (B,)."""
     scale = DEPTH_SCALE + torch.tanh(scale_offset)
     return scale[:, None, None] * (1 / (disparity + DEPTH_SHIFT))
 
@@ -46,8 +46,8 @@ def orthographic_depth(disparity: Tensor, scale_offset: Tensor) -> Tensor:
 def surface_normals(depth: Tensor) -> Tensor:
     """Return unit normals (B, 3, H, W) of depth (B, H, W), H and W at least 2: towards the viewer, x right, y up.
 
-    The surface is (u, v, z), u from -W/H to W/H along the columns and v from 1 to -1 down the rows; its differences,
-    central inside and one-sided at the border, give gy x gx.
+    The surface is (u, v, z), u from -W/H to W/H along the columns and v from 1 to -1 down the rows; normals are the
+    cross product gy x gx of its differences, central inside and one-sided at the border.
     """
     batch, height, width = depth.shape
     u = torch.linspace(-width / height, width / height, width, device=depth.device, dtype=depth.dtype)

@@ -1,4 +1,4 @@
-"""Masks that say where a picture may change."""
+"""Masks of where a picture may change."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -71,7 +71,7 @@ class TileOptions:
 
 @dataclass(frozen=True)
 class ChangeOptions:
-    """How much of the change of light is applied, and to what."""
+    """How strongly a change of light is applied, and how."""
 
     strength: float = 1.0  # 0: the picture's own illumination latent, 1: the target, up to 1.5
     detail: bool = True  # apply the change as a gain on the picture's own pixels; False: the decoder's raw output
@@ -85,7 +85,7 @@ def tile_options(model: Model, options: RelightOptions, best_side: int, *, agree
 
 
 def change_options(options: RelightOptions) -> ChangeOptions:
-    """Return how much of a change is applied, and to what."""
+    """Return the options of one change of light."""
     return ChangeOptions(options.strength, options.detail)
 
 

@@ -52,7 +52,7 @@ def unit(a: Tensor, dim: int = 1) -> Tensor:
 
 
 def _local(axes: Tensor, vectors: Tensor) -> Tensor:
-    """Turn world vectors (B, 3, N) into the axes of each primitive: (B, P, 3, N)."""
+    """Return world vectors (B, 3, N) in the axes of each primitive, (B, P, 3, N)."""
     b, p = axes.shape[:2]
     return torch.bmm(axes.reshape(b, p * 3, 3), vectors).reshape(b, p, 3, -1)
 
