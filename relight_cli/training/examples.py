@@ -1,6 +1,6 @@
-"""The example photos: one still life under a cool high light and under a warm low one.
+"""The example photos: one still life in a cool high light and in a warm low one.
 
-`python -m relight_cli.training.examples` makes examples/photo.jpg and examples/reference.jpg again.
+`python -m relight_cli.training.examples` renders examples/photo.jpg and examples/reference.jpg.
 """
 
 from pathlib import Path
@@ -104,7 +104,7 @@ def render_example(options: SceneOptions = _OPTIONS) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
-    """Write both photos into examples/ of the working folder."""
+    """Write both photos to examples/ in the working folder."""
     folder = Path("examples")
     folder.mkdir(exist_ok=True)
     for picture, name in zip(render_example(), ("photo.jpg", "reference.jpg"), strict=True):
