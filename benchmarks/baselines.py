@@ -8,21 +8,21 @@ from scipy.sparse.linalg import spsolve
 from skimage.color import lab2rgb, rgb2lab
 
 from relight_cli.rasters.resizing import Picture
-from relight_cli.relighting.layers import linear
+from relight_cli.relighting.layers import to_linear
 
 
 def colour_transfer(picture: Picture, reference: Picture) -> Picture:
-    """Give the picture the reference's mean and deviation in LAB (Reinhard et al. 2001)."""
+    """Return the picture with the reference's mean and deviation in LAB (Reinhard et al. 2001)."""
     own, wanted = rgb2lab(picture), rgb2lab(reference)
     scaled = (own - own.mean((0, 1))) * wanted.std((0, 1)) / own.std((0, 1)).clip(1e-3) + wanted.mean((0, 1))
     return lab2rgb(scaled).astype(np.float32)
 
 
 def lab_deshadow(picture: Picture) -> Picture:
-    """Find shadows by LAB statistics and bring each channel's mean there to that of the rest (Murali, Govindan 2013).
+    """Find shadows by LAB statistics and scale each channel's mean in them to that of the rest (Murali, Govindan 2013).
 
     A shadow is where L is below its mean by a third of its deviation and, in pictures with blue in them, where L and b
-    are both low; small regions are cleaned away.
+    are both low; small regions are removed.
     """
     lab = rgb2lab(picture)
     lightness, b = lab[..., 0], lab[..., 2]
@@ -32,19 +32,19 @@ def lab_deshadow(picture: Picture) -> Picture:
     shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
     if not 0 < shadow.mean() < 1:
         return picture
-    light = linear(picture)
+    light = to_linear(picture)
     ratio = light[~shadow].mean(0) / light[shadow].mean(0).clip(1e-4)
     soft = cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 2)[..., None]
     return encoded(light * (1 + soft * (ratio - 1)))
 
 
 def retinex(picture: Picture, mask: Mask | None = None, grey: float = 0.075, chroma: float = 0.075) -> Picture:
-    """Give the albedo by colour retinex (Grosse et al. 2009, section 5).
+    """Return the albedo by colour retinex (Grosse et al. 2009, section 5).
 
-    A step of log light is reflectance's where grey or chromaticity steps exceed their thresholds, else shading's; grey
-    reflectance is put together again from its steps by least squares, chromaticity stays the picture's.
+    A step of log light belongs to reflectance where the grey or chromaticity step exceeds its threshold, else to
+    shading; grey reflectance is reconstructed from its steps by least squares, chromaticity stays the picture's.
     """
-    light = np.log(linear(picture) + 1e-3)
+    light = np.log(to_linear(picture) + 1e-3)
     luminance = light.mean(axis=2)
     number = np.full(luminance.shape, -1)
     inside = np.ones_like(luminance, bool) if mask is None else mask
@@ -66,5 +66,5 @@ def retinex(picture: Picture, mask: Mask | None = None, grey: float = 0.075, chr
     system = (difference.T @ difference + 1e-8 * diags_array(np.ones(count))).tocsc()
     reflectance = np.zeros_like(luminance)
     reflectance[inside] = spsolve(system, difference.T @ wanted)
-    reflectance[inside] += -0.7 - np.percentile(reflectance[inside], 90)  # its scale is not known: about half
+    reflectance[inside] += -0.7 - np.percentile(reflectance[inside], 90)  # its scale is unknown: set to about half
     return encoded(np.exp(light + (reflectance - luminance)[..., None]))

@@ -2,8 +2,8 @@
 
 python benchmarks/batches.py [--good 20] [--broken 200] [--small 1000] [--strength 1] [--megapixels 3]
 
-Drives the real command line with `tiny`; peak memory is what the system says of the to_array process. Prints what it
-measures of each, and then the same as one JSON object.
+Runs the real command line with `tiny`; peak memory is what the system reports for the whole process. Prints the results
+of each part, and then the same as one JSON object.
 """
 
 import json
@@ -22,7 +22,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
 SUFFIXES = (".png", ".jpg", ".webp", ".tif", ".avif")
-# Runs the command line, samples its memory, and tells the peaks in tenths of the run.
+# Runs the command line, samples its memory, and prints the peak of each tenth of the run.
 PROGRAM = """
 import json, resource, sys, threading, time
 from pathlib import Path
@@ -47,7 +47,7 @@ print(json.dumps(found), file=sys.stderr)
 
 
 def picture(side: tuple[int, int], seed: int) -> Photo:
-    """Give a photo-like picture: blocks of colour under a ramp, with noise."""
+    """Return a photo-like picture: blocks of colour with noise."""
     generator = np.random.default_rng(seed)
     blocks = np.kron(generator.uniform(40, 200, (1 + side[0] // 64, 1 + side[1] // 64, 3)), np.ones((64, 64, 1)))
     noisy = blocks[: side[0], : side[1]] + generator.normal(0, 4, (*side, 3))
@@ -55,16 +55,16 @@ def picture(side: tuple[int, int], seed: int) -> Photo:
 
 
 def measure(folder: Path, *arguments: str) -> dict:
-    """Run the command line in a folder; give exit code, peak memory, peaks by tenths of the run, and seconds."""
+    """Run the command line in a folder; return exit code, peak memory, peaks by tenths of the run, and seconds."""
     program = [sys.executable, "-W", "ignore", "-c", PROGRAM, *arguments]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
     done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    *said, last = done.stderr.splitlines()
-    return {**json.loads(last), "lines": said}
+    *lines, last = done.stderr.splitlines()
+    return {**json.loads(last), "lines": lines}
 
 
 def broken(data: bytes, number: int) -> bytes:
-    """Cut a file off, damage its head, or put something else in its place."""
+    """Return a file cut off, with a damaged head, or replaced by other bytes."""
     generator = np.random.default_rng(number)
     head = bytearray(data)
     head[4:40] = generator.bytes(36)
@@ -114,10 +114,10 @@ def small_photos(folder: Path, count: int, strength: float) -> dict:
     for number in range(count):
         suffix = SUFFIXES[number % 4]
         write_photo(picture((96, 128), number), folder / "small" / f"{number:05}{suffix}")
-    asked = ("albedo", "small", "--model", "tiny", "--strength", str(strength), "-o", "out-small", "-q")
-    run = measure(folder, *asked)
+    arguments = ("albedo", "small", "--model", "tiny", "--strength", str(strength), "-o", "out-small", "-q")
+    run = measure(folder, *arguments)
     began = time.monotonic()
-    again = measure(folder, *asked, "--skip-existing")
+    again = measure(folder, *arguments, "--skip-existing")
     return {
         "exit_code": run["code"],
         "outputs": len(list((folder / "out-small").iterdir())),
@@ -128,30 +128,30 @@ def small_photos(folder: Path, count: int, strength: float) -> dict:
     }
 
 
-def tell(title: str, found: dict) -> None:
-    """Print what was measured, for people and as JSON."""
+def print_results(title: str, results: dict) -> None:
+    """Print results, for people and as JSON."""
     print(title)
-    for key, value in found.items():
+    for key, value in results.items():
         values = value if isinstance(value, list) else [value]
         shown = [f"{v / 1e6:.0f} MB" if "peak" in key else str(v) for v in values]
         print(f"  {key.replace('_', ' '):24} {', '.join(shown)}")
-    print(json.dumps({title: found}), flush=True)
+    print(json.dumps({title: results}), flush=True)
 
 
 def main(
     good: Annotated[int, typer.Option(help="Good photos; 0: leave this part out.")] = 20,
     broken: Annotated[int, typer.Option(min=0, help="Broken photos among them.")] = 200,
     small: Annotated[int, typer.Option(help="Small photos; 0: leave this part out.")] = 1000,
-    strength: Annotated[float, typer.Option(help="Of small photos; 0 leaves the network out.")] = 1.0,
+    strength: Annotated[float, typer.Option(help="Of small photos; 0: without the network.")] = 1.0,
     megapixels: Annotated[float, typer.Option(min=0.1, help="Of the largest good photo.")] = 3.0,
 ) -> None:
     """Measure both batches in a temporary folder."""
     side = (int((megapixels * 1e6 * 3 / 4) ** 0.5), int((megapixels * 1e6 * 4 / 3) ** 0.5))
     with tempfile.TemporaryDirectory() as name:
         if good:
-            tell("good photos among broken ones", among_broken(Path(name), good, broken, side))
+            print_results("good photos among broken ones", among_broken(Path(name), good, broken, side))
         if small:
-            tell("small photos", small_photos(Path(name), small, strength))
+            print_results("small photos", small_photos(Path(name), small, strength))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How much refine-depth brings disparity nearer to known depth, on photos that have it.
+"""Measure how much nearer refine-depth brings disparity to known depth.
 
 python benchmarks/depth.py FOLDER [--weights-dir DIR] [--limit N] [ARGUMENT OF refine-depth]...
 
-FOLDER holds NAME_rgb_ID.jpg or .png with NAME_depth_ID.png beside it: uint16, millimetres for nyu, 1/256 metres for
-kitti, 0 where nothing is known. Runs the command line, which needs the published weights (2.2 GB). Prints a table of
-each photo's metrics before and after, and their means.
+FOLDER contains NAME_rgb_ID.jpg or .png and, next to it, NAME_depth_ID.png: uint16, in millimetres for nyu, 1/256 metres
+for kitti, 0 where depth is unknown. Runs the command line, which needs the published weights (2.2 GB). Prints a table
+of each photo's metrics before and after, and their means.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ COLUMNS = ("abs_rel", "sq_rel", "rmse", "rmse_log", "log_10", "a1", "a2", "a3", 
 
 
 def photos_with_depth(folder: Path) -> list[tuple[Path, NDArray[np.float64]]]:
-    """Find photos and read their depth in metres, (H, W), 0 where it is not known."""
+    """Return photos and their depth in metres, (H, W), 0 where it is unknown."""
     found = []
     for photo in sorted(p for p in folder.iterdir() if "_rgb_" in p.name):
         name, _, number = photo.stem.partition("_rgb_")
@@ -35,7 +35,7 @@ def photos_with_depth(folder: Path) -> list[tuple[Path, NDArray[np.float64]]]:
 
 
 def refined(photo: Path, arguments: list[str]) -> tuple[NDArray, NDArray]:
-    """Run the command line; give the disparity before and after."""
+    """Run the command line; return the disparity before and after."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "depth.npz"
         command = [sys.executable, "-m", "relight_cli", "refine-depth", str(photo), "-o", str(target), "--initial"]
@@ -46,9 +46,9 @@ def refined(photo: Path, arguments: list[str]) -> tuple[NDArray, NDArray]:
 
 
 def judged(disparity: NDArray, depth: NDArray[np.float64]) -> list[float]:
-    """Give the metrics of a disparity, brought to the depth picture's size."""
-    fitting = cv2.resize(disparity, depth.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    metrics = depth_metrics(fitting, np.where(depth > 0, depth, 1.0), depth > 0)
+    """Return the metrics of a disparity, resized to the depth picture's size."""
+    resized = cv2.resize(disparity, depth.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    metrics = depth_metrics(resized, np.where(depth > 0, depth, 1.0), depth > 0)
     return [metrics[column] for column in COLUMNS]
 
 
@@ -65,13 +65,13 @@ def main(
             scores[when].append(judged(disparity, depth))
             print(row(photo.name, when, scores[when][-1]), flush=True)
     if not scores["before"]:
-        raise SystemExit(f"{folder} holds no photos with depth beside them")
+        raise SystemExit(f"{folder} contains no photos with depth: see the first lines of this file")
     for when, rows in scores.items():
         print(row("mean", when, np.mean(rows, axis=0).tolist()))
 
 
 def row(name: str, when: str, values: list[float]) -> str:
-    """Write one line of the table."""
+    """Return one line of the table."""
     return f"| {name} | {when} | {' | '.join(f'{value:.3f}' for value in values)} |"
 
 

@@ -1,11 +1,11 @@
-"""Seconds a step of depth refinement: all runs as one batch, against one run after the other in the published manner.
+"""Measure the seconds per step of depth refinement: all runs as one batch, against one by one as published.
 
 python benchmarks/depth_speed.py [--size full|reduced] [--runs 10] [--steps 20] [--dtype auto]
 
 The networks have random weights; speed does not depend on them. "Published manner" means the denoiser in half precision
-and everything else in float32, and the depth encoder once for every run. On a CPU the seconds are of processor time, of
-all its threads together, so that other work on the machine counts less. Prints a table and, as the last line, the same
-as one JSON object. Ratios hold fit_within one call.
+and everything else in float32, and the depth encoder once for every run. On a CPU the seconds are processor time of all
+threads together, so that other work on the machine counts less. Prints a table and, as the last line, the same as one
+JSON object. Ratios hold within one call.
 """
 
 import json
@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from relight_cli.depth.refinement import (
-    Members,
     Picture,
     RefineOptions,
+    RunBatch,
     draw,
     encode_scene,
     generator_of,
@@ -41,7 +41,7 @@ class Size(StrEnum):
 
 
 class InHalf(nn.Module):
-    """A denoiser in half precision among parts in float32."""
+    """A denoiser in half precision, with inputs in float32."""
 
     def __init__(self, denoiser: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class InHalf(nn.Module):
 
 
 def depth_network(size: Size) -> DepthNetwork:
-    """Make Depth Anything V2 Small, or half of its channels."""
+    """Return Depth Anything V2 Small, or one with half of its channels."""
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
 
     part = 1 if size == Size.FULL else 2
@@ -75,12 +75,12 @@ def depth_network(size: Size) -> DepthNetwork:
     network = DepthAnythingForDepthEstimation(config)
     nn.init.constant_(network.head.conv3.bias, 1.0)  # a disparity of zero everywhere would have no gradient
     decoder = DisparityDecoder(network.neck, network.head)
-    to_array = DepthNetwork(network.backbone, decoder, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    return to_array.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    complete = DepthNetwork(network.backbone, decoder, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    return complete.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def diffusion_prior(size: Size, dtype: torch.dtype, denoiser_dtype: torch.dtype) -> DiffusionPrior:
-    """Make Stable Diffusion 1.5's denoiser and encoder, or half of their channels for half the picture."""
+    """Return denoiser and encoder of Stable Diffusion 1.5, or half of their channels for half the picture's side."""
     import diffusers.utils.logging
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -117,22 +117,22 @@ def batched(network: DepthNetwork, prior: DiffusionPrior, picture: Picture, devi
 def one_by_one(
     network: DepthNetwork, prior: DiffusionPrior, picture: Picture, device: str, runs: int, steps: int
 ) -> None:
-    """Refine one run after the other, from the photo on."""
+    """Refine the runs one by one, each from the photo on."""
     for run in range(runs):
         refine_runs(encode_scene(network, picture, device), prior, [run], RefineOptions(runs, steps))
 
 
 def operations(network: DepthNetwork, prior: DiffusionPrior, picture: Picture, device: str) -> float:
-    """Count the floating-point operations of one step of one run, there and back."""
-    members = Members(encode_scene(network, picture, device), 1)
+    """Return the floating-point operations of one step of one run, forward and backward."""
+    batch = RunBatch(encode_scene(network, picture, device), 1)
     draws = draw(generator_of(0, 0), prior.latent_shape)
     with FlopCounterMode(display=False) as counter:
-        members.loss(prior, draws).sum().backward()
+        batch.loss(prior, draws).sum().backward()
     return counter.get_total_flops()
 
 
 def gemm_peak(device: str, dtype: torch.dtype) -> float:
-    """Measure how fast the machine multiplies matrices, in FLOP/s."""
+    """Return how fast the machine multiplies matrices, in FLOP/s."""
     side, best = (8192 if device.startswith("cuda") else 2048), 0.0
     x, w = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     for _ in range(8):
@@ -143,7 +143,7 @@ def gemm_peak(device: str, dtype: torch.dtype) -> float:
 
 
 def clock(device: str) -> float:
-    """Tell the seconds that the device has worked, everything asked of it being done."""
+    """Return the seconds that the device has worked, after it has finished all its work."""
     if device == "cpu":
         return time.process_time()
     if device.startswith("cuda"):
@@ -152,7 +152,7 @@ def clock(device: str) -> float:
 
 
 def measured(work: Callable[[int], None], device: str, runs: int, steps: int) -> dict[str, float]:
-    """Time so many steps of work, after one: seconds per run and step, and on CUDA the peak memory."""
+    """Return seconds per run and step and, on CUDA, peak memory of `steps` steps, after a first step."""
     work(1)
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(device)

@@ -1,10 +1,10 @@
-"""Photos from the command line to the written file, with peak memory.
+"""Measure time and peak memory of whole commands, from reading photos to the written file.
 
 python benchmarks/end_to_end.py [--network tiny|full] [--sizes 12,24,100,200] [--seldom]
 
-Each photo is a JPEG, its reference another of its size; `decoded` is what the two take as 8-bit pixels. The full-size
-network has random weights; 12 MP are 99 tiles for it, 200 MP 1575. With --seldom it sees a few of them (seldom.py), for
-the memory alone.
+Each photo is a JPEG, its reference another of its size; `decoded` is the memory of both as 8-bit pixels. The full-size
+network has random weights; 12 MP are 99 tiles for it, 200 MP are 1575. With --seldom it computes only a few of them
+(seldom.py), which is enough to measure memory.
 """
 
 import tempfile
@@ -15,7 +15,7 @@ import typer
 from photos import make_photo
 from processes import command_line, measured
 from published import write_published
-from tables import tell
+from tables import print_table
 
 SELDOM = Path(__file__).with_name("seldom.py").resolve()
 
@@ -54,7 +54,7 @@ def main(
                     "peak without decoded GB": round(usage.peak - decoded / 1e9, 2),
                 }
             )
-    tell("end to end", rows, network=str(network), dtype=dtype, seldom=seldom)
+    print_table("end to end", rows, network=str(network), dtype=dtype, seldom=seldom)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From the published file to a ready network, with peak memory: python benchmarks/loading.py [--dtype bfloat16]"""
+"""Measure loading of the published file, with peak memory: python benchmarks/loading.py [--dtype bfloat16]"""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,7 @@ import torch
 import typer
 from processes import measured
 from published import write_published
-from tables import tell
+from tables import print_table
 
 from relight_cli.checkpoints.crocodilight import convert
 from relight_cli.models.crocodilight import CroCoDiLight, CroCoDiLightConfig
@@ -35,7 +35,7 @@ def main(dtype: str = "bfloat16") -> None:
             if what == "converted":
                 convert(path, getattr(torch, dtype))
             empty = measured(Path(name), "-c", PROGRAM, "", dtype)
-            measured(Path(name), "-c", PROGRAM, str(path), dtype)  # reads the file
+            measured(Path(name), "-c", PROGRAM, str(path), dtype)  # so that the file is in the system's cache
             full = measured(Path(name), "-c", PROGRAM, str(path), dtype)
             rows.append(
                 {
@@ -47,7 +47,7 @@ def main(dtype: str = "bfloat16") -> None:
                     "peak / network": round((full.peak - empty.peak) / size, 2),
                 }
             )
-    tell("loading", rows, dtype=dtype)
+    print_table("loading", rows, dtype=dtype)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How near a picture comes to the truth. Pictures are (H, W, 3), sRGB-encoded in [0, 1], masks (H, W)."""
+"""Compare a picture with the truth. Pictures are (H, W, 3), sRGB-encoded in [0, 1], masks (H, W)."""
 
 import numpy as np
 import torch
@@ -8,41 +8,41 @@ from skimage.metrics import structural_similarity
 
 from relight_cli.models.colour import linear_to_srgb
 from relight_cli.rasters.resizing import Picture
-from relight_cli.relighting.layers import linear
+from relight_cli.relighting.layers import to_linear
 
 Mask = NDArray[np.bool_]
 
 
 def encoded(light: Picture) -> Picture:
-    """Encode linear light as sRGB, clipped to [0, 1]."""
+    """Return linear light encoded as sRGB, clipped to [0, 1]."""
     return linear_to_srgb(torch.from_numpy(light)).clamp(0, 1).float().numpy()
 
 
 def psnr(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
-    """Give the PSNR in dB, over a mask where one is given; at most 100."""
+    """Return the PSNR in dB, inside the mask if there is one; at most 100."""
     squares = (picture - truth) ** 2
     return float(-10 * np.log10(max(1e-10, (squares if mask is None else squares[mask]).mean())))
 
 
 def ssim(picture: Picture, truth: Picture) -> float:
-    """Give the structural similarity of luma."""
+    """Return the structural similarity of luma."""
     return float(structural_similarity(rgb2gray(picture), rgb2gray(truth), data_range=1))
 
 
 def lab_error(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
-    """Give the mean absolute difference of LAB values, as the shadow-removal literature reports it."""
+    """Return the mean absolute difference of LAB values, as the shadow-removal literature reports it."""
     difference = np.abs(rgb2lab(picture) - rgb2lab(truth)).sum(axis=2)
     return float((difference if mask is None else difference[mask]).mean())
 
 
 def scale_invariant(picture: Picture, truth: Picture) -> Picture:
-    """Give the picture times the one factor of linear light that brings it nearest to the truth."""
-    estimate, wanted = linear(picture), linear(truth)
+    """Return the picture, scaled in linear light by the factor that brings it nearest to the truth."""
+    estimate, wanted = to_linear(picture), to_linear(truth)
     return encoded(estimate * ((estimate * wanted).sum() / max(1e-12, (estimate**2).sum())))
 
 
 def local_error(truth: NDArray, estimate: NDArray, mask: Mask, window: int = 20) -> float:
-    """Give the LMSE (Grosse et al. 2009, section 4): windows each scaled at their best, over the truth's energy."""
+    """Return the LMSE (Grosse et al. 2009, section 4): errors of optimally scaled windows, over the truth's energy."""
     error = energy = 0.0
     for y in range(0, truth.shape[0] - window + 1, window // 2):
         for x in range(0, truth.shape[1] - window + 1, window // 2):

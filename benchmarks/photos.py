@@ -1,4 +1,4 @@
-"""Photos of any size, made on the spot."""
+"""Make photos of any size."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from relight_cli.photos.writing import write_photo
 
 
 def make_photo(path: Path, megapixels: float, seed: int) -> Photo:
-    """Write a picture of patches with grain, 4 : 3, in the kind of the path's suffix."""
+    """Write a picture of patches with grain, 4 : 3, in the format of the path's suffix, and return it."""
     height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
     size = (height * 4 // 3, height)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Programs run and measured from outside."""
+"""Run programs, and measure them from outside."""
 
 import json
 import subprocess
@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# A process of its own between: Linux counts into a program's peak memory that of the process which started it.
+# A small process starts the program: on Linux a program's peak memory includes that of the process that started it.
 LAUNCHER = """
 import json, os, subprocess, sys, time
 began = time.perf_counter()
@@ -20,7 +20,7 @@ print(json.dumps([os.waitstatus_to_exitcode(status), *seconds, usage.ru_maxrss *
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program took."""
+    """Time and memory that a program used."""
 
     seconds: float
     processor: float  # seconds of all cores together
@@ -28,7 +28,7 @@ class Usage:
 
 
 def measured(folder: Path, *command: str) -> Usage:
-    """Run a Python program (its arguments, as after `python`) in a folder; what it prints is dropped."""
+    """Run a Python program (its arguments, as after `python`) in a folder, without its stdout, and measure it."""
     launched = [sys.executable, "-c", LAUNCHER, sys.executable, *command]
     done = subprocess.run(launched, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
     code, *usage = json.loads(done.stdout)
@@ -38,5 +38,5 @@ def measured(folder: Path, *command: str) -> Usage:
 
 
 def command_line(folder: Path, *arguments: str) -> Usage:
-    """Run relight-cli."""
+    """Run relight-cli and measure it."""
     return measured(folder, "-m", "relight_cli", *arguments)

@@ -1,4 +1,4 @@
-"""A network of the published size with random weights, and the file it would be published as."""
+"""Make a network of the published size with random weights, and a file of it in the published layout."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ WIDTH = 1024
 
 
 def random_network(dtype: torch.dtype, *, fused: bool = True) -> CroCoDiLight:
-    """Make the full-size network with weights that keep its activations finite."""
+    """Return the full-size network with random weights that keep its activations finite."""
     with torch.device("meta"):
         network = CroCoDiLight(CroCoDiLightConfig(fused_attention=fused))
     generator = torch.Generator().manual_seed(0)
@@ -25,7 +25,7 @@ def random_network(dtype: torch.dtype, *, fused: bool = True) -> CroCoDiLight:
 
 
 def write_published(path: Path) -> None:
-    """Write a random network in the published layout, with a two-view decoder of the published size for nobody."""
+    """Write a random network in the published layout, with an unused two-view decoder of the published size."""
     state = {}
     for key, tensor in random_network(torch.float32).state_dict().items():
         theirs, ours = next(names for names in NAMES if key.startswith(names[1]))

@@ -1,15 +1,16 @@
-"""How near `tiny` comes to the truth, beside the untouched photo and a classical method, for every task.
+"""Compare `tiny`, the untouched photo and a classical method with the truth, for every task.
 
 python benchmarks/quality.py [--photos DIR] [--views DIR] [--real DIR] [--only relight|deshadow|albedo]
 
---photos  photos that `tiny` was trained with: those held out are put under made light (64 crops, 256 x 256)
---views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000), each to_array
---real    real photos: shadow/VIEW_1.png ... and VIEW_free.png (one view without cast shadows), objects/ of the MIT
+--photos  folder of the photos that `tiny` was trained with: those held out are put under made light (64 crops, 256 x
+          256)
+--views   rendered views held out of the training (relight_cli.training.views with --first-seed 10000000), each whole
+--real    real photos: shadow/VIEW_1.png ... and VIEW_free.png (the view without cast shadows), objects/ of the MIT
           intrinsic images, albedo/NAME_image.png with NAME_albedo.png
 
-On pictures rounded to 8-bit sRGB: PSNR in dB, also inside and outside the shadow, SSIM of luma, mean absolute LAB
-error; means over pictures. `lit by the truth` is the oracle: the picture under the truth's own illumination latent.
-Albedo is scaled by one factor first; LMSE as Grosse et al. 2009.
+Scores of pictures rounded to 8-bit sRGB, means over pictures: PSNR in dB, also inside and outside the shadow, SSIM of
+luma, mean absolute LAB error. `lit by the truth` is the oracle: the picture under the truth's own illumination latent.
+Albedo is scaled by one factor first; LMSE as in Grosse et al. 2009.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,21 +35,22 @@ from datasets import (
 from metrics import lab_error, local_error, psnr, scale_invariant, ssim
 
 from relight_cli.checkpoints.tiny import load_tiny
+from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture
 from relight_cli.rasters.rows import to_array
-from relight_cli.relighting.layers import linear
-from relight_cli.relighting.light_change import ChangeOptions, TileOptions
+from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.mapping import map_picture
-from relight_cli.relighting.relight import ReferenceLight, relight
+from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.relight import ReferenceLight, relight_picture
 
-Ways = dict[str, Callable[[Known], Picture]]
-Scores = dict[str, dict[str, float]]  # of each way
+Methods = dict[str, Callable[[Known], Picture]]
+Scores = dict[str, dict[str, float]]  # by method
 RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
-WORSE_BY = 0.5  # dB by which a picture may be worse than the untouched one before it is named
+WORSE_BY = 0.5  # dB; pictures that become worse than the untouched ones by more are listed
 
 
 class Tiny:
-    """The embedded network as the commands use it."""
+    """The embedded network, run as the commands run it."""
 
     def __init__(self) -> None:
         self.network = load_tiny()
@@ -56,47 +58,49 @@ class Tiny:
         self.by_reference = TileOptions(max_side=self.network.reference_side)
 
     def lit(self, picture: Picture, light: Picture, change: ChangeOptions = DETAIL) -> Picture:
-        """Relight a picture by another."""
-        reference = ReferenceLight(self.network, light, self.by_reference)
-        return to_array(relight(self.network, picture, reference, change, self.by_reference))
+        """Return a picture in the light of another."""
+        reference = ReferenceLight(Photo(light))
+        return to_array(relight_picture(self.network, picture, reference, change, self.by_reference))
 
-    def without(self, what: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
-        """Map a picture's own light."""
-        return to_array(map_picture(self.network, picture, what, change, self.tiling))
+    def mapped(self, mapper: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
+        """Return a picture under its own light, mapped."""
+        return to_array(map_picture(self.network, picture, mapper, change, self.tiling))
 
 
 def rounded(picture: Picture) -> Picture:
-    """Round to 8 bits."""
+    """Return a picture rounded to 8 bits."""
     return (np.rint(picture.clip(0, 1) * 255) / 255).astype(np.float32)
 
 
-def table(title: str, known: Iterator[Known], ways: Ways, score: Callable[[Known, Picture], dict[str, float]]) -> None:
-    """Print the mean scores of each way, and once more of the pictures with a sound truth where others have none."""
+def print_scores(
+    title: str, pictures: Iterator[Known], methods: Methods, score: Callable[[Known, Picture], dict[str, float]]
+) -> None:
+    """Print the mean scores of each method, and again for pictures with a sound truth if not all have one."""
     scored: list[tuple[Known, Scores]] = []
-    for one in known:
-        scored.append((one, {way: score(one, rounded(make(one))) for way, make in ways.items()}))
+    for known in pictures:
+        scored.append((known, {method: score(known, rounded(make(known))) for method, make in methods.items()}))
     print_means(title, scored)
-    sound = [(one, scores) for one, scores in scored if one.sound]
+    sound = [(known, scores) for known, scores in scored if known.sound]
     if len(sound) < len(scored):
         print_means(f"{title}, their truth without left-over shadows", sound)
 
 
 def print_means(title: str, scored: list[tuple[Known, Scores]]) -> None:
-    """Print a table; where there is a PSNR, name the pictures that the last way makes worse."""
-    ways = scored[0][1]
-    columns = list(next(iter(ways.values())))
+    """Print a table; if it has a PSNR, list the pictures that the last method makes worse."""
+    methods = scored[0][1]
+    columns = list(next(iter(methods.values())))
     print(f"\n| {title} ({len(scored)}) | {' | '.join(columns)} |\n|---{'|---' * len(columns)}|")
-    for way in ways:
-        means = (np.nanmean([scores[way][column] for _, scores in scored]) for column in columns)
-        print(f"| {way} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
+    for method in methods:
+        means = (np.nanmean([scores[method][column] for _, scores in scored]) for column in columns)
+        print(f"| {method} | {' | '.join(f'{m:.2f}' if m > 1.5 else f'{m:.3f}' for m in means)} |", flush=True)
     if "PSNR" in columns:
-        first, last = next(iter(ways)), list(ways)[-1]
-        worse = [one.name for one, scores in scored if scores[last]["PSNR"] < scores[first]["PSNR"] - WORSE_BY]
+        first, last = next(iter(methods)), list(methods)[-1]
+        worse = [known.name for known, scores in scored if scores[last]["PSNR"] < scores[first]["PSNR"] - WORSE_BY]
         print(f"\nworse than the first line by more than {WORSE_BY} dB: {len(worse)} {' '.join(worse)}")
 
 
-def nearness(known: Known, picture: Picture) -> dict[str, float]:
-    """Score all of a picture."""
+def score_picture(known: Known, picture: Picture) -> dict[str, float]:
+    """Return the scores of a picture."""
     return {
         "PSNR": psnr(picture, known.truth),
         "SSIM": ssim(picture, known.truth),
@@ -104,40 +108,40 @@ def nearness(known: Known, picture: Picture) -> dict[str, float]:
     }
 
 
-def shadow_nearness(known: Known, picture: Picture) -> dict[str, float]:
-    """Score a picture, its shadow and the rest."""
+def score_shadow(known: Known, picture: Picture) -> dict[str, float]:
+    """Return the scores of a picture, of its shadow and of the rest."""
     inside = known.mask if known.mask is not None and known.mask.any() else None
-    scores = nearness(known, picture)
+    scores = score_picture(known, picture)
     for name, mask in {"in shadow": inside, "outside": None if known.mask is None else ~known.mask}.items():
-        there = mask is not None and mask.any()
-        scores[f"PSNR {name}"] = psnr(picture, known.truth, mask) if there else np.nan
-        scores[f"LAB {name}"] = lab_error(picture, known.truth, mask) if there else np.nan
+        exists = mask is not None and mask.any()
+        scores[f"PSNR {name}"] = psnr(picture, known.truth, mask) if exists else np.nan
+        scores[f"LAB {name}"] = lab_error(picture, known.truth, mask) if exists else np.nan
     return scores
 
 
-def albedo_nearness(known: Known, picture: Picture) -> dict[str, float]:
-    """Score an albedo whose scale is not known."""
-    return nearness(known, rounded(scale_invariant(picture, known.truth)))
+def score_albedo(known: Known, picture: Picture) -> dict[str, float]:
+    """Return the scores of an albedo, whose scale is unknown."""
+    return score_picture(known, rounded(scale_invariant(picture, known.truth)))
 
 
-def object_nearness(known: Known, picture: Picture) -> dict[str, float]:
-    """Score an object's albedo, and its shading as the picture over it."""
+def score_object(known: Known, picture: Picture) -> dict[str, float]:
+    """Return the scores of an object's albedo, and of its shading: the picture divided by the albedo."""
     assert known.mask is not None
     assert known.shading is not None
-    light, albedo = (linear(x).mean(axis=2) for x in (known.picture, picture))
+    light, albedo = (to_linear(x).mean(axis=2) for x in (known.picture, picture))
     shading = light / albedo.clip(1e-3)
     errors = local_error(known.truth.mean(axis=2), albedo, known.mask), local_error(known.shading, shading, known.mask)
     return {"LMSE": sum(errors) / 2, "LMSE albedo": errors[0], "LMSE shading": errors[1]}
 
 
 def retinex_of(known: Known) -> Picture:
-    """Give the colour retinex of all of a picture, or of its object."""
+    """Return the colour retinex of a picture, or of its object alone."""
     return retinex(known.picture, None if known.shading is None else known.mask)
 
 
 def judge_relight(tiny: Tiny, sets: dict[str, Iterator[Known]]) -> None:
-    """Print the tables of relight, and of what must not change."""
-    ways: Ways = {
+    """Print the tables of relight, and the scores of pictures that must not change."""
+    methods: Methods = {
         "untouched": lambda k: k.picture,
         "LAB colour transfer": lambda k: colour_transfer(k.picture, k.truth),
         "tiny, --no-detail": lambda k: tiny.lit(k.picture, k.truth, RAW),
@@ -145,20 +149,20 @@ def judge_relight(tiny: Tiny, sets: dict[str, Iterator[Known]]) -> None:
     }
     for name, known in sets.items():
         kept = list(known)
-        table(f"relight: {name}", iter(kept), ways, nearness)
+        print_scores(f"relight: {name}", iter(kept), methods, score_picture)
         own = [psnr(rounded(tiny.lit(k.picture, k.picture)), k.picture) for k in kept]
         back = [psnr(rounded(tiny.lit(tiny.lit(k.picture, k.truth), k.picture)), k.picture) for k in kept]
         print(f"\nunder its own light: {np.mean(own):.2f} dB; lit by the other and back: {np.mean(back):.2f} dB")
 
 
-def mapping_ways(tiny: Tiny, what: str, classical: tuple[str, Callable[[Known], Picture]]) -> Ways:
-    """Give the ways of deshadow and albedo."""
+def mapping_methods(tiny: Tiny, mapper: str, classical: tuple[str, Callable[[Known], Picture]]) -> Methods:
+    """Return the methods of deshadow or albedo."""
     return {
         "untouched": lambda k: k.picture,
         classical[0]: classical[1],
         "tiny, lit by the truth": lambda k: tiny.lit(k.picture, k.truth),
-        "tiny, --no-detail": lambda k: tiny.without(what, k.picture, RAW),
-        "tiny": lambda k: tiny.without(what, k.picture),
+        "tiny, --no-detail": lambda k: tiny.mapped(mapper, k.picture, RAW),
+        "tiny": lambda k: tiny.mapped(mapper, k.picture),
     }
 
 
@@ -187,22 +191,23 @@ def main(
         if only in (None, "relight"):
             judge_relight(tiny, relit)
         if only in (None, "deshadow"):
-            ways = mapping_ways(tiny, "shadow", ("LAB statistics", lambda k: lab_deshadow(k.picture)))
+            methods = mapping_methods(tiny, "shadow", ("LAB statistics", lambda k: lab_deshadow(k.picture)))
             for name, known in deshadowed.items():
-                table(f"deshadow: {name}", known, ways, shadow_nearness)
+                print_scores(f"deshadow: {name}", known, methods, score_shadow)
             if real:
                 free = {
                     k.name.rpartition("_")[0]: Known(k.name, k.truth, k.truth, sound=k.sound)
                     for k in shots_to_deshadow(real / "shadow")
                 }
-                table("deshadow: without cast shadows, against itself", iter(free.values()), ways, nearness)
+                title = "deshadow: without cast shadows, against itself"
+                print_scores(title, iter(free.values()), methods, score_picture)
         if only in (None, "albedo"):
-            ways = mapping_ways(tiny, "albedo", ("colour retinex", retinex_of))
+            methods = mapping_methods(tiny, "albedo", ("colour retinex", retinex_of))
             for name, known in albedo.items():
-                table(f"albedo: {name}", known, ways, albedo_nearness)
+                print_scores(f"albedo: {name}", known, methods, score_albedo)
             if real:
-                del ways["tiny, lit by the truth"]
-                table("albedo: real objects", objects(real / "objects"), ways, object_nearness)
+                del methods["tiny, lit by the truth"]
+                print_scores("albedo: real objects", objects(real / "objects"), methods, score_object)
 
 
 if __name__ == "__main__":

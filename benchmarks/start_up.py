@@ -1,4 +1,4 @@
-"""Start-up, one small photo, and a hundred of them through `tiny`: python benchmarks/start_up.py [--photos 100]"""
+"""Measure start-up, one small photo, and a hundred of them with `tiny`: python benchmarks/start_up.py [--photos 100]"""
 
 import tempfile
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import typer
 from photos import make_photo
 from processes import command_line
-from tables import tell
+from tables import print_table
 
 
 def main(photos: int = 100, megapixels: float = 0.5) -> None:
@@ -30,7 +30,7 @@ def main(photos: int = 100, megapixels: float = 0.5) -> None:
             best = min(runs, key=lambda usage: usage.seconds)
             times = {"seconds": round(best.seconds, 3), "processor seconds": round(best.processor, 3)}
             rows.append({"what": what} | times | {"peak GB": round(best.peak, 2)})
-    tell("start-up", rows, megapixels=megapixels)
+    print_table("start-up", rows, megapixels=megapixels)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark prints: a table for people, and the same as one JSON object on the last line."""
+"""Print results: a table for people, and the same as one JSON object on the last line."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Tell the processor in words, and how many of its cores this process may use."""
+    """Return the name of the processor, and how many of its cores this process may use."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -17,9 +17,9 @@ def machine() -> str:
     return f"{name}, {cores} cores"
 
 
-def tell(what: str, rows: list[dict[str, object]], **facts: object) -> None:
+def print_table(benchmark: str, rows: list[dict[str, object]], **facts: object) -> None:
     """Print rows under their common headings, then everything as JSON."""
-    facts = {"benchmark": what, "machine": machine()} | facts
+    facts = {"benchmark": benchmark, "machine": machine()} | facts
     print(", ".join(f"{key} {value}" for key, value in facts.items()))
     headings = list(dict.fromkeys(key for row in rows for key in row))
     cells = [headings, *([str(row.get(key, "")) for key in headings] for row in rows)]

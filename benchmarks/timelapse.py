@@ -1,14 +1,14 @@
-"""Frames between and light without flicker, against rendered sequences whose every frame is known.
+"""Compare interpolated and deflickered frames with rendered sequences in which every frame is known.
 
 python benchmarks/timelapse.py [--scenes 6] [--strip FILE.jpg]
 
 Between: two frames of a sequence are given and the three between them are made. Moving sun: 6 degrees a frame, hard
-cast shadows; nightfall: half a stop darker and bluer a frame. PSNR in dB, and the gradient magnitude similarity
-deviation (Xue et al. 2014) as perceptual distance, 0 is alike.
+cast shadows; nightfall: half a stop darker and bluer a frame. PSNR is in dB; the perceptual distance is the gradient
+magnitude similarity deviation (Xue et al. 2014), 0 for equal pictures.
 
 Flicker: 24 frames whose exposure, or whose lamp alone, flickers by 0.25 stops over a slow trend. Flicker is the
-standard deviation of the frame-to-frame change of log2 luminance, the true trend taken away; each is the mean over a
-frame's 8 x 8 fields, so that light that flickers in one place only is seen. ffmpeg's filter is that of PyAV.
+standard deviation of the frame-to-frame change of log2 luminance without the true trend, a mean over the 8 x 8 fields
+of a frame, so that it includes light that flickers in one place only. The ffmpeg filter is the one in PyAV.
 """
 
 import math
@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from relight_cli.checkpoints.tiny import load_tiny
-from relight_cli.models.tiny import Tiny
-from relight_cli.relighting.light_change import TileOptions
-from relight_cli.timelapse.light_interpolation import Between, InterpolationOptions, Keyframe
+from relight_cli.checkpoints.models import load_model
+from relight_cli.models.interface import Model, RelightingModel
+from relight_cli.relighting.options import TileOptions
+from relight_cli.timelapse.light_interpolation import Keyframe, KeyframePair
+from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Mode, OutputFrame
-from relight_cli.timelapse.timelapse import Timelapse, TimelapseOptions
+from relight_cli.timelapse.timelapse import Timelapse
 from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.lights import Light, temperature_colour
 from relight_cli.training.scenes.scenes import SceneOptions, render_scenes
@@ -43,21 +44,21 @@ Picture = NDArray[np.float32]
 SIZE = (256, 384)
 OPTIONS = SceneOptions(size=SIZE, lights=1, shadow_rays=8, ambient_rays=8, supersampling=2)
 FRAMES, GAP, FLICKER, WINDOW = 9, 4, 0.25, 15
-STRIP = 4  # which of the scenes is drawn
+STRIP = 4  # number of the scene that --strip draws
 TILING = TileOptions()
 
 
 def sun(azimuth: float, elevation: float, kelvin: float, key: float, sky: float) -> Light:
-    """Give a small hard sun and its sky."""
+    """Return a small hard sun and its sky."""
     flat = 1000 * math.cos(elevation)
-    place = (flat * math.sin(azimuth), 1000 * math.sin(elevation), flat * math.cos(azimuth))
+    position = (flat * math.sin(azimuth), 1000 * math.sin(elevation), flat * math.cos(azimuth))
     sunlight, zenith, horizon = ((k, gain) for k, gain in ((kelvin, key), (9000, 0.35 * sky), (7500, 0.3 * sky)))
     colours = [tuple(part * gain for part in temperature_colour(k)) for k, gain in (sunlight, zenith, horizon)]
-    return Light(place, 5.0, 1000.0, *colours)
+    return Light(position, 5.0, 1000.0, *colours)
 
 
 def linear_views(seed: int, lights: list[Light]) -> Tensor:
-    """Render one scene under each light, (L, 3, H, W) in linear light, the first of a mean of 0.2."""
+    """Return one scene rendered under each light, (L, 3, H, W) in linear light; the mean of the first is 0.2."""
     layout = sample_scene(seed, OPTIONS).layout
     views = [render_scenes([Scene(layout, [light], [None])], OPTIONS) for light in lights]
     pictures = torch.stack([view.albedo[0] * view.shading[0, 0] for view in views])
@@ -65,7 +66,7 @@ def linear_views(seed: int, lights: list[Light]) -> Tensor:
 
 
 def with_moving_shadows(count: int) -> list[int]:
-    """Find scenes where at least a twentieth of the view comes into the shadow or out of it as the sun goes round."""
+    """Return seeds of scenes where at least a twentieth of the view enters or leaves the shadow as the sun moves."""
     options, seeds, seed = SceneOptions(size=(64, 96), lights=1, shadow_rays=4, ambient_rays=4), [], 0
     while len(seeds) < count:
         seed += 1
@@ -79,39 +80,39 @@ def with_moving_shadows(count: int) -> list[int]:
 
 
 def sun_at(seed: int, number: int) -> Light:
-    """Give the sun of a frame as it goes round."""
+    """Return the sun of a frame in which it moves."""
     return sun(0.8 * seed + math.radians(6 * number), math.radians(30), 5000, 2.2, 1)
 
 
 def developed(linear: Tensor) -> Picture:
-    """Give a camera's picture (H, W, 3)."""
+    """Return a camera's picture (H, W, 3) of linear light."""
     return develop(linear, knee=0.8).permute(1, 2, 0).numpy()
 
 
 def moving_sun(seed: int) -> list[Picture]:
-    """Let the sun go round."""
+    """Return a sequence in which the sun moves."""
     return [developed(picture) for picture in linear_views(seed, [sun_at(seed, n) for n in range(FRAMES)])]
 
 
 def nightfall(seed: int) -> list[Picture]:
-    """Let the sun and then the sky go out."""
+    """Return a sequence in which the sun and then the sky fade."""
     lights = [sun(0.8 * seed, 0.6, 5200 - 250 * n, 2.2 * 0.62**n, 0.75**n) for n in range(FRAMES)]
     return [developed(picture) for picture in linear_views(seed, lights)]
 
 
-def gmsd(picture: Picture, wanted: Picture) -> float:
-    """Give the gradient magnitude similarity deviation of two sRGB pictures (Xue et al. 2014), on luma in [0, 255]."""
+def gmsd(picture: Picture, truth: Picture) -> float:
+    """Return the gradient magnitude similarity deviation of sRGB pictures (Xue et al. 2014), on luma in [0, 255]."""
     magnitudes = []
-    for one in (picture.clip(0, 1), wanted):
-        luma = cv2.blur(255 * one @ np.array([0.299, 0.587, 0.114], np.float32), (2, 2))[::2, ::2]
+    for srgb in (picture.clip(0, 1), truth):
+        luma = cv2.blur(255 * srgb @ np.array([0.299, 0.587, 0.114], np.float32), (2, 2))[::2, ::2]
         prewitt = np.outer([1, 1, 1], [1, 0, -1]).astype(np.float32) / 3
         magnitudes.append(np.hypot(cv2.filter2D(luma, -1, prewitt), cv2.filter2D(luma, -1, prewitt.T.copy())))
     a, b = magnitudes
     return float(((2 * a * b + 170) / (a * a + b * b + 170)).std())
 
 
-def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[float, float]]:
-    """Give mean PSNR and GMSD of the frames between, by mode."""
+def judge_between(network: RelightingModel, sequence: list[Picture]) -> dict[str, tuple[float, float]]:
+    """Return mean PSNR and GMSD of the frames between, by mode."""
     scores = defaultdict(list)
     for start in range(0, FRAMES - GAP, GAP):
         first, last = (Keyframe(sequence[n], network, TILING) for n in (start, start + GAP))
@@ -120,37 +121,37 @@ def judge_between(network: Tiny, sequence: list[Picture]) -> dict[str, tuple[flo
             return torch.lerp(a.light, b.light, share)
 
         for mode in Mode:
-            between = Between(first, last, path, InterpolationOptions(mode))
+            pair = KeyframePair(first, last, path, TimelapseOptions(mode=mode))
             for step in range(1, GAP):
-                made, wanted = between.frame(step / GAP), sequence[start + step]
-                scores[str(mode)].append((psnr(made.clip(0, 1), wanted), gmsd(made, wanted)))
+                made, truth = pair.frame(step / GAP), sequence[start + step]
+                scores[str(mode)].append((psnr(made.clip(0, 1), truth), gmsd(made, truth)))
     return {mode: tuple(np.mean(values, axis=0)) for mode, values in scores.items()}
 
 
 def flickering(seed: int, *, lamp_alone: bool) -> tuple[list[Picture], list[Picture]]:
-    """Give frames of one view that flicker, and the same without."""
-    to_array, ambient = linear_views(seed, [sun(0.8 * seed, 0.6, 5000, 2.2, 1), sun(0.8 * seed, 0.6, 5000, 1e-4, 1)])
-    # Both were exposed to one mean, so the sky's share of the to_array has to be found again: where there is no sun.
-    ambient = ambient * (to_array / ambient.clamp(min=1e-6)).flatten().quantile(0.02)
+    """Return frames of one view that flicker, and the same frames without flicker."""
+    whole, ambient = linear_views(seed, [sun(0.8 * seed, 0.6, 5000, 2.2, 1), sun(0.8 * seed, 0.6, 5000, 1e-4, 1)])
+    # Both are exposed to the same mean; the sky's share of the whole light is found where no sun shines.
+    ambient = ambient * (whole / ambient.clamp(min=1e-6)).flatten().quantile(0.02)
     draws = np.random.default_rng(seed).normal(0, FLICKER, 24)
     frames, steady = [], []
     for number, draw in enumerate(draws):
         trend = 2 ** (-0.5 + 0.04 * number)
-        shown = ambient + (to_array - ambient).clamp(min=0) * 2**draw if lamp_alone else to_array * 2**draw
+        shown = ambient + (whole - ambient).clamp(min=0) * 2**draw if lamp_alone else whole * 2**draw
         frames.append(np.rint(developed(shown * trend) * 255).astype(np.float32) / 255)
-        steady.append(developed(to_array * trend))
+        steady.append(developed(whole * trend))
     return frames, steady
 
 
-def deflickered(network: Tiny, frames: list[Picture]) -> list[Picture]:
-    """Smooth the light with the network."""
-    times, options = [float(n) for n in range(len(frames))], TimelapseOptions(deflicker=WINDOW)
-    timelapse = Timelapse(times, frames.__getitem__, frames.__getitem__, network, TILING, options)
-    return [made.picture for n in range(len(frames)) if (made := timelapse.frame(OutputFrame(float(n), n)))]
+def deflickered(model: Model, frames: list[Picture]) -> list[Picture]:
+    """Return the frames with light smoothed by the network."""
+    times, options = [float(n) for n in range(len(frames))], TimelapseOptions(deflicker=WINDOW, max_side=0)
+    timelapse = Timelapse(times, frames.__getitem__, frames.__getitem__, model, options)
+    return [made.picture for n in range(len(frames)) if (made := timelapse.make(OutputFrame(float(n), n)))]
 
 
 def deflickered_by_ffmpeg(frames: list[Picture]) -> list[Picture]:
-    """Smooth the luminance with ffmpeg's deflicker filter over the same window, averaging arithmetically."""
+    """Return the frames after ffmpeg's deflicker filter over the same window, with the arithmetic mean."""
     graph = av.filter.Graph()
     height, width = frames[0].shape[:2]
     source = graph.add_buffer(width=width, height=height, format="yuv444p", time_base="1/25")
@@ -179,18 +180,18 @@ def deflickered_by_ffmpeg(frames: list[Picture]) -> list[Picture]:
 
 
 def flicker(frames: list[Picture], steady: list[Picture]) -> float:
-    """Give the deviation of frame-to-frame changes of log luminance that the steady frames do not have, in stops."""
+    """Return the deviation of frame-to-frame changes of log luminance that the steady frames lack, in stops."""
 
     def fields(picture: Picture) -> NDArray:
         luma = (picture.clip(0, 1) ** 2.2) @ np.array([0.2126, 0.7152, 0.0722])
         return np.log2(cv2.resize(luma, (8, 8), interpolation=cv2.INTER_AREA) + 1e-3)
 
-    off = np.array([fields(a) - fields(b) for a, b in zip(frames, steady, strict=True)])
-    return float(np.diff(off, axis=0).std(0).mean())
+    difference = np.array([fields(a) - fields(b) for a, b in zip(frames, steady, strict=True)])
+    return float(np.diff(difference, axis=0).std(0).mean())
 
 
 def trend_kept(frames: list[Picture], steady: list[Picture]) -> float:
-    """Give the share of the slow change of brightness that is still there."""
+    """Return the share of the slow change of brightness that the frames keep."""
     slopes = [
         np.polyfit(range(len(some)), [math.log2((f.clip(0, 1) ** 2.2).mean()) for f in some], 1)[0]
         for some in (frames, steady)
@@ -198,16 +199,16 @@ def trend_kept(frames: list[Picture], steady: list[Picture]) -> float:
     return float(slopes[0] / slopes[1])
 
 
-def draw_strip(network: Tiny, path: Path) -> None:
-    """Write truth, cross-fade and interpolated light of one gap under each other."""
+def draw_strip(network: RelightingModel, path: Path) -> None:
+    """Write truth, cross-fade and interpolated light of one gap as three rows."""
     sequence = moving_sun(with_moving_shadows(STRIP)[-1])
     first, last = (Keyframe(sequence[n], network, TILING) for n in (0, GAP))
     rows = [sequence[: GAP + 1]]
     for mode in (Mode.IMAGE, Mode.LATENT):
-        between = Between(
-            first, last, lambda share: torch.lerp(first.light, last.light, share), InterpolationOptions(mode)
+        pair = KeyframePair(
+            first, last, lambda share: torch.lerp(first.light, last.light, share), TimelapseOptions(mode=mode)
         )
-        rows.append([between.frame(step / GAP) for step in range(GAP + 1)])
+        rows.append([pair.frame(step / GAP) for step in range(GAP + 1)])
     sheet = np.concatenate([np.concatenate(row, 1) for row in rows])
     image = Image.fromarray((sheet.clip(0, 1) * 255).round().astype(np.uint8))
     image.resize((1280, image.height * 1280 // image.width), Image.Resampling.LANCZOS).save(path, quality=88)
@@ -218,12 +219,12 @@ def main(
     strip: Annotated[Path | None, typer.Option(help="Write one gap as a picture.")] = None,
 ) -> None:
     """Print two tables."""
-    network = load_tiny()
+    model = load_model("tiny", device="cpu")
     kinds: dict[str, Callable[[int], list[Picture]]] = {"moving sun": moving_sun, "nightfall": nightfall}
     seeds = with_moving_shadows(scenes)
     print("| between | mode | PSNR | GMSD |\n|---|---|---|---|")
     for kind, sequence_of in kinds.items():
-        results = [judge_between(network, sequence_of(seed)) for seed in seeds]
+        results = [judge_between(model.network, sequence_of(seed)) for seed in seeds]
         for mode in Mode:
             score, distance = np.mean([result[str(mode)] for result in results], axis=0)
             print(f"| {kind} | {mode} | {score:.2f} | {distance:.4f} |", flush=True)
@@ -235,22 +236,22 @@ def main(
         for seed in seeds[: max(1, scenes // 2)]:
             frames, steady = flickering(seed, lamp_alone=lamp_alone)
             before = flicker(frames, steady)
-            ways = {
+            methods = {
                 "as taken": frames,
-                f"--deflicker {WINDOW}": deflickered(network, frames),
+                f"--deflicker {WINDOW}": deflickered(model, frames),
                 "ffmpeg deflicker": deflickered_by_ffmpeg(frames),
             }
-            for way, made in ways.items():
+            for method, made in methods.items():
                 score = np.mean([psnr(a.clip(0, 1), b) for a, b in zip(made, steady, strict=True)])
-                rows[way].append(
+                rows[method].append(
                     (flicker(made, steady), flicker(made, steady) / before, trend_kept(made, steady), score)
                 )
-        for way, values in rows.items():
+        for method, values in rows.items():
             stops, left, kept, score = np.mean(values, axis=0)
-            what = "the sun alone" if lamp_alone else "exposure"
-            print(f"| {what} | {way} | {stops:.3f} | {left:.0%} | {kept:.0%} | {score:.1f} |", flush=True)
+            kind = "the sun alone" if lamp_alone else "exposure"
+            print(f"| {kind} | {method} | {stops:.3f} | {left:.0%} | {kept:.0%} | {score:.1f} |", flush=True)
     if strip:
-        draw_strip(network, strip)
+        draw_strip(model.network, strip)
 
 
 if __name__ == "__main__":

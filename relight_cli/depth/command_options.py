@@ -13,7 +13,7 @@ from relight_cli.jobs.options import CommandOptions, Dtype
 
 
 class DepthSize(StrEnum):
-    """Which Depth Anything V2."""
+    """The size of Depth Anything V2."""
 
     SMALL = "small"
     BASE = "base"
@@ -21,7 +21,7 @@ class DepthSize(StrEnum):
 
 
 class MapFormat(StrEnum):
-    """The format that a map is written in."""
+    """The file format of a map."""
 
     PNG = "png"
     TIF = "tif"
@@ -45,20 +45,20 @@ class DepthCommandOptions(CommandOptions):
     dtype: Annotated[
         Dtype,
         typer.Option(
-            case_sensitive=False, help="Of denoiser and VAE; auto: bfloat16 where it is fast. The rest is float32."
+            case_sensitive=False, help="Of denoiser and VAE; the rest is float32. auto: bfloat16 where it is fast."
         ),
     ] = Dtype.AUTO
-    ensemble: Annotated[int, typer.Option(min=1, max=1000, help="Runs to average; most of the gain is had by 3.")] = (
+    ensemble: Annotated[int, typer.Option(min=1, max=1000, help="Runs to average; 3 give most of the gain.")] = (
         DepthOptions.ensemble
     )
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of a run.", show_default="1000, or 300 with --fast")
+        int | None, typer.Option(min=1, help="Steps per run.", show_default="1000, or 300 with --fast")
     ] = None
-    seed: Annotated[int, typer.Option(min=0, help="Of all chance; the same seed gives the same runs.")] = (
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same runs.")] = (
         DepthOptions.seed
     )
     prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the photo shows.")] = DepthOptions.prompt
-    caption: Annotated[bool, typer.Option("--caption", help="Let BLIP say what each photo shows (1 GB).")] = False
+    caption: Annotated[bool, typer.Option("--caption", help="Let BLIP describe each photo (1 GB).")] = False
     depth_model: Annotated[
         DepthSize,
         typer.Option(
@@ -68,7 +68,7 @@ class DepthCommandOptions(CommandOptions):
     fast: Annotated[
         bool,
         typer.Option(
-            "--fast", help="TAESD in place of the VAE, and 300 steps: under a third of the time, refined less."
+            "--fast", help="TAESD instead of the VAE, and 300 steps: under a third of the time, less refined."
         ),
     ] = False
     early_stop: Annotated[
@@ -76,39 +76,39 @@ class DepthCommandOptions(CommandOptions):
         typer.Option(
             min=0,
             metavar="EPS",
-            help="Add no more runs once one moves the mean by less than EPS of its spread; 0: never.",
+            help="Stop adding runs when one moves the mean by less than EPS of its spread; 0: never stop early.",
         ),
     ] = DepthOptions.early_stop
     sky: Annotated[
         str,
-        typer.Option(metavar="auto|off|MASK", help="Leave what is infinitely far, or white in MASK, as predicted."),
+        typer.Option(metavar="auto|off|MASK", help="Do not refine what is infinitely far away, or white in MASK."),
     ] = DepthOptions.sky
-    max_side: Annotated[int, typer.Option(min=14, max=2044, help="Longer side at which the networks see it.")] = (
+    max_side: Annotated[int, typer.Option(min=14, max=2044, help="Longer side of the copy that the networks see.")] = (
         DepthOptions.max_side
     )
     run_batch: Annotated[str, typer.Option(metavar="auto|N", help="Runs at a time; auto: by memory, 1 on a CPU.")] = (
         "auto"
     )
     kind: Annotated[
-        MapFormat, typer.Option("--format", case_sensitive=False, help="Of outputs whose name does not tell.")
+        MapFormat, typer.Option("--format", case_sensitive=False, help="Format where -o names no suffix.")
     ] = MapFormat.PNG
-    preview: Annotated[bool, typer.Option("--preview", help="Write a coloured PNG too.")] = False
-    normals: Annotated[bool, typer.Option("--normals", help="Write the surface normals too.")] = False
+    preview: Annotated[bool, typer.Option("--preview", help="Also write a coloured PNG.")] = False
+    normals: Annotated[bool, typer.Option("--normals", help="Also write the surface normals.")] = False
     uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Write the standard deviation over the runs too.")
+        bool, typer.Option("--uncertainty", help="Also write the standard deviation over the runs.")
     ] = False
-    initial: Annotated[bool, typer.Option("--initial", help="Write the disparity before refinement too.")] = False
+    initial: Annotated[bool, typer.Option("--initial", help="Also write the disparity before refinement.")] = False
     point_cloud: Annotated[
-        Path | None, typer.Option(metavar="FILE.ply", dir_okay=False, help="Write coloured points too (one photo).")
+        Path | None, typer.Option(metavar="FILE.ply", dir_okay=False, help="Also write coloured points (one photo).")
     ] = None
     fov: Annotated[
         float | None,
-        typer.Option(min=1, max=170, help="Horizontal view in degrees, for --point-cloud; else from EXIF."),
+        typer.Option(min=1, max=170, help="Horizontal field of view in degrees, for --point-cloud; else from EXIF."),
     ] = None
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the runs that an interruption left.")] = False
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the runs that an interruption left.")] = False
 
     def model_arguments(self) -> dict[str, Any]:
-        """Return what `checkpoints.depth.load_depth_model` takes of these options."""
+        """Return the arguments of `checkpoints.depth.load_depth_model`."""
         return {
             "size": self.depth_model,
             "fast": self.fast,

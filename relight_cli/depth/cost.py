@@ -1,4 +1,4 @@
-"""What a refinement will take, from steps that are done once and thrown away."""
+"""Estimate the time and memory of a refinement from trial steps."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ from relight_cli.depth.refinement import Prior, RunBatch, Scene, draw, generator
 
 @dataclass(frozen=True)
 class StepCost:
-    """One step of one batch of runs."""
+    """Time and memory of one step of one batch of runs."""
 
     seconds: float
-    memory: int  # bytes at its peak, beyond the networks' own
+    memory: int  # peak in bytes, without the networks' own
 
 
 def measure_step(scene: Scene, prior: Prior, runs: int) -> StepCost:
-    """Do two steps of a batch of so many runs: the first tells the memory, the second the time."""
+    """Return the cost of a step of a batch of `runs` runs: memory from a first trial step, time from a second."""
     batch = RunBatch(scene, runs)
     optimiser, generators = batch.optimiser(), [generator_of(0, run) for run in range(runs)]
 
@@ -40,36 +40,36 @@ def measure_step(scene: Scene, prior: Prior, runs: int) -> StepCost:
     return StepCost(time.perf_counter() - started, memory())
 
 
-def largest_batch(one: StepCost, memory: int, runs: int) -> int:
-    """Tell how many runs at a time fit into so many bytes, and make groups of about one size of them."""
-    fitting = max(1, min(runs, memory // max(1, one.memory)))
-    groups = -(-runs // fitting)
-    return -(-runs // groups)
+def largest_batch(one_run: StepCost, memory: int, runs: int) -> int:
+    """Return how many of `runs` runs to do at a time in `memory` bytes, in batches of about equal size."""
+    fitting = max(1, min(runs, memory // max(1, one_run.memory)))
+    batches = -(-runs // fitting)
+    return -(-runs // batches)
 
 
 @contextmanager
-def _memory_of(members: RunBatch, prior: Prior) -> Iterator[Callable[[], int]]:
-    """Count the memory that the block takes; what comes back tells it afterwards.
+def _memory_of(batch: RunBatch, prior: Prior) -> Iterator[Callable[[], int]]:
+    """Measure the memory that the block takes; the yielded function returns it afterwards, in bytes.
 
-    CUDA knows its own peak. Elsewhere it is what autograd keeps for the way back, and what the optimiser keeps.
+    CUDA reports its own peak. Elsewhere it is what autograd saves for the backward pass plus the optimiser's state.
     """
-    device = members.scene.image.device
+    device = batch.scene.image.device
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         yield lambda: torch.cuda.max_memory_allocated(device) - before
         return
-    own = list(members.parameters())
+    own = list(batch.parameters())
     networks = prior.parameters() if isinstance(prior, nn.Module) else []
     known = {parameter.untyped_storage().data_ptr() for parameter in (*own, *networks)}
-    kept: dict[int, int] = {}
+    sizes: dict[int, int] = {}  # bytes by address
 
-    def note(saved: Tensor) -> Tensor:
+    def count(saved: Tensor) -> Tensor:
         storage = saved.untyped_storage()
         if storage.data_ptr() not in known:
-            kept[storage.data_ptr()] = storage.nbytes()
+            sizes[storage.data_ptr()] = storage.nbytes()
         return saved
 
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda saved: saved):
-        optimised = 4 * sum(parameter.nbytes for parameter in own)  # with gradient and two moments
-        yield lambda: sum(kept.values()) + optimised
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda saved: saved):
+        optimised = 4 * sum(parameter.nbytes for parameter in own)  # parameters, gradients and two moments
+        yield lambda: sum(sizes.values()) + optimised

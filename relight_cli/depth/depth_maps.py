@@ -1,4 +1,4 @@
-"""Maps of disparity, its uncertainty and normals, to files that say what their numbers mean."""
+"""Encode maps of disparity, uncertainty and normals as files whose metadata says what the numbers mean."""
 
 import io
 import json
@@ -19,26 +19,26 @@ from relight_cli.photos.codecs import exr as exr_photos
 
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
 Map = NDArray[np.float32]  # (H, W), or (H, W, 3) for normals
-_TOP = np.iinfo(np.uint16).max
-_PNG_HEADER = 33  # bytes of signature and IHDR chunk, after which texts may stand (PNG specification, section 5.6)
+_FULL_SCALE = np.iinfo(np.uint16).max
+_PNG_HEADER = 33  # bytes of signature and IHDR chunk; text chunks may follow (PNG specification, section 5.6)
 
 
 @dataclass(frozen=True)
 class MapScale:
-    """What the numbers of a map are."""
+    """What the numbers of a map mean."""
 
     quantity: str  # "disparity", "uncertainty", "normals"
-    low: float  # what 0 of a 16-bit PNG stands for
-    high: float  # what 65535 of it stands for
-    software: str  # who made it
-    made: str = ""  # how, as JSON
+    low: float  # the value of 0 in a 16-bit PNG
+    high: float  # the value of 65535 in a 16-bit PNG
+    software: str  # the program that made the map
+    made: str = ""  # the recipe, as JSON
 
-    def facts(self) -> dict[str, str]:
-        """Give the texts of a file's metadata."""
-        relation = f"{self.quantity} = {self.low!r} + sample / {_TOP} * {self.high - self.low!r}"
-        made = {"Made": self.made} if self.made else {}
+    def texts(self) -> dict[str, str]:
+        """Return the texts of a file's metadata."""
+        relation = f"{self.quantity} = {self.low!r} + sample / {_FULL_SCALE} * {self.high - self.low!r}"
+        recipe = {"Made": self.made} if self.made else {}
         return {
-            **made,
+            **recipe,
             "Software": self.software,
             "Description": relation,
             "Quantity": self.quantity,
@@ -48,31 +48,31 @@ class MapScale:
 
 
 def map_scale(values: Map, quantity: str, software: str) -> MapScale:
-    """Take the range of a map as the range of its file; normals have [-1, 1]."""
+    """Return the scale of a map: from its smallest to its largest value, for normals from -1 to 1."""
     if quantity == "normals":
         return MapScale(quantity, -1.0, 1.0, software)
     return MapScale(quantity, float(values.min()), float(values.max()), software)
 
 
-def encode_map(values: Map, kind: str, meaning: MapScale) -> bytes:
-    """Encode a map as one of KINDS: 16 bits over its range as PNG, float32 and unscaled as every other.
+def encode_map(values: Map, kind: str, scale: MapScale) -> bytes:
+    """Return a map encoded as one of KINDS: PNG holds 16 bits over the map's range, the others unscaled float32.
 
-    Raises MissingExtraError where OpenEXR is wanted and not installed.
+    Raises MissingExtraError for .exr without OpenEXR.
     """
     if kind == ".png":
-        return _encode_png(values, meaning)
+        return _encode_png(values, scale)
     if kind == ".npz":
         file = io.BytesIO()
-        arrays: dict[str, Any] = {meaning.quantity: values, **({"made": meaning.made} if meaning.made else {})}
+        arrays: dict[str, Any] = {scale.quantity: values, **({"made": scale.made} if scale.made else {})}
         np.savez_compressed(file, **arrays)
         return file.getvalue()
     if kind == ".exr":
-        return _encode_exr(values, meaning)
-    return _encode_tiff(values, meaning)
+        return _encode_exr(values, scale)
+    return _encode_tiff(values, scale)
 
 
 def recorded_recipe(path: Path) -> str | None:
-    """Give what a map says of how it was made; None where it says nothing or cannot be read."""
+    """Return the recipe that a map records, as JSON; None if it records none or cannot be read."""
     kind = path.suffix.lower()
     try:
         if kind == ".npz":
@@ -85,22 +85,22 @@ def recorded_recipe(path: Path) -> str | None:
                 return str(image.info["Made"])
         with tifffile.TiffFile(path) as tiff:
             return str(json.loads(tiff.pages.first.description)["made"]) or None
-    except Exception:  # noqa: BLE001  libraries raise anything; of what cannot be read nothing is known
+    except Exception:  # noqa: BLE001  the libraries raise all kinds of errors; an unreadable file records nothing
         return None
 
 
 def require_kind(kind: str) -> None:
-    """Raise MissingExtraError where files of a kind cannot be written, before anything is computed."""
+    """Raise MissingExtraError if files of a kind cannot be written; call it before anything is computed."""
     if kind == ".exr":
         try:
             import OpenEXR  # noqa: F401
         except ImportError as error:
-            said = ".exr files need OpenEXR: pip install 'relight-cli[exr]', or choose .tif"
-            raise MissingExtraError(said) from error
+            message = ".exr files need OpenEXR: pip install 'relight-cli[exr]', or choose .tif"
+            raise MissingExtraError(message) from error
 
 
-def preview(values: Map) -> NDArray[np.uint8]:
-    """Colour a map (H, W) from its 2nd to its 98th percentile, dark far away and light near: (H, W, 3), sRGB."""
+def coloured_map(values: Map) -> NDArray[np.uint8]:
+    """Return a map (H, W) in colour, (H, W, 3) sRGB, from dark (far) at the 2nd to light at the 98th percentile."""
     low, high = np.percentile(values, (2, 98))
     unit = ((values - low) / max(float(high - low), 1e-12)).clip(0, 1)
     coloured = cv2.applyColorMap(np.rint(unit * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
@@ -108,37 +108,37 @@ def preview(values: Map) -> NDArray[np.uint8]:
 
 
 def encode_preview(values: Map, software: str) -> bytes:
-    """Encode the coloured map as an 8-bit PNG."""
-    return _saved(Image.fromarray(preview(values)), {"Software": software})
+    """Return the coloured map as an 8-bit PNG."""
+    return _png_bytes(Image.fromarray(coloured_map(values)), {"Software": software})
 
 
-def _encode_png(values: Map, meaning: MapScale) -> bytes:
-    spread = max(meaning.high - meaning.low, 1e-12)
-    samples = np.rint(((values - meaning.low) / spread).clip(0, 1) * _TOP).astype(np.uint16)
+def _encode_png(values: Map, scale: MapScale) -> bytes:
+    spread = max(scale.high - scale.low, 1e-12)
+    samples = np.rint(((values - scale.low) / spread).clip(0, 1) * _FULL_SCALE).astype(np.uint16)
     if samples.ndim == 2:
-        return _saved(Image.fromarray(samples), meaning.facts())
-    png = bytes(imagecodecs.png_encode(samples, level=1))  # Pillow writes no colours of 16 bits
+        return _png_bytes(Image.fromarray(samples), scale.texts())
+    png = bytes(imagecodecs.png_encode(samples, level=1))  # Pillow cannot write 16-bit RGB
     file = io.BytesIO()
     file.write(png[:_PNG_HEADER])
-    for kind, data, *_ in _texts(meaning.facts()).chunks:
+    for kind, data, *_ in _png_info(scale.texts()).chunks:
         PngImagePlugin.putchunk(file, kind, data)
     return file.getvalue() + png[_PNG_HEADER:]
 
 
-def _saved(image: Image.Image, texts: dict[str, str]) -> bytes:
+def _png_bytes(image: Image.Image, texts: dict[str, str]) -> bytes:
     file = io.BytesIO()
-    image.save(file, "PNG", pnginfo=_texts(texts), compress_level=1)
+    image.save(file, "PNG", pnginfo=_png_info(texts), compress_level=1)
     return file.getvalue()
 
 
-def _texts(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
+def _png_info(texts: dict[str, str]) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
     for key, text in texts.items():
         info.add_text(key, text)
     return info
 
 
-def _encode_tiff(values: Map, meaning: MapScale) -> bytes:
+def _encode_tiff(values: Map, scale: MapScale) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(
         file,
@@ -147,24 +147,22 @@ def _encode_tiff(values: Map, meaning: MapScale) -> bytes:
         compression="zlib",
         compressionargs={"level": 1},
         predictor=True,
-        software=meaning.software,
-        description=json.dumps(
-            {"quantity": meaning.quantity, "low": meaning.low, "high": meaning.high, "made": meaning.made}
-        ),
+        software=scale.software,
+        description=json.dumps({"quantity": scale.quantity, "low": scale.low, "high": scale.high, "made": scale.made}),
         metadata=None,
     )
     return file.getvalue()
 
 
-def _encode_exr(values: Map, meaning: MapScale) -> bytes:
+def _encode_exr(values: Map, scale: MapScale) -> bytes:
     require_kind(".exr")
     import OpenEXR
 
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "comments": meaning.quantity}
-    if meaning.made:
-        header["made"] = meaning.made
+    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "comments": scale.quantity}
+    if scale.made:
+        header["made"] = scale.made
     channels = {"Y": values} if values.ndim == 2 else {"RGB": values}
-    with tempfile.TemporaryDirectory() as folder:  # the library writes to names alone
+    with tempfile.TemporaryDirectory() as folder:  # the library can write only to a path
         path = Path(folder) / "map.exr"
         OpenEXR.File(header, {key: np.ascontiguousarray(plane) for key, plane in channels.items()}).write(str(path))
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""The finished runs of a refinement, kept beside its output until that is written."""
+"""Keep the finished runs of a refinement next to its output until the output is written."""
 
 import io
 import json
@@ -17,31 +17,31 @@ Settings = dict[str, object]
 
 
 class FinishedRuns:
-    """A hidden folder beside a target: settings.json, and run-0000.npz for each run."""
+    """A hidden folder next to a target: settings.json, and run-0000.npz for each run."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.folder = target.with_name(f".{target.name}.runs")
 
-    def refuse_forgotten(self) -> None:
-        """Raise OutputUnwritableError where runs of an interrupted start are kept, which hours went into."""
+    def require_none(self) -> None:
+        """Raise OutputUnwritableError if runs of an interrupted start are kept, since they may have taken hours."""
         if count := self.count():
             raise OutputUnwritableError(
-                f"{self.target}: finished runs of an interrupted start are kept for it ({count}): "
-                "give --resume to go on with them, or --overwrite to begin again."
+                f"{self.target}: an interrupted start left finished runs ({count}): "
+                "give --resume to continue from them, or --overwrite to start again."
             )
 
     def open(self, settings: Settings, *, resume: bool) -> "dict[int, Run]":
-        """Give the finished runs by number, none unless resumed; from here on, runs of these settings are kept.
+        """Return the kept runs by number if `resume`, else delete them; then accept runs of these settings.
 
-        Raises UsageError where those that are there were made with other settings.
+        Raises UsageError if the kept runs were made with other settings.
         """
         if resume and self.count():
             known = self._settings()
             if differing := [name for name in settings if known.get(name) != settings[name]]:
                 raise UsageError(
-                    f"{self.target}: its finished runs are of another {' and '.join(differing)}: "
-                    "resume with the same, or give --overwrite without --resume to begin again."
+                    f"{self.target}: its finished runs were made with another {' and '.join(differing)}: "
+                    "resume with the same, or give --overwrite without --resume to start again."
                 )
             found = {int(path.stem.removeprefix("run-")): self._read(path) for path in self._files()}
             return {number: run for number, run in found.items() if run}
@@ -50,7 +50,7 @@ class FinishedRuns:
         return {}
 
     def keep(self, number: int, run: "Run") -> None:
-        """Keep a run."""
+        """Store a run under its number."""
         import numpy as np
 
         file = io.BytesIO()
@@ -58,12 +58,12 @@ class FinishedRuns:
         self._write(f"run-{number:04}.npz", file.getvalue())
 
     def clear(self) -> None:
-        """Forget every run."""
+        """Delete every run."""
         if self.folder.is_dir():
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def count(self) -> int:
-        """Tell how many runs are kept."""
+        """Return how many runs are kept."""
         return len(self._files())
 
     def _files(self) -> list[Path]:
@@ -76,7 +76,7 @@ class FinishedRuns:
             return {}
 
     def _read(self, path: Path) -> "Run | None":
-        """Read a run; None for one that is damaged, which is then made again."""
+        """Return a stored run; None if it is damaged, so that it is made again."""
         import numpy as np
 
         from relight_cli.depth.refinement import Run
@@ -93,6 +93,6 @@ class FinishedRuns:
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            said = f"{self.folder}: finished runs cannot be kept there ({error.strerror}): choose another --output."
-            raise OutputUnwritableError(said) from error
+            message = f"{self.folder}: finished runs cannot be kept here ({error.strerror}): choose another --output."
+            raise OutputUnwritableError(message) from error
         write_atomically(self.folder / name, data, overwrite=True)

@@ -9,13 +9,13 @@ from relight_cli.errors import UsageError
 class DepthOptions:
     """Options of depth refinement; the defaults are the paper's. Values out of range raise UsageError."""
 
-    ensemble: int = 10  # runs whose mean is the result; most of the gain is had by 3
-    steps: int = 1000  # of each run; with the fast encoder 300 are usual
+    ensemble: int = 10  # runs whose mean is the result; 3 give most of the gain
+    steps: int = 1000  # per run; 300 are usual with the fast encoder
     seed: int = 0  # the same seed gives the same runs
     prompt: str = "a photo"  # what the photo shows, unless the model has a captioner
-    early_stop: float = 0.0  # add no more runs once one moves the mean by less than this share of its spread; 0: never
-    sky: str = "auto"  # "auto": what is infinitely far stays as predicted; "off": everything is refined
-    max_side: int = 518  # longer side at which the networks see the photo, 14 to 2044
+    early_stop: float = 0.0  # stop adding runs when one moves the mean by less than this share of its spread; 0: never
+    sky: str = "auto"  # "auto": do not refine what is infinitely far away; "off": refine everything
+    max_side: int = 518  # longer side of the copy that the networks see, 14 to 2044
     run_batch: int = 1  # runs at a time
 
     def __post_init__(self) -> None:

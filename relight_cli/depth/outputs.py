@@ -20,43 +20,43 @@ if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
 
 SOFTWARE = f"relight-cli {__version__}"
-POSSIBLE = ("normals", "uncertainty", "initial", "preview.png")
+POSSIBLE_EXTRAS = ("normals", "uncertainty", "initial", "preview.png")
 
 
 def extras(options: DepthCommandOptions) -> tuple[str, ...]:
-    """Name what is wanted beside the disparity."""
-    return tuple(name for name in POSSIBLE if getattr(options, name.removesuffix(".png")))
+    """Return the names of the extra files that are wanted."""
+    return tuple(name for name in POSSIBLE_EXTRAS if getattr(options, name.removesuffix(".png")))
 
 
 def write_outputs(
     depth: "RefinedDepth", job: Job, options: DepthCommandOptions, focal: float | None, made: str
 ) -> MapScale:
-    """Write what is asked for, the disparity last; give what the numbers of that mean."""
+    """Write every wanted file, the disparity last, and return the scale of the disparity."""
     kind = ".png" if job.target == STDIO else job.target.suffix.lower()
-    meaning = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made)
-    data = encode_map(depth.disparity, kind, meaning)
+    scale = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made)
+    data = encode_map(depth.disparity, kind, scale)
     if job.target == STDIO:
         stream = stdout_stream()
         try:
             stream.write(data)
             stream.flush()
         except OSError as error:
-            said = f"standard output: cannot be written ({error.strerror}); check the pipe."
-            raise OutputUnwritableError(said) from error
-        return meaning
+            message = f"standard output: cannot be written ({error.strerror}); check the pipe."
+            raise OutputUnwritableError(message) from error
+        return scale
     overwrite = options.overwrite or job.replace
     make_folder(job.target.parent)
-    for path, extra in zip(job.extras, _encoded(depth, options, kind), strict=True):
+    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind), strict=True):
         write_atomically(path, extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points, depth.picture, focal)
         write_atomically(options.point_cloud, points, overwrite=overwrite)
     write_atomically(job.target, data, overwrite=overwrite)
-    return meaning
+    return scale
 
 
-def _encoded(depth: "RefinedDepth", options: DepthCommandOptions, kind: str) -> Iterator[bytes]:
-    """Encode what goes beside the target, in the order of `extras`."""
+def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str) -> Iterator[bytes]:
+    """Yield the encoded extra files, in the order of `extras`."""
     for name in extras(options):
         if name == "preview.png":
             yield encode_preview(depth.disparity, SOFTWARE)
@@ -67,7 +67,7 @@ def _encoded(depth: "RefinedDepth", options: DepthCommandOptions, kind: str) -> 
 
 
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:
-    """Check where the points go, before anything is computed. Raises OutputUnwritableError."""
+    """Return the point cloud's path, checked before anything is computed. Raises OutputUnwritableError."""
     path = options.point_cloud
     if path and not path.absolute().parent.is_dir():
         raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")

@@ -1,4 +1,4 @@
-"""What refine-depth is to do, checked before any network is loaded."""
+"""Plan refine-depth, with every option and name checked before any network is loaded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
 from relight_cli.depth.finished_runs import FinishedRuns
-from relight_cli.depth.outputs import POSSIBLE, extras, point_cloud_path
+from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
 from relight_cli.depth.point_clouds import focal_from_exif, focal_from_view
 from relight_cli.errors import UsageError
 from relight_cli.jobs.inputs import STDIO, reads_stdin
@@ -31,17 +31,17 @@ STEPS, FAST_STEPS = 1000, 300
 
 @dataclass(frozen=True)
 class DepthPlan:
-    """The jobs, and what they have in common."""
+    """The jobs, and what they share."""
 
     jobs: list[Job]
     recipe: Recipe
     steps: int
-    run_batch: int  # 0: by memory
-    sky: "NDArray[np.float32] | None"  # (H, W), 1 where the first disparity is to stay; from the user's mask
-    photo: "Photo | None"  # the one photo, where its EXIF had to be looked at
+    run_batch: int  # 0: as memory allows
+    sky: "NDArray[np.float32] | None"  # the user's mask (H, W), 1 where the initial disparity stays
+    photo: "Photo | None"  # the only photo, if its EXIF had to be read
 
     def focal(self, options: DepthCommandOptions, height: int, width: int) -> float | None:
-        """Return the focal length in pixels; None where no camera is needed."""
+        """Return the focal length in pixels; None if none is needed."""
         if options.point_cloud is None:
             return None
         if options.fov:
@@ -56,13 +56,13 @@ def plan_depth(
     sources: list[str],
     notify: Callable[[str], None],
 ) -> DepthPlan:
-    """Check every option and every name; `sources` affect the result. Raises UsageError, the errors of `plan_jobs`."""
+    """Return the plan; `sources` are the model files, by name. Raises UsageError, the errors of `plan_jobs`."""
     if options.fov and options.point_cloud is None:
-        raise UsageError("--fov is the view of a --point-cloud: give one.")
+        raise UsageError("--fov is used only by --point-cloud: give both, or leave it out.")
     mask = None if options.sky in ("auto", "off") else Path(options.sky)
     if mask == STDIO and reads_stdin(photos):
-        raise UsageError("stdin is one thing: name a file for PHOTO or for --sky.")
-    outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE)
+        raise UsageError("stdin can be read only once: name a file for PHOTO or for --sky.")
+    outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE_EXTRAS)
     more = {"sources": sources}
     recipe = Recipe("depth", model, options, {"sky": mask} if mask else {}, more, recorded_recipe)
     also_read = [mask] if mask else []
@@ -73,13 +73,13 @@ def plan_depth(
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
     if (options.resume or extras(options) or options.point_cloud) and any(job.target == STDIO for job in jobs):
-        raise UsageError("--output - holds the disparity alone, and keeps no runs: name a file with --output.")
+        raise UsageError("--output - writes only the disparity and keeps no runs: name a file with --output.")
     if mask and len(jobs) > 1:
-        raise UsageError(f"--sky {mask} is the mask of one photo, and there are {len(jobs)}: run them one at a time.")
+        raise UsageError(f"--sky {mask} is the mask of one photo, but there are {len(jobs)}: run them one at a time.")
     for job in to_file:
         require_kind(job.target.suffix.lower())
         if not (options.resume or options.overwrite):
-            FinishedRuns(job.target).refuse_forgotten()
+            FinishedRuns(job.target).require_none()
     return DepthPlan(
         jobs,
         recipe,
@@ -94,22 +94,22 @@ def _run_batch(text: str) -> int:
     if text == "auto":
         return 0
     if not text.isdecimal() or int(text) == 0:
-        raise UsageError(f"--run-batch {text} is no number of runs: give auto, 1, 2 and so on.")
+        raise UsageError(f"--run-batch {text} is not a number of runs: give auto, 1, 2 and so on.")
     return int(text)
 
 
 def _camera_photo(jobs: list[Job], options: DepthCommandOptions) -> "Photo | None":
-    """Check that there is a camera for the points, reading the photo if only its EXIF tells."""
+    """Check that the point cloud's focal length is known; return the photo if it was read for its EXIF."""
     path = point_cloud_path(options) if jobs else None
     if path is None:
         return None
     if len(jobs) > 1:
-        raise UsageError(f"--point-cloud {path} holds one photo, and there are {len(jobs)}: run them one at a time.")
+        raise UsageError(f"--point-cloud {path} holds one photo, but there are {len(jobs)}: run them one at a time.")
     if path.suffix.lower() != ".ply":
-        raise UsageError(f"--point-cloud {path}: points are written as PLY: end the name in .ply.")
+        raise UsageError(f"--point-cloud {path}: point clouds are PLY files: end the name in .ply.")
     if options.fov:
         return None
     photo = read_with_notes(jobs[0].source, options)
     if focal_from_exif(photo.metadata.exif, *photo.pixels.shape[:2]) is None:
-        raise UsageError(f"{jobs[0].source} does not tell its focal length: give its horizontal view with --fov.")
+        raise UsageError(f"{jobs[0].source} has no focal length in its EXIF: give its field of view with --fov.")
     return photo

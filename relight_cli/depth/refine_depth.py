@@ -1,4 +1,4 @@
-"""The depth of a photo, refined at test time (Re-Depth Anything, arXiv 2512.17908)."""
+"""Refine the depth of a photo at test time (Re-Depth Anything, arXiv 2512.17908)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,16 +14,16 @@ from relight_cli.errors import UsageError
 from relight_cli.models.depth_model import DepthModel
 from relight_cli.photos.photo import Photo
 
-SkyMask = NDArray[np.float32]  # (H, W) in [0, 1], 1 where the first disparity stays
+SkyMask = NDArray[np.float32]  # (H, W) in [0, 1], 1 where the initial disparity stays
 
 
 @dataclass(frozen=True)
 class PreparedPhoto:
-    """A photo that the networks have encoded."""
+    """A photo that is encoded by the networks."""
 
     picture: NDArray[np.float32]  # (H, W, 3), sRGB-encoded
     scene: Scene
-    prompt: str  # what the diffusion model was told that the photo shows
+    prompt: str  # text for the diffusion model: what the photo shows
 
 
 def refine_depth(
@@ -37,20 +37,20 @@ def refine_depth(
 ) -> RefinedDepth:
     """Estimate the disparity of a photo and refine it until the photo, relit on it, looks plausible.
 
-    `ensemble` replaces `options.ensemble`. `sky_mask` (H, W) in [0, 1] is 1 where the first disparity stays; without
-    one that is what the network finds infinitely far, unless `options.sky` is "off". `progress(done, total)` counts
-    steps of all runs.
+    `ensemble` replaces `options.ensemble`. `sky_mask` (H, W) in [0, 1] is 1 where the initial disparity stays; without
+    a mask it stays where the network sees infinite distance, unless `options.sky` is "off". `progress(done, total)`
+    counts the steps of all runs.
 
-    Made for a GPU: with the defaults a CPU takes a day and more. The networks run in the calling thread; a model serves
-    one thread at a time, since the prompt is part of it. The same seed gives the same result on the same device, but
-    for rounding. Raises UsageError for a mask of another shape, DeviceError where memory runs out.
+    Made for a GPU: with the defaults a CPU takes more than a day. The networks run in the calling thread; a model
+    serves one thread at a time, since the prompt is part of it. The same seed gives the same result on the same
+    device, up to rounding. Raises UsageError for a mask of another shape, DeviceError if memory runs out.
     """
     options = options if ensemble is None else replace(options, ensemble=ensemble)
     return refine_prepared(model, prepare(model, photo, options, sky_mask), options, progress=progress)
 
 
 def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: SkyMask | None = None) -> PreparedPhoto:
-    """Encode a photo once for all runs, and tell the diffusion model what it shows."""
+    """Encode a photo once for all runs, and set the diffusion model's prompt."""
     picture = photo.to_srgb()
     if sky_mask is not None:
         require_sky_shape(sky_mask, photo)
@@ -61,7 +61,7 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
 
 
 def require_sky_shape(mask: SkyMask, photo: Photo, name: str = "the sky mask") -> None:
-    """Raise UsageError where a mask, called `name` in the message, has another aspect ratio than a photo."""
+    """Raise UsageError if a mask, called `name` in the message, has another aspect ratio than the photo."""
     height, width = photo.pixels.shape[:2]
     if abs(mask.shape[1] - mask.shape[0] * width / height) > 1:  # a pixel of rounding
         size = f"{mask.shape[1]} x {mask.shape[0]}"

@@ -1,4 +1,4 @@
-"""The result of an ensemble, at the photo's own size."""
+"""The refined maps, at the photo's own size."""
 
 from functools import cached_property
 
@@ -43,11 +43,11 @@ class RefinedDepth:
 
     @cached_property
     def points(self) -> tuple[Map, np.ndarray]:
-        """Depth s / (D + m), and where there is a point: not where it is infinitely far."""
+        """Depth s / (D + m), and a mask (H, W) of the points: False where they are infinitely far away."""
         return self.ensemble.scale / (self.disparity + DEPTH_SHIFT), ~infinitely_far(self.disparity)
 
     def _enlarged(self, values: Map) -> Map:
-        """Bring a map of the network's size, (h, w) or (h, w, C), to the photo's along its edges, within its range."""
+        """Enlarge a map (h, w) or (h, w, C) to the photo's size along the photo's edges, within the map's range."""
         flat = values.reshape(*values.shape[:2], -1)
         large = guided_upsample(flat, self.small, self.picture).clip(values.min(), values.max())
         return np.ascontiguousarray(large.reshape(*self.picture.shape[:2], *values.shape[2:]), np.float32)

@@ -1,4 +1,4 @@
-"""Refine a photo's disparity until the photo, lit anew on it, looks plausible (Re-Depth Anything, arXiv 2512.17908)."""
+"""Refine a photo's disparity until the photo, relit on it, looks plausible (Re-Depth Anything, arXiv 2512.17908)."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,17 +26,17 @@ from relight_cli.models.shading import (
 Map = NDArray[np.float32]  # (h, w)
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 Progress = Callable[[int, int], None]
-"""Called with the number of steps, of all runs, that are done, and with that of all steps."""
+"""Called with the number of finished steps and of all steps, both summed over the runs."""
 
 FEATURE_RATE, WEIGHT_RATE, SCALE_RATE = 1e-3, 2e-6, 1e-3  # of W, theta and o
 SMOOTHNESS_WEIGHT = 1.0
-LEAST_RUNS = 3  # before an early stop: most of an ensemble's gain is had by three
+MIN_RUNS = 3  # before an early stop: three give most of an ensemble's gain
 
 
 class Prior(Protocol):
-    """What judges the photo lit anew."""
+    """The model that judges the relit photo."""
 
-    side: int  # of the square pictures it takes, in pixels
+    side: int  # of its square input pictures, in pixels
     latent_shape: tuple[int, int, int]  # (C, h, w)
     alphas_cumprod: Tensor  # (1000,)
 
@@ -46,13 +46,13 @@ class Prior(Protocol):
 
 @dataclass(frozen=True)
 class RefineOptions:
-    """How much work; the defaults are the paper's."""
+    """How much work is done; the defaults are the paper's."""
 
     runs: int = 10
     steps: int = 1000
     seed: int = 0
     run_batch: int = 1  # runs at a time
-    early_stop: float = 0.0  # add no more runs once the mean moves less than this share of its spread; 0: never
+    early_stop: float = 0.0  # stop adding runs when the mean moves less than this share of its spread; 0: never
 
 
 @dataclass(frozen=True)
@@ -60,24 +60,24 @@ class Scene:
     """A photo, encoded once for all runs, on the device."""
 
     network: DepthNetwork
-    image: Tensor  # (1, 3, h, w), sRGB, of the network's size
-    features: tuple[Tensor, ...]  # W as the encoder gives it
+    image: Tensor  # (1, 3, h, w), sRGB, at the network's size
+    features: tuple[Tensor, ...]  # feature maps W of the encoder
     initial: Tensor  # (1, h, w), the network's own disparity
-    kept_mask: Tensor  # (h, w), 1 where the initial disparity is to stay, 0 where it is free
+    kept_mask: Tensor  # (h, w), 1 where the initial disparity stays, 0 where it is refined
 
     @property
     def size(self) -> tuple[int, int]:
-        """Tell height and width."""
+        """Height and width of the image."""
         return self.image.shape[2], self.image.shape[3]
 
     def fingerprint(self) -> str:
-        """Tell apart photos and what is held of them."""
+        """Return a hash of the image and the kept mask."""
         return hashlib.sha256(b"".join(t.cpu().numpy().tobytes() for t in (self.image, self.kept_mask))).hexdigest()
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run found."""
+    """The result of one run."""
 
     disparity: Map
     scale: float  # s of the depth s / (D + m)
@@ -85,16 +85,16 @@ class Run:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The runs together."""
+    """The result of all runs."""
 
-    disparity: Map  # their mean
-    deviation: Map  # their standard deviation
-    scale: float
+    disparity: Map  # mean of the runs
+    deviation: Map  # standard deviation of the runs
+    scale: float  # mean of the runs
     runs: int
 
 
 def encode_scene(network: DepthNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
-    """Send a photo through the depth network once; nothing of it is held yet."""
+    """Encode a photo with the depth network, once; the kept mask is 0 everywhere."""
     image = fitted(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], longer_side)
     with torch.no_grad():
         features = network.features(image)
@@ -110,7 +110,7 @@ def refine(
     keep: Callable[[int, Run], None] = lambda number, run: None,
     progress: Progress | None = None,
 ) -> Ensemble:
-    """Return the mean of all runs; `finished` ones are not repeated, each new one is passed to `keep`."""
+    """Return the mean of all runs; `finished` runs are not repeated, each new run is passed to `keep`."""
     runs: list[Run] = []
     done = 0
 
@@ -129,25 +129,25 @@ def refine(
             keep(number, run)
         for number in group:
             runs.append(found.get(number) or finished[number])
-            if _settled(runs, options.early_stop):
+            if _mean_is_stable(runs, options.early_stop):
                 return ensemble(runs)
     return ensemble(runs)
 
 
 def ensemble(runs: Sequence[Run]) -> Ensemble:
-    """Join runs."""
+    """Return the mean and the standard deviation of runs."""
     stack = np.stack([run.disparity for run in runs])
     scale = float(np.mean([run.scale for run in runs]))
     return Ensemble(stack.mean(axis=0), stack.std(axis=0), scale, len(runs))
 
 
-def _settled(runs: Sequence[Run], least_move: float) -> bool:
-    """Tell whether the last run moved the mean by less than a share of the mean's own spread over the picture."""
-    if len(runs) < LEAST_RUNS or not least_move:
+def _mean_is_stable(runs: Sequence[Run], early_stop: float) -> bool:
+    """Return whether the last run moved the mean by less than `early_stop` of the mean's spread over the picture."""
+    if len(runs) < MIN_RUNS or not early_stop:
         return False
     stack = np.stack([run.disparity for run in runs])
     before, now = stack[:-1].mean(axis=0), stack.mean(axis=0)
-    return bool(np.abs(now - before).mean() < least_move * now.std())
+    return bool(np.abs(now - before).mean() < early_stop * now.std())
 
 
 def refine_runs(
@@ -157,7 +157,7 @@ def refine_runs(
     options: RefineOptions,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> list[Run]:
-    """Optimise the runs of these numbers as one batch, each with a random generator of its own."""
+    """Optimise the runs of these numbers as one batch, each run with its own random generator."""
     if not numbers:
         return []
     batch = RunBatch(scene, len(numbers))
@@ -176,10 +176,10 @@ def refine_runs(
 
 
 class RunBatch(nn.Module):
-    """What the runs of a batch optimise: feature maps W and scale offsets o side by side, a decoder theta each.
+    """The parameters of a batch of runs: stacked feature maps W and scale offsets o, and one decoder theta per run.
 
-    The decoders are called one after the other: `torch.func.vmap` over stacked weights makes grouped convolutions of
-    them, which take 1.6 times as long (four decoders of Depth Anything V2 Small forth and back, one CPU core).
+    The decoders are called one after the other: `torch.func.vmap` over stacked weights runs grouped convolutions,
+    which take 1.6 times as long (four decoders of Depth Anything V2 Small forward and backward, one CPU core).
     """
 
     def __init__(self, scene: Scene, count: int) -> None:
@@ -190,7 +190,7 @@ class RunBatch(nn.Module):
         self.scale_offsets = nn.Parameter(torch.zeros(count, device=scene.image.device))
 
     def optimiser(self) -> torch.optim.Optimizer:
-        """Give AdamW with the paper's three rates."""
+        """Return AdamW with the paper's three learning rates."""
         groups = [
             {"params": list(self.features), "lr": FEATURE_RATE},
             {"params": list(self.decoders.parameters()), "lr": WEIGHT_RATE},
@@ -199,7 +199,7 @@ class RunBatch(nn.Module):
         return torch.optim.AdamW(groups)
 
     def disparity(self) -> Tensor:
-        """Give each run's disparity (B, h, w), with what is held put back."""
+        """Return each run's disparity (B, h, w), with the initial one where the mask keeps it."""
         scene = self.scene
         found = [
             decoder([maps[i : i + 1] for maps in self.features], scene.size) for i, decoder in enumerate(self.decoders)
@@ -207,7 +207,7 @@ class RunBatch(nn.Module):
         return torch.lerp(torch.cat(found), scene.initial, scene.kept_mask)
 
     def loss(self, prior: Prior, draws: "Draw") -> Tensor:
-        """Give each run's loss (B,): score distillation of the photo lit anew, and smoothness."""
+        """Return each run's loss (B,): score distillation of the relit photo, plus smoothness."""
         scene, draws = self.scene, draws.to(self.scene.image.device)
         disparity = self.disparity()
         normals = surface_normals(orthographic_depth(disparity, self.scale_offsets))
@@ -220,27 +220,27 @@ class RunBatch(nn.Module):
 
 @dataclass(frozen=True)
 class Draw:
-    """What chance decides in one step, for each run of a batch."""
+    """The random numbers of one step, for each run of a batch."""
 
     light: Light
-    latent_noise: Tensor  # (B, C, h, w), by which the encoder samples
+    latent_noise: Tensor  # (B, C, h, w), for the encoder's sample
     timestep: Tensor  # (B,)
-    noise: Tensor  # (B, C, h, w), which the denoiser has to find
+    noise: Tensor  # (B, C, h, w), which the denoiser predicts
 
     def to(self, device: torch.device) -> "Draw":
-        """Give the same on another device."""
+        """Return the draw on another device."""
         rest = (self.latent_noise, self.timestep, self.noise)
         return Draw(self.light.to(device), *(values.to(device) for values in rest))
 
 
 def generator_of(seed: int, run: int) -> torch.Generator:
-    """Give the one source of a run's chance: on the CPU, so that every device and every batch draws the same."""
+    """Return a run's random generator, on the CPU, so that every device and every batch draws the same numbers."""
     state = np.random.SeedSequence((seed, run)).generate_state(2)
     return torch.Generator().manual_seed((int(state[0]) << 32) + int(state[1]))
 
 
 def draw(generator: torch.Generator, latent_shape: tuple[int, int, int]) -> Draw:
-    """Draw one step of one run."""
+    """Draw the random numbers of one step of one run."""
     light = draw_light(generator)
     latent_noise = torch.randn(1, *latent_shape, generator=generator)
     timestep = draw_timestep(generator)
@@ -248,7 +248,7 @@ def draw(generator: torch.Generator, latent_shape: tuple[int, int, int]) -> Draw
 
 
 def stacked(draws: Sequence[Draw]) -> Draw:
-    """Join the draws of several runs."""
+    """Stack the draws of several runs."""
 
     def join(values: Iterator[Tensor]) -> Tensor:
         return torch.cat(list(values))

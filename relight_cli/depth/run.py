@@ -1,4 +1,4 @@
-"""One photo's way through refine-depth: read, estimate, refine, write."""
+"""Refine one photo of refine-depth: read, estimate the cost, refine, write."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,11 +23,11 @@ from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import Facts
 from relight_cli.models.depth_model import DepthModel
 
-MEMORY_SHARE = 0.7  # of the device's memory that runs may take; the rest is for the system and what is not counted
+MEMORY_SHARE = 0.7  # of the device's memory, for runs; the rest is for the system and for memory that is not counted
 
 
 class DepthRun:
-    """What happens to every photo of one command."""
+    """The work of one command on each of its photos."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class DepthRun:
         self.chosen = subset(options, DepthOptions, steps=plan.steps, sky=sky, run_batch=plan.run_batch or 1)
 
     def make(self, job: Job) -> Facts:
-        """Refine the depth of one photo and write it; return what the report says of it."""
+        """Refine the depth of one photo and write it; return its entries in the report."""
         try:
             return self._make(job)
         except Exception as error:
@@ -62,16 +62,16 @@ class DepthRun:
             make_folder(job.target.parent)
             finished = store.open(self._settings(prepared), resume=self.options.resume)
         try:
-            left = sum(number not in finished for number in range(self.options.ensemble))
-            batch, cost = self._estimate(job, prepared.scene, left) if left else (1, None)
+            remaining = sum(number not in finished for number in range(self.options.ensemble))
+            batch, cost = self._estimate(job, prepared.scene, remaining) if remaining else (1, None)
             depth = self._refine(job, prepared, batch, finished, store)
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
-            made = self.plan.recipe.provenance({"photo": photo_sha256}).parameters()
-            scale = write_outputs(depth, job, self.options, focal, made)
+            recipe = self.plan.recipe.provenance({"photo": photo_sha256}).parameters()
+            scale = write_outputs(depth, job, self.options, focal, recipe)
         except BaseException:
             if store and store.count():
                 self.notify(
-                    f"{job.target}: {_times(store.count(), 'run')} finished and kept; --resume continues from there."
+                    f"{job.target}: {_counted(store.count(), 'run')} finished and kept; --resume continues from there."
                 )
             elif store:
                 store.clear()
@@ -87,7 +87,7 @@ class DepthRun:
             "steps": self.chosen.steps,
             "prompt": prepared.prompt,
             "run_batch": batch,
-            "seconds_per_step": cost and round(cost.seconds, 4),  # None where every run was finished
+            "seconds_per_step": cost and round(cost.seconds, 4),  # None if every run was finished before
             "held_share": round(float(prepared.scene.kept_mask.mean()), 4),
         }
 
@@ -103,7 +103,7 @@ class DepthRun:
         }
 
     def _estimate(self, job: Job, scene: Scene, runs: int) -> tuple[int, StepCost]:
-        """Choose how many runs go at a time, and print beforehand what the remaining ones will take."""
+        """Return how many runs to do at a time and the cost of their step; print what the `runs` left will take."""
         prior = self.model.prior
         budget = int(MEMORY_SHARE * memory_bytes(self.model.device)) - self.model.weights_bytes
         batch = min(self.plan.run_batch or 1, self.options.ensemble)
@@ -118,7 +118,7 @@ class DepthRun:
         gigabytes = (cost.memory + self.model.weights_bytes) / 1e9
         dtype = str(self.model.dtype).removeprefix("torch.")
         self.notify(
-            f"{job.source}: {_times(runs, 'run')} of {_times(self.chosen.steps, 'step')}, {batch} at a time, on "
+            f"{job.source}: {_counted(runs, 'run')} of {_counted(self.chosen.steps, 'step')}, {batch} at a time, on "
             f"{self.model.device} ({dtype}): about {_duration(seconds)}, {gigabytes:.1f} GB."
         )
         return batch, cost
@@ -133,11 +133,11 @@ class DepthRun:
 
 
 def _forget(number: int, run: Run) -> None:
-    """Keep nothing: stdout has no folder for it."""
+    """Keep no run: stdout has no folder for them."""
 
 
-def _times(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _duration(seconds: float) -> str:

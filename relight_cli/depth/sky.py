@@ -1,4 +1,4 @@
-"""What is infinitely far: there refinement grows geometry that is not (Re-Depth Anything, limitations)."""
+"""Keep the disparity of the sky, where refinement adds false geometry (Re-Depth Anything, limitations)."""
 
 from dataclasses import replace
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from relight_cli.depth.refinement import Scene
 
-FAR = 0.01  # share of the near disparity below which a pixel counts as infinitely far
-FEATHER = 0.01  # standard deviation of the soft border, in longer sides
+FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel counts as infinitely far away
+FEATHER = 0.01  # standard deviation of the soft border, as a share of the longer side
 
 
 def infinitely_far(disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell where a network's disparity (h, w) says so; a picture without depth has no such place."""
+    """Return where a disparity (h, w) is infinitely far away; nowhere in a picture without depth."""
     return disparity < FAR * np.percentile(disparity, 99)
 
 
 def keep_sky(scene: Scene, mask: NDArray[np.float32] | None = None) -> Scene:
-    """Keep the initial disparity where it is infinitely far, or where a mask (H, W) of 0 to 1 says; softly."""
+    """Keep the initial disparity, with soft borders: where it is infinitely far away, or by a mask (H, W) in [0, 1]."""
     if mask is None:
         kept = infinitely_far(scene.initial[0].cpu().numpy()).astype(np.float32)
     else:

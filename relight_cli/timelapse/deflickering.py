@@ -1,4 +1,4 @@
-"""Light without flicker: what stays of a sequence's illumination latents when fast changes are taken out."""
+"""Deflicker: smooth the illumination latents of a sequence over time."""
 
 import math
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 def smoothing_window(number: int, window: int, count: int) -> range:
-    """Return the frames over which the light of one is smoothed."""
+    """Return the frames over which the light of frame `number` is smoothed."""
     return range(max(0, number - window // 2), min(count, number + window // 2 + 1))
 
 
 def smooth_illumination(lights: dict[int, Tensor], number: int, window: int) -> Tensor:
-    """Give the light of frame `number`, low-passed over `window` frames around it.
+    """Return the light of frame `number`, low-passed over `window` frames around it.
 
-    A straight line through the illumination latents (T, 1, C) of the frames at hand, weighted by a raised cosine, read
-    off at the frame (local regression, Cleveland 1979): unlike a mean it keeps a slow trend where the sequence begins
-    and ends, or where frames are missing. The frame's own latents need not be among them.
+    It is the value at the frame of a straight line fitted to the illumination latents (T, 1, C) in `lights`, weighted
+    by a raised cosine (local regression, Cleveland 1979). Unlike a mean, this keeps a slow trend at both ends of the
+    sequence and where frames are missing, even the frame itself.
     """
     numbers = sorted(lights)
     offsets = torch.tensor([float(n - number) for n in numbers])

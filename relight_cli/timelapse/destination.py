@@ -1,4 +1,4 @@
-"""Which files a timelapse writes; settled, and checked against all that it reads, before any work starts."""
+"""Choose the files that a timelapse writes, and check them against its inputs before any work starts."""
 
 import os
 from bisect import bisect_right
@@ -15,7 +15,7 @@ from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 
 def is_video(output: str | None) -> bool:
-    """Tell whether -o names a video. Raises UsageError for what is neither a video that can be written nor a folder."""
+    """Return whether -o names a video. Raises UsageError if it names neither a writable video nor a folder."""
     from relight_cli.photos.video import CODECS, READABLE
 
     if output is None or output.endswith(("/", "\\")) or os.path.isdir(output):  # noqa: PTH112
@@ -27,7 +27,7 @@ def is_video(output: str | None) -> bool:
 
 
 def default_output(inputs: list[str], frames: Frames) -> str:
-    """Name what is written without -o: <name>_interpolated beside the input, a video from a video."""
+    """Return the output without -o: <name>_interpolated next to the input, a video for a video."""
     from relight_cli.photos.video import CODECS, READABLE
 
     first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
@@ -36,36 +36,36 @@ def default_output(inputs: list[str], frames: Frames) -> str:
 
 
 def choose_writer(output: str, frames: Frames, planned: list[OutputFrame], *, quality: int, rate: float) -> Writer:
-    """Give what takes the frames. Raises UsageError where that would hold or be an input."""
+    """Return the writer of the frames. Raises UsageError if its folder holds an input or its video is one."""
     path, inputs = Path(output), {frames.path(number) for number in range(len(frames.times))}
     if is_video(output):
         if file_identity(path) in map(file_identity, inputs):
             raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
         require_folders([path.parent])
         return VideoFileWriter(path, frames.height, frames.width, rate)
-    if file_identity(path) in {file_identity(one.parent) for one in inputs}:
+    if file_identity(path) in {file_identity(source.parent) for source in inputs}:
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
-    kinds = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
-    return FolderWriter(path, kinds, quality=quality)
+    suffixes = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
+    return FolderWriter(path, suffixes, quality=quality)
 
 
 def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:
-    """Check the files that are read or written beside the frames. Raises UsageError, OutputUnwritableError."""
+    """Check the files of --freeze, --plot and --report. Raises UsageError, OutputUnwritableError."""
     inputs = {file_identity(frames.path(number)) for number in range(len(frames.times))}
     targets = {file_identity(target) for target in writer.targets}
     if options.freeze and file_identity(options.freeze) in targets:
         raise UsageError(f"{options.freeze} is read and would be overwritten: choose another --output.")
     if STDIO in (options.freeze, options.plot, options.report):
-        raise UsageError("--freeze, --plot and --report need a file's name: give one.")
+        raise UsageError("--freeze, --plot and --report cannot use - for stdin or stdout: name a file.")
     written = [path for path in (options.plot, options.report) if path]
     for path in written:
         if file_identity(path) in inputs | targets or (
             options.freeze and file_identity(path) == file_identity(options.freeze)
         ):
-            raise UsageError(f"{path} is also a picture of this run: name another file.")
+            raise UsageError(f"{path} is also an input or output of this run: name another file.")
     if options.plot and options.report and file_identity(options.plot) == file_identity(options.report):
-        raise UsageError("--report and --plot are one file: name another.")
+        raise UsageError(f"--report and --plot both name {options.plot}: name another file for one of them.")
     require_folders(path.parent for path in written)
     if options.plot and os.path.lexists(options.plot) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{options.plot} exists: give --overwrite, or name another file.")

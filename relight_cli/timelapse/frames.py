@@ -1,4 +1,4 @@
-"""The frames of a timelapse: which they are, in what order, and one after the other."""
+"""Find the frames of a timelapse, put them in order and read them one by one."""
 
 import os
 import re
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.video import Video
 
-KEPT = 4  # last frames of a video that can be asked for again without starting over
+CACHED_FRAMES = 4  # last decoded frames of a video that can be read again without decoding from the start
 Failed = Callable[[Path, Exception], None]
 
 
@@ -25,36 +25,36 @@ class Frames(Protocol):
     height: int
     width: int
     times: list[float]  # strictly rising
-    rate: float | None  # frames a second, of a video
-    order: str  # what the order was told from, for the user
+    rate: float | None  # frames per second of a video
+    order: str  # how the frames are ordered, for a message
 
     def name(self, number: int) -> str:
-        """Tell what a message calls a frame."""
+        """Return the name of a frame in messages."""
         ...
 
     def suffix(self, number: int) -> str:
-        """Tell the kind of file that a frame becomes."""
+        """Return the suffix of the file that a frame becomes."""
         ...
 
     def path(self, number: int) -> Path:
-        """Tell the file that a frame comes from."""
+        """Return the file that a frame comes from."""
         ...
 
     def original(self, number: int) -> Path | None:
-        """Tell the file that holds this frame alone and upright, if there is one."""
+        """Return the file that holds this frame alone and upright; None if there is none."""
         ...
 
     def taken(self, time: float) -> float | None:
-        """Tell when a frame at one of `times`, or between, was taken, in seconds."""
+        """Return the capture time in seconds of a frame at one of `times` or between them; None if it is unknown."""
         ...
 
     def reader(self) -> Callable[[int], "Photo"]:
-        """Give what reads a frame by number; raises PhotoUnreadableError. Fast where numbers rise."""
+        """Return a function that reads a frame by number and raises PhotoUnreadableError; fast if numbers rise."""
         ...
 
 
 def natural_key(path: Path) -> list[tuple[int, int | str]]:
-    """Sort file names with numbers in them as people do: 9 before 10."""
+    """Return a sort key that orders the numbers in file names by value: 9 before 10."""
     parts = re.split(r"(\d+)", path.name.casefold())
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts] + [(1, str(path))]
 
@@ -67,8 +67,8 @@ def open_frames(
 ) -> Frames:
     """Open the frames of a sequence: photos, folders, globs, or one video. They are read when they are needed.
 
-    Photos are ordered by capture time where all have one, else by the numbers in their names. Raises UsageError where
-    frames are fewer than two or differ in size, PhotoUnreadableError for what cannot be read, MissingExtraError.
+    Photos are ordered by capture time if all have one, else by the numbers in their names. Raises UsageError for fewer
+    than two frames or several sizes, PhotoUnreadableError for a file that cannot be read, MissingExtraError.
     """
     names = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
 
@@ -81,10 +81,10 @@ def open_frames(
 
 
 def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: int, failed: Failed) -> Frames:
-    """Find the frames meant by names, folders and globs, or those of one video.
+    """Return the frames of photos, folders and globs, or those of one video.
 
-    A photo whose header cannot be read is told to `failed` and left out. Raises UsageError where frames are fewer than
-    two or differ in size, PhotoUnreadableError for a video that cannot be read, MissingExtraError.
+    A photo whose header cannot be read is left out and passed to `failed`. Raises UsageError for fewer than two frames
+    or several sizes, PhotoUnreadableError for a video that cannot be read, MissingExtraError.
     """
     from relight_cli.photos.video import READABLE, open_video
 
@@ -95,7 +95,7 @@ def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: i
     if not videos:
         return PhotoFrames.open(paths, max_pixels, failed)
     if len(paths) > 1:
-        raise UsageError(f"{videos[0]} is a video and there are other inputs: name one video, or photos.")
+        raise UsageError(f"{videos[0]} is a video, but there are other inputs: name one video, or photos.")
     video = open_video(videos[0], max_pixels=max_pixels)
     if video.damage:
         failed(video.path, PhotoUnreadableError(video.damage))
@@ -111,16 +111,16 @@ class PhotoFrames:
     paths: list[Path]
     height: int
     width: int
-    turned: list[bool]
+    turned: list[bool]  # by EXIF orientation
     times: list[float]
-    start: float | None  # capture time of the first, where those of all are known
+    start: float | None  # capture time of the first photo, if `times` are capture times
     order: str
     max_pixels: int
     rate: float | None = None
 
     @classmethod
     def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
-        """Read the headers and settle the order: by capture time if all photos have one, else by name."""
+        """Read the headers and order the photos: by capture time if all have one, else by name."""
         from relight_cli.photos.capture_time import read_header
         from relight_cli.timelapse.sequencing import keyframe_times
 
@@ -135,10 +135,10 @@ class PhotoFrames:
         if len(paths) < 2:
             raise UsageError(f"{paths[0]} is one photo: a sequence needs two or more.")
         if len(found) < 2:
-            raise PhotoUnreadableError(f"of {len(paths)} photos {len(found)} can be read: a sequence needs two.")
+            raise PhotoUnreadableError(f"only {len(found)} of {len(paths)} photos can be read: a sequence needs two.")
         by_time = all(header.taken is not None for _, header in found)
         if by_time:
-            found.sort(key=lambda one: one[1].taken or 0.0)  # stable: equal times stay in the order of names
+            found.sort(key=lambda photo: photo[1].taken or 0.0)  # stable: equal times keep the order of names
         _require_one_size([(path, (header.width, header.height)) for path, header in found])
         times, spaced = keyframe_times([header.taken for _, header in found])
         order = (
@@ -159,51 +159,51 @@ class PhotoFrames:
         )
 
     def name(self, number: int) -> str:
-        """Tell the photo's file."""
+        """Return the photo's file."""
         return str(self.paths[number])
 
     def suffix(self, number: int) -> str:
-        """Tell the photo's own kind."""
+        """Return the photo's own suffix if its format can be written, else that of its replacement."""
         from relight_cli.photos.formats import output_suffix
 
         return output_suffix(self.paths[number])
 
     def path(self, number: int) -> Path:
-        """Tell the photo's file."""
+        """Return the photo's file."""
         return self.paths[number]
 
     def original(self, number: int) -> Path | None:
-        """Tell the photo's file, unless its pixels lie on their side or its kind is only read."""
+        """Return the photo's file; None if it has to be turned or its format cannot be written."""
         path = self.paths[number]
         return None if self.turned[number] or self.suffix(number) != path.suffix else path
 
     def taken(self, time: float) -> float | None:
-        """Tell when a frame at a time was taken."""
+        """Return the capture time of a frame at `time`; None if it is unknown."""
         return None if self.start is None else self.start + time
 
     def reader(self) -> Callable[[int], "Photo"]:
-        """Give what reads a photo by number."""
+        """Return a function that reads a photo by number."""
         from relight_cli.photos.reading import read_photo
 
         def read(number: int) -> "Photo":
             photo = read_photo(self.paths[number], max_pixels=self.max_pixels)
             size = photo.pixels.shape[:2]
             if size != (self.height, self.width):
-                said = f"{self.paths[number]} has {size[1]} x {size[0]} pixels, others {self.width} x {self.height}"
-                raise PhotoUnreadableError(f"{said}: bring the frames to one size.")
+                sizes = f"{size[1]} x {size[0]} pixels, the others {self.width} x {self.height}"
+                raise PhotoUnreadableError(f"{self.paths[number]} has {sizes}: bring the frames to one size.")
             return photo
 
         return read
 
 
 def _require_one_size(sizes: list[tuple[Path, tuple[int, int]]]) -> None:
-    """Raise UsageError for the first frame of another size than most (than the first, where two sizes are as many)."""
+    """Raise UsageError for the first frame that has not the most common size (of equally common ones, the first)."""
     all_sizes = [size for _, size in sizes]
     usual = max(dict.fromkeys(all_sizes), key=all_sizes.count)
     for path, size in sizes:
         if size != usual:
-            said = f"{path} has {size[0]} x {size[1]} pixels, the others {usual[0]} x {usual[1]}"
-            raise UsageError(f"{said}: bring the frames to one size, or leave it out.")
+            pixels = f"{size[0]} x {size[1]} pixels, the others {usual[0]} x {usual[1]}"
+            raise UsageError(f"{path} has {pixels}: bring the frames to one size, or leave it out.")
 
 
 class VideoFrames:
@@ -217,41 +217,41 @@ class VideoFrames:
         self.times = [number / video.rate for number in range(video.count)]
 
     def name(self, number: int) -> str:
-        """Tell the video and the frame's number."""
+        """Return the video's file and the frame's number."""
         return f"{self.video.path}, frame {number}"
 
     def suffix(self, number: int) -> str:
-        """Tell that a video's frames become PNG files."""
+        """Return .png: a video's frames become PNG files."""
         return ".png"
 
     def path(self, number: int) -> Path:
-        """Tell the video's file."""
+        """Return the video's file."""
         return self.video.path
 
     def original(self, number: int) -> Path | None:
-        """Tell that no file holds the frame alone."""
+        """Return None: no file holds the frame alone."""
         return None
 
     def taken(self, time: float) -> float | None:
-        """Tell that a video's frames have no capture times."""
+        """Return None: a video's frames have no capture times."""
         return None
 
     def reader(self) -> Callable[[int], "Photo"]:
-        """Give what reads a frame by number, decoding onwards; what lies far back is decoded from the start."""
+        """Return a function that reads a frame by number; a frame before the cached ones is decoded from the start."""
         from relight_cli.photos.photo import Photo
         from relight_cli.photos.video import frames_of
 
-        kept: deque[tuple[int, Photo]] = deque(maxlen=KEPT)
+        cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)
         frames = enumerate(frames_of(self.video.path))
 
         def read(number: int) -> Photo:
             nonlocal frames
-            if kept and number < kept[0][0]:
-                kept.clear()
+            if cached and number < cached[0][0]:
+                cached.clear()
                 frames = enumerate(frames_of(self.video.path))
-            while not kept or kept[-1][0] < number:
-                at, pixels = next(frames)
-                kept.append((at, Photo(pixels, format="PNG")))
-            return next(photo for at, photo in kept if at == number)
+            while not cached or cached[-1][0] < number:
+                index, pixels = next(frames)
+                cached.append((index, Photo(pixels, format="PNG")))
+            return next(photo for index, photo in cached if index == number)
 
         return read

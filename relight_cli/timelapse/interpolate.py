@@ -1,4 +1,4 @@
-"""The light between the frames of a fixed camera, from Python."""
+"""Interpolate the light between the frames of a fixed camera, from Python."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from relight_cli.timelapse.timelapse import FrameResult, Picture, Timelapse, fro
 class TimelapseFrame:
     """One frame of the new sequence."""
 
-    photo: Photo  # with metadata, profile and depth of the keyframe before it
+    photo: Photo  # with metadata, profile and bit depth of the keyframe before it
     time: float  # on the scale of the keyframes' times
-    keyframe: int | None  # the number of the keyframe at this time
+    keyframe: int | None  # the number of the keyframe at this time; None between keyframes
 
 
 def interpolate_timelapse(
@@ -34,12 +34,12 @@ def interpolate_timelapse(
     """Yield a sequence with the light between its frames interpolated, smoothed (`options.deflicker`) or frozen.
 
     `frames` are two or more photos of one size, or what `open_frames` returns, which reads them when they are needed.
-    `between` new frames are made between any two; with `count`, so many in all, evenly over the whole. `freeze` is a
-    photo whose light every frame gets. Without a model only `Mode.IMAGE`, a cross-fade, can be had.
+    `between` new frames are made between every two; with `count`, the result has `count` evenly spaced frames instead.
+    `freeze` is a photo whose light every frame gets. Without a model only `Mode.IMAGE`, a cross-fade, is possible.
 
-    Two frames are in memory at a time (three with `Ease.CATMULL_ROM`). Frames are made in the calling thread when they
-    are asked for. Raises UsageError for sequences that are too short or of several sizes, PhotoUnreadableError for a
-    frame that cannot be read, DeviceError where memory runs out.
+    Two frames are in memory at a time (three with `Ease.CATMULL_ROM`). Each frame is made in the calling thread when it
+    is requested. Raises UsageError for sequences that are too short or of several sizes, PhotoUnreadableError for a
+    frame that cannot be read, DeviceError if memory runs out.
     Source: CroCoDiLight, section 4.
     """
     sequence = PhotoList(frames) if isinstance(frames, Sequence) else frames
@@ -68,7 +68,7 @@ def _frames(
     timelapse = Timelapse(sequence.times, keyframe, lambda number: look_ahead(number).to_srgb(), model, options, light)
     for wanted in planned:
         made = timelapse.make(wanted)
-        assert made is not None  # no keyframe is missing: one that cannot be read has raised
+        assert made is not None  # no keyframe is missing: an unreadable one raises an error
         yield TimelapseFrame(_photo(photos[made.template], made), wanted.time, wanted.keyframe)
         for number in [number for number in photos if number < made.template]:
             del photos[number]

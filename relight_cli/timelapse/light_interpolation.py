@@ -1,4 +1,4 @@
-"""Frames between two frames of one view: the light goes on, the things stay (CroCoDiLight section 4)."""
+"""Make frames between two frames of one view: the light changes, the objects stay (CroCoDiLight, section 4)."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -22,31 +22,31 @@ from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Content, Mode
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
-Path = Callable[[float], Tensor]
+LightPath = Callable[[float], Tensor]
 """From the share of the way in [0, 1] to the illumination latents (T, 1, C) there."""
 
-SLIGHT = 0.5  # stops; under such a change, with nothing moving, a cross-fade is the nearest (benchmarks/timelapse.py)
-LEAST_MOVING = 1e-3  # share of a picture that shadows have to pass over to be seen moving
+SLIGHT = 0.5  # stops; below this, if no shadow moves, a cross-fade is nearest to the truth (benchmarks/timelapse.py)
+MIN_MOVING = 1e-3  # share of a picture that shadows have to pass over to count as moving
 
 
 class Keyframe:
-    """A frame of the sequence, encoded when first needed and once, ready to be put under other light."""
+    """A frame of the sequence that can be shown under other light; it is encoded once, when first needed."""
 
     def __init__(
         self,
         picture: Picture,
-        model: RelightingModel | None,
+        network: RelightingModel | None,
         tiling: TileOptions,
         *,
         detail: bool = True,
         target: Tensor | None = None,
         strength: float = 1.0,
     ) -> None:
-        """Hold a picture (H, W, 3) and, where its light is to be another, the illumination latents (T, 1, C) of that.
+        """Take a picture (H, W, 3) and, to change its light, the illumination latents (T, 1, C) of the target.
 
-        `strength` is how far to go there. Without a model only an untouched picture can be had.
+        `strength` is the share of the way to the target. Without a network the picture can only be shown as it is.
         """
-        self.picture, self.model, self.tiling, self.detail = picture, model, tiling, detail
+        self.picture, self.network, self.tiling, self.detail = picture, network, tiling, detail
         self.target, self.strength = target, strength
 
     @cached_property
@@ -57,27 +57,27 @@ class Keyframe:
 
     @cached_property
     def shown(self) -> Picture:
-        """The frame in that light."""
+        """The frame under `light`."""
         return self.picture if self.detail and self.target is None else self.under(self.light)
 
     @torch.inference_mode()
     def under(self, light: Tensor) -> Picture:
-        """Give the frame under illumination latents (T, 1, C), not clipped.
+        """Return the frame under illumination latents (T, 1, C), not clipped.
 
         With `detail` the change of light is a gain on the frame's own pixels, as in `light_change.change_light`; the
-        network may then have seen a smaller copy.
+        network may then see a smaller copy.
         """
         working, grid = self._working
-        made = stitch_tiles(grid, self._tiles_under(light))
+        stitched = stitch_tiles(grid, self._tiles_under(light))
         if not self.detail:
-            return made
+            return stitched
         if working.shape == self.picture.shape:
-            return to_array(apply_log_gain(self.picture, lambda rows, own: made[rows]))
-        gain = fit_guided(made, working)
+            return to_array(apply_log_gain(self.picture, lambda rows, own: stitched[rows]))
+        gain = fit_guided(stitched, working)
         return to_array(apply_log_gain(self.picture, lambda rows, own: gain.rows(own, rows.start, len(self.picture))))
 
     def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
-        """Yield each tile's log gain, without `detail` its picture, (S, S, 3)."""
+        """Yield each tile's log gain, or its picture without `detail`, (S, S, 3)."""
         for number, (indices, intrinsic, _) in enumerate(self._encoded):
             tiles = self._decode(intrinsic, light[indices.start : indices.stop])
             if self.detail:
@@ -86,96 +86,96 @@ class Keyframe:
 
     @cached_property
     def _working(self) -> tuple[Picture, TileGrid]:
-        """The copy that the network sees."""
-        assert self.model is not None
-        return working_copy(self.picture, self.model, self.tiling, detail=self.detail)
+        """The copy that the network sees, and its grid."""
+        assert self.network is not None
+        return working_copy(self.picture, self.network, self.tiling, detail=self.detail)
 
     @cached_property
     @torch.inference_mode()
     def _encoded(self) -> list[tuple[range, Tensor, Tensor]]:
-        """Tiles' indices, intrinsic and illumination latents in batches; on the CPU, for there may be hundreds."""
-        assert self.model is not None
+        """Indices, intrinsic and illumination latents of tiles, in batches; on the CPU, as there may be hundreds."""
+        assert self.network is not None
         return [
             (indices, intrinsic.cpu(), own.cpu())
-            for indices, intrinsic, own in delighted(*self._working, self.model, self.tiling)
+            for indices, intrinsic, own in delighted(*self._working, self.network, self.tiling)
         ]
 
     @cached_property
     @torch.inference_mode()
     def _reconstructed(self) -> list[Tensor]:
-        """The frame in its own light, which every gain is against, as the decoder makes it."""
-        assert self.model is not None
-        if self.model.lossless:
+        """The tiles as the decoder returns them in their own light; every gain is relative to them."""
+        assert self.network is not None
+        if self.network.lossless:
             return [tiles.cpu() for _, tiles in load_tiles(*self._working, self.tiling)]
         return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
 
     def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:
-        assert self.model is not None
+        assert self.network is not None
         device = self.tiling.device
-        return self.model.decode(self.model.relight(intrinsic.to(device), light.to(intrinsic).to(device)))
+        return self.network.decode(self.network.relight(intrinsic.to(device), light.to(intrinsic).to(device)))
 
 
 def working_copy(
-    picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool
+    picture: Picture, network: RelightingModel, tiling: TileOptions, *, detail: bool
 ) -> tuple[Picture, TileGrid]:
-    """Give the copy that the network sees, smaller only where a gain is all that is wanted, and its grid."""
+    """Return the copy that the network sees, smaller only with `detail`, and its grid."""
     height, width = fit_within(picture.shape[0], picture.shape[1], tiling.max_side if detail else 0)
-    return resized(picture, height, width), TileGrid(height, width, model.tile_size, tiling.overlap)
+    return resized(picture, height, width), TileGrid(height, width, network.tile_size, tiling.overlap)
 
 
 def delighted(
-    picture: Picture, grid: TileGrid, model: RelightingModel, tiling: TileOptions
+    picture: Picture, grid: TileGrid, network: RelightingModel, tiling: TileOptions
 ) -> Iterator[tuple[range, Tensor, Tensor]]:
-    """Yield tiles' indices, their intrinsic and their illumination latents, a batch at a time, on the device."""
+    """Yield indices, intrinsic and illumination latents of tiles, a batch at a time, on the device."""
     for indices, tiles in load_tiles(picture, grid, tiling):
-        yield indices, *model.delight(model.encode(tiles))
+        yield indices, *network.delight(network.encode(tiles))
 
 
 @torch.inference_mode()
-def illumination(picture: Picture, model: RelightingModel, tiling: TileOptions, *, detail: bool = True) -> Tensor:
-    """Give the illumination latents (T, 1, C) of a picture's tiles as `Keyframe` has them, on the CPU."""
-    copy, grid = working_copy(picture, model, tiling, detail=detail)
-    return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, model, tiling)])
+def illumination(picture: Picture, network: RelightingModel, tiling: TileOptions, *, detail: bool = True) -> Tensor:
+    """Return the illumination latents (T, 1, C) of a picture's tiles as in `Keyframe`, on the CPU."""
+    copy, grid = working_copy(picture, network, tiling, detail=detail)
+    return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, network, tiling)])
 
 
 class KeyframePair:
     """The frames between two keyframes."""
 
-    def __init__(self, first: Keyframe, last: Keyframe, path: Path, options: TimelapseOptions) -> None:
+    def __init__(self, first: Keyframe, last: Keyframe, path: LightPath, options: TimelapseOptions) -> None:
         self.first, self.last, self.path, self.options = first, last, path, options
 
     @cached_property
     def change(self) -> Change:
-        """What changes between the two."""
+        """What changes between the keyframes."""
         return change_between(self.first.shown, self.last.shown)
 
     @property
     def mode(self) -> Mode:
-        """What is interpolated here, settled.
+        """What is interpolated, with `auto` resolved.
 
-        `auto`: the light, where shadows move or where the change is more than slight (90 % of the pixels change by less
-        than SLIGHT); else the pixels, for then a cross-fade adds no error of the network's.
+        `auto` means the light if shadows move or the change is more than slight (slight: 90 % of the pixels change by
+        less than SLIGHT), else the pixels, since a cross-fade adds no error of the network.
         """
         if self.options.mode != Mode.AUTO:
             return self.options.mode
         if self.options.content == Content.FIRST:
             return Mode.LATENT
-        slight = self.change.largest < SLIGHT and self.change.moving < LEAST_MOVING
+        slight = self.change.largest < SLIGHT and self.change.moving < MIN_MOVING
         return Mode.IMAGE if slight else Mode.LATENT
 
     def frame(self, share: float) -> Picture:
-        """Give the frame at a share of the way, (H, W, 3), not clipped."""
+        """Return the frame at a share of the way, (H, W, 3), not clipped."""
         if self.mode == Mode.IMAGE:
             return (1 - share) * self.first.shown + share * self.last.shown
         light = self.path(share)
         if self.options.content == Content.FIRST:
             return self.first.under(light)
-        return self._joined(self.first.under(light), self.last.under(light), share)
+        return self._blended(self.first.under(light), self.last.under(light), share)
 
-    def _joined(self, earlier: Picture, later: Picture, share: float) -> Picture:
-        """Blend both ends, each under the mixed light, in linear light, where moving shadows add up.
+    def _blended(self, earlier: Picture, later: Picture, share: float) -> Picture:
+        """Blend both keyframes, each under the interpolated light, in linear light.
 
-        Where an edge passes, each pixel keeps the earlier frame's light until it turns, and has the later one's then.
+        Where an edge passes, each pixel has the earlier keyframe's light until it turns, and the later one's after.
         """
         height, width = earlier.shape[:2]
         moving = enlarged(self.change, height, width) if self.change.moving else None
@@ -196,11 +196,11 @@ def _linear(picture: Picture) -> Tensor:
     return srgb_to_linear(torch.from_numpy(picture).clamp(min=0))
 
 
-def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> Path:
-    """Give the way from the second light to the third, smooth over all keyframes (Catmull and Rom 1974).
+def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> LightPath:
+    """Return the path from the second light to the third, smooth over all keyframes (Catmull and Rom 1974).
 
-    A cubic through both, its slopes those of parabolas through three neighbours each, for times of any spacing. At an
-    end of the sequence, where two times and lights are the same, the slope is that of the straight line.
+    It is a cubic through both; each slope is that of a parabola through three neighbours, for times of any spacing. At
+    an end of the sequence, where two times and lights are the same, the slope is that of the straight line.
     """
     gap = times[2] - times[1]
     straight = lights[2] - lights[1]

@@ -1,9 +1,9 @@
-"""Shadows that move between two pictures of one view: when the light of each pixel turns.
+"""Follow shadows that move between two pictures of one view, and find when the light of each pixel turns.
 
-Between two frames a pixel that a shadow's edge passes over is lit until the edge comes and dark after (or the other way
-round), so that a cross-fade shows two half shadows where there is one. The edge of the earlier picture lies on one side
-of the strip that was passed over, the later one's on the other; a pixel turns when the edge, going from the one to the
-other, reaches it. This is shape interpolation by distances (Raya and Udupa 1990), for the light instead of an organ.
+A pixel that a shadow's edge passes over is lit until the edge comes and dark afterwards (or the other way round). A
+cross-fade therefore shows two half shadows instead of one. The edge passes over a strip; the earlier picture has the
+edge on one side of the strip, the later picture on the other. A pixel turns when the edge, moving from one side to the
+other, reaches it. This is shape interpolation by distances (Raya and Udupa 1990), for light instead of an organ.
 """
 
 from dataclasses import dataclass, replace
@@ -18,42 +18,42 @@ from relight_cli.models.colour import LUMINANCE, srgb_to_linear
 Picture = NDArray[np.float32]
 Map = NDArray[np.float32]
 
-SIDE = 512  # pixels of the longer side of the maps; edges of shadows are softer than that shows
-DARK = 2e-3  # linear light that counts as black
-TURNED = 0.4  # stops of change against the whole picture's that make a pixel part of a strip
-FINE = 1.2  # pixels of blur that keep noise and texture out of the changes
-LEAST_PIXELS = 20  # of a strip
-LEAST_SIDE = 8  # of a picture that has edges at all
-ALIKE = 0.4  # how far an edge's share of the change may be from all (or none) of it
-MOVING = 0.5  # share of a strip's border that has to be one picture's edge alone
-EACH = 0.15  # share of that which has to be each picture's
-CLIPPED = 0.98  # sRGB; how bright such a pixel was is not known
-BLACK = -7.0  # log2 luminance under which a pixel tells nothing either
-WHOLE = 1.0  # stops; where the whole picture changes more it is not shadows that move, but day and night
-FARTHEST = 0.2  # of the longer side: the way that an edge can be followed
-MOST = 0.4  # of the picture that edges may pass over; more is another picture
-HEDGE = 6.0  # pixels over which a passing edge turns the light: where it is in between is only estimated
-SHORTEST, LONGEST = 0.3, 2.0  # the same as a share of the way
+SIDE = 512  # pixels, longer side of the maps; shadow edges are softer than their resolution
+DARK = 2e-3  # linear light that is added before the logarithm
+MIN_CHANGE = 0.4  # stops; a pixel that changes more, relative to the whole picture, is part of a strip
+BLUR = 1.2  # pixels; keeps noise and texture out of the changes
+MIN_PIXELS = 20  # of a strip
+MIN_SIDE = 8  # pixels; a smaller picture has no edges
+OWNER_TOLERANCE = 0.4  # how far the share of the change that belongs to an edge may be from 1 (or 0)
+MIN_OWNED = 0.5  # share of a strip's border that must be an edge of one picture only
+MIN_OWNED_EACH = 0.15  # share of these edges that each picture must have
+CLIPPED = 0.98  # sRGB; the true brightness of such a pixel is unknown
+BLACK = -7.0  # log2 luminance below which the brightness of a pixel is unknown too
+MAX_STOPS = 1.0  # if the whole picture changes more, day turns to night and no shadow is followed
+MAX_DISTANCE = 0.2  # of the longer side; an edge that moves farther is not followed
+MAX_MOVED = 0.4  # share of the picture that edges may pass over; more is another picture
+TURN_PIXELS = 6.0  # pixels over which a passing edge turns the light, as its position is only estimated
+MIN_TURN, MAX_TURN = 0.3, 2.0  # limits of the same, as a share of the way
 
 
 @dataclass(frozen=True)
 class Change:
-    """What changes between two pictures; maps are (h, w), small, of the same view."""
+    """What changes between two pictures; the maps (h, w) are small copies of the view."""
 
-    stops: float  # of the whole picture: the median change of log2 luminance
-    largest: float  # the change, either way, that 90 % of the pixels stay under, in stops
+    stops: float  # median change of log2 luminance
+    largest: float  # 90th percentile of the absolute change, in stops
     turn: Map  # share of the way at which a pixel's light turns
-    width: Map  # how long turning takes, as a share of the way
+    width: Map  # duration of the turn, as a share of the way
     moved: Map  # [0, 1], where an edge passes
 
     @property
     def moving(self) -> float:
-        """Share of the picture that edges pass over."""
+        """The share of the picture that edges pass over."""
         return float(self.moved.mean())
 
 
 def small(picture: Picture) -> Picture:
-    """Shrink a picture (H, W, 3) to the size of the maps."""
+    """Return a picture (H, W, 3) at the size of the maps."""
     height, width = picture.shape[:2]
     scale = SIDE / max(height, width)
     if scale >= 1:
@@ -63,80 +63,80 @@ def small(picture: Picture) -> Picture:
 
 
 def luminance_stops(picture: Picture) -> Map:
-    """Give log2 of the linear luminance of an sRGB picture."""
+    """Return log2 of the linear luminance of an sRGB picture."""
     linear = srgb_to_linear(torch.from_numpy(picture).clamp(min=0)).numpy()
     return np.log2(linear @ np.array(LUMINANCE, np.float32) + DARK)
 
 
 def blurred(field: Map, sigma: float) -> Map:
-    """Blur a map (h, w)."""
+    """Return a blurred map (h, w)."""
     return np.asarray(cv2.GaussianBlur(field, (0, 0), sigma), np.float32)
 
 
 def change_between(first: Picture, last: Picture) -> Change:
-    """Tell what changes between two sRGB pictures (H, W, 3) of one view."""
+    """Return what changes between two sRGB pictures (H, W, 3) of one view."""
     first, last = small(first), small(last)
-    before, after = (blurred(luminance_stops(p), FINE) for p in (first, last))
+    before, after = (blurred(luminance_stops(p), BLUR) for p in (first, last))
     change = after - before
     stops = float(np.median(change))
-    known = (np.maximum(first, last).max(-1) < CLIPPED) & (np.minimum(before, after) > BLACK) & (abs(stops) < WHOLE)
-    if min(change.shape) < LEAST_SIDE:
+    known = (np.maximum(first, last).max(-1) < CLIPPED) & (np.minimum(before, after) > BLACK) & (abs(stops) < MAX_STOPS)
+    if min(change.shape) < MIN_SIDE:
         known[:] = False
     owner = _share_of_first(before, change)
     turn, width = np.zeros_like(change), np.ones_like(change)
     moved = np.zeros_like(change)
-    for strips in (change - stops > TURNED, change - stops < -TURNED):
+    for strips in (change - stops > MIN_CHANGE, change - stops < -MIN_CHANGE):
         count, labels, boxes, _ = cv2.connectedComponentsWithStats((strips & known).astype(np.uint8), connectivity=4)
         for number in range(1, count):
             x, y, w, h, size = boxes[number]
             box = (slice(max(0, y - 2), y + h + 2), slice(max(0, x - 2), x + w + 2))
             strip = labels[box] == number
-            if size < LEAST_PIXELS or (found := _passing(strip, owner[box], FARTHEST * max(change.shape))) is None:
+            if size < MIN_PIXELS or (found := _turns(strip, owner[box], MAX_DISTANCE * max(change.shape))) is None:
                 continue
             turn[box][strip], width[box][strip], moved[box][strip] = found[0][strip], found[1][strip], 1
-    if moved.mean() > MOST:
+    if moved.mean() > MAX_MOVED:
         moved[:] = 0
-    # Past its border a strip's times are carried on, so that they may be blurred and enlarged.
-    reach = np.ones((7, 7), np.uint8)
-    grown = np.asarray(cv2.dilate(np.where(moved > 0, turn, -1), reach))
+    # The values of a strip are extended past its border, so that the maps can be blurred and enlarged.
+    kernel = np.ones((7, 7), np.uint8)
+    grown = np.asarray(cv2.dilate(np.where(moved > 0, turn, -1), kernel))
     turn = np.where(moved > 0, turn, np.maximum(grown, 0))
     return Change(
-        stops, float(np.percentile(np.abs(change), 90)), turn, _outward(width, moved, reach), blurred(moved, 1)
+        stops, float(np.percentile(np.abs(change), 90)), turn, _extended(width, moved, kernel), blurred(moved, 1)
     )
 
 
-def _outward(width: Map, moved: Map, reach: NDArray[np.uint8]) -> Map:
-    grown = np.asarray(cv2.dilate(np.where(moved > 0, width, 0), reach))
+def _extended(width: Map, moved: Map, kernel: NDArray[np.uint8]) -> Map:
+    grown = np.asarray(cv2.dilate(np.where(moved > 0, width, 0), kernel))
     return np.where(moved > 0, width, np.where(grown > 0, grown, 1))
 
 
 def _share_of_first(before: Map, change: Map) -> Map:
-    """Tell how much of an edge in the change is an edge that the first picture had: 1 all, 0 none of it.
+    """Return how much of an edge in the change is an edge of the first picture: 1 all of it, 0 nothing.
 
-    Other values are edges that both have, a shadow that fades where it is.
+    Other values are edges that both pictures have: a shadow that fades in place.
     """
     own, new = (
-        np.array([cv2.Sobel(blurred(field, 1), -1, *way) for way in ((1, 0), (0, 1))]) for field in (before, change)
+        np.array([cv2.Sobel(blurred(field, 1), -1, *axis) for axis in ((1, 0), (0, 1))]) for field in (before, change)
     )
     return blurred(-(own * new).sum(0), 2) / (blurred((new * new).sum(0), 2) + 1e-6)
 
 
-def _passing(strip: NDArray[np.bool_], owner: Map, farthest: float) -> tuple[Map, Map] | None:
-    """Give when the light of a strip's pixels turns, and how long that takes; None if no edge passes over it."""
+def _turns(strip: NDArray[np.bool_], owner: Map, max_distance: float) -> tuple[Map, Map] | None:
+    """Return when the light of a strip's pixels turns and how long that takes; None if no edge passes over it."""
     border = np.asarray(cv2.dilate(strip.astype(np.uint8), np.ones((3, 3), np.uint8)), bool) & ~strip
-    ends = border & (np.abs(owner - 1) < ALIKE), border & (np.abs(owner) < ALIKE)
-    counts = [int(end.sum()) for end in ends]
-    if sum(counts) < MOVING * border.sum() or min(counts) < EACH * sum(counts):
+    edges = border & (np.abs(owner - 1) < OWNER_TOLERANCE), border & (np.abs(owner) < OWNER_TOLERANCE)
+    counts = [int(edge.sum()) for edge in edges]
+    if sum(counts) < MIN_OWNED * border.sum() or min(counts) < MIN_OWNED_EACH * sum(counts):
         return None
-    left, right = (cv2.distanceTransform((~end).astype(np.uint8), cv2.DIST_L2, 5) for end in ends)
-    way = left + right + 1e-6
-    if np.median(way[strip]) > farthest:
+    from_first, to_last = (cv2.distanceTransform((~edge).astype(np.uint8), cv2.DIST_L2, 5) for edge in edges)
+    distance = from_first + to_last + 1e-6
+    if np.median(distance[strip]) > max_distance:
         return None
-    return left / way, np.clip(HEDGE / way, SHORTEST, LONGEST)
+    return from_first / distance, np.clip(TURN_PIXELS / distance, MIN_TURN, MAX_TURN)
 
 
 def enlarged(change: Change, height: int, width: int) -> Change:
-    """Give the change with maps of the pictures' own size."""
+    """Return the change with maps of the pictures' own size."""
 
     def large(field: Map) -> Map:
         return np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,4 +1,4 @@
-"""Options of the interpolation of a timelapse."""
+"""Options of timelapse interpolation."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ from relight_cli.timelapse.sequencing import Content, Ease, Mode
 
 @dataclass(frozen=True)
 class TimelapseOptions(RelightOptions):
-    """Options of `interpolate_timelapse`; `strength` is how far to go to the smooth or the frozen light."""
+    """Options of `interpolate_timelapse`; `strength` is the share of the way to the smooth or the frozen light."""
 
     mode: Mode = Mode.AUTO  # what is interpolated: the light, the pixels, or the better of both
-    content: Content = Content.BOTH  # whose things are shown between two keyframes: of both, or of the first alone
-    ease: Ease = Ease.LINEAR  # how the light goes from keyframe to keyframe
-    deflicker: int = 0  # frames over which the light is smoothed; 0: not
-    redo_keyframes: bool = False  # send keyframes through the network as well
+    content: Content = Content.BOTH  # objects shown between two keyframes: those of both, or of the first alone
+    ease: Ease = Ease.LINEAR  # how the light changes from keyframe to keyframe
+    deflicker: int = 0  # frames over which the light is smoothed; 0: off
+    redo_keyframes: bool = False  # make keyframes again like the frames between them
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -7,13 +7,13 @@ from relight_cli.photos.photo import Photo
 
 
 class PhotoList:
-    """Two or more photos of one size, at times 0, 1, 2 and so on. Raises UsageError for others."""
+    """Two or more photos of one size, at times 0, 1, 2 and so on. Raises UsageError for fewer or for several sizes."""
 
     def __init__(self, photos: Sequence[Photo]) -> None:
         sizes = {photo.pixels.shape[:2] for photo in photos}
         if len(photos) < 2 or len(sizes) > 1:
             raise UsageError(
-                f"{len(photos)} photos of {len(sizes)} sizes are no sequence: give two or more of one size."
+                f"{len(photos)} photos of {len(sizes)} sizes are not a sequence: give two or more of one size."
             )
         self._photos = photos
         self.height: int = photos[0].pixels.shape[0]
@@ -21,5 +21,5 @@ class PhotoList:
         self.times = [float(number) for number in range(len(photos))]
 
     def reader(self) -> Callable[[int], Photo]:
-        """Return what gives a photo by its number."""
+        """Return a function that returns a photo by number."""
         return self._photos.__getitem__

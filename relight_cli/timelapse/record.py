@@ -1,4 +1,4 @@
-"""What the frames of a sequence say of how they were made, and which of those that exist are as they would be now."""
+"""Record how the frames of a sequence are made, and find existing frames that would be made the same again."""
 
 import hashlib
 import json
@@ -28,35 +28,35 @@ class TimelapseRecord:
     _sha256: dict[Path, str | None] = field(default_factory=dict)
 
     def with_model(self, model: ModelIdentity) -> "TimelapseRecord":
-        """Tell how another model makes the frames."""
+        """Return the record for another model."""
         facts = ModelInfo(model.name, model.revision, model.sha256)
         return replace(self, recipe=replace(self.recipe, model=facts))
 
     def sha256(self, number: int) -> str | None:
-        """Hash the file of a keyframe, once; a file that changes after this is made anew another time."""
+        """Return the hash of a keyframe's file, computed once; if the file changes later, the next run sees it."""
         path = self.frames.path(number)
         if path not in self._sha256:
             self._sha256[path] = sha256_of(path)
         return self._sha256[path]
 
     def inputs(self, number: int, missing: Container[int] = frozenset()) -> Inputs:
-        """Tell what a frame is made from, where keyframes are `missing` that cannot be read."""
+        """Return what a frame is made from; the `missing` keyframes cannot be read."""
         return self._inputs(number, self._keyframes(number, missing))
 
     def all_inputs(self) -> Inputs:
-        """Tell what all frames together are made from."""
+        """Return what all frames together are made from."""
         count = len(self.frames.times)
         files = [[self.sha256(number), round(time, 6)] for number, time in enumerate(self.frames.times)]
         return {"keyframes": [0, count - 1], "sha256": _digest(files)}
 
     def copied(self, number: int) -> Path | None:
-        """Tell the file that a frame is a copy of, if all goes well."""
+        """Return the file that a frame is a copy of, if it can be read; None for a frame that is made."""
         keyframe, options = self.planned[number].keyframe, self.options
         changed = options.deflicker or options.freeze or options.redo_keyframes or options.strip
         return None if keyframe is None or changed else self.frames.original(keyframe)
 
     def comment(self, writer: Writer) -> str | None:
-        """Give what one file of all frames is to say of how it is made; nothing with --strip."""
+        """Return the recipe that a single file of all frames records; None for a folder or with --strip."""
         return (
             self.recipe.provenance(self.all_inputs()).parameters()
             if writer.is_single_file and not self.options.strip
@@ -64,35 +64,35 @@ class TimelapseRecord:
         )
 
     def resolve_existing(self, writer: Writer, notify: Callable[[str], None]) -> None:
-        """Let a writer keep what is there as it would be made again, and what does not say that this tool made it."""
+        """Let a writer keep files that would be made the same again, and files that this tool did not make."""
         recorded = {target: self.recipe.recorded(target) for target in writer.targets if target.exists()}
-        sources = {source for one in recorded.values() if one for source in _sources(one)}
+        sources = {source for recipe in recorded.values() if recipe for source in _sources(recipe)}
         kept, foreign = set(), []
         for number, target in enumerate(writer.targets):
             if target not in recorded:
                 continue
-            as_made = (
-                self._whole_again(recorded[target])
+            current = (
+                self._all_are_current(recorded[target])
                 if writer.is_single_file
-                else self._made_again(number, recorded[target])
+                else self._is_current(number, recorded[target])
             )
-            copy = None if as_made or writer.is_single_file else sha256_of(target)
-            if as_made or (copy and self.copied(number) and copy == self._of_original(number)):
+            sha256 = None if current or writer.is_single_file else sha256_of(target)
+            if current or (sha256 and self.copied(number) and sha256 == self._original_sha256(number)):
                 kept.add(target)
-            elif recorded[target] is None and copy not in sources:
+            elif recorded[target] is None and sha256 not in sources:
                 kept.add(target)
                 foreign.append(target)
         if foreign:
             more = f" and {len(foreign) - 1} more" if foreign[1:] else ""
-            said = (
-                "left as they are, they do not say how they were"
+            reason = (
+                "left as they are, since they do not record how they were"
                 if more
-                else "left as it is, it does not say how it was"
+                else "left as it is, since it does not record how it was"
             )
-            notify(f"{foreign[0]}{more}: {said} made; --overwrite makes all anew.")
+            notify(f"{foreign[0]}{more}: {reason} made; --overwrite makes all again.")
         writer.keep(kept)
 
-    def _of_original(self, number: int) -> str | None:
+    def _original_sha256(self, number: int) -> str | None:
         keyframe = self.planned[number].keyframe
         return None if keyframe is None else self.sha256(keyframe)
 
@@ -101,36 +101,36 @@ class TimelapseRecord:
         return keyframes_needed(self.planned[number], self.frames.times, self.options.ease, window, missing)
 
     def _inputs(self, number: int, keyframes: range) -> Inputs:
-        """Tell what a frame is made from: where it lies among its keyframes, too, and when it is said to be taken."""
+        """Return what a frame is made from: its keyframes, their distances in time, and its capture time."""
         frame, times = self.planned[number], self.frames.times
-        files = [[self.sha256(one), round(times[one] - frame.time, 6)] for one in keyframes]
+        files = [[self.sha256(keyframe), round(times[keyframe] - frame.time, 6)] for keyframe in keyframes]
         return {
-            "photos": list(dict.fromkeys(self.sha256(one) for one in self._around(frame))),
+            "photos": list(dict.fromkeys(self.sha256(keyframe) for keyframe in self._neighbours(frame))),
             "keyframes": [keyframes.start, keyframes.stop - 1],
             "sha256": _digest([files, self.frames.taken(frame.time)]),
         }
 
-    def _around(self, frame: OutputFrame) -> range:
+    def _neighbours(self, frame: OutputFrame) -> range:
         return keyframes_needed(frame, self.frames.times, Ease.LINEAR, 0)
 
-    def _made_again(self, number: int, told: str | None) -> bool:
-        """Tell whether a frame that exists would be made the same, from the very keyframes that it was made from.
+    def _is_current(self, number: int, recorded: str | None) -> bool:
+        """Return whether an existing frame would be made the same again from the keyframes that it was made from.
 
-        Those may be more than it depends on at best, as some may not have been readable.
+        Those may be more than it needs now, since some may have been unreadable.
         """
-        used, least = _used(told), self._keyframes(number)
-        if told is None or used is None or not (used.start <= least.start and least.stop <= used.stop):
+        used, needed = _used(recorded), self._keyframes(number)
+        if recorded is None or used is None or not (used.start <= needed.start and needed.stop <= used.stop):
             return False
-        return used.stop <= len(self.frames.times) and self._same(self._inputs(number, used), told)
+        return used.stop <= len(self.frames.times) and self._is_same(self._inputs(number, used), recorded)
 
-    def _whole_again(self, told: str | None) -> bool:
-        return told is not None and self._same(self.all_inputs(), told)
+    def _all_are_current(self, recorded: str | None) -> bool:
+        return recorded is not None and self._is_same(self.all_inputs(), recorded)
 
-    def _same(self, inputs: Inputs, told: str) -> bool:
+    def _is_same(self, inputs: Inputs, recorded: str) -> bool:
         return (
             self.recipe.knows_inputs()
             and None not in self._sha256.values()
-            and self.recipe.provenance(inputs).parameters() == told
+            and self.recipe.provenance(inputs).parameters() == recorded
         )
 
 
@@ -138,23 +138,23 @@ def _digest(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _recorded(told: str | None) -> dict[str, Any]:
+def _recorded_inputs(recorded: str | None) -> dict[str, Any]:
     try:
-        inputs = json.loads(told or "")["options"]["inputs"]
+        inputs = json.loads(recorded or "")["options"]["inputs"]
     except (ValueError, TypeError, KeyError):
         return {}
     return inputs if isinstance(inputs, dict) else {}
 
 
-def _used(told: str | None) -> range | None:
-    """Tell from which keyframes a frame says it was made."""
-    match _recorded(told).get("keyframes"):
+def _used(recorded: str | None) -> range | None:
+    """Return the keyframes that a frame was made from, by its record."""
+    match _recorded_inputs(recorded).get("keyframes"):
         case [int(first), int(last)] if 0 <= first <= last:
             return range(first, last + 1)
     return None
 
 
-def _sources(told: str) -> list[str]:
-    """List the hashes of the photos that a frame says it was made from: copies of them are this tool's, too."""
-    photos = _recorded(told).get("photos")
-    return [one for one in photos if isinstance(one, str)] if isinstance(photos, list) else []
+def _sources(recorded: str) -> list[str]:
+    """Return the hashes of the photos that a frame was made from, by its record; copies of them are this tool's too."""
+    photos = _recorded_inputs(recorded).get("photos")
+    return [sha256 for sha256 in photos if isinstance(sha256, str)] if isinstance(photos, list) else []

@@ -1,4 +1,4 @@
-"""What failed of a timelapse, and what its report says."""
+"""Report on the inputs of a timelapse, and print which of them failed."""
 
 import time
 import traceback
@@ -21,56 +21,56 @@ from relight_cli.timelapse.writers import Writer
 
 
 class TimelapseReport:
-    """Says what failed, once, and reports on every input in its turn."""
+    """Prints each failure once, and reports on every input in order."""
 
     def __init__(self, options: PhotoCommandOptions) -> None:
         self.options = options
         self.model: ModelIdentity = ModelInfo("none")
         self.failed: dict[Path, Exception] = {}
-        self._told: set[str] = set()
-        self._began = time.monotonic()
+        self._printed: set[str] = set()
+        self._started = time.monotonic()
 
     def fail(self, path: Path, error: Exception) -> None:
-        """Say that an input, or a frame of it, cannot be used."""
+        """Print that an input, or a frame of it, cannot be used."""
         self.failed.setdefault(path, error)
-        if str(error) not in self._told:
-            self._told.add(str(error))
+        if str(error) not in self._printed:
+            self._printed.add(str(error))
             say(str(error))
             if self.options.verbose:
                 traceback.print_exception(error)
 
-    def report_left_out(self, sequence: Container[Path]) -> None:
-        """Report on the inputs that failed before there was a sequence."""
+    def append_left_out(self, sequence: Container[Path]) -> None:
+        """Append the inputs that failed and are not part of the sequence."""
         for path in [path for path in self.failed if path not in sequence]:
-            self.report(path, path)
+            self.append(path, path)
 
-    def report(self, path: Path, target: Path, *, skipped: bool = False, outputs: Sequence[Facts] = ()) -> None:
-        """Append what became of an input, where a report is wanted, and the files that were written meanwhile."""
+    def append(self, path: Path, target: Path, *, skipped: bool = False, outputs: Sequence[Facts] = ()) -> None:
+        """Append the result of an input to the file of --report, with the files written since the last one."""
         if self.options.report:
-            seconds, self._began = time.monotonic() - self._began, time.monotonic()
+            seconds, self._started = time.monotonic() - self._started, time.monotonic()
             record = report_record(Job(path, target, skipped), self.model, seconds, self.failed.get(path))
             written = {"more_outputs": list(outputs)} if outputs else {}
             append_record(self.options.report, record | written | {"options": asdict(self.options)})
 
 
 def targets_of(planned: list[OutputFrame], writer: Writer) -> dict[int, Path]:
-    """Tell which file each keyframe goes to, of those that do."""
-    return {m.keyframe: writer.target(number) for number, m in enumerate(planned) if m.keyframe is not None}
+    """Return the output file of each keyframe that is among the planned frames."""
+    return {frame.keyframe: writer.target(number) for number, frame in enumerate(planned) if frame.keyframe is not None}
 
 
-def report_skipped(frames: Frames, planned: list[OutputFrame], writer: Writer, log: TimelapseReport) -> None:
-    """Report on a sequence of which every file is there."""
+def report_skipped(frames: Frames, planned: list[OutputFrame], writer: Writer, report: TimelapseReport) -> None:
+    """Report on a sequence whose files all exist."""
     targets = targets_of(planned, writer)
     sequence = {frames.path(number): targets.get(number, writer.path) for number in range(len(frames.times))}
-    log.report_left_out(sequence)
+    report.append_left_out(sequence)
     for path, target in sequence.items():
-        log.report(path, target, skipped=path not in log.failed)
+        report.append(path, target, skipped=path not in report.failed)
 
 
-def finish(log: TimelapseReport, lost: int) -> None:
-    """Say how many inputs failed. Raises typer.Exit with exit code 23 if any did."""
-    if not log.failed:
+def finish(report: TimelapseReport, lost: int) -> None:
+    """Print how many inputs failed. Raises typer.Exit with exit code 23 if any did."""
+    if not report.failed:
         return
     ends = f" {lost} frames at an end could not be made." if lost else ""
-    say(f"{len(log.failed)} of the inputs failed; frames beside them stand in.{ends}")
+    say(f"{len(report.failed)} of the inputs failed; their neighbours replace them.{ends}")
     raise typer.Exit(ExitCode.SOME_FAILED)

@@ -1,4 +1,4 @@
-"""Which frames of a sequence are wanted, and the ways from one keyframe to the next."""
+"""Plan the output frames of a sequence, and find the keyframes that they depend on."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Container
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 class Ease(StrEnum):
-    """How the light goes from one keyframe to the next."""
+    """How the light changes from one keyframe to the next."""
 
     LINEAR = "linear"
     SMOOTH = "smooth"
@@ -16,7 +16,7 @@ class Ease(StrEnum):
 
 
 class Mode(StrEnum):
-    """What is interpolated: light or pixels."""
+    """What is interpolated: the light or the pixels."""
 
     AUTO = "auto"
     LATENT = "latent"
@@ -24,7 +24,7 @@ class Mode(StrEnum):
 
 
 class Content(StrEnum):
-    """Whose things are shown between two keyframes."""
+    """Whose objects are shown between two keyframes."""
 
     BOTH = "both"
     FIRST = "first"
@@ -35,11 +35,11 @@ class OutputFrame:
     """One frame to make."""
 
     time: float  # on the keyframes' scale
-    keyframe: int | None = None  # the keyframe that lies at this time
+    keyframe: int | None = None  # the number of the keyframe at this time
 
 
 def keyframe_times(taken: list[float | None]) -> tuple[list[float], bool]:
-    """Give strictly rising times of ordered keyframes: when they were taken, if that is known, else their numbers."""
+    """Return strictly rising times of ordered keyframes, and whether they are capture times; else they are numbers."""
     known = [time for time in taken if time is not None]
     if len(known) == len(taken) and all(a < b for a, b in pairwise(known)):
         return [time - known[0] for time in known], True
@@ -47,7 +47,7 @@ def keyframe_times(taken: list[float | None]) -> tuple[list[float], bool]:
 
 
 def frames_between(times: list[float], between: int) -> list[OutputFrame]:
-    """Return all keyframes, with `between` frames at equal distances between any two."""
+    """Return all keyframes, with `between` evenly spaced frames between every two."""
     planned = []
     for number, (here, after) in enumerate(pairwise(times)):
         planned.append(OutputFrame(here, number))
@@ -56,7 +56,7 @@ def frames_between(times: list[float], between: int) -> list[OutputFrame]:
 
 
 def evenly_spaced(times: list[float], count: int) -> list[OutputFrame]:
-    """Return `count` (2 or more) frames at equal distances from the first keyframe to the last."""
+    """Return `count` (2 or more) evenly spaced frames from the first keyframe to the last."""
     span, near = times[-1] - times[0], 1e-6
     planned, keyframe = [], 0
     for k in range(count):
@@ -71,10 +71,10 @@ def evenly_spaced(times: list[float], count: int) -> list[OutputFrame]:
 def keyframes_needed(
     frame: OutputFrame, times: list[float], ease: Ease, window: int, missing: Container[int] = frozenset()
 ) -> range:
-    """Give the keyframes on which the frame of a frame depends, those `missing`, which cannot be read, among them.
+    """Return the keyframes that an output frame depends on, with the `missing` ones between, which cannot be read.
 
-    These are the two around it (or the one there), the next on either side too for the slopes of catmull-rom, and
-    those over whose `window` of frames the light of any of them is smoothed (0: not).
+    These are the two around it (or the one at its time), for the slopes of catmull-rom also the next on either side,
+    and with deflicker all in the `window` of frames around any of these (0: no deflicker).
     """
 
     def readable(number: int, step: int) -> int:
@@ -90,5 +90,5 @@ def keyframes_needed(
 
 
 def eased(t: float, ease: Ease) -> float:
-    """Give the share of the way that is done at the share `t` of the time; both in [0, 1]."""
+    """Return the share of the way that is done at the share `t` of the time; both in [0, 1]."""
     return t * t * (3 - 2 * t) if ease == Ease.SMOOTH else t

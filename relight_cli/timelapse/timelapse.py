@@ -1,4 +1,4 @@
-"""A sequence of frames from a fixed camera, made anew wanted by wanted, in one pass."""
+"""Make the frames of a new sequence from those of a fixed camera, one by one, in one pass."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from relight_cli.timelapse.deflickering import smooth_illumination, smoothing_wi
 from relight_cli.timelapse.light_interpolation import (
     Keyframe,
     KeyframePair,
-    Path,
+    LightPath,
     catmull_rom,
     illumination,
 )
@@ -26,7 +26,7 @@ from relight_cli.timelapse.sequencing import Ease, OutputFrame, eased
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 Reader = Callable[[int], Picture | None]
-"""From a keyframe's number to its picture; None for one that cannot be read. The numbers only rise, but for a few."""
+"""From a keyframe's number to its picture; None if it cannot be read. Nearly all calls are in order of numbers."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class FrameResult:
     """One frame of the new sequence."""
 
     picture: Picture  # not clipped
-    template: int  # the keyframe whose metadata, profile and depth it gets
-    untouched: bool  # it is that keyframe
+    template: int  # the keyframe whose metadata, profile and bit depth it gets
+    untouched: bool  # it is that keyframe, unchanged
 
 
 def sequence_tiling(model: Model, options: TimelapseOptions) -> TileOptions:
@@ -50,11 +50,11 @@ def frozen_light(model: Model, reference: Photo, height: int, width: int, option
 
 
 class Timelapse:
-    """The sequence; its frames are to be asked for in order of time.
+    """A sequence whose frames are made in order of time.
 
-    Only the two keyframes around the wanted are held (three with catmull-rom, whose slope needs the next light too) and
-    each is encoded once. With `deflicker` a second reader runs ahead for the illumination latents of the window, so
-    that each frame is encoded twice and memory still does not grow with the sequence.
+    Only the two keyframes around the wanted frame are held (three with catmull-rom, whose slope needs the next light
+    too), and each is encoded once. With `deflicker` a second reader runs ahead for the illumination latents of the
+    window, so that each keyframe is encoded twice and memory does not grow with the sequence.
     """
 
     def __init__(
@@ -72,21 +72,21 @@ class Timelapse:
         self.tiling = sequence_tiling(model, options) if model else TileOptions()
         self.options, self.frozen = options, frozen
         self._held: dict[int, Keyframe] = {}
-        self._lights: dict[int, Tensor] = {}  # of keyframes as they are shown, for the slopes of catmull-rom
-        self._own: dict[int, Tensor] = {}  # as they were taken, the window of deflicker
+        self._lights: dict[int, Tensor] = {}  # in which keyframes are shown, for the slopes of catmull-rom
+        self._own: dict[int, Tensor] = {}  # in which keyframes were taken, for the window of deflicker
         self._missing: set[int] = set()
-        self._between: tuple[int, int, KeyframePair] | None = None
+        self._pair: tuple[int, int, KeyframePair] | None = None
 
     def make(self, wanted: OutputFrame) -> FrameResult | None:
-        """Make a frame; None where no readable keyframes are on both sides of it.
+        """Make a frame; return None if there is no readable keyframe on one side of it.
 
-        A keyframe that cannot be read is made like any frame between its neighbours.
+        A keyframe that cannot be read is made like a frame between its neighbours.
         """
-        if self._between and self.times[self._between[1]] <= wanted.time:  # before the next keyframe is read
-            self._hold({self._between[1]})
-            self._between = None
+        if self._pair and self.times[self._pair[1]] <= wanted.time:  # before the next keyframe is read
+            self._release_before({self._pair[1]})
+            self._pair = None
         if wanted.keyframe is not None and (keyframe := self._keyframe(wanted.keyframe)):
-            self._hold({wanted.keyframe})
+            self._release_before({wanted.keyframe})
             changed = keyframe.target is not None or self.options.redo_keyframes
             return FrameResult(keyframe.shown if changed else keyframe.picture, wanted.keyframe, untouched=not changed)
         first = self._nearest(bisect_right(self.times, wanted.time) - 1, -1)
@@ -94,29 +94,29 @@ class Timelapse:
         if first is None or last is None:
             return None
         share = (wanted.time - self.times[first]) / (self.times[last] - self.times[first])
-        between = self._gap(first, last)
-        return FrameResult(between.frame(eased(share, self.options.ease)), first, untouched=False)
+        pair = self._pair_of(first, last)
+        return FrameResult(pair.frame(eased(share, self.options.ease)), first, untouched=False)
 
     def _nearest(self, number: int, step: int) -> int | None:
-        """Find the first readable keyframe from `number` on."""
+        """Return the first readable keyframe from `number` on, in steps of `step`; None if there is none."""
         while 0 <= number < len(self.times):
             if self._keyframe(number):
                 return number
             number += step
         return None
 
-    def _gap(self, first: int, last: int) -> KeyframePair:
-        if self._between is None or self._between[:2] != (first, last):
+    def _pair_of(self, first: int, last: int) -> KeyframePair:
+        if self._pair is None or self._pair[:2] != (first, last):
             path = self._path(first, last)
-            between = KeyframePair(self._held[first], self._held[last], path, self.options)
-            self._between = (first, last, between)
-            self._hold({first, last})
-        return self._between[2]
+            pair = KeyframePair(self._held[first], self._held[last], path, self.options)
+            self._pair = (first, last, pair)
+            self._release_before({first, last})
+        return self._pair[2]
 
-    def _path(self, first: int, last: int) -> Path:
+    def _path(self, first: int, last: int) -> LightPath:
         if self.options.ease != Ease.CATMULL_ROM:
             return lambda share: torch.lerp(self._light(first), self._light(last), share)
-        paths: list[Path] = []  # made when first needed, for frames may be cross-faded
+        paths: list[LightPath] = []  # made when first needed, since cross-faded frames need none
 
         def path(share: float) -> Tensor:
             if not paths:
@@ -130,7 +130,7 @@ class Timelapse:
         return path
 
     def _before(self, first: int) -> int | None:
-        """Find the readable keyframe before `first`, which is not read again where its light is known."""
+        """Return the readable keyframe before `first`, without reading it again if its light is known."""
         number = first - 1
         while number in self._missing:
             number -= 1
@@ -144,7 +144,7 @@ class Timelapse:
         return self._lights[number]
 
     def _keyframe(self, number: int) -> Keyframe | None:
-        """Give a keyframe; None where it cannot be read."""
+        """Return a keyframe; None if it cannot be read."""
         if number not in self._held and number not in self._missing:
             picture = self.read(number)
             if picture is None:
@@ -178,8 +178,8 @@ class Timelapse:
             {near: light for near, light in self._own.items() if near in window}, number, self.options.deflicker
         )
 
-    def _hold(self, wanted: set[int]) -> None:
-        """Let go of what lies behind; what was read ahead stays."""
+    def _release_before(self, wanted: set[int]) -> None:
+        """Release the keyframes before the wanted ones, and all but the last of their lights."""
         least = min(wanted)
         self._held = {number: keyframe for number, keyframe in self._held.items() if number >= least}
         known = sorted(number for number in self._lights if number < least)

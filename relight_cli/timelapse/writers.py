@@ -1,4 +1,4 @@
-"""Where a timelapse is written: a folder of frames that can be resumed, or a video."""
+"""Write a timelapse: a folder of frames that can be resumed, or a video."""
 
 import contextlib
 import hashlib
@@ -17,57 +17,57 @@ if TYPE_CHECKING:
 
 JOURNAL = ".interpolate-timelapse"
 Plan = dict[str, object]
-"""All that the frames depend on."""
+"""Everything that the frames depend on."""
 
 
 class Writer(Protocol):
-    """What takes frames by number, in order."""
+    """Writes frames by number, in order."""
 
     path: Path  # the folder or the video
-    targets: list[Path]  # all files that are written
-    is_single_file: bool  # which holds every frame
+    targets: list[Path]  # every file that is written
+    is_single_file: bool  # one file holds every frame
 
     def keep(self, targets: set[Path]) -> None:
-        """Leave these files as they are, and make those anew that exist beside them."""
+        """Keep these files as they are; the other existing targets are made again."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Tell whether every file is there and kept."""
+        """Whether every file exists and is kept."""
         ...
 
     @property
     def other_frames(self) -> list[Path]:
-        """List frames beside the targets that could be taken for some of them."""
+        """Frames of other runs that could be mistaken for frames of this one."""
         ...
 
     def refuse_existing(self, *, overwrite: bool) -> None:
-        """Raise OutputUnwritableError where something exists that may be neither replaced, kept nor gone on with."""
+        """Raise OutputUnwritableError if a file exists that may not be replaced, kept or resumed."""
         ...
 
     def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> AbstractContextManager[None]:
-        """Let frames be taken while the block runs; `made` tells how they are made, if it is to be told."""
+        """Accept frames while the block runs; a single file records the recipe `made`, if there is one."""
         ...
 
     def is_made(self, number: int) -> bool:
-        """Tell whether a frame is there already."""
+        """Return whether a frame exists already and stays."""
         ...
 
     def target(self, number: int) -> Path:
-        """Tell the file that a frame goes to."""
+        """Return the file of a frame."""
         ...
 
     def copy(self, number: int, original: Path) -> bool:
-        """Take the file of a frame that did not change; False if only its pixels can be taken."""
+        """Copy the file of an unchanged frame and return True; return False if only pixels can be written."""
         ...
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
-        """Take a frame; give notes of what was left out."""
+        """Write a frame; return notes on what was left out."""
         ...
 
 
 class FolderWriter:
-    """Numbered files in a folder, and a journal that says which of them a run that was cut off had made."""
+    """Numbered files in a folder, and a journal of the files that an unfinished run has made."""
 
     is_single_file = False
 
@@ -81,84 +81,84 @@ class FolderWriter:
         self._kept: set[Path] | None = None
 
     def keep(self, targets: set[Path]) -> None:
-        """Leave these frames as they are, and make those anew that exist beside them."""
+        """Keep these frames as they are; the other existing ones are made again."""
         self._kept = targets
 
     @property
     def finished(self) -> bool:
-        """Tell whether every frame is there and kept."""
+        """Whether every frame exists and is kept."""
         return self._kept is not None and self._kept >= set(self.targets)
 
     @property
     def other_frames(self) -> list[Path]:
-        """List the frames of other runs in the folder."""
+        """The frames of other runs in the folder."""
         return sorted(set(self.path.glob("frame_[0-9]*.*")) - set(self.targets))
 
     def refuse_existing(self, *, overwrite: bool, plan: Plan | None = None) -> None:
-        """Raise OutputUnwritableError where frames exist that no unfinished run made and that may not be touched.
+        """Raise OutputUnwritableError if frames exist that may not be replaced and are not of an unfinished run.
 
-        Without a plan any unfinished run will do; with one, only a run of the same plan.
+        Without a plan, any unfinished run counts; with a plan, only a run of that plan.
         """
-        lines = self._lines()
-        resumable = lines[:1] == [_mark(plan)] if plan else bool(lines)
-        settled = overwrite or self._kept is not None
-        existing = [] if settled or resumable else [t for t in self.targets if os.path.lexists(t)]
+        lines = self._journal_lines()
+        resumable = lines[:1] == [_plan_hash(plan)] if plan else bool(lines)
+        allowed = overwrite or self._kept is not None
+        existing = [] if allowed or resumable else [t for t in self.targets if os.path.lexists(t)]
         if existing:
             more = f" and {len(existing) - 1} more frames exist" if existing[1:] else " exists"
-            said = f"{existing[0]}{more}, not of an unfinished run with the same options"
-            raise OutputUnwritableError(f"{said}: give --overwrite or --skip-existing, or another --output.")
+            reason = f"{existing[0]}{more} and no unfinished run with the same options made them"
+            raise OutputUnwritableError(f"{reason}: give --overwrite or --skip-existing, or another --output.")
 
     @contextlib.contextmanager
     def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
-        """Take frames while the block runs; what an unfinished run of the same plan made is kept."""
+        """Accept frames while the block runs; frames that an unfinished run of the same plan made are kept."""
         self.refuse_existing(overwrite=overwrite, plan=plan)
         make_folder(self.path)
-        lines = self._lines()
-        if lines[:1] == [_mark(plan)] and self._kept is None:
+        lines = self._journal_lines()
+        if lines[:1] == [_plan_hash(plan)] and self._kept is None:
             self._made = set(lines[1:])
         else:
-            self._note(_mark(plan), anew=True)
-            for target in sorted(self._kept or ()):  # if this is cut off, going on leaves them, too
-                self._note(target.name)
+            self._add_to_journal(_plan_hash(plan), restart=True)
+            for target in sorted(self._kept or ()):  # so that a run that resumes this one keeps them too
+                self._add_to_journal(target.name)
         yield
         self._journal.unlink(missing_ok=True)
 
     def is_made(self, number: int) -> bool:
-        """Tell whether a frame is there already."""
+        """Return whether a frame exists already and stays."""
         target = self.targets[number]
         return os.path.lexists(target) and target.name in self._made
 
     def target(self, number: int) -> Path:
-        """Tell the file that a frame goes to."""
+        """Return the file of a frame."""
         return self.targets[number]
 
     def copy(self, number: int, original: Path) -> bool:
-        """Copy a file byte by byte."""
+        """Copy a file byte by byte and return True."""
         from relight_cli.photos.atomic_files import write_atomically
 
         write_atomically(self.targets[number], original.read_bytes(), overwrite=True)
-        self._note(self.targets[number].name)
+        self._add_to_journal(self.targets[number].name)
         return True
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
-        """Write a photo."""
+        """Write a photo; return notes on what was left out."""
         from relight_cli.photos.writing import write_photo
 
-        # What may not be replaced was refused at the start; a run that was cut off may have left this one unnoted.
+        # Files that may not be replaced were refused before. An interrupted run may have written this one unrecorded.
         notes = write_photo(photo, self.targets[number], quality=self.quality, overwrite=True)
-        self._note(self.targets[number].name)
+        self._add_to_journal(self.targets[number].name)
         return notes
 
-    def _note(self, line: str, *, anew: bool = False) -> None:
+    def _add_to_journal(self, line: str, *, restart: bool = False) -> None:
         try:
-            with self._journal.open("w" if anew else "a", encoding="utf-8") as file:
+            with self._journal.open("w" if restart else "a", encoding="utf-8") as file:
                 file.write(line + "\n")
         except OSError as error:
-            said = f"{self._journal}: cannot be written ({error.strerror}): choose another --output."
-            raise OutputUnwritableError(said) from error
+            message = f"{self._journal}: cannot be written ({error.strerror}): choose another --output."
+            raise OutputUnwritableError(message) from error
         self._made.add(line)
 
-    def _lines(self) -> list[str]:
+    def _journal_lines(self) -> list[str]:
         try:
             return self._journal.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
@@ -166,7 +166,7 @@ class FolderWriter:
 
 
 class VideoFileWriter:
-    """A video, which is there only when it is whole."""
+    """A video file, which exists only when it is complete."""
 
     is_single_file = True
 
@@ -176,28 +176,28 @@ class VideoFileWriter:
         self._kept: set[Path] | None = None
 
     def keep(self, targets: set[Path]) -> None:
-        """Leave the video as it is if it is among these, else make it anew."""
+        """Keep the video as it is if it is one of these, else it is made again."""
         self._kept = targets
 
     @property
     def finished(self) -> bool:
-        """Tell whether the video is there and kept."""
+        """Whether the video exists and is kept."""
         return bool(self._kept)
 
     @property
     def other_frames(self) -> list[Path]:
-        """Tell that nothing could be taken for a part of a video."""
+        """Nothing: no other file can be mistaken for a part of a video."""
         return []
 
     def refuse_existing(self, *, overwrite: bool) -> None:
-        """Raise OutputUnwritableError where the video exists and may not be replaced."""
+        """Raise OutputUnwritableError if the video exists and may not be replaced."""
         if os.path.lexists(self.path) and not overwrite and self._kept is None:
-            said = f"{self.path} exists: give --overwrite or --skip-existing, or another --output."
-            raise OutputUnwritableError(said)
+            message = f"{self.path} exists: give --overwrite or --skip-existing, or another --output."
+            raise OutputUnwritableError(message)
 
     @contextlib.contextmanager
     def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
-        """Take frames while the block runs; without an exception the video gets its name at the end."""
+        """Accept frames while the block runs; the video gets its name at the end, unless an exception is raised."""
         from relight_cli.photos.atomic_files import atomic_file
         from relight_cli.photos.video import VideoWriter
 
@@ -213,19 +213,19 @@ class VideoFileWriter:
                 raise
 
     def is_made(self, number: int) -> bool:
-        """Tell that a video is made from its beginning."""
+        """Return False: a video is always made from its beginning."""
         return False
 
     def target(self, number: int) -> Path:
-        """Tell the video's file."""
+        """Return the video's file."""
         return self.path
 
     def copy(self, number: int, original: Path) -> bool:
-        """Tell that a video takes pixels only."""
+        """Return False: only pixels can be added to a video."""
         return False
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
-        """Add a photo's colours as sRGB in 8 bits."""
+        """Add a photo's colours as 8-bit sRGB."""
         import numpy as np
 
         from relight_cli.rasters.bit_depth import from_unit
@@ -234,5 +234,5 @@ class VideoFileWriter:
         return ()
 
 
-def _mark(plan: Plan) -> str:
+def _plan_hash(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(plan, default=str, sort_keys=True).encode()).hexdigest()
