@@ -18,7 +18,7 @@ class Compute:
 
     device: str  # "cpu", "cuda", "cuda:1", "mps"
     dtype: "torch.dtype"
-    automatic: bool  # the dtype was not requested by name
+    dtype_is_auto: bool  # the dtype was not requested by name
     fused_attention: bool  # False if float32 was requested: it keeps the published order of rounding
 
     @property
@@ -30,7 +30,7 @@ class Compute:
         """
         import torch
 
-        return torch.float32 if self.automatic else self.dtype
+        return torch.float32 if self.dtype_is_auto else self.dtype
 
     @property
     def tile_batch(self) -> int:
@@ -65,8 +65,8 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
         torch.backends.cudnn.allow_tf32 = False
     if dtype == "auto":
         dtype = "bfloat16" if multiplies_bfloat16(kind) else "float32"
-        return Compute(device, getattr(torch, dtype), automatic=True, fused_attention=True)
-    return Compute(device, getattr(torch, dtype), automatic=False, fused_attention=dtype != "float32")
+        return Compute(device, getattr(torch, dtype), dtype_is_auto=True, fused_attention=True)
+    return Compute(device, getattr(torch, dtype), dtype_is_auto=False, fused_attention=dtype != "float32")
 
 
 def multiplies_bfloat16(kind: str) -> bool:

@@ -44,7 +44,7 @@ def albedo(
     # --save-shading changes the exposure of the albedo, so it is part of the record.
     more = {"beside": extras} if save_shading else {}
     command = PhotoCommand("albedo", expected, options, options.mask_files(), more)
-    if not command.plan(photos, Outputs(extras=extras, possible=(SHADING,))):
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
         return
     mask = MaskFile.read(options)
     model = load_model(tasks=["albedo"], **options.model_arguments())

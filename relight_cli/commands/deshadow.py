@@ -34,7 +34,7 @@ def deshadow(
     check_mask_options(photos, options, save_layer=save_mask)
     expected = expected_model(options.model, ["deshadow"], options.weights_dir)
     command = PhotoCommand("deshadowed", expected, options, options.mask_files())
-    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible=(MASK,))):
+    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))):
         return
     mask = MaskFile.read(options)
     model = load_model(tasks=["deshadow"], **options.model_arguments())

@@ -7,7 +7,7 @@ from relight_cli.jobs.options import Photos, with_options
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
-    from relight_cli.jobs.reports import Facts
+    from relight_cli.jobs.reports import ReportEntry
 
 
 @with_options(DepthCommandOptions)
@@ -40,7 +40,7 @@ def refine_depth(
 
         run = DepthRun(load_depth_model(**options.model_arguments()), plan, options, notify)
 
-    def make(job: "Job") -> "Facts":
+    def make(job: "Job") -> "ReportEntry":
         return run.make(job) if run else {}
 
     run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)})

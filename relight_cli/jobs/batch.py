@@ -19,7 +19,7 @@ from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.provenance import Inputs, Recipe
 from relight_cli.jobs.reading import read_input
-from relight_cli.jobs.reports import Facts, ModelIdentity, Summary
+from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
@@ -41,7 +41,11 @@ Notes = tuple[str, ...]
 
 
 def run_jobs(
-    jobs: list[Job], make: Callable[[Job], Facts], model: ModelIdentity, options: CommandOptions, reported: Facts
+    jobs: list[Job],
+    make: Callable[[Job], ReportEntry],
+    model: ModelIdentity,
+    options: CommandOptions,
+    reported: ReportEntry,
 ) -> None:
     """Run each job that is not skipped, one after the other, and print errors.
 
@@ -100,7 +104,7 @@ class Written(NamedTuple):
     """What to report about files that were written."""
 
     notes: Notes = ()
-    facts: Facts | None = None
+    facts: ReportEntry | None = None
 
 
 @dataclass
@@ -221,7 +225,7 @@ class Batch(Generic[Result]):
         Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from.
         """
         photo, notes = changed.photos[0]
-        quality, overwrite = self.options.quality, self.options.overwrite or job.replace
+        quality, overwrite = self.options.quality, self.options.overwrite or job.may_replace
         if job.target == STDIO:
             return Written(notes + write_photo(photo, stdout_stream(), quality=quality))
         make_folder(job.target.parent)

@@ -23,7 +23,7 @@ class Job:
     target: Path
     skip: bool = False  # --skip-existing leaves the outputs as they are
     extras: tuple[Path, ...] = ()  # extra files that are written with the target
-    replace: bool = False  # the existing outputs are this tool's and may be replaced
+    may_replace: bool = False  # the existing outputs are this tool's and may be replaced
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Outputs:
     """The files that a command makes from a photo."""
 
     suffixes: tuple[str, ...] = tuple(SUFFIXES)  # that a target may have
-    suffix: str | None = None  # if -o names none; None: the photo's own
+    default_suffix: str | None = None  # if -o names none; None: the photo's own
     extras: tuple[str, ...] = ()  # extra files: "normals" is x_normals.png for x.png, "preview.png" is always PNG
-    possible: tuple[str, ...] = ()  # all extra files that the command can make; no inputs of later runs
+    possible_extras: tuple[str, ...] = ()  # all extra files that the command can make; no inputs of later runs
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Naming:
 
     def possible_outputs(self, target: Path) -> list[Path]:
         """Return all files that a run with any options may have written for this target."""
-        targets = [target.with_suffix(s) for s in self.outputs.suffixes] if self.outputs.possible else []
-        return [target, *targets, *(_extra(one, name) for one in targets for name in self.outputs.possible)]
+        targets = [target.with_suffix(s) for s in self.outputs.suffixes] if self.outputs.possible_extras else []
+        return [target, *targets, *(_extra(one, name) for one in targets for name in self.outputs.possible_extras)]
 
     def _target(self, source: Source, number: int, count: int) -> Path:
-        suffix = self.outputs.suffix or output_suffix(source.path)
+        suffix = self.outputs.default_suffix or output_suffix(source.path)
         stem = source.path.stem if source.path != STDIO else "stdin"
         name = f"{stem}_{self.task}{suffix}"
         if self.output is None:

@@ -13,7 +13,7 @@ from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 
 Resolve = Callable[[Job], Job]
-"""Returns a job whose files exist with `skip` or `replace` set, for --skip-existing."""
+"""Returns a job whose files exist with `skip` or `may_replace` set, for --skip-existing."""
 Notify = Callable[[str], None]
 
 
@@ -44,7 +44,11 @@ def plan_jobs(
     _refuse_clashes(jobs, options, also_read)
     planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
     existing = [
-        path for job in planned if not (job.skip or job.replace) for path in _written([job]) if os.path.lexists(path)
+        path
+        for job in planned
+        if not (job.skip or job.may_replace)
+        for path in _written([job])
+        if os.path.lexists(path)
     ]
     if existing and not options.overwrite:
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
-from relight_cli.jobs.reported_outputs import ReportedOutputs, output_facts
+from relight_cli.jobs.reported_outputs import ReportedOutputs, output_entry
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
-    from relight_cli.jobs.reports import Facts, ModelIdentity
+    from relight_cli.jobs.reports import ModelIdentity, ReportEntry
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.provenance import Provenance
 
@@ -88,7 +88,7 @@ class Recipe:
 
         return (self.read_record or recorded_parameters)(output) or self._reports.parameters(output)
 
-    def knows_inputs(self) -> bool:
+    def has_all_hashes(self) -> bool:
         """Return whether all files that are read besides the photos could be hashed."""
         return None not in self._hashes.values()
 
@@ -107,17 +107,17 @@ class Recipe:
             notify(f"{job.target}: {left}, because relight-cli did not make {foreign[0]}; --overwrite {both}.")
             return replace(job, skip=True)
         photo_sha256 = sha256_of(job.source)
-        known = photo_sha256 is not None and self.knows_inputs() and all(path.exists() for path in job.extras)
+        known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
         same = known and recorded == self.provenance({"photo": photo_sha256}).parameters()
-        return replace(job, skip=same, replace=not same)
+        return replace(job, skip=same, may_replace=not same)
 
-    def report_facts(self, job: "Job", inputs: Inputs) -> "Facts":
+    def report_facts(self, job: "Job", inputs: Inputs) -> "ReportEntry":
         """Return what a report records about a job's files, so that a later run recognises them."""
         if self.options.report is None or job.target == STDIO:
             return {}
         parameters = self.provenance(inputs).parameters()
-        extras = [output_facts(path, parameters) for path in job.extras]
-        return {**output_facts(job.target, parameters), **({"more_outputs": extras} if extras else {})}
+        extras = [output_entry(path, parameters) for path in job.extras]
+        return {**output_entry(job.target, parameters), **({"more_outputs": extras} if extras else {})}
 
     def reported_options(self) -> dict[str, object]:
         """Return what a report records besides `options`."""

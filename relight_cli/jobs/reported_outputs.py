@@ -7,11 +7,11 @@ from pathlib import Path
 
 from relight_cli.jobs.inputs import sha256_of
 
-Facts = Mapping[str, object]
+ReportEntry = Mapping[str, object]
 """Keys and values of a report entry."""
 
 
-def output_facts(output: Path, parameters: str) -> Facts:
+def output_entry(output: Path, parameters: str) -> ReportEntry:
     """Return what a report records about a written file; for `parameters` see `Provenance.parameters`."""
     return {"output": str(output), "output_sha256": sha256_of(output), "made": json.loads(parameters)}
 
@@ -38,7 +38,7 @@ class ReportedOutputs:
                 found[name, sha256] = json.dumps(made)
         return found
 
-    def _entries(self) -> Iterator[Facts]:
+    def _entries(self) -> Iterator[ReportEntry]:
         """Yield the entries and those of extra files in them; a damaged line is an empty entry."""
         if self._report is None or not self._report.is_file():  # reading a pipe would never end
             return
@@ -53,7 +53,7 @@ class ReportedOutputs:
             return
 
 
-def _parse(line: str) -> Facts:
+def _parse(line: str) -> ReportEntry:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from relight_cli.errors import ExitCode
 from relight_cli.jobs.console import notifier, say
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.reported_outputs import Facts
+from relight_cli.jobs.reported_outputs import ReportEntry
 
 
 class ModelIdentity(Protocol):
@@ -33,12 +33,12 @@ class ModelIdentity(Protocol):
 class Summary:
     """Collects the results of all jobs, in order; `reported` is added to the options in the report."""
 
-    def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: Facts) -> None:
+    def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: ReportEntry) -> None:
         self.is_single, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
         self._count = {"done": 0, "skipped": 0, "failed": 0}
         self._began = time.monotonic()
 
-    def add(self, job: Job, seconds: float, error: Exception | None = None, facts: Facts | None = None) -> None:
+    def add(self, job: Job, seconds: float, error: Exception | None = None, facts: ReportEntry | None = None) -> None:
         """Count a job, report it and print its error; raise the error of a single job."""
         error = error and (device_error(error) or error)
         record = report_record(job, self.model, seconds, error)

@@ -52,7 +52,7 @@ def network_size(height: int, width: int, longer_side: int = LONGER_SIDE) -> tup
     return high, wide
 
 
-def fitted(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
+def resize_to_network(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
     """Scale a picture (1, 3, H, W) to the network's size, bilinearly and without aliasing, clipped to [0, 1]."""
     size = network_size(picture.shape[2], picture.shape[3], longer_side)
     return F.interpolate(picture.nan_to_num(nan=0.0), size, mode="bilinear", antialias=True).clamp(0, 1)

@@ -85,10 +85,10 @@ class DiffusionPrior(nn.Module):
         with_text, without = predicted.float().chunk(2)
         return with_text, without
 
-    def describe(self, prompt: Tensor) -> None:
+    def set_prompt(self, prompt: Tensor) -> None:
         """Replace the text embedding (1, L, C) that describes the picture."""
         self.prompt = prompt.to(self.prompt)
 
-    def save_memory(self) -> None:
+    def enable_checkpointing(self) -> None:
         """Compute activations of the encoder again for its gradient instead of keeping them."""
         self.encoder.autoencoder.enable_gradient_checkpointing()

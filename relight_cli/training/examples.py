@@ -11,8 +11,8 @@ from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.layouts import Layout
 from relight_cli.training.scenes.lights import Light, temperature_colour
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, render_scenes
+from relight_cli.training.scenes.shadow_masks import ShadowMask
 from relight_cli.training.scenes.textures import Material, Vector
-from relight_cli.training.shadow_masks import ShadowMask
 from relight_cli.training.sheets import save_picture
 
 _OPTIONS = SceneOptions(size=(480, 720), lights=2, shadow_rays=72, ambient_rays=36, supersampling=3)

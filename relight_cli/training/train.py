@@ -24,10 +24,10 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
+from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
 from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes.grounds import Grounds
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size

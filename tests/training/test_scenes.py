@@ -14,9 +14,9 @@ from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun, t
 from relight_cli.training.scenes.patterns import PATTERNS, Samples
 from relight_cli.training.scenes.ray_tracing import FAR
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, Views, render_scenes, render_views
+from relight_cli.training.scenes.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
+from relight_cli.training.scenes.staging import sample_scene
 from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
-from relight_cli.training.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
-from relight_cli.training.staging import sample_scene
 
 TINY = SceneOptions(size=32, lights=2)
 GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)

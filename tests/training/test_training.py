@@ -14,11 +14,11 @@ from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.training.export import main as export
+from relight_cli.training.grounds import Grounds
+from relight_cli.training.grounds import main as paint
 from relight_cli.training.losses import albedo_losses
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes.grounds import Grounds
-from relight_cli.training.scenes.grounds import main as paint
 from relight_cli.training.synthetic_light import cast_shadows, synthetic_log_light
 from relight_cli.training.train import TURNS
 from relight_cli.training.train import main as train

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight_cli.training.packing import stack_solids
 from relight_cli.training.scenes.lights import stack_lights
+from relight_cli.training.scenes.packing import stack_solids
 from relight_cli.training.scenes.ray_tracing import FAR, covered, dot, first_hits, unit
+from relight_cli.training.scenes.shadow_masks import draw_masks, through_masks
+from relight_cli.training.scenes.staging import Scene, SceneOptions
 from relight_cli.training.scenes.textures import paint, stack_materials
-from relight_cli.training.shadow_masks import draw_masks, through_masks
-from relight_cli.training.staging import Scene, SceneOptions
 
 _GROUND, _WALLS, _SKY = 0, 1, 2  # materials of every layout
 _CONE_SLOPE = 0.5  # of an ambient cone; eight of them about fill a hemisphere

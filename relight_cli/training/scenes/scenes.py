@@ -13,7 +13,7 @@ from torch import Tensor
 
 from relight_cli.models.colour import LUMINANCE
 from relight_cli.training.scenes.rendering import Stage, Traced
-from relight_cli.training.staging import Scene, SceneOptions, sample_scene
+from relight_cli.training.scenes.staging import Scene, SceneOptions, sample_scene
 
 __all__ = ["Scene", "SceneOptions", "Views", "render_scenes", "render_views", "sample_scene"]
 

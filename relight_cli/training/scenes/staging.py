@@ -5,8 +5,8 @@ from random import Random
 
 from relight_cli.training.scenes.layouts import Layout, sample_layout
 from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun
+from relight_cli.training.scenes.shadow_masks import ShadowMask, sample_mask
 from relight_cli.training.scenes.textures import Material
-from relight_cli.training.shadow_masks import ShadowMask, sample_mask
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Painted grounds on disk: flat close-ups of asphalt, grass, planks, writing and so on, lit when they are drawn.
 
-python -m relight_cli.training.scenes.grounds PHOTOS GROUNDS --count 1000
+python -m relight_cli.training.grounds PHOTOS GROUNDS --count 1000
 
 Most hard shadows in photos are on such grounds. A file holds albedo and the surface's tilt, float16
 (16, 6, size, size); sun, sky and shadows are added each time they are drawn (`Grounds.draw`).
@@ -72,7 +72,7 @@ class Grounds:
     def __init__(self, folder: Path) -> None:
         self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
         if not self.shards:
-            raise ValueError(f"{folder} holds no grounds: paint some with relight_cli.training.scenes.grounds")
+            raise ValueError(f"{folder} holds no grounds: paint some with relight_cli.training.grounds")
         self.count = sum(len(shard) for shard in self.shards)
 
     def draw(
