@@ -182,7 +182,7 @@ PROMISES = {
         "test_weights.py::test_offline_takes_the_cache_and_never_asks",
         "test_weights.py::test_a_hub_that_is_away_is_known_within_five_seconds",
     ],
-    "help loads nothing heavy": ["test_architecture.py::test_help_loads_nothing_heavy"],
+    "help and completion load nothing heavy": ["test_architecture.py::test_help_and_completion_load_nothing_heavy"],
     "a missing extra is an error with its pip command": [
         "test_photo_formats.py::test_a_missing_extra_is_named_with_the_pip_line",
         "test_photo_promises.py::test_a_missing_extra_is_exit_3_before_any_work",
