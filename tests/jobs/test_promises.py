@@ -1,24 +1,11 @@
-"""Each promise of the command line with its tests, and the tables of the README compared with the code."""
+"""Each promise of the command line with its tests."""
 
 import ast
-import io
-import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from photo_fixtures import noise
-
-from relight_cli.errors import ExitCode
-from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
-from relight_cli.jobs.outputs import FIELDS
-from relight_cli.photos.formats import RAW_SUFFIXES, SUFFIXES, format_of
-from relight_cli.photos.photo import Photo
-from relight_cli.photos.reading import read_photo
-from relight_cli.photos.writing import write_photo
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 PROMISES = {
     # outputs
@@ -182,7 +169,7 @@ PROMISES = {
         "test_weights.py::test_offline_takes_the_cache_and_never_asks",
         "test_weights.py::test_a_hub_that_is_away_is_known_within_five_seconds",
     ],
-    "help loads nothing heavy": ["test_architecture.py::test_help_loads_nothing_heavy"],
+    "help and completion load nothing heavy": ["test_architecture.py::test_help_and_completion_load_nothing_heavy"],
     "a missing extra is an error with its pip command": [
         "test_photo_formats.py::test_a_missing_extra_is_named_with_the_pip_line",
         "test_photo_promises.py::test_a_missing_extra_is_exit_3_before_any_work",
@@ -206,47 +193,3 @@ def test_every_promise_has_its_tests(promise: str) -> None:
     for test in PROMISES[promise]:
         file, name = test.split("::")
         assert name in collected(next((ROOT / "tests").rglob(file))), test
-
-
-def rows(heading: str) -> list[list[str]]:
-    """Return the cells of the first table below a heading of the README, without its header."""
-    section = README.split(f"\n{heading}\n", 1)[1]
-    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
-    assert table
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table[0].splitlines()[2:]]
-
-
-def test_the_readme_lists_every_exit_code() -> None:
-    documented = [int(number) for row in rows("## Exit codes") for number in row[0].split(", ")]
-    assert documented == sorted(documented) == [int(code) for code in ExitCode]
-
-
-def test_the_readme_lists_every_shared_option() -> None:
-    documented = set(re.findall(r"--([a-z-]+)", " ".join(row[0] for row in rows("### Options of all commands"))))
-    shared = {field.name.replace("_", "-") for field in fields(CommandOptions)}
-    photos = {field.name.replace("_", "-") for field in fields(PhotoCommandOptions)}
-    assert shared <= documented
-    assert documented - {"no-detail"} == photos
-
-
-def test_the_readme_names_every_template_field() -> None:
-    assert set(re.findall(r"\{(\w+)\}", README)) == set(FIELDS)
-
-
-def test_the_readme_lists_every_format() -> None:
-    documented: set[str] = set()
-    for suffixes, _, written, more in rows("### Formats"):
-        mine = re.findall(r"`(\.\w+)`", suffixes)
-        assert all(format_of(Path(f"x{suffix}")) for suffix in mine)
-        documented |= set(mine)
-        kind = SUFFIXES.get(mine[0])
-        if kind is None:
-            assert mine[0] in RAW_SUFFIXES
-            continue
-        file = io.BytesIO()
-        write_photo(Photo(noise((8, 8, 3), "uint16")), file, format=kind)
-        depth = read_photo(file, max_pixels=64).pixels.dtype.name
-        assert depth == ("uint8" if written == "8" else "float32" if written == "floating point" else "uint16")
-        extra = re.search(r"relight-cli\[(\w+)\]", more)
-        assert extra is None or f"\n{extra[1]} = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert set(SUFFIXES) <= documented
