@@ -1,8 +1,9 @@
 # Every target sets up its own .venv; nothing needs to be installed first but Python 3.11 or later.
 PYTHON ?= python3
 BIN := .venv/bin
+export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint docs man examples bench clean
 
 setup: .venv/ready
 
@@ -24,6 +25,22 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The site, with the command reference made from the program itself; a broken link is an error.
+docs: .venv/docs-ready
+	$(BIN)/mkdocs build --strict --quiet
+
+.venv/docs-ready: .venv/ready
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,docs]'
+	touch $@
+
+man: setup
+	$(BIN)/python docs/generate/man_pages.py build/man
+	@echo "man -l build/man/relight-cli.1"
+
+# The pictures of README.md and docs/.
+examples: setup
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
 
 bench: setup
 	$(BIN)/python benchmarks/start_up.py

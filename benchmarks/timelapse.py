@@ -38,7 +38,7 @@ from relight_cli.timelapse.timelapse import Timelapse
 from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.lights import Light, temperature_colour
 from relight_cli.training.scenes.scenes import SceneOptions, render_scenes
-from relight_cli.training.staging import Scene, sample_scene
+from relight_cli.training.scenes.staging import Scene, sample_scene
 
 Picture = NDArray[np.float32]
 SIZE = (256, 384)

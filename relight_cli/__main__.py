@@ -1,4 +1,4 @@
-"""The way in, as ``relight-cli`` and as ``python -m relight_cli``."""
+"""The entry point of ``relight-cli`` and ``python -m relight_cli``."""
 
 import sys
 
@@ -6,7 +6,7 @@ from relight_cli.errors import ExitCode
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it is still being imported ends it in one line, as it does later."""
+    """Run the command line; Ctrl-C prints one line, also during the import."""
     try:
         from relight_cli.cli import main as run
     except KeyboardInterrupt:

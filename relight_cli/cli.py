@@ -1,4 +1,4 @@
-"""The command line: the one place where an exception becomes an exit code."""
+"""The command line; the only module that turns exceptions into exit codes."""
 
 import signal
 import sys
@@ -28,20 +28,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(relight)
 app.command()(deshadow)
-app.command(short_help="Take all light out of each PHOTO.")(albedo)
-app.command(short_help="Make the light between frames, or steady it.")(interpolate_timelapse)
-app.command(short_help="Estimate the depth of each PHOTO, and refine it.")(refine_depth)
-app.command(short_help="Tell what is here, and what is broken.")(doctor)
+app.command(short_help="Remove all light from each PHOTO and keep its albedo.")(albedo)
+app.command(short_help="Interpolate or deflicker the light of a timelapse.")(interpolate_timelapse)
+app.command(short_help="Estimate and refine the depth of each PHOTO.")(refine_depth)
+app.command(short_help="Check the installation and report what is broken.")(doctor)
 app.add_typer(weights_app, name="weights")
 
 
 class Terminated(BaseException):
-    """SIGTERM, raised where the program stands so that temporary files are cleared away."""
+    """Raised by the SIGTERM handler, so that temporary files are removed before the exit."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -53,7 +52,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
 ) -> None:
@@ -64,8 +63,8 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _let_clear_up() -> None:
-    """Ignore a second Ctrl-C or SIGTERM, which would cut off the clearing up after the first."""
+def _ignore_signals() -> None:
+    """Ignore a second Ctrl-C or SIGTERM, which would interrupt the cleanup after the first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -79,30 +78,30 @@ def main() -> None:
 
 
 def _run() -> int:
-    """Run the command line; give its exit code."""
+    """Run the command line and return its exit code."""
     if not wants_tracebacks(sys.argv[1:]):
-        warnings.simplefilter("ignore")  # of libraries; what the user should know is said in our own words
+        warnings.simplefilter("ignore")  # of libraries; relight-cli prints its own notes
     try:
         code = app(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
-            _let_clear_up()
+            _ignore_signals()
             _fail("interrupted.", ExitCode.INTERRUPTED)
     except RelightError as error:
-        # `| head` has what it wanted; no line about that.
+        # The reader of the pipe (such as `head`) has closed it: exit without a message.
         code = error.exit_code if isinstance(error.__cause__, BrokenPipeError) else _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _let_clear_up()
+        _ignore_signals()
         code = _fail("interrupted.", ExitCode.INTERRUPTED)
     except Terminated:
-        _let_clear_up()
+        _ignore_signals()
         code = _fail("terminated.", ExitCode.TERMINATED)
-    except Exception as error:  # noqa: BLE001  the last line of defence: one line, the documented code
+    except Exception as error:  # noqa: BLE001  any other error is one line and a documented code too
         code = _unexpected(error)
     return int(code)
 
 
 def _fail(line: str, code: ExitCode) -> ExitCode:
-    if line.startswith("Usage:"):  # a command without its arguments gets its help text
+    if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
         typer.echo(line, err=True)
     else:
         say(f"relight-cli: {line}")
@@ -112,7 +111,7 @@ def _fail(line: str, code: ExitCode) -> ExitCode:
 
 
 def _unexpected(error: Exception) -> ExitCode:
-    """Tell a usage error of Typer's, a device that gave up, and everything else apart."""
+    """Report a usage error of Typer, a device error or any other unexpected error; return its exit code."""
     if isinstance(error, TyperException):
         return _fail(_usage(error), ExitCode.USAGE)
     from relight_cli.devices import device_error
@@ -120,18 +119,19 @@ def _unexpected(error: Exception) -> ExitCode:
     if known := device_error(error):
         return _fail(str(known), known.exit_code)
     return _fail(
-        f"unexpected {type(error).__name__}: {error}. `relight-cli -v ...` shows the traceback.", ExitCode.UNEXPECTED
+        f"unexpected {type(error).__name__}: {error}. Run `relight-cli -v ...` to see the traceback.",
+        ExitCode.UNEXPECTED,
     )
 
 
 def _usage(error: TyperException) -> str:
-    """Put a usage error of Typer's in one line that ends in what to do."""
+    """Format a usage error of Typer as one line that ends in the remedy."""
     line = error.format_message()
     if line.startswith("Usage:"):
         return line
     dashed = next((word for word in sys.argv[1:] if word.startswith("-") and Path(word).is_file()), None)
-    context = getattr(error, "ctx", None)  # some of them do not know their command
+    context = getattr(error, "ctx", None)  # not every usage error has a context
     command = context.command_path if context else "relight-cli"
-    remedy = f"write ./{dashed} for the file" if dashed else f"see '{command} --help'"
-    # "Value error" is what the validator below Typer puts before a sentence of its own.
+    remedy = f"to name the file, write ./{dashed}" if dashed else f"see '{command} --help'"
+    # The validator that Typer uses puts "Value error, " before its messages.
     return f"{line.replace('Value error, ', '').rstrip('.')}; {remedy}."

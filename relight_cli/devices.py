@@ -1,4 +1,4 @@
-"""Which device and arithmetic a network runs with."""
+"""The device and the dtype that networks run with."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,34 +14,34 @@ OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", 
 
 @dataclass(frozen=True)
 class Compute:
-    """Where to compute, and how."""
+    """The device and the dtype of a run."""
 
     device: str  # "cpu", "cuda", "cuda:1", "mps"
     dtype: "torch.dtype"
-    automatic: bool  # the dtype was not asked for by name
-    fused_attention: bool  # False: float32 was asked for by name, so keep the published order of rounding too
+    dtype_is_auto: bool  # the dtype was not requested by name
+    fused_attention: bool  # False if float32 was requested: it keeps the published order of rounding
 
     @property
     def tiny_dtype(self) -> "torch.dtype":
-        """The dtype of `tiny`: float32 unless asked for otherwise.
+        """The dtype of `tiny`: float32 unless another one was requested.
 
-        Its output is a gain for the photo's own pixels, where bfloat16 leaves a noise of 0.003 stops (measured on a
-        smooth ramp) that 16-bit pictures show.
+        Its output is a gain on the photo's own pixels, where bfloat16 adds noise of 0.003 stops (measured on a smooth
+        ramp), which is visible in 16-bit pictures.
         """
         import torch
 
-        return torch.float32 if self.automatic else self.dtype
+        return torch.float32 if self.dtype_is_auto else self.dtype
 
     @property
     def tile_batch(self) -> int:
-        """Tiles at a time that use the device well without holding much memory."""
+        """The number of tiles at a time that uses the device well and needs little memory."""
         return 2 if self.device == "cpu" else 8
 
 
 def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     """Choose the device (CUDA, then MPS, then CPU) and the dtype (bfloat16 where it is fast, else float32).
 
-    Raises UsageError for a name that is not known, DeviceError for a device that is not there.
+    Raises UsageError for an unknown name, DeviceError for a device that is not available.
     """
     import torch
 
@@ -53,24 +53,24 @@ def choose(device: str = "auto", dtype: str = "auto") -> Compute:
     kind, _, index = device.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
         raise UsageError(f"unknown --device '{device}': choose auto, cpu, cuda, cuda:N or mps.")
-    there = {
+    available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and int(index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there[kind]:
+    if not available[kind]:
         raise DeviceError(f"device '{device}' is not available here: use --device auto, or see `relight-cli doctor`.")
-    if kind == "cuda":  # the same bytes every time, and float32 that is float32
+    if kind == "cuda":  # deterministic results, and full float32 precision
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.allow_tf32 = False
     if dtype == "auto":
         dtype = "bfloat16" if multiplies_bfloat16(kind) else "float32"
-        return Compute(device, getattr(torch, dtype), automatic=True, fused_attention=True)
-    return Compute(device, getattr(torch, dtype), automatic=False, fused_attention=dtype != "float32")
+        return Compute(device, getattr(torch, dtype), dtype_is_auto=True, fused_attention=True)
+    return Compute(device, getattr(torch, dtype), dtype_is_auto=False, fused_attention=dtype != "float32")
 
 
 def multiplies_bfloat16(kind: str) -> bool:
-    """Tell whether the device multiplies bfloat16 in hardware, faster than float32."""
+    """Return whether the device multiplies bfloat16 in hardware, faster than float32."""
     import torch
 
     if kind == "cuda":
@@ -79,22 +79,22 @@ def multiplies_bfloat16(kind: str) -> bool:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error means that memory, the device's or the machine's, did not suffice."""
+    """Return whether an error means that the device or the machine ran out of memory."""
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
 def device_error(error: Exception) -> DeviceError | None:
-    """Give the clear form of an error that means out of memory or a lost device, else None."""
-    said = str(error)
+    """Return a DeviceError for an error that means out of memory or a failed device, else None."""
+    message = str(error)
     if is_out_of_memory(error):
         return DeviceError("out of memory: try --tile-batch 1, a smaller photo, or --device cpu.")
-    if "CUDA error" in said or type(error).__name__ == "AcceleratorError":
-        return DeviceError(f"the device failed ({said.splitlines()[0]}): try --device cpu.")
+    if "CUDA error" in message or type(error).__name__ == "AcceleratorError":
+        return DeviceError(f"the device failed ({message.splitlines()[0]}): try --device cpu.")
     return None
 
 
 def memory_bytes(device: str) -> int:
-    """Tell the memory of the device, in bytes; 0 where the system does not say."""
+    """Return the memory of the device in bytes; 0 if the system does not report it."""
     import os
 
     import torch

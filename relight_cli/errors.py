@@ -1,12 +1,12 @@
-"""What can go wrong, and with which exit code.
+"""The expected errors and their exit codes.
 
 RelightError                 1
  +-- UsageError              2   the options contradict each other or the inputs
  +-- MissingExtraError       3   a pip extra is needed
  +-- PhotoUnreadableError    4   an input cannot be read
  +-- OutputUnwritableError   5   an output cannot be written
- +-- ModelUnavailableError   6   a checkpoint is missing, corrupt or of another shape
- +-- DeviceError             7   out of memory, or the device is gone
+ +-- ModelUnavailableError   6   a checkpoint is missing, corrupt or does not fit the network
+ +-- DeviceError             7   the device is missing, failed or out of memory
 """
 
 from enum import IntEnum
@@ -53,7 +53,7 @@ class PhotoUnreadableError(RelightError):
 
 
 class OutputUnwritableError(RelightError):
-    """An output cannot be written, or must not be."""
+    """An output cannot be written, or exists and must not be replaced."""
 
     exit_code = ExitCode.UNWRITABLE
 
@@ -65,6 +65,6 @@ class ModelUnavailableError(RelightError):
 
 
 class DeviceError(RelightError):
-    """The device ran out of memory or went away."""
+    """The device is missing, failed or ran out of memory."""
 
     exit_code = ExitCode.DEVICE

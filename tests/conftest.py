@@ -15,25 +15,25 @@ from relight_cli.photos.writing import write_photo
 
 
 def pytest_configure() -> None:
-    """Let commands under test hear Ctrl-C: in a job in the background it is ignored, and so in all its children."""
+    """Restore Ctrl-C for commands under test: background jobs and their children ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stand-in checkpoints, as a weights folder."""
+    """A weights folder with the stand-in checkpoints."""
     return write_standin(tmp_path_factory.mktemp("standin"))
 
 
 @pytest.fixture(scope="session")
 def tiny_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The parts of depth refinement, tiny, as a weights folder with a manifest of its own."""
+    """A weights folder with tiny networks for depth refinement and their manifest."""
     return write_tiny(tmp_path_factory.mktemp("parts"))
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """The real command line in an empty folder, with no way to the Hub."""
+    """Run the real command line in an empty folder, offline."""
 
     def run(*arguments: str | Path, input: bytes | None = None, **environment: str) -> subprocess.CompletedProcess:  # noqa: A002
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("RELIGHT_", "HF_"))}
@@ -51,13 +51,13 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path) -> Command:
-    """The command line in this process, in an empty folder."""
+    """Run the command line in this process, in an empty folder."""
     return make_command(monkeypatch, capfdbinary, tmp_path)
 
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Path:
-    """A small picture in two lights: photo.png and reference.png, in the folder where `run` runs."""
+    """A small picture in two lights: photo.png and reference.png, in the folder of `run`."""
     rng = np.random.default_rng(5)
     texture = np.kron(rng.uniform(0.2, 0.8, (12, 16, 3)), np.ones((10, 10, 1)))
     ramp = np.linspace(0.4, 1.1, texture.shape[1])[None, :, None] * np.array([1.1, 1.0, 0.8])

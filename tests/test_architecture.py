@@ -118,12 +118,27 @@ def test_every_part_is_known() -> None:
     assert {part(p) for p in PACKAGE.rglob("*.py")} == set(FLOOR) | set(BESIDES) | BOTTOM
 
 
+COMPLETION = {"_RELIGHT_CLI_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["relight", "--help"], ["refine-depth", "--help"], ["weights", "--help"]]
+    ("arguments", "environment"),
+    [
+        (["--help"], {}),
+        (["--version"], {}),
+        (["relight", "--help"], {}),
+        (["refine-depth", "--help"], {}),
+        (["weights", "--help"], {}),
+        ([], {"_RELIGHT_CLI_COMPLETE": "source_bash"}),
+        ([], COMPLETION | {"COMP_WORDS": "relight-cli relight --"}),
+        ([], COMPLETION | {"COMP_WORDS": "relight-cli refine-depth --"}),
+    ],
 )
-def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+def test_help_and_completion_load_nothing_heavy(arguments: list[str], environment: dict[str, str]) -> None:
     program = f"""
+import os
 import sys
+os.environ |= {environment!r}
 sys.argv = ["relight-cli", *{arguments!r}]
 from relight_cli.cli import main
 try:

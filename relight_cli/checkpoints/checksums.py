@@ -1,4 +1,4 @@
-"""Check a file's sha256 once, and remember the outcome beside its size and time of change."""
+"""Check a file's sha256 once, and remember the result with its size and modification time."""
 
 import contextlib
 import hashlib
@@ -16,13 +16,13 @@ class _Entry(TypedDict):
 
 
 def matches(path: Path, sha256: str, record: Path, *, fresh: bool = False) -> bool:
-    """Tell whether `path` has this sha256; a match found earlier counts unless the file changed since or `fresh`.
+    """Return whether `path` has this sha256; an earlier match counts unless the file has changed since or `fresh`.
 
-    `record` is the JSON file of earlier matches. One that is missing, damaged or read-only costs only the time of
-    hashing again. Raises OSError if `path` cannot be read.
+    `record` is the JSON file of earlier matches. If it is missing, damaged or read-only, `path` is hashed again.
+    Raises OSError if `path` cannot be read.
     """
     state = path.stat()
-    # Taken before the hashing: a file that changes under it gets an entry that no longer fits.
+    # Read before hashing: if the file changes meanwhile, the entry does not fit it.
     entry = _Entry(size=state.st_size, mtime_ns=state.st_mtime_ns, sha256=sha256)
     key = str(path.resolve())
     if not fresh and _read(record).get(key) == entry:
@@ -42,7 +42,7 @@ def _read(record: Path) -> dict[str, _Entry]:
 
 
 def _write(record: Path, key: str, entry: _Entry | None) -> None:
-    """Put or drop one entry; two processes at once may lose one, which is then hashed again."""
+    """Set or delete one entry; two processes at once may lose one, whose file is then hashed again."""
     old = _read(record)
     new = {name: value for name, value in old.items() if name != key and Path(name).exists()}
     if entry is not None:

@@ -1,4 +1,4 @@
-"""From a checkpoint's path to a ready network; everything foreign about the published files ends here."""
+"""Load the published network; only this module knows how the published files name and store tensors."""
 
 import ctypes
 import json
@@ -23,7 +23,7 @@ from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLig
 
 REMEDY = "put the published file there, fetch it again with `relight-cli weights fetch`, or use `--model tiny`"
 
-# Beginnings of names: the published, and ours.
+# Prefixes of tensor names: published, ours.
 NAMES = [
     ("croco.patch_embed.proj.", "patch_embedding."),
     ("croco.enc_blocks.", "encoder.blocks."),
@@ -44,7 +44,7 @@ for _level in range(4):
         (f"croco.head.dpt.scratch.refinenet{_level + 1}.resConfUnit2.", f"head.fusions.{_level}.path_unit."),
         (f"croco.head.dpt.scratch.refinenet{_level + 1}.out_conv.", f"head.fusions.{_level}.project."),
     ]
-# The two-view decoder, second names of tensors that have one, and the deepest level's unit for the skip it lacks
+# The two-view decoder, second names of tensors, and the skip unit of the deepest level, which has no skip
 UNUSED = re.compile(
     r"croco\.(mask_token$|decoder_embed\.|dec_blocks\.|dec_norm\.|prediction_head\."
     r"|head\.dpt\.(act_postprocess\.|scratch\.layer_rn\.|scratch\.refinenet4\.resConfUnit1\.))"
@@ -59,22 +59,22 @@ def load_crocodilight(
     dtype: torch.dtype = torch.float32,
     fused_attention: bool = True,
 ) -> CroCoDiLight:
-    """Load the published network and the illumination mappers asked for, by name (`shadow`, `albedo`).
+    """Load the published network and illumination mappers, given as paths by name (`shadow`, `albedo`).
 
-    The file is mapped, not read: what the network does not use is never in memory. Without `fused_attention` float32
-    keeps the published network's order of rounding, at 1.5 times the time.
+    Files are mapped: tensors that the network does not use are never in memory. Without `fused_attention` float32 keeps
+    the published network's order of rounding, at 1.5 times the time.
     Raises ModelUnavailableError, naming the file and the keys that are missing, surplus or of another shape.
     """
     content = _converted(path, dtype) or _read(path)
     if not isinstance(content, dict) or not {"croco_kwargs", "model"} <= content.keys():
-        raise ModelUnavailableError(f"{path} holds no 'croco_kwargs' and 'model': {REMEDY}.")
+        raise ModelUnavailableError(f"{path} lacks 'croco_kwargs' or 'model': {REMEDY}.")
     state = _tensors(path, content["model"])
     try:
         config = replace(_config(content["croco_kwargs"], state), fused_attention=fused_attention)
         with torch.device("meta"), Uninitialised():
             network = CroCoDiLight(config)
-    except Exception as error:  # the file's own words and shapes, whatever they are
-        raise ModelUnavailableError(f"{path} describes no network of this kind ({error!r}): {REMEDY}.") from error
+    except Exception as error:  # sizes and shapes in the file may be anything
+        raise ModelUnavailableError(f"{path} describes no CroCoDiLight network ({error!r}): {REMEDY}.") from error
     _load_strictly(network, path, state, NAMES, device, dtype)
     for name, mapper_path in mappers.items():
         tensors = _tensors(mapper_path, (_converted(mapper_path, dtype) or {}).get("model") or _read(mapper_path))
@@ -88,10 +88,10 @@ def load_crocodilight(
 
 
 def convert(path: Path, dtype: torch.dtype) -> Path:
-    """Write what the network uses of a published file, or of a mapper's, in one dtype beside it, and give its path.
+    """Write the tensors that the network uses of a published file, cast to `dtype`, next to it; return the new path.
 
-    `load_crocodilight` then maps that file and casts nothing. Raises ModelUnavailableError, also where the folder
-    cannot be written.
+    `load_crocodilight` then maps that file without casting. Raises ModelUnavailableError, also if the folder is not
+    writable.
     """
     content = _read(path)
     described = {"of": _mark(path)}
@@ -108,17 +108,17 @@ def convert(path: Path, dtype: torch.dtype) -> Path:
         temporary.replace(target)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
-        raise ModelUnavailableError(f"{target} cannot be written ({error}): make room, or check its rights.") from error
+        raise ModelUnavailableError(f"{target} cannot be written ({error}): make room or make it writable.") from error
     return target
 
 
 def converted_path(path: Path, dtype: torch.dtype) -> Path:
-    """Tell where `convert` puts a published file."""
+    """Return the path of the file that `convert` writes for a published file."""
     return path.with_name(f"{path.stem}.{str(dtype).removeprefix('torch.')}.safetensors")
 
 
 def _converted(path: Path, dtype: torch.dtype) -> dict[str, Any] | None:
-    """Read what `convert` made of this very file; None where there is nothing of the kind."""
+    """Read the file that `convert` wrote for this file; None if there is none or it belongs to another version."""
     try:
         with safe_open(converted_path(path, dtype), "pt") as file:
             described = file.metadata() or {}
@@ -131,15 +131,15 @@ def _converted(path: Path, dtype: torch.dtype) -> dict[str, Any] | None:
 
 
 def _mark(path: Path) -> str:
-    """Tell a file from another of its name."""
+    """Return a mark that identifies this version of a file."""
     status = path.stat()
     return f"{status.st_size} bytes of {status.st_mtime_ns}"
 
 
 def _cast(tensor: Tensor, device: str, dtype: torch.dtype, *, mapped: bool) -> Tensor:
-    """Copy a tensor of a file to where and how it is wanted; of a mapped file, let go of the pages it was read from.
+    """Copy a tensor of a file to a device and dtype; release the pages of a mapped file that it was read from.
 
-    They would count as memory of this process until the file is closed: twice the network, with one half as wide.
+    Otherwise they count as memory of this process until the file is closed: the network twice, once in each dtype.
     """
     cast = tensor.to(device, dtype)
     if mapped and sys.platform == "linux" and cast.data_ptr() != tensor.data_ptr():
@@ -158,17 +158,17 @@ def _read(path: Path) -> Any:
         raise ModelUnavailableError(f"{path} cannot be read ({error.strerror or error}): {REMEDY}.") from error
     except (pickle.UnpicklingError, UnicodeDecodeError) as error:
         raise ModelUnavailableError(
-            f"{path} holds other things than tensors, or is no checkpoint: {REMEDY}."
+            f"{path} holds objects other than tensors, or is not a checkpoint: {REMEDY}."
         ) from error
-    except Exception as error:  # damaged bytes make the unpickler raise anything
-        raise ModelUnavailableError(f"{path} is cut short or damaged: {REMEDY}.") from error
+    except Exception as error:  # damaged bytes can make the unpickler raise any exception
+        raise ModelUnavailableError(f"{path} is truncated or damaged: {REMEDY}.") from error
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(
         isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()
     ):
-        raise ModelUnavailableError(f"{path} holds no tensors by name: {REMEDY}.")
+        raise ModelUnavailableError(f"{path} holds no named tensors: {REMEDY}.")
     return content
 
 
@@ -179,9 +179,9 @@ def _depth(state: dict[str, Tensor], blocks: str) -> int:
 
 
 def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConfig:
-    """Read the sizes from `croco_kwargs`, and from the tensors those that it does not tell."""
+    """Read the sizes from `croco_kwargs`, and those that it lacks from the tensors."""
     if (pos_embed := croco.get("pos_embed", "RoPE100"))[:4] != "RoPE":
-        raise ValueError(f"position embedding {pos_embed}")
+        raise ValueError(f"unknown position embedding {pos_embed}")
     width, dpt = croco["enc_embed_dim"], "croco.head.dpt"
 
     def channels(key: str) -> int:
@@ -209,9 +209,9 @@ def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConf
         rope_base=float(pos_embed[4:]),
     )
     if config.tile_size % config.patch_size or width % (4 * config.encoder_heads) or width % (4 * config.heads):
-        raise ValueError(f"sizes that do not divide: {croco}")
+        raise ValueError(f"sizes are not divisible: {croco}")
     if config.decoder_depth <= max(config.decoder_taps):
-        raise ValueError(f"a decoder of {config.decoder_depth} blocks")
+        raise ValueError(f"the decoder has only {config.decoder_depth} blocks")
     return config
 
 
@@ -223,32 +223,32 @@ def _load_strictly(
     device: str,
     dtype: torch.dtype,
 ) -> None:
-    """Give the module the tensors of a published file, renamed; every key must be there, fit and be known."""
-    found = {_swap(key, names): tensor for key, tensor in state.items() if not UNUSED.match(key)}
+    """Load the tensors of a published file, renamed, into a module; no key may be missing or surplus."""
+    found = {_rename(key, names): tensor for key, tensor in state.items() if not UNUSED.match(key)}
     expected = module.state_dict()
     back = [(ours, theirs) for theirs, ours in names]
     faults = {
-        "missing": [_swap(key, back) for key in expected if key not in found],
-        "surplus": [_swap(key, back) for key in found if key not in expected],
+        "missing": [_rename(key, back) for key in expected if key not in found],
+        "surplus": [_rename(key, back) for key in found if key not in expected],
         "of another shape": [
-            f"{_swap(k, back)} {tuple(found[k].shape)} for {tuple(expected[k].shape)}"
+            f"{_rename(k, back)} {tuple(found[k].shape)} for {tuple(expected[k].shape)}"
             for k in expected
             if k in found and found[k].shape != expected[k].shape
         ],
     }
     if any(faults.values()):
-        said = "; ".join(f"{fault}: {_some(keys)}" for fault, keys in faults.items() if keys)
-        raise ModelUnavailableError(f"{path} does not fit the network ({said}): {REMEDY}.")
+        listed = "; ".join(f"{fault}: {_first_few(keys)}" for fault, keys in faults.items() if keys)
+        raise ModelUnavailableError(f"{path} does not fit the network ({listed}): {REMEDY}.")
     mapped = zipfile.is_zipfile(path)
     module.load_state_dict(
         {k: _cast(t, device, dtype, mapped=mapped) for k, t in found.items()}, strict=True, assign=True
     )
 
 
-def _swap(key: str, names: list[tuple[str, str]]) -> str:
+def _rename(key: str, names: list[tuple[str, str]]) -> str:
     return next((new + key.removeprefix(old) for old, new in names if key.startswith(old)), key)
 
 
-def _some(keys: Iterable[str], most: int = 4) -> str:
+def _first_few(keys: Iterable[str], most: int = 4) -> str:
     listed = sorted(keys)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,4 +1,4 @@
-"""From folders laid out as on the Hub to the networks of depth refinement, each part loaded alone."""
+"""Load the networks of depth refinement from folders laid out as on the Hub, each part by itself."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,13 +21,13 @@ from relight_cli.models.depth_model import DepthModel
 from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
 
 REMEDY = "put the published files there, or fetch them again with `relight-cli weights fetch refine-depth`"
-Placed = TypeVar("Placed", bound=nn.Module)
+Network = TypeVar("Network", bound=nn.Module)
 Embed = Callable[[str], Tensor]
-"""From a text to its embedding, (1, L, C), float32 on the CPU."""
+"""Takes a text; returns its embedding (1, L, C), float32 on the CPU."""
 Caption = Callable[[NDArray[np.float32]], str]
-"""From an sRGB picture (H, W, 3), nominally in [0, 1], to what it shows."""
+"""Takes an sRGB picture (H, W, 3), nominally in [0, 1]; returns a caption."""
 
-VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and no worse for a score
+VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and the score is no worse
 
 
 def load_depth_model(
@@ -44,9 +44,9 @@ def load_depth_model(
 ) -> DepthModel:
     """Load Depth Anything V2 ("small", "base" or "large") and Stable Diffusion 1.5, which judges its refinement.
 
-    `fast` takes TAESD in place of Stable Diffusion's VAE, `caption` adds BLIP, which says what a photo shows. The other
-    arguments are those of `load_model`; `dtype` is that of denoiser and encoder. Base and large are licensed
-    CC-BY-NC-4.0, which is said to `notify`.
+    `fast` loads TAESD instead of Stable Diffusion's VAE, `caption` adds BLIP, which describes the photo. The other
+    arguments are those of `load_model`; `dtype` is that of denoiser and encoder. Base and large have the licence
+    CC-BY-NC-4.0; `notify` gets a line about it.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError naming everything that is missing.
     """
     compute = choose(device, dtype)
@@ -77,8 +77,8 @@ def load_depth_model(
 
 
 def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:
-    """Load Depth Anything V2 in float32. Raises ModelUnavailableError, as everything here does."""
-    with _faults_named(folder):
+    """Load Depth Anything V2 in float32. Raises ModelUnavailableError, as all loaders here."""
+    with _errors_named(folder):
         from transformers import DepthAnythingForDepthEstimation
 
         network = _complete(DepthAnythingForDepthEstimation, folder, dtype=torch.float32)
@@ -87,12 +87,12 @@ def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:
         colours = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
         decoder = DisparityDecoder(network.neck, network.head)
         whole = DepthNetwork(network.backbone, decoder, colours["image_mean"], colours["image_std"])
-        return _placed(whole, device)
+        return _ready(whole, device)
 
 
 def load_embedder(folder: Path) -> Embed:
     """Load Stable Diffusion's text encoder and its tokenizer."""
-    with _faults_named(folder):
+    with _errors_named(folder):
         from transformers import CLIPTextModel, CLIPTokenizer
 
         tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
@@ -112,8 +112,8 @@ def load_embedder(folder: Path) -> Embed:
 def load_prior(
     folder: Path, tiny_autoencoder: Path | None, embed: Embed, prompt: str, *, device: str, dtype: torch.dtype
 ) -> DiffusionPrior:
-    """Load Stable Diffusion's denoiser and encoder, or the tiny encoder instead; `embed` comes from `load_embedder`."""
-    with _faults_named(folder):
+    """Load Stable Diffusion's denoiser and encoder, or the tiny encoder if given; `embed` is from `load_embedder`."""
+    with _errors_named(folder):
         from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
         from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
@@ -124,7 +124,7 @@ def load_prior(
     encoder, shrinks, channels = _encoder(tiny_autoencoder or folder, tiny=tiny_autoencoder is not None, dtype=dtype)
     size = denoiser.config.sample_size
     if channels != denoiser.config.in_channels:
-        raise ModelUnavailableError(f"{folder} and {tiny_autoencoder} have latents of different kinds: {REMEDY}.")
+        raise ModelUnavailableError(f"{folder} and {tiny_autoencoder} have latents with different channels: {REMEDY}.")
     prior = DiffusionPrior(
         encoder,
         denoiser,
@@ -134,12 +134,12 @@ def load_prior(
         side=size * shrinks,
         latent_shape=(channels, size, size),
     )
-    return _placed(prior, device)
+    return _ready(prior, device)
 
 
 def load_captioner(folder: Path, *, device: str) -> Caption:
     """Load BLIP."""
-    with _faults_named(folder):
+    with _errors_named(folder):
         from transformers import AutoTokenizer, BlipForConditionalGeneration
         from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -158,8 +158,8 @@ def load_captioner(folder: Path, *, device: str) -> Caption:
 
 
 def _encoder(folder: Path, *, tiny: bool, dtype: torch.dtype) -> tuple[VariationalEncoder | TinyEncoder, int, int]:
-    """Load an encoder of latents; give it, how many times it shrinks a picture, and its channels."""
-    with _faults_named(folder):
+    """Load an encoder; return it, the factor by which it shrinks a picture, and the channels of its latents."""
+    with _errors_named(folder):
         if tiny:
             from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
@@ -173,27 +173,27 @@ def _encoder(folder: Path, *, tiny: bool, dtype: torch.dtype) -> tuple[Variation
         return VariationalEncoder(full), 2 ** (len(full.config.block_out_channels) - 1), full.config.latent_channels
 
 
-def _placed(network: Placed, device: str) -> Placed:
-    """Make a network ready to run, channels last: a full-size step takes 13 s so, else 19 s (one core, bfloat16)."""
+def _ready(network: Network, device: str) -> Network:
+    """Return a network ready to run, channels last: a full-size step takes 13 s, not 19 s (one core, bfloat16)."""
     network.eval().requires_grad_(False)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _complete(kind: Any, folder: Path, **options: Any) -> Any:
-    """Load a network, refusing a file that lacks tensors: the libraries would fill them in at random.
+    """Load a network; raise ValueError if its file lacks tensors, which the libraries would initialise at random.
 
-    Surplus tensors pass: published files carry buffers that newer networks compute (CLIP's position_ids).
+    Surplus tensors are allowed: published files carry buffers that newer networks compute (CLIP's position_ids).
     """
     network, found = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
     lacking = sorted({*map(str, found["missing_keys"]), *map(str, found["mismatched_keys"])})
     if lacking:
-        raise ValueError(f"{len(lacking)} tensors are missing or of another shape, {lacking[0]} among them")
+        raise ValueError(f"{len(lacking)} tensors are missing or of another shape, for example {lacking[0]}")
     return network
 
 
 @contextmanager
-def _faults_named(folder: Path) -> Iterator[None]:
-    """Keep the libraries quiet, and turn what they raise into an error that names the folder."""
+def _errors_named(folder: Path) -> Iterator[None]:
+    """Silence the libraries, and turn what they raise into a ModelUnavailableError that names the folder."""
     import diffusers.utils.logging
     import transformers.utils.logging
 
@@ -205,6 +205,6 @@ def _faults_named(folder: Path) -> Iterator[None]:
     except (ModelUnavailableError, MemoryError):
         raise
     except Exception as error:
-        said = str(error).strip().splitlines()
-        reason = said[0].rstrip(".") if said else type(error).__name__
+        lines = str(error).strip().splitlines()
+        reason = lines[0].rstrip(".") if lines else type(error).__name__
         raise ModelUnavailableError(f"{folder} cannot be loaded ({reason}): {REMEDY}.") from error

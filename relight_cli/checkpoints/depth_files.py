@@ -24,14 +24,14 @@ class DepthFiles:
 
     @property
     def sources(self) -> list[str]:
-        """Repository @ revision of everything that affects the result."""
+        """Repository @ revision of all files that affect the result."""
         return list(dict.fromkeys(f"{file.repository} @ {file.revision or 'main'}" for file in self.files))
 
 
 def depth_files(
     size: str = "small", *, fast: bool = False, caption: bool = False, weights_dir: Path | None = None
 ) -> DepthFiles:
-    """Return the files of Depth Anything V2 in a size, Stable Diffusion 1.5, and TAESD (`fast`) or BLIP (`caption`)."""
+    """Return the files of Depth Anything V2 in a size, Stable Diffusion 1.5, TAESD (`fast`) and BLIP (`caption`)."""
     if size not in SIZES:
         raise UsageError(f"unknown depth model '{size}': choose {', '.join(SIZES)}.")
     depth = f"Depth-Anything-V2-{size.capitalize()}-hf"
@@ -45,7 +45,7 @@ def depth_files(
 
 
 def find_folders(files: Iterable[WeightsFile], look_up: LookUp, notify: Callable[[str], None]) -> dict[str, Path]:
-    """Return the folder of each repository by its name, all files found and checked.
+    """Return the folder of each repository by its name, after finding and checking all files.
 
     Raises ModelUnavailableError, naming everything that is missing.
     """
@@ -63,23 +63,23 @@ def find_folders(files: Iterable[WeightsFile], look_up: LookUp, notify: Callable
         root = path.parents[len(PurePosixPath(file.path).parts) - 1]
         if folders.setdefault(file.repository_name, root) != root:
             raise ModelUnavailableError(
-                f"{path} is not in {folders[file.repository_name]}, with the other files of its repository: "
-                "put them together."
+                f"{path} is not in {folders[file.repository_name]} with the other files of its repository: "
+                "put them into one folder."
             )
     return folders
 
 
 def _missing(files: Iterable[WeightsFile], error: ModelUnavailableError) -> str:
-    """List what is missing with size and licence, why, and how to fetch it."""
+    """Return a message that lists missing files with size and licence, the reason, and how to fetch them."""
     listed, wanted = [], ["refine-depth"]
     for file in files:
         if file.only_with and file.repository_name not in wanted:
             wanted.append(file.repository_name)
         if not file.config:
             listed.append(f"{file.name} ({megabytes(file.size)}, {file.licence})")
-    lacks = ", ".join(listed) or "small files of the checkpoints"
+    lacks = ", ".join(listed) or "configuration files of the checkpoints"
     reason = str(error).rpartition(": ")[0]
     return (
-        f"refine-depth lacks {lacks}: {reason}; run 'relight-cli weights fetch {' '.join(wanted)}' where there is a "
-        "network, or name the folder that holds them with --weights-dir."
+        f"refine-depth lacks {lacks}: {reason}; run 'relight-cli weights fetch {' '.join(wanted)}' on a machine "
+        "with a network, or name the folder that holds them with --weights-dir."
     )

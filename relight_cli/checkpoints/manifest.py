@@ -1,4 +1,4 @@
-"""The published checkpoints as the manifest describes them: where they lie, under which licence, how they are known."""
+"""The published checkpoints in the manifest: where they are, their licences, and how to recognise them."""
 
 import tomllib
 from dataclasses import dataclass
@@ -14,45 +14,45 @@ _PLACES = (_PACKAGE / "weights_manifest.toml", _PACKAGE.parent / "weights_manife
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One file of a Hub repository; None where a fact is not known."""
+    """One file of a Hub repository; None for unknown facts."""
 
     repository: str  # owner/name on the Hub
     path: str  # inside the repository, with forward slashes
     licence: str
     used_by: tuple[str, ...]  # the commands that need it
-    only_with: str | None = None  # what must be chosen for those commands to need it
-    instead: str | None = None  # what the user can do without it
+    only_with: str | None = None  # the option with which those commands need it
+    instead: str | None = None  # the user's alternative
     revision: str | None = None  # commit hash; None is the branch "main"
     size: int | None = None  # bytes
     sha256: str | None = None
-    folder: bool = False  # loaded with its neighbours, from a folder laid out as the repository
-    config: bool = False  # a small text file that goes with the checkpoint
+    folder: bool = False  # loaded with the other files, from a folder laid out like the repository
+    config: bool = False  # a small text file that belongs to the checkpoint
 
     @property
     def name(self) -> str:
-        """Name the file as the user does: alone if it was published alone, else below its repository's name."""
+        """The name for users: that of the file if it is published alone, else with its repository in front."""
         return f"{self.repository_name}/{self.path}" if self.folder else self.path
 
     @property
     def repository_name(self) -> str:
-        """Name the repository without its owner."""
+        """The repository's name without its owner."""
         return self.repository.partition("/")[2]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Every file that relight-cli knows of."""
+    """All files that relight-cli knows."""
 
     files: tuple[WeightsFile, ...]
 
     def file(self, name: str) -> WeightsFile:
-        """Return the file called `name`; KeyError if the manifest has none, which is a fault of the caller."""
+        """Return the file called `name`. Raises KeyError if the manifest has none."""
         return {file.name: file for file in self.files}[name]
 
     def select(self, wanted: str) -> tuple[WeightsFile, ...]:
-        """Return the files meant by a command, a repository (with or without owner, in any case) or a file name.
+        """Return the files of a command, a repository (with or without owner, in any case) or a file name.
 
-        A command means what it needs without further choice. Raises UsageError for an unknown name.
+        The files of a command are those that it needs by default. Raises UsageError for an unknown name.
         """
         by_command = tuple(f for f in self.files if wanted in f.used_by and f.only_with is None)
         by_name = tuple(

@@ -1,4 +1,4 @@
-"""From a model's name to the network ready to run."""
+"""Load a relighting network by its model's name."""
 
 import warnings
 from collections.abc import Callable, Collection
@@ -33,13 +33,13 @@ def load_model(
 ) -> Model:
     """Load a relighting network: "tiny", which is inside the package, "crocodilight", the published one, or "auto".
 
-    "auto" takes the published files where they are or can be downloaded, else "tiny" with one line to `notify`; a file
-    that is there and damaged is an error all the same. `tasks` are what the model is for: published files of other
-    tasks are not needed. `device` is "auto" (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is
-    "auto", "float32", "bfloat16" or "float16". Files are looked for in `weights_dir`, then in the Hub's cache, then on
-    the Hub unless `offline`; `progress` shows a bar while downloading.
+    "auto" loads the published files if they are on this machine or can be downloaded, else "tiny", with one line to
+    `notify`; a damaged file is still an error. Only the files that `tasks` need are looked for. `device` is "auto"
+    (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is "auto", "float32", "bfloat16" or "float16".
+    Files are looked for in `weights_dir`, then in the Hub's cache, then on the Hub unless `offline`; `progress` shows a
+    bar while downloading.
 
-    Loading takes seconds, most of them to import torch. The model can be used by several threads at a time.
+    Loading takes seconds, most of them to import torch. Several threads may use the model at a time.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError.
     """
     from relight_cli.devices import choose
@@ -74,7 +74,7 @@ def load_model(
 
 
 def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:
-    """Return which model `load_model` would load without the Hub: of "auto", what is on this machine."""
+    """Return the model that `load_model` would load without the Hub: for "auto", from the files on this machine."""
     files = _files(tasks)
     found = [availability(file, LookUp(weights_dir)) for file in files] if name != TINY else []
     if name == CROCODILIGHT or (found and all(found)):

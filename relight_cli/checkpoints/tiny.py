@@ -1,4 +1,4 @@
-"""The network inside the package."""
+"""Load `tiny`, the network inside the package."""
 
 import functools
 import hashlib
@@ -18,7 +18,7 @@ _FILE = files("relight_cli") / "data" / "tiny.safetensors"
 
 @functools.cache
 def tiny_sha256() -> str:
-    """Return the hash of the file inside the package."""
+    """Return the sha256 of the file inside the package."""
     return hashlib.sha256(_FILE.read_bytes()).hexdigest()
 
 

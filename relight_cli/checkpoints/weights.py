@@ -1,4 +1,4 @@
-"""From a file of the manifest to a checked path on this machine: weights folder, Hub cache, Hub."""
+"""Find, fetch and check a file of the manifest: in the weights folder, the Hub cache, on the Hub."""
 
 import contextlib
 import errno
@@ -20,8 +20,8 @@ from relight_cli.errors import ModelUnavailableError, UsageError
 if TYPE_CHECKING:
     from huggingface_hub.file_download import HfFileMetadata
 
-PROBE_SECONDS = 4.0  # for the Hub to answer at all, name resolution included; huggingface_hub alone takes 23
-ABANDONED_SECONDS = 3600.0  # a download that has not written for so long is dead: the Hub library gives up long before
+PROBE_SECONDS = 4.0  # until the Hub answers, name resolution included; huggingface_hub itself waits 23
+ABANDONED_SECONDS = 3600.0  # a download that has not written for this long is dead: the Hub library gives up earlier
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -30,8 +30,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class LookUp:
     """Where weights may come from."""
 
-    weights_dir: Path | None = None  # looked in before the Hub's cache
-    offline: bool = False  # never touch the network; HF_HUB_OFFLINE=1 says the same
+    weights_dir: Path | None = None  # searched before the Hub's cache
+    offline: bool = False  # never touch the network; HF_HUB_OFFLINE=1 does the same
     progress: bool = True  # a bar on stderr while downloading, if that is a terminal
 
 
@@ -48,15 +48,15 @@ class Found:
 
     place: Place
     path: Path
-    sha256: str | None  # what it has to have, from the manifest or from the Hub's own word
+    sha256: str | None  # the expected hash, from the manifest or from the Hub
 
 
 def find(file: WeightsFile, options: LookUp, notify: Callable[[str], None] = lambda line: None) -> Path:
     """Return the path of `file`, checked, fetching it from the Hub if it is not on this machine.
 
     `notify` gets one line with size and licence before a checkpoint is downloaded.
-    Raises ModelUnavailableError if it cannot be had or is not the published file, UsageError if the weights folder is
-    none.
+    Raises ModelUnavailableError if the file is unavailable or not the published one, UsageError if the weights folder
+    is not a folder.
     """
     found = availability(file, options) or _fetch(file, options, notify)
     _check(file, found, fresh=False)
@@ -64,9 +64,9 @@ def find(file: WeightsFile, options: LookUp, notify: Callable[[str], None] = lam
 
 
 def verify(file: WeightsFile, options: LookUp) -> Found:
-    """Hash the file that is on this machine, whatever is remembered of it; `sha256` is None if there is none to meet.
+    """Hash the file on this machine again, ignoring earlier checks; `sha256` is None if the expected hash is unknown.
 
-    Raises ModelUnavailableError if it is not here or not the published file.
+    Raises ModelUnavailableError if the file is missing or not the published one.
     """
     found = availability(file, options)
     if found is None:
@@ -76,7 +76,7 @@ def verify(file: WeightsFile, options: LookUp) -> Found:
 
 
 def availability(file: WeightsFile, options: LookUp) -> Found | None:
-    """Tell where `file` is without the network and without checking it; None if it is missing."""
+    """Return where `file` is, without the network and without checking it; None if it is missing."""
     from huggingface_hub import try_to_load_from_cache
 
     for folder in _folders(file, options):
@@ -96,7 +96,7 @@ def hub_cache() -> Path:
 
 
 def _folders(file: WeightsFile, options: LookUp) -> list[Path]:
-    """List the folders below the weights folder that may stand for the file's repository."""
+    """Return the folders, at or below the weights folder, that may hold the file's repository."""
     top = options.weights_dir
     if top is None:
         return []
@@ -107,7 +107,7 @@ def _folders(file: WeightsFile, options: LookUp) -> list[Path]:
 
 
 def _sha256_of_blob(pointer: Path) -> str | None:
-    """Read the sha256 that the Hub gave for a large file: the cache names the blob after it.
+    """Return the sha256 that the Hub states for a large file: the cache names the blob after it.
 
     Only the first link counts, since the blob may itself be a link into a store with hashes of another kind.
     """
@@ -116,12 +116,12 @@ def _sha256_of_blob(pointer: Path) -> str | None:
 
 
 def _check(file: WeightsFile, found: Found, *, fresh: bool) -> None:
-    """Refuse a file of another size or hash than the published one; the Hub cache must not keep it either."""
+    """Raise ModelUnavailableError for a file of another size or hash than published; delete it from the Hub cache."""
     fault = _fault(file, found, fresh)
     if fault is None:
         return
     if found.place is Place.WEIGHTS_DIR:
-        raise ModelUnavailableError(f"{found.path} is not the published file, {fault}: replace it by {file.name}.")
+        raise ModelUnavailableError(f"{found.path} is not the published file, {fault}: replace it with {file.name}.")
     try:
         _discard(found.path)
     except OSError as error:
@@ -143,12 +143,12 @@ def _fault(file: WeightsFile, found: Found, fresh: bool) -> str | None:
         if found.sha256 and not checksums.matches(found.path, found.sha256, record, fresh=fresh):
             return f"its sha256 is not {found.sha256}"
     except OSError as error:
-        raise ModelUnavailableError(f"{found.path} cannot be read ({error.strerror}): check its rights.") from error
+        raise ModelUnavailableError(f"{found.path} cannot be read ({error.strerror}): make it readable.") from error
     return None
 
 
 def _discard(pointer: Path) -> None:
-    """Delete a cached file together with the blob behind it, or the Hub library would keep it for ever."""
+    """Delete a cached file and its blob, which the Hub library would otherwise use again."""
     while pointer.is_symlink():
         target = pointer.parent / pointer.readlink()
         pointer.unlink()
@@ -165,7 +165,7 @@ def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) ->
     try:
         with _quiet_hub(options.progress):
             offer = _ask_hub(file)
-            _refuse_another(file, offer)
+            _require_published(file, offer)
             _make_room(file, offer)
             if not file.config:
                 size = megabytes(file.size or offer.size)
@@ -182,12 +182,12 @@ def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) ->
 
 @contextlib.contextmanager
 def _quiet_hub(progress: bool) -> Iterator[None]:
-    """Keep the Hub library to the download: no warnings, no bar if unwanted, no list of callers for its telemetry."""
+    """Reduce the Hub library to the download: no warnings, no unwanted bar, no telemetry."""
     from huggingface_hub import constants
     from huggingface_hub.utils import disable_progress_bars, enable_progress_bars, logging
 
     if progress and not constants.HF_HUB_DISABLE_PROGRESS_BARS:
-        enable_progress_bars()  # transformers, asked for none of its own, turns these off for good
+        enable_progress_bars()  # transformers disables these for good when its own bars are disabled
     level, telemetry = logging.get_verbosity(), constants.HF_HUB_DISABLE_TELEMETRY
     logging.set_verbosity_error()
     constants.HF_HUB_DISABLE_TELEMETRY = True
@@ -200,9 +200,9 @@ def _quiet_hub(progress: bool) -> Iterator[None]:
 
 
 def _ask_hub(file: WeightsFile) -> "HfFileMetadata":
-    """Ask the Hub for size and hash of `file`; TimeoutError if there is no answer within PROBE_SECONDS.
+    """Ask the Hub for size and hash of `file`. Raises TimeoutError after PROBE_SECONDS without an answer.
 
-    Asked from a daemon thread, because no timeout of a socket covers name resolution.
+    A daemon thread asks, because no socket timeout covers name resolution.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import FileMetadataError
@@ -213,7 +213,7 @@ def _ask_hub(file: WeightsFile) -> "HfFileMetadata":
     def ask() -> None:
         try:
             answer.set_result(get_hf_file_metadata(url, timeout=PROBE_SECONDS + 1))
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread, whatever it is
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             answer.set_exception(error)
 
     threading.Thread(target=ask, name="ask-hub", daemon=True).start()
@@ -223,8 +223,8 @@ def _ask_hub(file: WeightsFile) -> "HfFileMetadata":
     return offer
 
 
-def _refuse_another(file: WeightsFile, offer: "HfFileMetadata") -> None:
-    """Refuse before the download what would be refused after it."""
+def _require_published(file: WeightsFile, offer: "HfFileMetadata") -> None:
+    """Raise ModelUnavailableError before the download if the Hub offers another file than the published one."""
     etag = offer.etag or ""
     other_hash = file.sha256 is not None and _SHA256.fullmatch(etag) is not None and etag != file.sha256
     other_size = None not in (file.size, offer.size) and file.size != offer.size
@@ -236,7 +236,7 @@ def _refuse_another(file: WeightsFile, offer: "HfFileMetadata") -> None:
 
 
 def _make_room(file: WeightsFile, offer: "HfFileMetadata") -> None:
-    """Sweep away what killed downloads of this file left, and raise OSError if the disk has no room for it."""
+    """Delete leftovers of killed downloads of this file; raise OSError if the disk has no room for it."""
     from huggingface_hub.file_download import repo_folder_name
 
     cache = hub_cache()
@@ -251,7 +251,7 @@ def _make_room(file: WeightsFile, offer: "HfFileMetadata") -> None:
 
 
 def _explain(error: Exception, file: WeightsFile) -> tuple[str, str]:
-    """Say why a download failed, and what helps."""
+    """Return why a download failed, and the remedy."""
     from huggingface_hub import constants
     from huggingface_hub.errors import FileMetadataError, HTTPError, LocalEntryNotFoundError
 
@@ -260,30 +260,30 @@ def _explain(error: Exception, file: WeightsFile) -> tuple[str, str]:
     response = getattr(error, "response", None)
     if response is not None:
         status = response.status_code
-        meanings = {401: "wants a login or has no such repository", 403: "refuses access", 404: "does not have it"}
-        meaning = meanings.get(status, "asks to come back later" if status == 429 or status >= 500 else "refuses")
+        meanings = {401: "requires a login or has no such repository", 403: "refuses access", 404: "does not have it"}
+        meaning = meanings.get(status, "asks to retry later" if status == 429 or status >= 500 else "refuses")
         return f"the Hub {meaning} (HTTP {status})", _remedy(file)
     if isinstance(error, FileMetadataError):
-        return f"what answers at {constants.ENDPOINT} is not the Hub", f"check HF_ENDPOINT and proxy; {_remedy(file)}"
+        return f"the server at {constants.ENDPOINT} is not the Hub", f"check HF_ENDPOINT and proxy; {_remedy(file)}"
     if isinstance(error, TimeoutError):
         return f"{constants.ENDPOINT} did not answer within {PROBE_SECONDS:.0f} s", _remedy(file)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk of {hub_cache()} is full", "make room, or set HF_HOME to a folder on another disk."
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{hub_cache()} is not writable", "set HF_HOME to a folder that is."
+        return f"{hub_cache()} is not writable", "set HF_HOME to a writable folder."
     detail = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    where = f"the way to {constants.ENDPOINT} failed" if isinstance(error, HTTPError) else "the download broke off"
+    where = f"the connection to {constants.ENDPOINT} failed" if isinstance(error, HTTPError) else "the download stopped"
     return f"{where} ({detail})", _remedy(file)
 
 
 def _remedy(file: WeightsFile) -> str:
-    fetch = f"run 'relight-cli weights fetch {file.name}' where there is a network"
-    remedy = f"{fetch}, then give the file with --weights-dir"
+    fetch = f"run 'relight-cli weights fetch {file.name}' on a machine with a network"
+    remedy = f"{fetch}, then name the file's folder with --weights-dir"
     return f"{remedy}, or use {file.instead}." if file.instead else f"{remedy}."
 
 
 def megabytes(size: int | None) -> str:
-    """Write a size in bytes for people."""
+    """Return a size in bytes as text in MB or GB."""
     if size is None:
         return "size unknown"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"

@@ -1,1 +1,1 @@
-"""One file a subcommand: parse, read, call one pipeline, write."""
+"""One file per subcommand: parse, plan, call one function, write."""

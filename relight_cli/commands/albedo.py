@@ -1,4 +1,4 @@
-"""relight-cli albedo: what surfaces reflect, without the light on them."""
+"""relight-cli albedo: the reflectance of surfaces, without light."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -24,14 +24,14 @@ def albedo(
         bool,
         typer.Option(
             "--save-shading",
-            help="Save the light, too, linear: <output>_shading.png (16 bits), for a TIFF .tif (float).",
+            help="Also write the linear light to <output>_shading.png (16 bits), or .tif (float) for a TIFF.",
         ),
     ] = False,
 ) -> None:
-    """Remove all light from each PHOTO; its albedo is left.
+    """Remove all light from each PHOTO and keep its albedo.
 
-    With --save-shading the albedo is exposed so that no light exceeds white: albedo times shading, in linear light, is
-    the photo.
+    --save-shading changes the exposure of the albedo so that the shading does not exceed white. In linear light, albedo
+    times shading equals the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.masks import MaskFile, check_mask_options
@@ -41,10 +41,10 @@ def albedo(
     check_mask_options(photos, options, save_layer=save_shading)
     expected = expected_model(options.model, ["albedo"], options.weights_dir)
     extras = (SHADING,) if save_shading else ()
-    # The layer changes the exposure of the albedo itself, so it belongs to how that is made.
+    # --save-shading changes the exposure of the albedo, so it is part of the record.
     more = {"beside": extras} if save_shading else {}
     command = PhotoCommand("albedo", expected, options, options.mask_files(), more)
-    if not command.plan(photos, Outputs(extras=extras, possible=(SHADING,))):
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
         return
     mask = MaskFile.read(options)
     model = load_model(tasks=["albedo"], **options.model_arguments())
@@ -53,6 +53,6 @@ def albedo(
     chosen = subset(options, mapping.AlbedoOptions, fit_shading=save_shading)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "AlbedoResult":
-        return mapping.albedo(model, photo, mask.of(photo), replace(chosen, tile_batch=batch), progress)
+        return mapping.albedo(model, photo, mask.for_photo(photo), replace(chosen, tile_batch=batch), progress)
 
     command.run(model, change, lambda result: [result.shading] if save_shading else [])

@@ -1,4 +1,4 @@
-"""relight-cli deshadow: photos without their shadows."""
+"""relight-cli deshadow: photos without cast shadows."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -22,10 +22,10 @@ def deshadow(
     options: MappingCommandOptions,
     save_mask: Annotated[
         bool,
-        typer.Option("--save-mask", help="Save the shadow, too: <output>_mask.png, grey, white where all is dark."),
+        typer.Option("--save-mask", help="Also write the shadow to <output>_mask.png: white where it takes all light."),
     ] = False,
 ) -> None:
-    """Remove the shadows from each PHOTO."""
+    """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.masks import MaskFile, check_mask_options
     from relight_cli.jobs.outputs import Outputs
@@ -34,7 +34,7 @@ def deshadow(
     check_mask_options(photos, options, save_layer=save_mask)
     expected = expected_model(options.model, ["deshadow"], options.weights_dir)
     command = PhotoCommand("deshadowed", expected, options, options.mask_files())
-    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible=(MASK,))):
+    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))):
         return
     mask = MaskFile.read(options)
     model = load_model(tasks=["deshadow"], **options.model_arguments())
@@ -43,6 +43,6 @@ def deshadow(
     chosen = subset(options, mapping.DeshadowOptions)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "DeshadowResult":
-        return mapping.deshadow(model, photo, mask.of(photo), replace(chosen, tile_batch=batch), progress)
+        return mapping.deshadow(model, photo, mask.for_photo(photo), replace(chosen, tile_batch=batch), progress)
 
     command.run(model, change, lambda result: [result.shadow] if save_mask else [])

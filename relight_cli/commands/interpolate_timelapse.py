@@ -1,4 +1,4 @@
-"""relight-cli interpolate-timelapse: the light between the frames of a fixed camera."""
+"""relight-cli interpolate-timelapse: interpolate the light between the frames of a fixed camera."""
 
 import functools
 from dataclasses import asdict, replace
@@ -30,14 +30,14 @@ DEFAULT_FPS = 25.0  # frames a second of a video made from photos
 @with_options(TimelapseCommandOptions)
 def interpolate_timelapse(
     inputs: Annotated[
-        list[str], typer.Argument(metavar="FRAME", help="Two photos or more, a folder, a glob, or a video.")
+        list[str], typer.Argument(metavar="FRAME", help="Two or more photos, a folder, a glob, or a video.")
     ],
     options: TimelapseCommandOptions,
 ) -> None:
-    """Make the light between the frames of a fixed camera, take flicker out of it, or freeze it.
+    """Interpolate, deflicker or freeze the light of a timelapse from a fixed camera.
 
-    Writes numbered frames into a folder, or a video where -o ends in .mp4, .webm, .mov or .gif. An unfinished
-    folder is resumed when the command is given again with the same options.
+    Writes numbered frames to a folder, or a video if -o ends in .mp4, .webm, .mov or .gif. Run the same command again
+    to resume an unfinished folder.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.devices import choose
@@ -52,7 +52,7 @@ def interpolate_timelapse(
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
         require_video()
-    choose(options.device, options.dtype)  # raises what is wrong with them
+    choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     report, notify = TimelapseReport(options), notifier(options.quiet)
     frames, planned, writer = _plan(inputs, options, report)
     if _needs_model(options):
@@ -65,7 +65,7 @@ def interpolate_timelapse(
             return finish(report, 0)
     writer.refuse_existing(overwrite=options.overwrite)
     if writer.other_frames:
-        notify(f"{writer.path} also holds frames of another run, from {writer.other_frames[0].name} on.")
+        notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
 
     from relight_cli.timelapse.timelapse import Timelapse
 
@@ -76,14 +76,14 @@ def interpolate_timelapse(
     chosen = _timelapse_options(options)
     frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
     notify(f"{len(frames.times)} frames {frames.order}, {len(planned)} to make.")
-    if model and record.with_model(model) != record:  # `auto` has found another one than was here
+    if model and record.with_model(model) != record:  # `auto` has loaded another one than expected
         record = record.with_model(model)
         report.model = record.recipe.model
         if options.skip_existing:
             record.resolve_existing(writer, notifier(quiet=True))
     run = TimelapseRun(frames, planned, writer, report, record, plot=options.plot is not None)
 
-    @functools.lru_cache(maxsize=1)  # after running out of memory a new one begins: the old may hold half of a frame
+    @functools.lru_cache(maxsize=1)  # after running out of memory a new one is made: the old one may hold half a frame
     def timelapse(model: "Model | None", batch: int) -> Timelapse:
         wanted = replace(chosen, tile_batch=batch)
         return Timelapse(frames.times, run.read, run.look_ahead, model, wanted, frozen)
@@ -91,13 +91,13 @@ def interpolate_timelapse(
     opened = writer.opened(
         _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
     )
-    there = run.make(
+    existing = run.make(
         lambda frame: fallback.run(lambda model, batch: timelapse(model, batch).make(frame)),
         opened,
     )
     if options.plot:
         run.draw(options.plot)
-    return finish(report, len(planned) - there)
+    return finish(report, len(planned) - existing)
 
 
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
@@ -105,19 +105,18 @@ def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     counts = [name for name in ("between", "frames", "duration") if getattr(options, name) is not None]
     contradictions = {
         "--overwrite and --skip-existing contradict each other": options.overwrite and options.skip_existing,
-        f"--{' and --'.join(counts)} say the same thing twice": len(counts) > 1,
+        f"--{' and --'.join(counts)} contradict each other": len(counts) > 1,
         "--deflicker and --freeze contradict each other": options.deflicker and options.freeze,
         "--content first and --mode image contradict each other": (
             options.content == Content.FIRST and options.mode == Mode.IMAGE
         ),
-        "--strength is of --deflicker and --freeze": options.strength != 1
-        and not (options.deflicker or options.freeze),
-        "--fps is of videos and of --duration": options.fps and not to_video and options.duration is None,
-        "--plot draws a .png": options.plot and options.plot.suffix.lower() != ".png",
+        "--strength needs --deflicker or --freeze": options.strength != 1 and not (options.deflicker or options.freeze),
+        "--fps needs --duration or a video as -o": options.fps and not to_video and options.duration is None,
+        "--plot needs a .png name": options.plot and options.plot.suffix.lower() != ".png",
     }
-    for said, true in contradictions.items():
-        if true:
-            raise UsageError(f"{said}: change one of them.")
+    for message, applies in contradictions.items():
+        if applies:
+            raise UsageError(f"{message}: change one of them.")
     if not (counts or to_video or options.deflicker or options.freeze or options.redo_keyframes):
         raise UsageError("nothing to do: give --between, --frames, --duration, --deflicker, --freeze or a video as -o.")
 
@@ -125,7 +124,7 @@ def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
 def _plan(
     inputs: list[str], options: TimelapseCommandOptions, report: "TimelapseReport"
 ) -> tuple["Frames", list[OutputFrame], "Writer"]:
-    """Find the frames, which frames are wanted and where they go. Raises the errors of `find_frames` and the checks."""
+    """Return the keyframes, the frames to make and their writer. Raises the errors of `find_frames` and the checks."""
     from relight_cli.timelapse.destination import check_other_files, choose_writer, default_output
     from relight_cli.timelapse.frames import find_frames
 
@@ -180,7 +179,7 @@ def _timelapse_options(options: TimelapseCommandOptions) -> "TimelapseOptions":
 
 
 def _dependencies(frames: "Frames", options: TimelapseCommandOptions, model: "Model | None") -> "Plan":
-    """Return all that the frames depend on, so that an unfinished run is resumed only by the same command."""
+    """Return all that the frames depend on, so that only the same command resumes an unfinished run."""
     read = [frames.path(number) for number in range(len(frames.times))] + ([options.freeze] if options.freeze else [])
     states = [(str(path), status.st_size, status.st_mtime_ns) for path in read for status in [path.stat()]]
     return {

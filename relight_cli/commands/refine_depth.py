@@ -1,4 +1,4 @@
-"""relight-cli refine-depth: the depth of a photo, refined at test time."""
+"""relight-cli refine-depth: the disparity of a photo, refined at test time."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ from relight_cli.jobs.options import Photos, with_options
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
-    from relight_cli.jobs.reports import Facts
+    from relight_cli.jobs.reports import ReportEntry
 
 
 @with_options(DepthCommandOptions)
@@ -15,10 +15,10 @@ def refine_depth(
     photos: Photos,
     options: DepthCommandOptions,
 ) -> None:
-    """Estimate the depth of each PHOTO and refine it until the photo, relit on it, looks plausible.
+    """Estimate the depth of each PHOTO and refine it so that the relit photo looks plausible.
 
-    Writes disparity (near is large) to <name>_depth.png, 16 bits. Depth Anything V2 gives the first, Stable Diffusion
-    1.5 judges; both are downloaded once (2.2 GB). Made for a GPU: on a CPU the defaults take a day and more.
+    Writes disparity (large is near) to <name>_depth.png, 16 bits. Depth Anything V2 estimates it and Stable Diffusion
+    1.5 guides the refinement; both are downloaded once (2.2 GB). Made for a GPU: on a CPU the defaults take over a day.
     """
     from relight_cli.checkpoints.depth_files import depth_files
     from relight_cli.depth.planning import plan_depth
@@ -32,7 +32,7 @@ def refine_depth(
         options.depth_model, fast=options.fast, caption=options.caption, weights_dir=options.weights_dir
     )
     plan = plan_depth(photos, options, files, files.sources, notify)
-    choose(options.device, options.dtype)  # raises what is wrong with them
+    choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     run: DepthRun | None = None
     if not all(job.skip for job in plan.jobs):
         from relight_cli.checkpoints.depth import load_depth_model
@@ -40,7 +40,7 @@ def refine_depth(
 
         run = DepthRun(load_depth_model(**options.model_arguments()), plan, options, notify)
 
-    def make(job: "Job") -> "Facts":
+    def make(job: "Job") -> "ReportEntry":
         return run.make(job) if run else {}
 
     run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)})

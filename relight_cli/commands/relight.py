@@ -1,4 +1,4 @@
-"""relight-cli relight: the light of one photo on others."""
+"""relight-cli relight: the light of one photo, applied to others."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @with_options(PhotoCommandOptions)
 def relight(
     photos: Photos,
-    light: Annotated[Path, typer.Option("--light", metavar="REF", help="The photo whose light is wanted.")],
+    light: Annotated[Path, typer.Option("--light", metavar="REF", help="Reference photo whose light to apply.")],
     options: PhotoCommandOptions,
 ) -> None:
-    """Put the light of REF on each PHOTO.
+    """Apply the light of REF to each PHOTO.
 
-    REF is best the same view in other light; of another size, it is resized to the photo's.
+    REF works best if it shows the same view in other light. It is resized to the size of the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.errors import UsageError
@@ -32,7 +32,7 @@ def relight(
     from relight_cli.jobs.reference import ReferencePhoto
 
     if light == STDIO and reads_stdin(photos):
-        raise UsageError("stdin is one thing: name a file for PHOTO or for --light.")
+        raise UsageError("stdin cannot be both PHOTO and --light: name a file for one of them.")
     expected = expected_model(options.model, ["relight"], options.weights_dir)
     command = PhotoCommand("relit", expected, options, {"light": light})
     if not command.plan(photos):

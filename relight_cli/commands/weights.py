@@ -1,4 +1,4 @@
-"""relight-cli weights: what checkpoints there are, fetch them, check them, say where they lie."""
+"""relight-cli weights: list, fetch, verify, convert and find the checkpoints."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -11,21 +11,21 @@ from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import Dtype, Offline, Quiet, WeightsDir
 
-weights_app = typer.Typer(no_args_is_help=True, help="The checkpoints: size, licence, hash, place.")
+weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert model weights.")
 
-_NAMES_HELP = "Commands (relight, deshadow ...), repositories or files, as in 'weights list'."
+_NAMES_HELP = "Command (relight, deshadow ...), repository or file, as in 'weights list'."
 
 
-@weights_app.command("list", short_help="List every file with size, licence, use and place.")
+@weights_app.command("list", short_help="List all files with size, licence, use and place.")
 def list_weights(weights_dir: WeightsDir = None) -> None:
-    """List every file with size, licence, use and place; columns are two or more spaces apart."""
+    """List all files with size, licence, use and place, in columns that are two or more spaces apart."""
     options = LookUp(weights_dir, offline=True)
     rows = [("FILE", "REPOSITORY", "SIZE", "LICENCE", "USED BY", "WHERE")]
     for file in load_manifest().files:
         found = availability(file, options)
         size = file.size or (found.path.stat().st_size if found else None)
         place = found.place if found else "missing"
-        rows.append((file.name, file.repository, megabytes(size), file.licence, _use(file), place))
+        rows.append((file.name, file.repository, megabytes(size), file.licence, _used_by(file), place))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -38,26 +38,26 @@ def fetch(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fetch what is missing, check it, and print the path of each file."""
+    """Download missing files, check them and print the path of each."""
     options = LookUp(weights_dir, offline, progress=not quiet)
     for file in _selected(names):
         typer.echo(find(file, options, notifier(quiet)))
 
 
-@weights_app.command("verify", short_help="Hash files again.")
+@weights_app.command("verify", short_help="Check the hashes of files again.")
 def verify_weights(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=_NAMES_HELP)] = None,
     weights_dir: WeightsDir = None,
 ) -> None:
-    """Hash files again, whatever was found before: those named, or all that are on this machine.
+    """Check the hashes of the named files, or of all files on this machine, and ignore earlier results.
 
-    A damaged file is taken out of the Hub cache, and left alone in a weights folder. Exit code 6 if any fails.
+    A damaged file is deleted from the Hub cache, but not from a weights folder. Exits with code 6 if any fails.
     """
     options = LookUp(weights_dir, offline=True)
     failed = False
     files = [*_selected(names)] if names else [f for f in load_manifest().files if availability(f, options)]
     if not files:
-        typer.echo("none of the files is on this machine: relight-cli weights fetch relight", err=True)
+        typer.echo("no file is on this machine: run relight-cli weights fetch relight", err=True)
     for file in files:
         try:
             found = verify(file, options)
@@ -70,32 +70,32 @@ def verify_weights(
         raise typer.Exit(ExitCode.MODEL)
 
 
-@weights_app.command(short_help="Write what crocodilight uses, to load at once.")
+@weights_app.command(short_help="Convert the files of crocodilight to load faster.")
 def convert(
     weights_dir: WeightsDir = None,
     dtype: Annotated[
-        Dtype, typer.Option(case_sensitive=False, help="auto: what this machine runs it in.")
+        Dtype, typer.Option(case_sensitive=False, help="auto: what crocodilight runs in on this machine.")
     ] = Dtype.AUTO,
 ) -> None:
-    """Write what crocodilight uses of its published files beside them, in the dtype it is run in, to load at once.
+    """Convert the files of crocodilight to load faster: only what it uses, in the dtype that it runs in.
 
-    Print the path of each file written. It is used as long as the published file stays as it is.
+    Writes next to the published files and prints each path. A converted file is used until its original changes.
     """
     from relight_cli.checkpoints.crocodilight import convert as convert_file
     from relight_cli.devices import choose
 
     options, compute = LookUp(weights_dir, offline=True), choose(dtype=dtype)
     files = [file for file in load_manifest().files if file.repository_name == "CroCoDiLight"]
-    here = [file for file in files if availability(file, options)]
-    if not here:
-        raise ModelUnavailableError("no file of crocodilight is on this machine: relight-cli weights fetch relight")
-    for file in here:
+    present = [file for file in files if availability(file, options)]
+    if not present:
+        raise ModelUnavailableError("no file of crocodilight is on this machine: run relight-cli weights fetch relight")
+    for file in present:
         typer.echo(convert_file(find(file, options), compute.dtype))
 
 
-@weights_app.command(short_help="Print the folders that are looked in, and what is there.")
+@weights_app.command(short_help="Print the folders that are searched and the files found.")
 def where(weights_dir: WeightsDir = None) -> None:
-    """Print the folders that are looked in, in order, then the path of each file found."""
+    """Print the folders that are searched, in order, then the path of each file found."""
     options = LookUp(weights_dir, offline=True)
     for folder in (weights_dir, hub_cache()):
         if folder is not None:
@@ -106,11 +106,11 @@ def where(weights_dir: WeightsDir = None) -> None:
 
 
 def _selected(names: list[str]) -> Iterator[WeightsFile]:
-    """Name each wanted file once, in the order asked for; every name is looked up before the first is given."""
+    """Yield each named file once, in order; look up every name before the first is yielded."""
     manifest = load_manifest()
     return iter(dict.fromkeys(file for name in names for file in manifest.select(name)))
 
 
-def _use(file: WeightsFile) -> str:
+def _used_by(file: WeightsFile) -> str:
     commands = ", ".join(file.used_by)
     return f"{commands} (with {file.only_with})" if file.only_with else commands

@@ -44,7 +44,7 @@ def write_outputs(
             message = f"standard output: cannot be written ({error.strerror}); check the pipe."
             raise OutputUnwritableError(message) from error
         return scale
-    overwrite = options.overwrite or job.replace
+    overwrite = options.overwrite or job.may_replace
     make_folder(job.target.parent)
     for path, extra in zip(job.extras, _encoded_extras(depth, options, kind), strict=True):
         write_atomically(path, extra, overwrite=overwrite)

@@ -55,7 +55,7 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
     if sky_mask is not None:
         require_sky_shape(sky_mask, photo)
     prompt = model.caption(picture) if model.caption else options.prompt
-    model.prior.describe(model.embed(prompt))
+    model.prior.set_prompt(model.embed(prompt))
     scene = encode_scene(model.network, picture, model.device, options.max_side)
     return PreparedPhoto(picture, scene if options.sky == "off" else keep_sky(scene, sky_mask), prompt)
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from relight_cli.models.depth_anything import LONGER_SIDE, DepthNetwork, fitted
+from relight_cli.models.depth_anything import LONGER_SIDE, DepthNetwork, resize_to_network
 from relight_cli.models.sds import add_noise, draw_timestep, guided_noise, sds_gradient, sds_loss, smoothness
 from relight_cli.models.shading import (
     DEPTH_SCALE,
@@ -95,7 +95,7 @@ class Ensemble:
 
 def encode_scene(network: DepthNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
     """Encode a photo with the depth network, once; the kept mask is 0 everywhere."""
-    image = fitted(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], longer_side)
+    image = resize_to_network(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], longer_side)
     with torch.no_grad():
         features = network.features(image)
         initial = network.decoder(features, (image.shape[2], image.shape[3]))

@@ -20,7 +20,7 @@ from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import subset
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reading import read_with_notes
-from relight_cli.jobs.reports import Facts
+from relight_cli.jobs.reports import ReportEntry
 from relight_cli.models.depth_model import DepthModel
 
 MEMORY_SHARE = 0.7  # of the device's memory, for runs; the rest is for the system and for memory that is not counted
@@ -40,7 +40,7 @@ class DepthRun:
         sky = "auto" if plan.sky is not None else options.sky
         self.chosen = subset(options, DepthOptions, steps=plan.steps, sky=sky, run_batch=plan.run_batch or 1)
 
-    def make(self, job: Job) -> Facts:
+    def make(self, job: Job) -> ReportEntry:
         """Refine the depth of one photo and write it; return its entries in the report."""
         try:
             return self._make(job)
@@ -50,7 +50,7 @@ class DepthRun:
                 raise DeviceError(f"{str(known).rpartition(': ')[0]}: {remedy}.") from error
             raise
 
-    def _make(self, job: Job) -> Facts:
+    def _make(self, job: Job) -> ReportEntry:
         photo_sha256 = sha256_of(job.source)
         photo = self.plan.photo or read_with_notes(job.source, self.options)
         if self.plan.sky is not None:
@@ -109,7 +109,7 @@ class DepthRun:
         batch = min(self.plan.run_batch or 1, self.options.ensemble)
         cost = measure_step(scene, prior, batch)
         if budget > 0 and cost.memory > budget:
-            prior.save_memory()
+            prior.enable_checkpointing()
             cost = measure_step(scene, prior, batch)
         if not self.plan.run_batch and self.model.device != "cpu":
             batch = largest_batch(cost, budget, self.options.ensemble) if budget > 0 else 1

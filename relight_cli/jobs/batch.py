@@ -1,4 +1,4 @@
-"""Photos in, photos out: the work of one command on all its jobs, where a bad file costs only itself."""
+"""Run the jobs of one command; a job that fails does not stop the others."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.provenance import Inputs, Recipe
 from relight_cli.jobs.reading import read_input
-from relight_cli.jobs.reports import Facts, ModelIdentity, Summary
+from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
@@ -31,29 +31,33 @@ if TYPE_CHECKING:
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.options import Progress
 
-LARGE = 1 << 20  # pixels of a photo for which saving memory is worth its time
+LARGE = 1 << 20  # pixels; for smaller photos saving memory is not worth the time
 P = ParamSpec("P")
 R = TypeVar("R")
 Result = TypeVar("Result", bound="ChangeResult")
 Change = Callable[["Model", int, Photo, "Progress"], Result]
-"""From a model, the tiles at a time, a photo and what counts its tiles to the photo in another light."""
+"""Changes the light of a photo, given the model, the tiles at a time, the photo and a progress callback."""
 Notes = tuple[str, ...]
 
 
 def run_jobs(
-    jobs: list[Job], make: Callable[[Job], Facts], model: ModelIdentity, options: CommandOptions, reported: Facts
+    jobs: list[Job],
+    make: Callable[[Job], ReportEntry],
+    model: ModelIdentity,
+    options: CommandOptions,
+    reported: ReportEntry,
 ) -> None:
-    """Do each job that is not skipped, one after the other, and print what failed.
+    """Run each job that is not skipped, one after the other, and print errors.
 
-    `reported` goes into the report with the options. One photo alone raises its error. Of several, the others continue
-    and the command ends with exit code 23.
+    `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
+    continue and the command ends with exit code 23.
     """
     summary = Summary(jobs, model, options, reported)
     for job in jobs:
         in_flight, error, facts = InFlight(job), None, None
         try:
             facts = None if job.skip else in_flight.timed(make, job)
-        except Exception as raised:  # noqa: BLE001  one photo may make a library raise anything; the others go on
+        except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
             error = raised
         summary.add(job, in_flight.seconds, error, facts)
     summary.finish()
@@ -66,7 +70,7 @@ def run_batch(
     fallback: MemoryFallback,
     layers: Callable[[Result], list[Photo]] = lambda result: [],
 ) -> None:
-    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as by `run_jobs`."""
+    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as in `run_jobs`."""
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
@@ -83,37 +87,37 @@ def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
 
 
 class Original(NamedTuple):
-    """A photo as it was read."""
+    """A photo as read."""
 
     photo: Photo
     sha256: str | None  # of its file
 
 
 class Changed(NamedTuple):
-    """What is to be written of a photo."""
+    """A changed photo, ready to be written."""
 
     photos: list[tuple[Photo, Notes]]  # the changed photo, then its layers
     inputs: Inputs  # what they were made from
 
 
 class Written(NamedTuple):
-    """What there is to say of files that were written."""
+    """What to report about files that were written."""
 
     notes: Notes = ()
-    facts: Facts | None = None
+    facts: ReportEntry | None = None
 
 
 @dataclass
 class InFlight:
-    """A job that has begun."""
+    """A job that has started."""
 
     job: Job
-    seconds: float = 0.0  # in its stages, without the waiting between them
+    seconds: float = 0.0  # spent in its stages, without the waits between them
     reading: "Future[Original]" = field(default_factory=Future)
     writing: "Future[Written]" = field(default_factory=Future)
 
     def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """Run a stage and add its time."""
+        """Run a stage and add its duration to `seconds`."""
         began = time.monotonic()
         try:
             return stage(*arguments, **named)
@@ -123,10 +127,10 @@ class InFlight:
 
 @dataclass
 class Batch(Generic[Result]):
-    """Photos that are read, changed and written.
+    """Reads, changes and writes the photos of a command.
 
-    While one is changed, a helper thread writes the one before and, when that is released, reads the next: next to the
-    photo at work at most one other is in memory. What the helper has begun it finishes, also when the program is
+    While one photo is changed, a helper thread writes the previous one, releases it and then reads the next one, so
+    that at most one other photo is in memory. The helper finishes a file that it has started, also when the program is
     interrupted.
     """
 
@@ -136,22 +140,22 @@ class Batch(Generic[Result]):
     recipe: Recipe
     options: PhotoCommandOptions
     summary: Summary
-    underway: deque[InFlight] = field(default_factory=deque)  # begun and not reported yet
+    unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
 
     def run(self, jobs: list[Job]) -> None:
-        """Do each job that is not skipped; report them in their order."""
-        everything = [InFlight(job) for job in jobs]
-        todo = [one for one in everything if not one.job.skip]
-        followers = {id(one): after for one, after in zip_longest(todo, todo[1:])}
+        """Run each job that is not skipped; report all jobs in order."""
+        in_flight = [InFlight(job) for job in jobs]
+        todo = [one for one in in_flight if not one.job.skip]
+        next_after = {id(one): after for one, after in zip_longest(todo, todo[1:])}
         helper = ThreadPoolExecutor(1, "photos")
         try:
             self._read_ahead(todo[0] if todo else None, helper)
-            for one in everything:
-                self.underway.append(one)
+            for one in in_flight:
+                self.unreported.append(one)
                 if one.job.skip:
                     one.writing.set_result(Written())
                 else:
-                    self._make(one, followers[id(one)], helper)
+                    self._make(one, next_after[id(one)], helper)
                 self._report_finished()
             helper.shutdown()
         finally:
@@ -163,29 +167,29 @@ class Batch(Generic[Result]):
             one.reading = helper.submit(one.timed, self._read, one.job.source)
 
     def _make(self, one: InFlight, after: InFlight | None, helper: ThreadPoolExecutor) -> None:
-        """Change a photo once it is read, while the next is read, and have it written."""
+        """Change a photo while the next one is read, then start to write it."""
         job = one.job
         try:
-            if job.source == STDIO:  # in this thread, where waiting for a pipe can be interrupted
+            if job.source == STDIO:  # in this thread, so that Ctrl-C can interrupt the wait for a pipe
                 one.reading.set_result(one.timed(self._read, job.source))
             original, one.reading = one.reading.result(), Future()
             original_size = math.prod(original.photo.pixels.shape[:2])
             self._read_ahead(after, helper)
             after = None
             changed = one.timed(self._change, job, original)
-            del original  # released before the writing
+            del original  # free its memory before the writing
             if job.target == STDIO:
                 one.writing.set_result(one.timed(self._write, job, changed))
             else:
                 one.writing = helper.submit(one.timed, self._write, job, changed)
                 self._save_memory(job, original_size, one.writing)
-        except Exception as error:  # noqa: BLE001  one photo may make a library raise anything; the others go on
-            traceback.clear_frames(error.__traceback__)  # of the pictures in them
+        except Exception as error:  # noqa: BLE001  libraries may raise anything; the other photos continue
+            traceback.clear_frames(error.__traceback__)  # they hold pictures
             one.writing.set_exception(error)
             self._read_ahead(after, helper)
 
     def _save_memory(self, job: Job, pixels: int, writing: "Future[Written]") -> None:
-        """Keep the peak near that of one photo: no encoder that needs much memory next to a network on the CPU."""
+        """Limit the memory peak: run no memory-hungry encoder at the same time as a network on the CPU."""
         if pixels < LARGE:
             return
         if self.fallback.on_cpu and format_of(job.target) in MEMORY_HUNGRY:
@@ -193,22 +197,22 @@ class Batch(Generic[Result]):
         release_memory()
 
     def _read(self, path: Path) -> Original:
-        sha256 = sha256_of(path)  # first: a file that changes after this is made again by the next run
+        sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
         return Original(read_input(path, self.options), sha256)
 
     def _change(self, job: Job, original: Original) -> Changed:
-        """Return what is to be written: the changed photo and its layers."""
+        """Return the changed photo and its layers."""
         photo = original.photo
         if job.target == STDIO:
-            stdout_stream()  # raises before the work, not after it
+            stdout_stream()  # raises an error before the work starts
         self._notify(job, photo.notes)
         with progress_bar(job.source.name, quiet=self.options.quiet) as progress:
-            result = self.fallback.run(lambda model, batch: self._changed(job, model, batch, photo, progress))
+            result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
         return Changed([self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))], inputs)
 
-    def _changed(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
-        """Return the result; pixels that its format cannot encode in bands are made here, where memory may run out."""
+    def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
+        """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
         assert model is not None
         result = self.change(model, batch, photo, progress)
         if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
@@ -216,12 +220,12 @@ class Batch(Generic[Result]):
         return replace(result, photo=result.photo.in_memory())
 
     def _write(self, job: Job, changed: Changed) -> Written:
-        """Write the files of a job, the photo last: where it exists the job is done.
+        """Write the files of a job, the photo last: if it exists, the job is done.
 
-        What is written is removed from `changed.photos`: a layer holds the photo it is made from.
+        Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from.
         """
         photo, notes = changed.photos[0]
-        quality, overwrite = self.options.quality, self.options.overwrite or job.replace
+        quality, overwrite = self.options.quality, self.options.overwrite or job.may_replace
         if job.target == STDIO:
             return Written(notes + write_photo(photo, stdout_stream(), quality=quality))
         make_folder(job.target.parent)
@@ -231,9 +235,9 @@ class Batch(Generic[Result]):
         return Written(notes, self.recipe.report_facts(job, changed.inputs))
 
     def _report_finished(self) -> None:
-        """Report photos up to the first that is not written yet."""
-        while self.underway and self.underway[0].writing.done():
-            one = self.underway.popleft()
+        """Report jobs in order, up to the first that is not finished."""
+        while self.unreported and self.unreported[0].writing.done():
+            one = self.unreported.popleft()
             if one.writing.cancelled():
                 continue
             error = one.writing.exception()
@@ -248,9 +252,9 @@ class Batch(Generic[Result]):
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for outputs, and those above it. Raises OutputUnwritableError."""
+    """Create a folder for outputs and its parents. Raises OutputUnwritableError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        said = f"{folder}: the folder cannot be made ({error.strerror}): choose another --output."
-        raise OutputUnwritableError(said) from error
+        message = f"{folder}: the folder cannot be created ({error.strerror}): choose another --output."
+        raise OutputUnwritableError(message) from error

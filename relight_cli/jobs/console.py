@@ -1,4 +1,4 @@
-"""Lines on the terminal: notes and errors on stderr, names made harmless, a bar only where someone watches."""
+"""Terminal output: notes, errors and progress bars on stderr, with control characters escaped."""
 
 import re
 import sys
@@ -9,7 +9,7 @@ import typer
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would obey (control characters, newlines, lone surrogates of odd file names)."""
+    """Escape control characters, newlines and the lone surrogates of undecodable file names."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -19,18 +19,18 @@ def say(line: str) -> None:
 
 
 def notifier(quiet: bool) -> Callable[[str], None]:
-    """Give what takes notes: `say`, or nothing."""
+    """Return the function that prints notes: `say`, or one that does nothing."""
     return (lambda line: None) if quiet else say
 
 
 def wants_tracebacks(arguments: list[str]) -> bool:
-    """Tell whether -v is among the arguments; known before and after they are understood."""
+    """Return whether the arguments contain -v; works even if they cannot be parsed."""
     return any(a == "--verbose" or re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", a) for a in arguments)
 
 
 @contextmanager
 def progress_bar(label: str, *, quiet: bool, unit: str = "tile") -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while the block runs, if that is a terminal; yield what sets it, `(done, total)`."""
+    """Show a progress bar while the block runs, if stderr is a terminal; yield its setter, `(done, total)`."""
     from tqdm import tqdm
 
     silent = quiet or not sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""Which photos are meant: by their names, in folders, by globs that the shell left alone, and in lists of names."""
+"""Find the inputs of a command: files, folders, globs that the shell did not expand, and lists of names."""
 
 import glob
 import hashlib
@@ -11,7 +11,7 @@ from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.formats import SUFFIXES, format_of
 
 STDIO = Path("-")  # stdin or stdout
-LISTED = "@"  # before the name of a list of names; @- is a list on stdin
+LIST_PREFIX = "@"  # before the name of a list of names; @- is a list on stdin
 
 
 @dataclass(frozen=True)
@@ -19,35 +19,35 @@ class Source:
     """A photo to read."""
 
     path: Path
-    named: bool  # by itself, not found in a folder or by a glob
-    subfolder: Path = Path()  # its folder, seen from the folder that was named; kept under -o
+    named: bool  # given by name, not found in a folder or by a glob
+    subfolder: Path = Path()  # of `path`, relative to the folder argument; kept under -o
 
 
 def expand_inputs(photos: list[str], *, recursive: bool, null: bool = False) -> list[Source]:
-    """Give the photos meant, each once, in order.
+    """Return the photos that the arguments name, each once, in order.
 
-    A name that exists is that file, whatever brackets are in it or @ before it. One that is nowhere stays, to fail by
-    itself. With `null` the names of lists end in NUL, else in a line's end.
-    Raises UsageError where nothing is meant or stdin would be two things, PhotoUnreadableError for a folder or a list.
+    A name that exists is that file, even with brackets or a leading @. A name that does not exist is kept and fails
+    later, on its own. With `null` the names in lists end in NUL, else in a line end. Raises UsageError if a folder or
+    a list is empty or stdin has two uses, PhotoUnreadableError if a folder or a list cannot be read.
     """
-    if null and not any(name.startswith(LISTED) for name in photos):
-        raise UsageError("-0 is of lists of names: give one as @FILE, or as @- on stdin.")
-    if "-" in photos and f"{LISTED}-" in photos:
-        raise UsageError("stdin is one thing: a photo (-) or a list of names (@-).")
+    if null and not any(name.startswith(LIST_PREFIX) for name in photos):
+        raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
+    if "-" in photos and f"{LIST_PREFIX}-" in photos:
+        raise UsageError("stdin cannot be both a photo (-) and a list of names (@-): give one of them.")
     found: dict[str, Source] = {}
     for name in photos:
-        for source in _meant(name, recursive, null):
+        for source in _expand(name, recursive, null):
             found.setdefault("-" if source.path == STDIO else os.path.abspath(source.path), source)  # noqa: PTH100
     return list(found.values())
 
 
 def reads_stdin(photos: list[str]) -> bool:
-    """Tell whether stdin is the photo or the list of their names."""
-    return "-" in photos or f"{LISTED}-" in photos
+    """Return whether stdin is a photo or a list of names."""
+    return "-" in photos or f"{LIST_PREFIX}-" in photos
 
 
 def file_identity(path: Path) -> object:
-    """Tell which file a name means, whatever links or spellings lead to it."""
+    """Return a key that is the same for every link to a file and every spelling of its name."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -56,7 +56,7 @@ def file_identity(path: Path) -> object:
 
 
 def sha256_of(path: Path) -> str | None:
-    """Hash a file; None for one that cannot be read now or, like stdin, again."""
+    """Return the SHA-256 of a file; None if it cannot be read, or not twice (stdin)."""
     if path == STDIO:
         return None
     try:
@@ -66,46 +66,47 @@ def sha256_of(path: Path) -> str | None:
         return None
 
 
-def _meant(name: str, recursive: bool, null: bool) -> list[Source]:
-    if name == "-" or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises on names too long
+def _expand(name: str, recursive: bool, null: bool) -> list[Source]:
+    if name == "-" or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises for names that are too long
         return [Source(Path(name), named=True)]
     if os.path.isdir(name):  # noqa: PTH112
-        return _inside(Path(name), recursive)
-    if name.startswith(LISTED) and name != LISTED:
-        return [source for listed in _names(name.removeprefix(LISTED), null) for source in _listed(listed, recursive)]
-    matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  keeps ./
+        return _photos_in(Path(name), recursive)
+    if name.startswith(LIST_PREFIX) and name != LIST_PREFIX:
+        names = _read_list(name.removeprefix(LIST_PREFIX), null)
+        return [source for listed in names for source in _expand_listed(listed, recursive)]
+    matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path.glob drops ./
     return [Source(match, named=False) for match in matches if match.is_file()] or [Source(Path(name), named=True)]
 
 
-def _listed(name: str, recursive: bool) -> list[Source]:
-    """Give what a name in a list means: that very file or folder, with no signs in it."""
+def _expand_listed(name: str, recursive: bool) -> list[Source]:
+    """Return the photos that a name in a list stands for: that file or folder, without globs, @ and -."""
     if os.path.isdir(name):  # noqa: PTH112
-        return _inside(Path(name), recursive)
+        return _photos_in(Path(name), recursive)
     return [Source(Path.cwd() / name if Path(name) == STDIO else Path(name), named=True)]
 
 
-def _names(path: str, null: bool) -> list[str]:
-    """Read a list of names, in whatever bytes the file system has for them."""
+def _read_list(path: str, null: bool) -> list[str]:
+    """Read a list of names, in the bytes of the file system."""
     try:
         data = stdin_stream().read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise PhotoUnreadableError(f"{path}: the list cannot be read ({error.strerror}): check its name.") from error
     where = "stdin" if path == "-" else path
     if not null and b"\0" in data:
-        raise UsageError(f"{where}: the names end in NUL and not in line ends: give -0.")
+        raise UsageError(f"{where}: the names end in NUL, not in line ends: give -0.")
     names = data.split(b"\0") if null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     if not any(names):
         raise UsageError(f"{where}: the list names no photo: name at least one.")
     return [os.fsdecode(name) for name in names if name]
 
 
-def _inside(folder: Path, recursive: bool) -> list[Source]:
+def _photos_in(folder: Path, recursive: bool) -> list[Source]:
     try:
         entries = folder.rglob("*") if recursive else folder.iterdir()
         inside = sorted(path for path in entries if format_of(path) and path.is_file())
     except OSError as error:
         raise PhotoUnreadableError(f"{folder}: cannot be listed ({error.strerror}): check its permissions.") from error
     if not inside:
-        nested = "" if recursive else " (-r looks into nested folders)"
-        raise UsageError(f"{folder} holds no photos ({', '.join(SUFFIXES)}){nested}: name another folder.")
+        nested = "" if recursive else " (-r also searches nested folders)"
+        raise UsageError(f"{folder} contains no photos ({', '.join(SUFFIXES)}){nested}: name another folder.")
     return [Source(photo, named=False, subfolder=photo.parent.relative_to(folder)) for photo in inside]

@@ -1,4 +1,4 @@
-"""Masks as inputs of a command."""
+"""The mask that deshadow and albedo read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 def check_mask_options(photos: list[str], options: MappingCommandOptions, *, save_layer: bool) -> None:
     """Raise UsageError for options of deshadow and albedo that contradict each other."""
     if options.mask == STDIO and reads_stdin(photos):
-        raise UsageError("stdin is one thing: name a file for PHOTO or for --mask.")
+        raise UsageError("stdin cannot be both PHOTO and --mask: name a file for one of them.")
     if options.invert_mask and not options.mask:
-        raise UsageError("--invert-mask inverts a --mask: give one.")
+        raise UsageError("--invert-mask needs a mask: give --mask too.")
     if save_layer and options.output == "-":
-        raise UsageError("--output - holds one picture: name a file or a folder to save a layer next to it.")
+        raise UsageError("--output - takes one picture: name a file or a folder to save a layer next to it.")
 
 
 @dataclass(frozen=True)
 class MaskFile:
-    """The mask that --mask names, where it does."""
+    """The mask that --mask names, if any."""
 
     path: Path | None = None
     mask: "LazyRows | None" = None  # (H, W) float32 in [0, 1]
 
     @classmethod
     def read(cls, options: MappingCommandOptions) -> "MaskFile":
-        """Read it."""
+        """Read the mask and print its notes."""
         from relight_cli.jobs.reading import read_with_notes
         from relight_cli.relighting.masks import mask_of
 
@@ -40,8 +40,8 @@ class MaskFile:
             return cls()
         return cls(options.mask, mask_of(read_with_notes(options.mask, options), invert=options.invert_mask))
 
-    def of(self, photo: "Photo") -> "LazyRows | None":
-        """Return the mask for a photo. Raises UsageError where it is of another size."""
+    def for_photo(self, photo: "Photo") -> "LazyRows | None":
+        """Return the mask for a photo. Raises UsageError if their sizes differ."""
         from relight_cli.relighting.masks import require_mask_size
 
         if self.mask is not None:

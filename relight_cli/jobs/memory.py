@@ -1,4 +1,4 @@
-"""Continue with less when the device runs out of memory, and return what is free to the system."""
+"""Continue with fewer tiles or on the CPU when memory runs out, and return free memory to the system."""
 
 import contextlib
 import ctypes
@@ -17,27 +17,27 @@ R = TypeVar("R")
 
 
 class MemoryFallback:
-    """Which model runs, and how many tiles at a time: fewer, and at last on the CPU, once memory did not suffice."""
+    """The model and the tiles at a time; when memory runs out, fewer tiles and finally the CPU."""
 
     def __init__(self, model: "Model | None", tile_batch: int, dtype: str) -> None:
-        """Start with `tile_batch` tiles, 0 for what suits the device; `dtype` is that of --dtype."""
+        """Start with `tile_batch` tiles (0: what suits the device); `dtype` is that of --dtype."""
         self.model, self._dtype, self._wanted = model, dtype, tile_batch
         self.tile_batch = tile_batch or (model.tile_batch if model else 0)
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the network shares its memory with the encoders of files."""
+        """Whether the network uses the same memory as the encoders."""
         return self.model is None or self.model.device == "cpu"
 
     def run(self, work: Callable[["Model | None", int], R]) -> R:
-        """Do the work with the model and a number of tiles at a time; with less as long as memory runs out."""
+        """Call `work(model, tile_batch)`; as long as memory runs out, reduce and call it again."""
         while True:
             try:
                 return work(self.model, self.tile_batch)
             except Exception as error:
                 if not is_out_of_memory(error) or not self._can_reduce():
                     raise
-            # Not in the except block: while the error is alive, so are the tensors in its frames.
+            # Not in the except block, where the error keeps the tensors in its frames alive.
             self._reduce()
 
     def _can_reduce(self) -> bool:
@@ -63,16 +63,17 @@ class MemoryFallback:
 
 
 def release_memory() -> None:
-    """Return the pages that glibc keeps of freed memory to the system; do nothing elsewhere.
+    """Return freed memory that glibc keeps to the system; do nothing with other C libraries.
 
-    Every thread has a heap of its own, in which planes of other sizes leave holes: in a batch of 3 MP, 50 MB of 640.
+    Each thread has its own heap, in which planes of different sizes leave holes: 50 of 640 MB in a batch
+    of 3 MP photos.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows, macOS and musl have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _release_device_memory() -> None:
-    """Free what nothing refers to any more, and what torch keeps of it on the device."""
+    """Collect garbage and empty the caches that torch keeps on the device."""
     import torch
 
     gc.collect()

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class ModelName(StrEnum):
-    """Which network."""
+    """The values of --model."""
 
     AUTO = "auto"
     CROCODILIGHT = "crocodilight"
@@ -27,7 +27,7 @@ class ModelName(StrEnum):
 
 
 class Dtype(StrEnum):
-    """Which arithmetic."""
+    """The values of --dtype."""
 
     AUTO = "auto"
     FLOAT32 = "float32"
@@ -38,7 +38,8 @@ class Dtype(StrEnum):
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="PHOTO", help="Files, folders, globs, @FILE with names (@-: from stdin), or - for a photo on stdin."
+        metavar="PHOTO",
+        help="File, folder, glob, @FILE with one name per line (@-: list on stdin), or - for a photo on stdin.",
     ),
 ]
 WeightsDir = Annotated[
@@ -47,11 +48,11 @@ WeightsDir = Annotated[
         "--weights-dir",
         envvar="RELIGHT_WEIGHTS_DIR",
         metavar="DIR",
-        help="Folder of published files, looked in before the Hub.",
+        help="Folder to search for weights before the Hugging Face cache.",
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Never touch the network (also HF_HUB_OFFLINE=1).")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
 
 
 @dataclass(frozen=True)
@@ -64,30 +65,35 @@ class CommandOptions:
             "--output",
             "-o",
             metavar="FILE|DIR|TEMPLATE|-",
-            help="A file (one input), a folder, a template of {stem} {task} {ext} {index}, or - for stdout. "
-            "Default: <name>_<task>.<same kind> beside the input.",
+            help="File (for one input), folder, template with {stem} {task} {ext} {index}, or - for stdout. "
+            "Default: <name>_<task>.<ext> next to the input.",
         ),
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave inputs whose output exists; redo it if made otherwise.")
+        bool, typer.Option("--skip-existing", help="Skip inputs whose output is up to date; replace outdated outputs.")
     ] = False
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Take the photos of nested folders too; -o keeps the folders.")
+        bool, typer.Option("--recursive", "-r", help="Search nested folders too; -o keeps their structure.")
     ] = False
-    null: Annotated[bool, typer.Option("--null", "-0", help="Names in @FILE end in NUL, as of find -print0.")] = False
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Names in @FILE end in NUL, as written by find -print0.")
+    ] = False
     weights_dir: WeightsDir = None
     offline: Offline = False
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Where to compute.")] = "auto"
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")] = "auto"
     dtype: Annotated[
         Dtype,
         typer.Option(
-            case_sensitive=False, help="auto: bfloat16 where it is fast; float32: in the published order of rounding."
+            case_sensitive=False,
+            help="auto: bfloat16 if it is fast, else float32. float32: slower, rounds as published.",
         ),
     ] = Dtype.AUTO
-    max_pixels: Annotated[int, typer.Option(min=1, help="Refuse larger photos, by their header.")] = 500_000_000
+    max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse photos with more than N pixels.")] = (
+        500_000_000
+    )
     report: Annotated[
-        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one JSON object per input.")
+        Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
     quiet: Quiet = False
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
@@ -102,46 +108,52 @@ class PhotoCommandOptions(CommandOptions):
         typer.Option(
             case_sensitive=False,
             envvar="RELIGHT_MODEL",
-            help="auto: the published network if it can be had, else tiny.",
+            help="auto: crocodilight if its weights are found or can be downloaded, else tiny.",
         ),
     ] = ModelName.AUTO
     detail: Annotated[
         bool,
-        typer.Option("--detail/--no-detail", help="Keep the photo's own fine detail, or the decoder's raw output."),
+        typer.Option(
+            "--detail/--no-detail",
+            help="Apply the new light to the photo's own pixels, or output the network's picture.",
+        ),
     ] = RelightOptions.detail
-    strength: Annotated[float, typer.Option(min=0, max=1.5, help="0: unchanged, 1: full, above: exaggerated.")] = (
-        RelightOptions.strength
-    )
-    tile_overlap: Annotated[float, typer.Option(min=0, max=0.5, help="Overlap of tiles, in tiles.")] = (
-        RelightOptions.tile_overlap
-    )
-    tile_batch: Annotated[int, typer.Option(min=0, max=256, help="Tiles at a time; 0: by device.")] = (
-        RelightOptions.tile_batch
-    )
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1.5, metavar="X", help="Strength of the change; 0: none, 1: full, above 1: exaggerated."
+        ),
+    ] = RelightOptions.strength
+    tile_overlap: Annotated[
+        float, typer.Option(min=0, max=0.5, metavar="X", help="Overlap of neighbouring tiles, as a share of a tile.")
+    ] = RelightOptions.tile_overlap
+    tile_batch: Annotated[
+        int, typer.Option(min=0, max=256, metavar="N", help="Tiles to process at a time; 0: chosen by device.")
+    ] = RelightOptions.tile_batch
     max_side: Annotated[
         int | None,
         typer.Option(
             min=0,
             metavar="N",
-            show_default="by network",
-            help="Longer side of the copy that the network sees; its gain is applied to every pixel. 0: full size.",
+            show_default="depends on the network",
+            help="Compute the gain on a copy with longer side N and apply it to the full-size photo; 0: no copy.",
         ),
     ] = RelightOptions.max_side
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP, AVIF, HEIC and JPEG 2000.")] = 95
+    quality: Annotated[
+        int, typer.Option(min=1, max=100, metavar="N", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG 2000.")
+    ] = 95
     strip: Annotated[
         bool,
-        typer.Option(
-            "--strip", help="Write no metadata: no EXIF, GPS, XMP, dpi, Software tag. The colour profile stays."
-        ),
+        typer.Option("--strip", help="Write no metadata (EXIF, GPS, XMP, dpi, Software tag), only the colour profile."),
     ] = False
 
     def __post_init__(self) -> None:
-        """Raise UsageError where options of the change of light contradict each other."""
+        """Raise UsageError for options that contradict each other."""
         if self.max_side and not self.detail:
-            raise UsageError("--max-side applies the gain of a smaller copy: leave it out with --no-detail.")
+            raise UsageError("--max-side and --no-detail contradict each other: give only one of them.")
 
     def model_arguments(self) -> dict[str, Any]:
-        """Return what `checkpoints.models.load_model` takes of these options."""
+        """Return the arguments of `checkpoints.models.load_model` that these options set."""
         return {
             "name": self.model,
             "device": self.device,
@@ -159,27 +171,34 @@ class MappingCommandOptions(PhotoCommandOptions):
 
     mask: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Change the photo only where this picture is white; grey is in between."),
+        typer.Option(
+            metavar="FILE", help="Change the photo only where this picture is white, partly where it is grey."
+        ),
     ] = None
-    invert_mask: Annotated[bool, typer.Option("--invert-mask", help="Change it only where the mask is black.")] = False
+    invert_mask: Annotated[
+        bool, typer.Option("--invert-mask", help="Change the photo only where the mask is black.")
+    ] = False
     tile_colour: Annotated[
         TileColour,
-        typer.Option(case_sensitive=False, help="free: each tile decides on its colours alone, as published."),
+        typer.Option(
+            case_sensitive=False,
+            help="agree: tiles adjust their colours to each other. free: they do not, as published.",
+        ),
     ] = MappingOptions.tile_colour
 
     def mask_files(self) -> dict[str, Path]:
-        """Return the mask, if there is one, as `Recipe.files` takes it."""
+        """Return the mask, if any, in the form of `Recipe.files`."""
         return {"mask": self.mask} if self.mask else {}
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:
-    """Return those of a command's options that the Python API has too, as its dataclass `kind`."""
-    shared = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}  # type: ignore[arg-type]
-    return kind(**{**shared, **more})
+    """Return a command's options as the Python API's dataclass `kind`; `more` replaces or adds fields."""
+    common = {f.name: getattr(options, f.name) for f in fields(kind) if hasattr(options, f.name)}  # type: ignore[arg-type]
+    return kind(**{**common, **more})
 
 
 def with_options(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the fields of an options dataclass as its own options; it gets them as `options`."""
+    """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(options, include_extras=True)

@@ -1,4 +1,4 @@
-"""What the commands that make photos from photos do in turn: plan, then run with a model."""
+"""The steps that relight, deshadow and albedo share: plan, then run with a model."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ class PhotoCommand:
         files: Mapping[str, Path],
         more: Mapping[str, object] | None = None,
     ) -> None:
-        """Take the task as outputs name it ("relit"), the model, the files read besides photos, and `Recipe.more`."""
+        """Take the task as in output names ("relit"), the model, the files read besides photos, and `Recipe.more`."""
         self.options, self.files = options, files
         self.recipe = Recipe(task, expected, options, files, more or {})
         self.jobs: list[Job] = []
@@ -55,6 +55,6 @@ class PhotoCommand:
         change: Change[Result],
         layers: "Callable[[Result], list[Photo]]" = lambda result: [],
     ) -> None:
-        """Make every photo; errors as of `run_batch`."""
+        """Make every photo; errors as in `run_batch`."""
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
         run_batch(self.jobs, replace(self.recipe, model=model), change, fallback, layers)

@@ -1,4 +1,4 @@
-"""What a command reads and what it writes, settled and checked before any work starts."""
+"""Plan what a command reads and writes, and check it before any work starts."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 
 Resolve = Callable[[Job], Job]
-"""Tells of a job whose target exists, with --skip-existing, whether it is to be skipped or replaced."""
+"""Returns a job whose files exist with `skip` or `may_replace` set, for --skip-existing."""
 Notify = Callable[[str], None]
 
 
@@ -26,54 +26,59 @@ def plan_jobs(
     outputs: Outputs | None = None,
     resolve_existing: Resolve = lambda job: replace(job, skip=True),
 ) -> list[Job]:
-    """Give a job for every photo meant; `also_read` are other inputs of the command.
+    """Return a job for every photo; `also_read` are other inputs of the command.
 
-    What this tool made is left out, with a note, where a folder or a glob brings it up again, or where it is what
-    another photo becomes. Raises UsageError where two outputs would have one name, where an output or the report is an
-    input or where -o does not fit the photos; OutputUnwritableError where an output exists and neither --overwrite nor
-    --skip-existing is given, or where the report or an output's folder cannot be written.
+    Photos that this tool made are left out, with a note, if they come from a folder or a glob or are the output of
+    another photo. Raises UsageError if two outputs have the same name, if an output or the report is an input, or if
+    -o does not fit the photos; OutputUnwritableError if an output exists and neither --overwrite nor --skip-existing
+    is given, or if the report or a folder for outputs cannot be written.
     """
     if options.overwrite and options.skip_existing:
-        raise UsageError("--overwrite and --skip-existing contradict each other: give one of them.")
+        raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
     sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
     naming = Naming(task, options.output, outputs or Outputs())
     jobs = [
-        Job(source.path, target, extras=naming.extras(target)) for source, target in _named(sources, naming, notify)
+        Job(source.path, target, extras=naming.extras(target))
+        for source, target in _with_targets(sources, naming, notify)
     ]
     _refuse_clashes(jobs, options, also_read)
     planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
     existing = [
-        path for job in planned if not (job.skip or job.replace) for path in _written([job]) if os.path.lexists(path)
+        path
+        for job in planned
+        if not (job.skip or job.may_replace)
+        for path in _written([job])
+        if os.path.lexists(path)
     ]
     if existing and not options.overwrite:
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(path.parent for job in planned if not job.skip for path in _written([job]))
-    _require_extras([job for job in planned if not job.skip])
+    _require_pip_extras([job for job in planned if not job.skip])
     if options.report:
         require_report(options.report)
     return planned
 
 
 def require_report(report: Path) -> None:
-    """Raise OutputUnwritableError where no line can be added to a report."""
+    """Raise OutputUnwritableError if a report cannot be written."""
     try:
         report.open("a").close()
     except OSError as error:
-        said = f"{report}: the report cannot be written ({error.strerror}): name another file."
-        raise OutputUnwritableError(said) from error
+        message = f"{report}: the report cannot be written ({error.strerror}): name another file."
+        raise OutputUnwritableError(message) from error
 
 
 def require_folders(folders: Iterable[Path]) -> None:
-    """Refuse folders that could not be made or written; the missing ones are made only when there is a picture."""
+    """Raise OutputUnwritableError for folders that cannot be written or created; create none yet."""
     for folder in dict.fromkeys(folders):
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
         if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
-            raise OutputUnwritableError(f"{existing} is no folder that can be written: choose another --output.")
+            raise OutputUnwritableError(f"{existing} is not a writable folder: choose another --output.")
 
 
-def _require_extras(jobs: list[Job]) -> None:
-    """Raise MissingExtraError where every photo needs an extra; one among others fails by itself."""
+def _require_pip_extras(jobs: list[Job]) -> None:
+    """Raise MissingExtraError if every photo needs a missing pip extra; one among others fails on its own."""
     missing = []
     for job in jobs:
         try:
@@ -85,8 +90,8 @@ def _require_extras(jobs: list[Job]) -> None:
         raise missing[0]
 
 
-def _named(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[Source, Path]]:
-    """Give the photos and what they become, less what this tool made of them earlier."""
+def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[Source, Path]]:
+    """Return the photos and their targets, without photos that this tool made."""
     kept = [source for source in sources if source.named or not made_by_relight_cli(source.path)]
     targets = naming.targets(kept)
     made = {
@@ -96,16 +101,16 @@ def _named(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[
         if path not in (source.path, STDIO)
     }
 
-    def is_result(source: Source) -> bool:
+    def is_output(source: Source) -> bool:
         return file_identity(source.path) in made and (not source.named or made_by_relight_cli(source.path))
 
-    pairs = [(source, target) for source, target in zip(kept, targets, strict=True) if not is_result(source)]
-    left = {source.path for source, _ in pairs}
+    pairs = [(source, target) for source, target in zip(kept, targets, strict=True) if not is_output(source)]
+    remaining = {source.path for source, _ in pairs}
     for source in sources:
-        if source.path not in left:
-            notify(f"{source.path}: left out, relight-cli made it.")
+        if source.path not in remaining:
+            notify(f"{source.path}: left out, because relight-cli made it.")
     if not pairs:
-        raise UsageError(f"relight-cli made all {len(sources)} of these photos: name the ones to work on themselves.")
+        raise UsageError(f"relight-cli made all {len(sources)} photos: give the files to work on by name.")
     return pairs
 
 
@@ -114,22 +119,22 @@ def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterabl
     taken: dict[object, Job] = {}
     for job in jobs:
         for target in _written([job]):
-            place = file_identity(target)
-            if place in inputs:
-                raise UsageError(f"{inputs[place]} is an input and would be overwritten: choose another --output.")
-            other = taken.setdefault(place, job)
+            identity = file_identity(target)
+            if identity in inputs:
+                raise UsageError(f"{inputs[identity]} is an input and would be overwritten: choose another --output.")
+            other = taken.setdefault(identity, job)
             if other is not job:
                 raise UsageError(
                     f"{other.source} and {job.source} would both be written to {target}: run them one at a time."
                 )
     if options.report == STDIO:
-        raise UsageError("--report needs a file's name: stdout carries nothing but a picture.")
+        raise UsageError("--report - is not possible, since stdout is for the picture: name a file.")
     if options.report and file_identity(options.report) in inputs | taken:
-        raise UsageError(f"--report {options.report} is also a photo of this run: name another file.")
+        raise UsageError(f"--report {options.report} is also an input or an output: name another file.")
 
 
 def _resolve(job: Job, resolve_existing: Resolve) -> Job:
-    """Settle a job of which something is there: a run that was killed has left layers, whose photo comes last."""
+    """Resolve a job if any of its files exists: a killed run may leave layers, which are written before the photo."""
     return resolve_existing(job) if any(os.path.lexists(path) for path in _written([job])) else job
 
 

@@ -1,4 +1,4 @@
-"""Read the photos of a command, from files and stdin."""
+"""Read the photos of a command from files and stdin."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -12,12 +12,12 @@ from relight_cli.photos.reading import read_photo
 
 
 def read_input(path: Path, options: CommandOptions) -> Photo:
-    """Read a photo, from stdin where its name is `-`."""
+    """Read a photo, from stdin if its name is `-`."""
     return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels)
 
 
 def read_with_notes(path: Path, options: CommandOptions) -> Photo:
-    """Read a photo as `read_input`, and print its notes."""
+    """Read a photo like `read_input` and print its notes."""
     photo = read_input(path, options)
     for note in photo.notes:
         notifier(options.quiet)(f"{path}: {note}")
@@ -25,7 +25,7 @@ def read_with_notes(path: Path, options: CommandOptions) -> Photo:
 
 
 def read_in_background(path: Path, options: CommandOptions) -> "Future[Photo]":
-    """Start to read a photo as `read_with_notes`; stdin is read in this thread, where waiting can be interrupted."""
+    """Start `read_with_notes` in a thread; read stdin in this one, so that Ctrl-C can interrupt the wait."""
     helper = ThreadPoolExecutor(1, "photo")
     future: Future[Photo] = Future()
     if path == STDIO:

@@ -1,4 +1,4 @@
-"""A reference photo that is read in the background and kept no longer than it is needed."""
+"""A reference photo that is read in the background and released when it is not needed."""
 
 import math
 from concurrent.futures import Future
@@ -10,14 +10,13 @@ from relight_cli.jobs.reading import read_in_background
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 
-KEPT_BYTES = 1 << 27  # of a reference that stays in memory, 44 MP of 8 bits; reading that much again costs a second
+KEPT_BYTES = 1 << 27  # a larger reference is released; 44 MP of 8 bits, read again in a second
 
 
 class ReferencePhoto:
-    """A reference that is read while torch is loaded.
+    """A reference photo that is read while torch is loaded.
 
-    A large one is released each time it has been used: most runs need only what the network made of it. For photos of
-    another size it is read again.
+    A large one is released after each use, since most runs need it once. For photos of another size it is read again.
     """
 
     def __init__(self, path: Path, options: CommandOptions) -> None:
@@ -25,12 +24,12 @@ class ReferencePhoto:
         self._read: Future[Photo] | None = read_in_background(path, options)
 
     def wait(self) -> None:
-        """Wait until it is read. Raises the errors of `read_photo`."""
+        """Wait until the photo is read. Raises the errors of `read_photo`."""
         if self._read:
             self._read.result()
 
     def photo(self) -> Photo:
-        """Return the photo; this object keeps no large one."""
+        """Return the photo; release it here if it is large."""
         photo = self._read.result() if self._read else read_photo(self.path, max_pixels=self.options.max_pixels)
         size = math.prod(photo.pixels.shape) * photo.pixels.dtype.itemsize
         if size > KEPT_BYTES and self.path != STDIO:  # a pipe can be read once

@@ -1,4 +1,4 @@
-"""What an earlier report says of outputs that say nothing themselves, such as those of --strip."""
+"""Read from a report how outputs without a record of their own, such as those of --strip, were made."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,30 +7,30 @@ from pathlib import Path
 
 from relight_cli.jobs.inputs import sha256_of
 
-Facts = Mapping[str, object]
-"""What a report says of one photo beside what it says of every one."""
+ReportEntry = Mapping[str, object]
+"""Keys and values of a report entry."""
 
 
-def output_facts(output: Path, parameters: str) -> Facts:
-    """Give what a report says of a file that was written, by which it is known again; see `Provenance.parameters`."""
+def output_entry(output: Path, parameters: str) -> ReportEntry:
+    """Return what a report records about a written file; for `parameters` see `Provenance.parameters`."""
     return {"output": str(output), "output_sha256": sha256_of(output), "made": json.loads(parameters)}
 
 
 class ReportedOutputs:
-    """The outputs that a report has entries of; it is read when it is first asked."""
+    """The outputs in a report, which is read at the first call."""
 
     def __init__(self, report: Path | None) -> None:
         self._report = report
 
     def parameters(self, output: Path) -> str | None:
-        """Tell how an output was made, if it is still the file that the report speaks of."""
+        """Return how an output was made; None unless the report has an entry with its name and hash."""
         if not self._made:
             return None
         return self._made.get((str(output), sha256_of(output)))
 
     @cached_property
     def _made(self) -> dict[tuple[str, str | None], str]:
-        """Give the parameters by name and hash; of several entries the last counts, as reports are added to."""
+        """The parameters by name and hash; the last entry counts, since reports are appended to."""
         found: dict[tuple[str, str | None], str] = {}
         for entry in self._entries():
             name, sha256, made = (entry.get(key) for key in ("output", "output_sha256", "made"))
@@ -38,22 +38,22 @@ class ReportedOutputs:
                 found[name, sha256] = json.dumps(made)
         return found
 
-    def _entries(self) -> Iterator[Facts]:
-        """Yield the entries, and those of further files in them; damaged lines are passed over."""
-        if self._report is None or not self._report.is_file():  # to read a pipe would wait for ever
+    def _entries(self) -> Iterator[ReportEntry]:
+        """Yield the entries and those of extra files in them; a damaged line is an empty entry."""
+        if self._report is None or not self._report.is_file():  # reading a pipe would never end
             return
         try:
             with self._report.open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
-                    entry = _parsed(line)
+                    entry = _parse(line)
                     yield entry
                     more = entry.get("more_outputs")
                     yield from (one for one in (more if isinstance(more, list) else []) if isinstance(one, dict))
-        except OSError:  # which is said when a line is to be added
+        except OSError:  # reported when a line is appended
             return
 
 
-def _parsed(line: str) -> Facts:
+def _parse(line: str) -> ReportEntry:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What became of each photo: a line for what failed, an entry in the report, and a summary at the end."""
+"""Report each photo: a line for each failure, an entry in the report, and a summary at the end."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from relight_cli.errors import ExitCode
 from relight_cli.jobs.console import notifier, say
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.reported_outputs import Facts
+from relight_cli.jobs.reported_outputs import ReportEntry
 
 
 class ModelIdentity(Protocol):
-    """What a report says of a model."""
+    """What a report records about a model."""
 
     @property
     def name(self) -> str: ...
@@ -31,15 +31,15 @@ class ModelIdentity(Protocol):
 
 
 class Summary:
-    """Takes the outcome of every job, in order. `reported` goes into the report beside the options."""
+    """Collects the results of all jobs, in order; `reported` is added to the options in the report."""
 
-    def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: Facts) -> None:
-        self.alone, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
+    def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: ReportEntry) -> None:
+        self.is_single, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
         self._count = {"done": 0, "skipped": 0, "failed": 0}
         self._began = time.monotonic()
 
-    def add(self, job: Job, seconds: float, error: Exception | None = None, facts: Facts | None = None) -> None:
-        """Count a job, report it, and say its error; one photo alone raises it."""
+    def add(self, job: Job, seconds: float, error: Exception | None = None, facts: ReportEntry | None = None) -> None:
+        """Count a job, report it and print its error; raise the error of a single job."""
         error = error and (device_error(error) or error)
         record = report_record(job, self.model, seconds, error)
         self._count[record["status"]] += 1
@@ -48,27 +48,27 @@ class Summary:
             append_record(self.options.report, {**record, **(facts or {}), **options})
         if error is None:
             return
-        if self.alone:
+        if self.is_single:
             raise error
-        said = str(error) or type(error).__name__
-        say(said if said.startswith(str(job.source)) else f"{job.source}: {said}")
+        message = str(error) or type(error).__name__
+        say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
         if self.options.verbose:
             traceback.print_exception(error)
 
     def finish(self) -> None:
-        """Say what came of a batch. Raises typer.Exit with exit code 23 if some failed."""
-        if self.alone:
+        """Print the summary of a batch. Raises typer.Exit with exit code 23 if some jobs failed."""
+        if self.is_single:
             return
         failed, total = self._count["failed"], sum(self._count.values())
         parts = [f"{number} {status}" for status, number in self._count.items() if number or status == "done"]
-        tell = say if failed else notifier(self.options.quiet)
-        tell(f"{total} photos: {', '.join(parts)}, in {time.monotonic() - self._began:.1f} s.")
+        notify = say if failed else notifier(self.options.quiet)
+        notify(f"{total} photos: {', '.join(parts)}, in {time.monotonic() - self._began:.1f} s.")
         if failed:
             raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def report_record(job: Job, model: ModelIdentity, seconds: float, error: Exception | None) -> dict[str, Any]:
-    """Give what a report says of one input."""
+    """Return what a report records about every input."""
     return {
         "input": str(job.source),
         "output": None if error else str(job.target),
@@ -84,12 +84,12 @@ def report_record(job: Job, model: ModelIdentity, seconds: float, error: Excepti
 
 
 def append_record(report: Path, record: dict[str, Any]) -> None:
-    """Add a line to a report, in one piece, for others may write to it too; one that cannot be written is said."""
+    """Append a line to a report in one write, since other runs may append too; print a line that cannot be written."""
     line = json.dumps(record, default=str) + "\n"
     try:
         with report.open("ab", buffering=0) as file:
             written = file.write(line.encode("ascii"))
         if written != len(line):
-            raise OSError(0, os.strerror(28))
+            raise OSError(0, os.strerror(28))  # no space left
     except OSError as error:
-        say(f"{report}: a line of the report is lost ({error.strerror}): {line.rstrip()}")
+        say(f"{report}: a line of the report cannot be written ({error.strerror}): {line.rstrip()}")

@@ -1,4 +1,4 @@
-"""The standard streams of a command: stdin gives a picture or names, stdout takes a picture and nothing else."""
+"""The standard streams of a command: stdin is a photo or a list of names, stdout is only for a picture."""
 
 import contextlib
 import ctypes
@@ -9,68 +9,68 @@ from typing import BinaryIO, TextIO
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
 
-_kept: list[BinaryIO] = []  # the real stdout, while `reserve_stdout` holds it
+_reserved: list[BinaryIO] = []  # the real stdout, inside `reserve_stdout`
 
 
 @contextlib.contextmanager
 def reserve_stdout() -> Iterator[None]:
-    """Keep stdout for `stdout_stream` while the block runs; all other output, of C libraries too, goes to stderr."""
+    """Reserve stdout for `stdout_stream` while the block runs; send other output, also of C libraries, to stderr."""
     is_open = sys.stdout is not None and _is_open(1)
     _occupy_closed()
-    if not is_open:  # whatever is printed goes nowhere
+    if not is_open:  # output is discarded
         yield
         return
     _flush()
-    kept = os.fdopen(os.dup(1), "wb")
+    real = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _kept.append(kept)
+    _reserved.append(real)
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
-        _kept.remove(kept)
+        _reserved.remove(real)
         _flush()
-        os.dup2(kept.fileno(), 1)
-        with contextlib.suppress(OSError):  # what could not be written has been said by who flushed it
-            kept.close()
+        os.dup2(real.fileno(), 1)
+        with contextlib.suppress(OSError):  # reported where the stream was flushed
+            real.close()
 
 
 @contextlib.contextmanager
 def separate_stderr() -> Iterator[None]:
-    """Give sys.stderr a descriptor beside 2 while the block runs, so that 2 can be kept from libraries for a moment."""
-    kept = sys.stderr
-    if kept is None or not _is_open(2) or not _is_descriptor_2(kept):
+    """Give sys.stderr its own descriptor while the block runs, so that descriptor 2 can be hidden from libraries."""
+    original = sys.stderr
+    if original is None or not _is_open(2) or not _is_descriptor_2(original):
         yield
         return
-    own = os.fdopen(os.dup(2), "w", encoding=kept.encoding, errors=kept.errors, buffering=1)
+    own = os.fdopen(os.dup(2), "w", encoding=original.encoding, errors=original.errors, buffering=1)
     sys.stderr = own
     try:
         yield
     finally:
-        sys.stderr = kept
-        with contextlib.suppress(OSError, ValueError):  # of a terminal that is gone
+        sys.stderr = original
+        with contextlib.suppress(OSError, ValueError):  # the terminal may be closed
             own.flush()
 
 
 def stdout_stream() -> BinaryIO:
-    """Give the stream that takes a picture. Raises OutputUnwritableError where stdout is closed."""
-    if not _kept:
+    """Return the stream for a picture. Raises OutputUnwritableError if stdout is closed."""
+    if not _reserved:
         raise OutputUnwritableError("stdout is closed: name a file with --output.")
-    return _kept[-1]
+    return _reserved[-1]
 
 
 def stdin_stream() -> BinaryIO:
-    """Give stdin. Raises PhotoUnreadableError where it is closed."""
+    """Return stdin. Raises PhotoUnreadableError if it is closed."""
     if sys.stdin is None:
         raise PhotoUnreadableError("stdin is closed: name a file.")
     return sys.stdin.buffer
 
 
 def _occupy_closed() -> None:
-    """Open what is closed of the descriptors 0 to 2, so that no file gets one of them and is printed into."""
+    """Open the null device as each closed descriptor of 0 to 2, so that no opened file receives output."""
     for descriptor in range(3):
         if not _is_open(descriptor):
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w")
 
@@ -86,14 +86,14 @@ def _is_open(descriptor: int) -> bool:
 def _is_descriptor_2(stream: TextIO) -> bool:
     try:
         return stream.fileno() == 2
-    except (OSError, ValueError, AttributeError):  # a stream without one
+    except (OSError, ValueError, AttributeError):  # a stream without a descriptor
         return False
 
 
 def _flush() -> None:
-    """Let what was printed go where it was printed to, the buffers of C libraries included."""
+    """Flush stdout and the buffers of C libraries to the current descriptor 1."""
     if sys.stdout is not None:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows has no such name
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not on Windows
         ctypes.CDLL(None).fflush(None)

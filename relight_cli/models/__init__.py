@@ -1,1 +1,1 @@
-"""The networks and their pure tensor mathematics."""
+"""The networks and pure tensor maths."""

@@ -19,17 +19,17 @@ class Rotary:
 
     @cached_property
     def wide_cos(self) -> Tensor:
-        """Cosines laid along a head, (N, 1, d)."""
+        """Cosines repeated along a head, (N, 1, d)."""
         return self.cos[:, None, :, None].expand(-1, 1, -1, 2, -1).flatten(2).contiguous()
 
     @cached_property
     def wide_sin(self) -> Tensor:
-        """Sines laid along a head, (N, 1, d)."""
+        """Sines repeated along a head, (N, 1, d)."""
         return self.sin[:, None, :, None].expand(-1, 1, -1, 2, -1).flatten(2).contiguous()
 
     @cached_property
     def partner(self) -> Tensor:
-        """The permutation (d, d) that gives -v in u's place and u in v's."""
+        """The signed permutation (d, d) that puts -v in the place of u, and u in the place of v."""
         eye = torch.eye(2 * self.cos[0].numel()).unflatten(1, (2, 2, -1))
         return torch.stack((-eye[:, :, 1], eye[:, :, 0]), dim=2).flatten(1).to(self.cos)
 
@@ -37,7 +37,7 @@ class Rotary:
 class RotaryTable:
     """Rotary angles for a grid of tokens and tokens appended at (-1, -1).
 
-    The first half of a head's channels turns with the row, the second with the column. A half of width w has w/2
+    The row rotates the first half of a head's channels, the column the second. A half of width w has w/2
     frequencies base^(-2j/w) (RoFormer; base 100 as in CroCo v2). Computed once per grid, device and dtype.
     """
 
@@ -46,7 +46,7 @@ class RotaryTable:
         self._cache: dict[tuple[int, int, int, torch.device, torch.dtype], Rotary] = {}
 
     def __call__(self, rows: int, columns: int, appended: int, like: Tensor) -> Rotary:
-        """Give the angles of N = rows * columns + appended tokens, on `like`'s device."""
+        """Return the angles of N = rows * columns + appended tokens, on `like`'s device."""
         key = (rows, columns, appended, like.device, like.dtype)
         if key not in self._cache:
             half = self.head_width // 2
@@ -59,28 +59,28 @@ class RotaryTable:
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys (B, heads, N, d): u' = u cos - v sin, v' = v cos + u sin within each half of d."""
+    """Rotate queries or keys (B, heads, N, d): u' = u cos - v sin, v' = v cos + u sin within each half of d."""
     u, v = x.unflatten(-1, (2, 2, -1)).unbind(-2)  # (B, heads, N, 2, d/4) each
     return torch.stack((u * cos - v * sin, v * cos + u * sin), dim=-2).flatten(-3)
 
 
-def turn(x: Tensor, rotary: Rotary) -> Tensor:
-    """Do what `rotate` does, for queries and keys (B, N, heads, d) side by side in memory.
+def rotate_joined(x: Tensor, rotary: Rotary) -> Tensor:
+    """Rotate queries and keys (B, N, heads, d), next to each other in memory, as `rotate` does.
 
-    Two long passes over memory and a product with a permutation, which is exact: three times as fast as `rotate`.
+    It takes two long passes over memory and an exact product with a permutation: three times as fast as `rotate`.
     """
     return torch.addcmul(x * rotary.wide_cos, x @ rotary.partner, rotary.wide_sin)
 
 
 def plain_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend in the published order of rounding, which `scaled_dot_product_attention` need not keep."""
+    """Attend with the published order of rounding, which `scaled_dot_product_attention` need not keep."""
     return (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(dim=-1) @ v
 
 
 class Attention(nn.Module):
     """Multi-head self-attention with rotary positions; one linear layer laid out [q | k | v], each head-major.
 
-    Not `fused`, it rounds as the published network does.
+    Without `fused` it rounds as the published network does.
     """
 
     def __init__(self, width: int, heads: int, *, fused: bool = True) -> None:
@@ -90,7 +90,7 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
-        """Attend over tokens (B, N, C); give what `proj` takes."""
+        """Attend over tokens (B, N, C); return the input of `proj`."""
         out = self._attend(x, rotary) if self.fused else self._attend_as_published(x, rotary)
         return out.transpose(1, 2).flatten(2)
 
@@ -99,10 +99,10 @@ class Attention(nn.Module):
         weight, bias = self.qkv.weight, self.qkv.bias
         qk = F.linear(x, weight[:both], bias[:both]).unflatten(-1, (2 * self.heads, -1))  # (B, N, 2 heads, d)
         v = F.linear(x, weight[both:], bias[both:]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        q, k = turn(qk, rotary).transpose(1, 2).chunk(2, dim=1)
-        # On a CPU the fused kernel's backward pass takes up to four times as long as that of attention by hand.
-        by_hand = q.requires_grad and q.device.type == "cpu"
-        return (plain_attention if by_hand else F.scaled_dot_product_attention)(q, k, v)  # (B, heads, N, d)
+        q, k = rotate_joined(qk, rotary).transpose(1, 2).chunk(2, dim=1)
+        # On a CPU the fused kernel's backward pass takes up to four times as long as plain attention's.
+        plain = q.requires_grad and q.device.type == "cpu"
+        return (plain_attention if plain else F.scaled_dot_product_attention)(q, k, v)  # (B, heads, N, d)
 
     def _attend_as_published(self, x: Tensor, rotary: Rotary) -> Tensor:
         q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (B, heads, N, d) each
@@ -110,7 +110,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with exact GELU; the second is applied by the block, which adds to it."""
+    """Two linear layers with exact GELU; the block applies the second and adds its output."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform each token (..., C) alone; give what `fc2` takes."""
+        """Transform each token (..., C) alone; return the input of `fc2`."""
         return F.gelu(self.fc1(x))
 
 
@@ -134,18 +134,18 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """Transform tokens (B, N, C)."""
-        training = torch.is_grad_enabled()  # autocast knows nothing of a sum in place
-        join = fused_residual if self.attn.fused and not training else published_residual
-        x = join(x, self.attn.proj, self.attn(self.norm1(x), rotary))
-        return join(x, self.mlp.fc2, self.mlp(self.norm2(x)))
+        training = torch.is_grad_enabled()  # autocast does not cover in-place sums
+        residual = fused_residual if self.attn.fused and not training else published_residual
+        x = residual(x, self.attn.proj, self.attn(self.norm1(x), rotary))
+        return residual(x, self.mlp.fc2, self.mlp(self.norm2(x)))
 
 
 def fused_residual(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
-    """Give x + linear(hidden), the sum made by the matrix product, whose result is then not written twice."""
+    """Return x + linear(hidden), added within the matrix product, so that the result is written only once."""
     out = (x + linear.bias).flatten(0, 1)
     return out.addmm_(hidden.flatten(0, 1), linear.weight.t()).view_as(x)
 
 
 def published_residual(x: Tensor, linear: nn.Linear, hidden: Tensor) -> Tensor:
-    """Give x + linear(hidden)."""
+    """Return x + linear(hidden)."""
     return x + linear(hidden)

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear red, green and blue (ITU-R BT.709)
-KNEE = 0.04045  # encoded value up to which the curve is a straight foot
+KNEE = 0.04045  # encoded value up to which the curve is linear
 
 
 def srgb_to_linear(x: Tensor) -> Tensor:
-    """Decode sRGB values to linear light; values above 1 follow the curve, values below 0 its linear foot."""
+    """Decode sRGB values to linear light; values above 1 follow the curve, values below 0 its linear segment."""
     return torch.where(x <= KNEE, x / 12.92, ((x.clamp(min=KNEE) + 0.055) / 1.055) ** 2.4)
 
 

@@ -26,18 +26,18 @@ class CroCoDiLightConfig:
     delighting_depth: int = 8
     relighting_depth: int = 8
     decoder_depth: int = 12
-    heads: int = 16  # of everything after the encoder, as is
+    heads: int = 16  # of everything after the encoder, like mlp_ratio
     mlp_ratio: float = 2
     decoder_taps: tuple[int, int, int, int] = (1, 4, 9, 11)  # decoder blocks whose output feeds the DPT head
     dpt_widths: tuple[int, int, int, int] = (96, 192, 384, 768)
     dpt_features: int = 256
     dpt_output_widths: tuple[int, int] = (128, 32)
     rope_base: float = 100
-    fused_attention: bool = True  # else the published order of rounding
+    fused_attention: bool = True  # False: the published order of rounding
 
 
 class BlockStack(nn.Module):
-    """Transformer blocks one after the other."""
+    """A sequence of transformer blocks."""
 
     def __init__(self, config: CroCoDiLightConfig, depth: int, heads: int, mlp_ratio: float) -> None:
         super().__init__()
@@ -60,24 +60,24 @@ class Encoder(BlockStack):
         self.norm = nn.LayerNorm(config.width, NORM_EPS)
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
-        """Give latents (T, N, C) of embedded patches."""
+        """Return the latents (T, N, C) of embedded patches."""
         return self.norm(super().forward(x, rotary))
 
 
 class DelightingTransformer(BlockStack):
-    """Gathers the light in a query appended to the tokens (section 3.2)."""
+    """The transformer that gathers the light in a query appended to the tokens (section 3.2)."""
 
     def __init__(self, config: CroCoDiLightConfig) -> None:
         super().__init__(config, config.delighting_depth, config.heads, config.mlp_ratio)
         self.query = nn.Parameter(torch.zeros(1, 1, config.width))
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
-        """Give (T, N + 1, C): intrinsic latents, then the illumination latent."""
+        """Return (T, N + 1, C): intrinsic latents, then the illumination latent."""
         return super().forward(torch.cat((x, self.query.expand(len(x), -1, -1)), dim=1), rotary)
 
 
 class SingleViewDecoder(BlockStack):
-    """Latents to four token maps for the DPT head."""
+    """The decoder from latents to four token maps for the DPT head."""
 
     def __init__(self, config: CroCoDiLightConfig) -> None:
         super().__init__(config, config.decoder_depth, config.heads, config.mlp_ratio)
@@ -86,7 +86,7 @@ class SingleViewDecoder(BlockStack):
         self.taps = config.decoder_taps
 
     def tapped(self, x: Tensor, rotary: Rotary) -> list[Tensor]:
-        """Give the tokens (T, N, C) after each tapped block, the last of them normed."""
+        """Return the tokens (T, N, C) after each tapped block; the last ones are normalised."""
         x, out = self.embedding(x), []
         for i, block in enumerate(self.blocks):
             x = block(x, rotary)
@@ -99,7 +99,7 @@ class CroCoDiLight(nn.Module):
     """The published network; a `RelightingModel` whose illumination latents are (T, 1, C) like its tokens."""
 
     lossless = False
-    max_side = reference_side = 0  # it was trained on photos' own pixels
+    max_side = reference_side = 0  # the network was trained on full-size pixels
 
     def __init__(self, config: CroCoDiLightConfig) -> None:
         super().__init__()
@@ -117,14 +117,14 @@ class CroCoDiLight(nn.Module):
 
     @property
     def mapper_names(self) -> Collection[str]:
-        """The illumination mappers that are loaded: `shadow`, `albedo`."""
+        """Names of the loaded illumination mappers: `shadow`, `albedo`."""
         return self.mappers.keys()
 
     def encode(self, tiles: Tensor) -> Tensor:
-        """Give the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""
+        """Return the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1]."""
         mean, std = (tiles.new_tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
         x = self.patch_embedding(((tiles - mean) / std).to(self.patch_embedding.weight.dtype))
-        x = x.flatten(2).transpose(1, 2).contiguous()  # all that follows takes its layout from here
+        x = x.flatten(2).transpose(1, 2).contiguous()  # all later tensors keep this memory layout
         return self.encoder(x, self.encoder_rotary(self.grid, self.grid, 0, x))
 
     def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,15 +137,15 @@ class CroCoDiLight(nn.Module):
         return self._join(self.mappers[mapper], intrinsic, illumination)[:, -1:]
 
     def adapt_illumination(self, illumination: Tensor, own: Tensor) -> Tensor:
-        """Give illumination latents (T, 1, C) as they are: any tile takes them unchanged."""
+        """Return illumination latents (T, 1, C) unchanged: they suit any tile."""
         return illumination
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
-        """Join intrinsic latents and an illumination latent to the latents (T, N, C) of the relit picture."""
+        """Combine intrinsic latents and an illumination latent into the latents (T, N, C) of the relit picture."""
         return self._join(self.relighting, intrinsic, illumination)[:, :-1]
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Give the sRGB-encoded picture (T, 3, S, S), float32, nominally [0, 1], not clipped."""
+        """Return the sRGB-encoded picture (T, 3, S, S), float32, nominally [0, 1], not clipped."""
         maps = self.decoder.tapped(latents, self._positions(0, latents))
         picture = self.head([m.transpose(1, 2).unflatten(2, (self.grid, self.grid)) for m in maps]).float()
         mean, std = (picture.new_tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))

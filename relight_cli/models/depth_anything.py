@@ -1,6 +1,6 @@
-"""Depth Anything V2 taken apart: feature maps W once a photo, the decoder theta many times.
+"""Depth Anything V2 in two parts: the encoder runs once a photo (feature maps W), the decoder (theta) many times.
 
-https://arxiv.org/abs/2406.09414; the parts themselves are those of `transformers`, handed in.
+https://arxiv.org/abs/2406.09414; the parts are passed in and come from `transformers`.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ class DisparityDecoder(nn.Module):
         self.neck, self.head = neck, head
 
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """Give disparity (B, h, w), not negative, of feature maps (B, 1 + N, C) of a picture of this size."""
+        """Return disparity (B, h, w), never negative, from feature maps (B, 1 + N, C) of a picture of this size."""
         rows, columns = size[0] // PATCH, size[1] // PATCH
         return self.head(self.neck(list(features), rows, columns), rows, columns)
 
 
 class DepthNetwork(nn.Module):
-    """The encoder, the decoder, and the colours that they were trained with."""
+    """The encoder, the decoder, and the mean and deviation of the colours that they were trained with."""
 
     mean: Tensor
     spread: Tensor
@@ -41,18 +41,18 @@ class DepthNetwork(nn.Module):
         self.register_buffer("spread", torch.tensor(std)[:, None, None])
 
     def features(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Give the feature maps W, each (1, 1 + N, C), of an sRGB picture (1, 3, h, w) of the network's size."""
+        """Return the feature maps W, each (1, 1 + N, C), of an sRGB picture (1, 3, h, w) of the network's size."""
         return tuple(self.encoder((image - self.mean) / self.spread).feature_maps)
 
 
 def network_size(height: int, width: int, longer_side: int = LONGER_SIDE) -> tuple[int, int]:
-    """Give the size at which a photo goes through: its aspect, multiples of 14, no more than the longer side given."""
+    """Return the size of the network's input: the photo's aspect ratio, multiples of 14, at most `longer_side`."""
     scale = min(1.0, longer_side / max(height, width))
     high, wide = (max(1, round(side * scale / PATCH)) * PATCH for side in (height, width))
     return high, wide
 
 
-def fitted(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
+def resize_to_network(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
     """Scale a picture (1, 3, H, W) to the network's size, bilinearly and without aliasing, clipped to [0, 1]."""
     size = network_size(picture.shape[2], picture.shape[3], longer_side)
     return F.interpolate(picture.nan_to_num(nan=0.0), size, mode="bilinear", antialias=True).clamp(0, 1)

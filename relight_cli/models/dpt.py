@@ -33,14 +33,14 @@ class Fusion(nn.Module):
         self.project = nn.Conv2d(width, width, 1)
 
     def forward(self, path: Tensor, skip: Tensor | None = None) -> Tensor:
-        """Give (B, C, 2h, 2w) from the path and the skip (B, C, h, w)."""
+        """Return (B, C, 2h, 2w) from the path and the skip (B, C, h, w)."""
         if self.skip_unit is not None and skip is not None:
             path = path + self.skip_unit(skip)
         return self.project(upsample(self.path_unit(path)))
 
 
 class DPTHead(nn.Module):
-    """Four maps of width C at stride 16, shallowest first, to a picture of full size."""
+    """The head from four maps of width C at stride 16, shallowest first, to a picture of full size."""
 
     def __init__(
         self, width: int, level_widths: tuple[int, int, int, int], features: int, output_widths: tuple[int, int]
@@ -67,8 +67,8 @@ class DPTHead(nn.Module):
         )
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """Give the picture (B, 3, 16h, 16w) of maps (B, C, h, w)."""
-        # Transposed convolutions leave channels first; the convolutions after them are faster with channels last.
+        """Return the picture (B, 3, 16h, 16w) from maps (B, C, h, w)."""
+        # Transposed convolutions return channels first; the convolutions after them are faster with channels last.
         levels = [
             project(reassemble(x).contiguous(memory_format=torch.channels_last))
             for project, reassemble, x in zip(self.projections, self.reassemble, maps, strict=True)

@@ -1,7 +1,8 @@
-"""What the rest of the package needs of a relighting network, whichever one it is.
+"""The interface between the package and any relighting network.
 
 CroCoDiLight (ICLR 2026, https://openreview.net/forum?id=GKvb3HCyNk), section 3: a picture's latents are split into one
-illumination latent and intrinsic latents; the illumination latent is swapped, mapped or interpolated; the rest decodes.
+illumination latent and intrinsic latents, the illumination latent is swapped, mapped or interpolated, and the decoder
+turns both into a picture.
 """
 
 from collections.abc import Collection
@@ -13,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class RelightingModel(Protocol):
-    """A network that takes the light out of a tile and puts another in.
+    """A network that separates the light from a tile and replaces it.
 
-    T tiles of S x S pixels, S = `tile_size`; N tokens of C channels. What the channels hold is up to the network; an
-    illumination latent may have another number of them. Illumination latents may be interpolated and averaged.
+    T tiles of S x S pixels, S = `tile_size`; N tokens of C channels. Channels have no fixed meaning. Illumination
+    latents may have another number of channels; they may be interpolated and averaged.
     """
 
     tile_size: int
-    lossless: bool  # a tile under its own light comes back unchanged, so that it need not be computed
+    lossless: bool  # a tile in its own light comes back unchanged, so that it need not be computed
     # Longer side of the copy of a photo that gives the best gain; 0: full size.
     max_side: int  # for mapped light, and for light between frames
     reference_side: int  # for the light of a reference
 
     @property
     def mapper_names(self) -> Collection[str]:
-        """The illumination mappers that the network has: `shadow`, `albedo`."""
+        """Names of the loaded illumination mappers: `shadow`, `albedo`."""
         ...
 
     def encode(self, tiles: "Tensor") -> "Tensor":
@@ -47,7 +48,7 @@ class RelightingModel(Protocol):
         ...
 
     def relight(self, intrinsic: "Tensor", illumination: "Tensor") -> "Tensor":
-        """Join intrinsic latents and an illumination latent to the latents of the relit picture (T, N, C''')."""
+        """Combine intrinsic latents and an illumination latent into the latents of the relit picture (T, N, C''')."""
         ...
 
     def decode(self, latents: "Tensor") -> "Tensor":
@@ -57,7 +58,7 @@ class RelightingModel(Protocol):
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model it is, without the model."""
+    """The identity of a model, without its network."""
 
     name: str
     revision: str | None = None
@@ -66,11 +67,11 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class Model:
-    """A relighting network that is ready to run, and where it comes from."""
+    """A relighting network that is ready to run, and its source."""
 
     network: RelightingModel
     name: str  # "tiny" or "crocodilight"
     revision: str | None  # of the repository it was published in
-    sha256: str | None  # of its file, where it is known
+    sha256: str | None  # of its file, if it is known
     device: str = "cpu"  # where it runs: "cpu", "cuda", "cuda:1", "mps"
     tile_batch: int = 2  # tiles at a time that use the device well

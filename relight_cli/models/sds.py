@@ -1,4 +1,4 @@
-"""Score distillation: what a diffusion model's noise prediction says of a picture (arXiv 2512.17908, section 3)."""
+"""Score distillation: the loss of a picture from a diffusion model's prediction (arXiv 2512.17908, section 3)."""
 
 import torch
 from torch import Tensor
@@ -15,31 +15,31 @@ def draw_timestep(generator: torch.Generator) -> Tensor:
 
 
 def add_noise(latents: Tensor, noise: Tensor, timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:
-    """Give x_t = sqrt(a_t) x + sqrt(1 - a_t) e for latents (B, C, h, w) and timesteps (B,) (DDPM, equation 4)."""
+    """Return x_t = sqrt(a_t) x + sqrt(1 - a_t) e for latents (B, C, h, w) and timesteps (B,) (DDPM, equation 4)."""
     kept = alphas_cumprod[timesteps][:, None, None, None]
     return kept.sqrt() * latents + (1 - kept).sqrt() * noise
 
 
 def guided_noise(text: Tensor, unconditional: Tensor, guidance: float = GUIDANCE) -> Tensor:
-    """Give e_hat = e_text + w (e_text - e_uncond): the text's prediction, and w times more of what sets it apart."""
+    """Return e_hat = e_text + w (e_text - e_uncond) (classifier-free guidance, weight 1 + w)."""
     return text + guidance * (text - unconditional)
 
 
 def sds_gradient(guided: Tensor, noise: Tensor) -> Tensor:
-    """Give the direction in which latents grow less plausible, uniformly weighted; 0 where it is no number."""
+    """Return the direction in which latents become less plausible, equally weighted at all timesteps; NaN becomes 0."""
     return torch.nan_to_num(guided - noise)
 
 
 def sds_loss(latents: Tensor, gradient: Tensor) -> Tensor:
-    """Give each picture's loss (B,), half the mean square of `gradient`, with gradient / size as its derivative."""
+    """Return each picture's loss (B,), half the mean square of `gradient`, with gradient / size as its derivative."""
     target = (latents - gradient).detach()
     return 0.5 * F.mse_loss(latents, target, reduction="none").flatten(1).mean(dim=1)
 
 
 def smoothness(disparity: Tensor) -> Tensor:
-    """Give each disparity's (B, H, W) mean absolute Laplacian (B,), zero-padded, after scaling it to [0, 1].
+    """Return the mean absolute Laplacian (B,), zero-padded, of each disparity (B, H, W) scaled to [0, 1].
 
-    The minimum and maximum are constants to the gradient.
+    The gradient treats minimum and maximum as constants.
     """
     low, high = (end(disparity.detach(), dim=(1, 2), keepdim=True) for end in (torch.amin, torch.amax))
     unit = ((disparity - low) / (high - low).clamp(min=1e-8))[:, None]

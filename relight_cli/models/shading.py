@@ -9,9 +9,9 @@ from torch.nn import functional as F
 GAMMA = 2.2
 DEPTH_SCALE = 7.0
 DEPTH_SHIFT = 0.1
-DARKEST = 1e-3  # where a re-lit picture is clipped, so that its gradient stays finite
+DARKEST = 1e-3  # a relit picture is clipped here, so that its gradient stays finite
 SHININESS_POWERS = (2, 7)  # shininess is 2^k, k between these, both included
-FAR_NORMAL = (0.0, 0.0, -1.0)  # where there is no depth
+FAR_NORMAL = (0.0, 0.0, -1.0)  # for pixels without depth
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Light:
     weights: Tensor  # (B, 2), of the diffuse and the specular part
 
     def to(self, device: torch.device | str) -> "Light":
-        """Give the same on another device."""
+        """Return the same light on another device."""
         return Light(self.direction.to(device), self.shininess.to(device), self.weights.to(device))
 
 
@@ -38,16 +38,16 @@ def draw_light(generator: torch.Generator) -> Light:
 
 
 def orthographic_depth(disparity: Tensor, scale_offset: Tensor) -> Tensor:
-    """Turn disparity (B, H, W) into depth z = s / (D + m), s = 7 + tanh(o) for each picture's scale offset o (B,)."""
+    """Return depth z = s / (D + m) of disparity D (B, H, W), s = 7 + tanh(o) for each picture's scale offset o (B,)."""
     scale = DEPTH_SCALE + torch.tanh(scale_offset)
     return scale[:, None, None] * (1 / (disparity + DEPTH_SHIFT))
 
 
 def surface_normals(depth: Tensor) -> Tensor:
-    """Give unit normals (B, 3, H, W) of depth (B, H, W), H and W at least 2: towards the viewer, x right, y up.
+    """Return unit normals (B, 3, H, W) of depth (B, H, W), H and W at least 2: towards the viewer, x right, y up.
 
-    The surface is (u, v, z), u from -W/H to W/H along the columns and v from 1 to -1 down the rows; its differences,
-    central inside and one-sided at the border, give gy x gx.
+    The surface is (u, v, z), u from -W/H to W/H along the columns and v from 1 to -1 down the rows; normals are the
+    cross product gy x gx of its differences, central inside and one-sided at the border.
     """
     batch, height, width = depth.shape
     u = torch.linspace(-width / height, width / height, width, device=depth.device, dtype=depth.dtype)
@@ -55,17 +55,17 @@ def surface_normals(depth: Tensor) -> Tensor:
     points = torch.stack((u.expand(batch, height, width), v[:, None].expand(batch, height, width), depth), dim=1)
     down, along = torch.gradient(points, dim=(2, 3))
     across = torch.linalg.cross(down, along, dim=1)
-    normals = across / (across.norm(dim=1, keepdim=True) + 1e-8)  # added, not a floor: 1e-5 apart at these lengths
-    there = (depth.isfinite() & (depth > 0))[:, None]
-    return torch.where(there, normals, depth.new_tensor(FAR_NORMAL)[:, None, None])
+    normals = across / (across.norm(dim=1, keepdim=True) + 1e-8)  # not clamp(min=1e-8): 1e-5 apart at these lengths
+    valid = (depth.isfinite() & (depth > 0))[:, None]
+    return torch.where(valid, normals, depth.new_tensor(FAR_NORMAL)[:, None, None])
 
 
 def blinn_phong(image: Tensor, normals: Tensor, light: Light) -> Tensor:
-    """Re-light sRGB pictures (B, 3, H, W) on surfaces of these normals, seen from (0, 0, 1); clipped to [0.001, 1]."""
+    """Relight sRGB pictures (B, 3, H, W) on surfaces with these normals, seen from (0, 0, 1); clipped to [0.001, 1]."""
     towards_light = F.normalize(light.direction, dim=1)
     towards_viewer = towards_light.new_tensor((0.0, 0.0, 1.0))
     half = F.normalize(towards_light + towards_viewer, dim=1)
-    diffuse, gloss = (torch.einsum("bchw,bc->bhw", normals, way).clamp(min=0)[:, None] for way in (towards_light, half))
+    diffuse, gloss = (torch.einsum("bchw,bc->bhw", normals, to).clamp(min=0)[:, None] for to in (towards_light, half))
     specular = gloss ** light.shininess[:, None, None, None]
     of_diffuse, of_specular = light.weights[:, :, None, None, None].unbind(dim=1)
     linear = of_diffuse * diffuse * image**GAMMA + of_specular * specular

@@ -19,8 +19,8 @@ _REMEDIES = {
     errno.ENOTDIR: "name a folder, not a file, before the last slash",
     errno.ENAMETOOLONG: "choose a shorter name with --output",
 }
-_temporary: set[Path] = set()  # that may be there
-_swept: set[Path] = set()  # folders that were looked through for what killed runs left
+_temporary: set[Path] = set()  # temporary files of this process that may exist
+_swept: set[Path] = set()  # folders searched for what killed runs left
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EXDEV}
 
 
@@ -32,27 +32,27 @@ def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield a hidden temporary file beside the target, which takes its name, flushed to the disk, when the block ends.
+    """Yield a hidden temporary file next to the target; after the block, flush it to disk and rename it to the target.
 
     A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
-    followed. Without `overwrite` an existing name is never replaced (a race with another writer is lost, not won, where
-    the file system has hard links). Raises OutputUnwritableError for any OSError, of the block's too; the temporary
-    file goes whatever happens but a SIGKILL, and then with the next run that writes into the folder.
+    followed. Without `overwrite` an existing file is never replaced, not even one that another writer creates
+    meanwhile (if the file system has hard links). Raises OutputUnwritableError for any OSError, also one of the block.
+    The temporary file is always removed; after a SIGKILL the next run that writes into the folder removes it.
     """
     if "\0" in str(target):
-        raise OutputUnwritableError(f"{target}: a name cannot hold a null character; choose another name")
+        raise OutputUnwritableError(f"{target}: a file name cannot contain a null character; choose another name")
     temporary = temporary_path_for(target)
     try:
         _check_target(target, overwrite=overwrite)
         _sweep_once(target.parent)
         _temporary.add(temporary)
         try:
-            temporary.open("xb").close()  # "x" creates with 0666 less the umask, where mkstemp would leave 0600
+            temporary.open("xb").close()  # "x" creates with 0666 minus the umask, mkstemp with 0600
             yield temporary
             _flush(temporary)
             if overwrite:
                 _keep_mode(temporary, target)
-                os.replace(temporary, target)  # noqa: PTH105  one call, one name for the operation it promises
+                os.replace(temporary, target)  # noqa: PTH105  the documented atomic call
             else:
                 _take_free_name(temporary, target)
         finally:
@@ -68,15 +68,15 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
 
 @atexit.register
 def _clear_up() -> None:
-    """Unlink what is left where an interruption fell into the very clearing up."""
+    """Remove the temporary files that remain if an interruption hits the cleanup itself."""
     for temporary in list(_temporary):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
 def _sweep_once(folder: Path) -> None:
-    if (place := folder.absolute()) not in _swept:
-        _swept.add(place)
+    if (absolute := folder.absolute()) not in _swept:
+        _swept.add(absolute)
         remove_leftovers(folder, _temporary)
 
 
@@ -106,20 +106,20 @@ def _keep_mode(temporary: Path, target: Path) -> None:
 
 def _take_free_name(temporary: Path, target: Path) -> None:
     try:
-        os.link(temporary, target)  # fails where the name is taken, unlike a rename
+        os.link(temporary, target)  # fails if the name is taken, unlike a rename
     except FileExistsError:
         raise
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        # FAT and some network disks: a small race is left, a torn file is not.
+        # FAT and some network disks: a short race remains, but no torn file.
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
         temporary.replace(target)
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every system opens a folder, and the file itself is safe by now
+    with contextlib.suppress(OSError):  # not every system can open a folder; the file itself is already safe
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

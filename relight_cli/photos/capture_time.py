@@ -1,4 +1,4 @@
-"""When a photo was taken, from its header alone, and how to say so in EXIF without moving a byte."""
+"""The capture time of a photo: read from its header, and patched in EXIF and XMP without moving a byte."""
 
 import contextlib
 import re
@@ -19,30 +19,30 @@ _XMP_TAKEN = re.compile(rb"exif:DateTimeOriginal(?:\s*=\s*[\"']|\s*>\s*)(\d{4}-\
 
 
 @dataclass(frozen=True)
-class Header:
-    """What the header of a photo tells."""
+class CaptureHeader:
+    """Upright size and capture time of a photo."""
 
-    width: int  # of the upright picture
+    width: int
     height: int
-    turned: bool  # the pixels in the file lie on their side or head
-    taken: float | None  # capture time in seconds; of no time zone, so good for differences only
+    turned: bool  # the stored pixels are not upright
+    taken: float | None  # capture time in seconds; without a time zone, so only differences are meaningful
 
 
-def read_header(path: Path) -> Header:
-    """Read size and capture time of a photo without decoding a pixel. Raises PhotoUnreadableError."""
+def read_header(path: Path) -> CaptureHeader:
+    """Read size and capture time without decoding a pixel. Raises PhotoUnreadableError, MissingExtraError."""
     try:
         header = photo_header.read_header(path)
-        width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
+        width, height = (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
         exif = Image.Exif()
         exif.load(header.exif or b"")
         details = exif.get_ifd(_EXIF_DIRECTORY)
         taken = _seconds(details.get(_TAKEN), details.get(_TAKEN_FRACTION))
-        return Header(width, height, header.turn > 1, taken)
+        return CaptureHeader(width, height, header.orientation > 1, taken)
     except MissingExtraError as error:
         raise MissingExtraError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
-    except Exception as error:  # libraries raise anything at damaged bytes
+    except Exception as error:  # libraries raise anything for damaged bytes
         raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
 
 
@@ -56,30 +56,30 @@ def _seconds(taken: object, fraction: object) -> float | None:
 
 
 def exif_with_time(exif: bytes, seconds: float) -> bytes:
-    """Patch DateTimeOriginal and SubSecTimeOriginal in place; EXIF that has neither, or is broken, stays as it is.
+    """Patch DateTimeOriginal and SubSecTimeOriginal in place; EXIF that has neither, or is broken, is unchanged.
 
-    No other byte changes (maker notes hold offsets of their own). The fraction gets as many digits as it had; where the
-    photo has none, whole seconds have to do.
+    No other byte changes (maker notes hold offsets of their own). The fraction keeps its number of digits; a time
+    without one is rounded to whole seconds.
     """
     patched = bytearray(exif)
     with contextlib.suppress(struct.error, OverflowError, KeyError):
         order = {b"II*\0": "<", b"MM\0*": ">"}[exif[:4]]
-        places = _places(exif, order)
-        start, length = places[_TAKEN]
+        values = _find_values(exif, order)
+        start, length = values[_TAKEN]
         digits = 0
-        if _TAKEN_FRACTION in places:
-            at, room = places[_TAKEN_FRACTION]
-            digits = len(exif[at : at + room].rstrip(b"\0 "))
+        if _TAKEN_FRACTION in values:
+            fraction, count = values[_TAKEN_FRACTION]
+            digits = len(exif[fraction : fraction + count].rstrip(b"\0 "))
         moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=round(seconds, digits))
         if length >= 19:
             patched[start : start + 19] = moment.strftime(_PATTERN).encode()
             if digits:
-                patched[at : at + digits] = f"{moment.microsecond:06}".ljust(digits, "0")[:digits].encode()
+                patched[fraction : fraction + digits] = f"{moment.microsecond:06}".ljust(digits, "0")[:digits].encode()
     return bytes(patched)
 
 
 def xmp_with_time(xmp: bytes, seconds: float) -> bytes:
-    """Patch exif:DateTimeOriginal of an XMP packet, whole seconds, where it has one."""
+    """Patch exif:DateTimeOriginal of an XMP packet, if it has one, in whole seconds."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(seconds=round(seconds))
     found = _XMP_TAKEN.search(xmp)
     if found is None:
@@ -87,18 +87,18 @@ def xmp_with_time(xmp: bytes, seconds: float) -> bytes:
     return xmp[: found.start(1)] + moment.strftime("%Y-%m-%dT%H:%M:%S").encode() + xmp[found.end(1) :]
 
 
-def _places(exif: bytes, order: str) -> dict[int, tuple[int, int]]:
-    """Find where IFD0 and the Exif directory keep their values: offset and bytes by tag (TIFF 6.0, section 2)."""
-    places: dict[int, tuple[int, int]] = {}
+def _find_values(exif: bytes, order: str) -> dict[int, tuple[int, int]]:
+    """Return offset and count of the values in IFD0 and the Exif directory, by tag (TIFF 6.0, section 2)."""
+    values: dict[int, tuple[int, int]] = {}
     (directory,) = struct.unpack_from(order + "I", exif, 4)
     for _ in range(2):
         (count,) = struct.unpack_from(order + "H", exif, directory)
         for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-            tag, kind, length = struct.unpack_from(order + "HHI", exif, entry)
-            at = entry + 8 if kind != 2 or length <= 4 else struct.unpack_from(order + "I", exif, entry + 8)[0]
-            if at + (length if kind == 2 else 4) <= len(exif):
-                places[tag] = (at, length)
-        if _EXIF_DIRECTORY not in places:
+            tag, kind, number = struct.unpack_from(order + "HHI", exif, entry)
+            offset = entry + 8 if kind != 2 or number <= 4 else struct.unpack_from(order + "I", exif, entry + 8)[0]
+            if offset + (number if kind == 2 else 4) <= len(exif):
+                values[tag] = (offset, number)
+        if _EXIF_DIRECTORY not in values:
             break
-        (directory,) = struct.unpack_from(order + "I", exif, places.pop(_EXIF_DIRECTORY)[0])
-    return places
+        (directory,) = struct.unpack_from(order + "I", exif, values.pop(_EXIF_DIRECTORY)[0])
+    return values

@@ -1,7 +1,7 @@
-"""ICC profiles: a photo's own colours to sRGB and back, unbounded, through lcms2.
+"""ICC profiles: a photo's own colours to sRGB and back, unclipped, through lcms2.
 
-Floats go through lcms2's unbounded float pipeline: colours outside sRGB come out below 0 or above 1 and survive the way
-back. Negative values follow the straight toe of the sRGB curve (12.92 times the linear value).
+lcms2 does not clip floats: colours outside sRGB become values below 0 or above 1 and can be converted back. Negative
+values follow the linear part of the sRGB curve (12.92 times the linear value).
 """
 
 import struct
@@ -15,17 +15,18 @@ from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import row_bands
 
 SRGB = bytes(imagecodecs.cms_profile("srgb"))
+REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # chromaticities, also of sRGB (IEC 61966-2-1)
 
 
 def linear_profile(chromaticities: tuple[float, ...]) -> bytes:
-    """Make a profile of linear light from the (x, y) of red, green, blue and white, always of the same bytes."""
+    """Return a profile of linear light for the (x, y) of red, green, blue and white; always the same bytes."""
     red, green, blue, white = ((*chromaticities[at : at + 2], 1.0) for at in range(0, 8, 2))
-    made = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=(*red, *green, *blue), gamma=1.0))
-    # In place of the moment of its recipe, the first of January 2000 (ICC.1:2010, section 7.2.1).
-    return made[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + made[36:84] + bytes(16) + made[100:]
+    profile = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=(*red, *green, *blue), gamma=1.0))
+    # The creation date is set to 1 January 2000, the profile ID to zero (ICC.1:2010, section 7.2.1).
+    return profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:84] + bytes(16) + profile[100:]
 
 
-LINEAR = linear_profile((0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290))  # sRGB's primaries (IEC 61966-2-1)
+LINEAR = linear_profile(REC709)
 
 _INTENT = imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
@@ -33,15 +34,15 @@ _SPACES = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk"}
 
 
 def profile_space(icc: bytes) -> str | None:
-    """Name the colour space of a profile: "rgb", "gray" or "cmyk"; None for any other or a broken one."""
+    """Return the colour space of a profile: "rgb", "gray" or "cmyk"; None for any other or a broken one."""
     return _SPACES.get(icc[16:20])
 
 
 def profile_to_srgb(values: NDArray[np.float32], icc: bytes | None) -> NDArray[np.float32]:
     """Convert (H, W, C) values of C = 1 or 3 channels in [0, 1] to (H, W, 3) sRGB.
 
-    No profile, or one that says sRGB in other words, leaves the values untouched; grey values become three equal ones,
-    also under an RGB profile. Raises imagecodecs.CmsError for a broken profile.
+    Without a profile, or with one that is equivalent to sRGB, values are unchanged. Grey becomes three equal channels,
+    also in an RGB profile. Raises imagecodecs.CmsError for a broken profile.
     """
     if icc is None or is_srgb(icc):
         return values if values.shape[2] == 3 else np.broadcast_to(values, (*values.shape[:2], 3))
@@ -64,15 +65,15 @@ def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int)
     return (own @ _LUMA)[..., None] if channels == 1 else own
 
 
-def between(values: NDArray[np.float32], source: bytes, target: bytes) -> NDArray[np.float32]:
+def convert_rgb(values: NDArray[np.float32], source: bytes, target: bytes) -> NDArray[np.float32]:
     """Convert (H, W, 3) values from one RGB profile to another, unclipped."""
     return _transform(values, source, "rgb", target, "rgb")
 
 
 def cmyk_to_srgb(inks: NDArray, icc: bytes | None) -> NDArray:
-    """Convert (H, W, 4) CMYK, the largest value being full ink, to (H, W, 3) sRGB; both are uint8 or uint16.
+    """Convert (H, W, 4) CMYK, with full ink at the largest value, to (H, W, 3) sRGB; both are uint8 or uint16.
 
-    Without a profile an ink takes its share of the light that the black ink leaves. Raises imagecodecs.CmsError.
+    Without a profile each colour is (1 - ink) * (1 - black). Raises imagecodecs.CmsError.
     """
     srgb = np.empty((*inks.shape[:2], 3), inks.dtype)
     for rows in row_bands(*inks.shape[:2]):
@@ -95,7 +96,7 @@ def cmyk_to_srgb(inks: NDArray, icc: bytes | None) -> NDArray:
 
 @lru_cache(maxsize=64)
 def is_srgb(icc: bytes) -> bool:
-    """Tell whether a profile means sRGB to within half an 8-bit step, whatever it is called.
+    """Return whether a profile equals sRGB to within half an 8-bit step, whatever its name.
 
     Every camera maker ships its own sRGB profile; converting through them would only add rounding.
     """
@@ -108,7 +109,7 @@ def is_srgb(icc: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def converts_both_ways(icc: bytes) -> bool:
-    """Tell whether lcms2 can go from the profile to sRGB and back; scanner profiles often lack the way back."""
+    """Return whether lcms2 can convert from the profile to sRGB and back; scanner profiles often convert one way."""
     space = profile_space(icc)
     if space not in ("rgb", "gray"):
         return False
@@ -121,7 +122,7 @@ def converts_both_ways(icc: bytes) -> bool:
 
 
 def converts_to_srgb(icc: bytes, space: str) -> bool:
-    """Tell whether the profile describes pixels of this space ("rgb", "gray", "cmyk") and lcms2 can read it."""
+    """Return whether a profile is of a space ("rgb", "gray", "cmyk") and lcms2 can convert from it."""
     channels = {"rgb": 3, "gray": 1, "cmyk": 4}[space]
     if profile_space(icc) != space:
         return False
@@ -140,7 +141,7 @@ def _rgb_probe() -> NDArray[np.float32]:
 def _transform(
     values: NDArray[np.float32], source: bytes, space: str, target: bytes, target_space: str
 ) -> NDArray[np.float32]:
-    # lcms2 wants grey without a channel axis, and imagecodecs gives it back so.
+    # imagecodecs takes and returns grey without a channel axis.
     planes = np.ascontiguousarray(values[..., 0] if space == "gray" else values)
     converted = imagecodecs.cms_transform(
         planes, source, target, colorspace=space, outcolorspace=target_space, outdtype="float32", intent=_INTENT

@@ -1,11 +1,11 @@
-"""Kinds of pictures: their suffixes, which of them can be written, and which need an extra."""
+"""Picture formats: their suffixes, which can be written, and which need an extra."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 from relight_cli.errors import MissingExtraError
 
-SUFFIXES = {  # of what is written
+SUFFIXES = {  # of formats that can be written
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".jpe": "JPEG",
@@ -26,26 +26,26 @@ RAW_SUFFIXES = (
     *(".mrw", ".nef", ".nrw", ".orf", ".ori", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
 _READ_ONLY = dict.fromkeys((".j2k", ".j2c", ".jpf", ".jpx"), "JPEG2000") | dict.fromkeys(RAW_SUFFIXES, "RAW")
-_OUTPUT = {"JPEG2000": ".jp2", "RAW": ".tif"}  # for suffixes that are only read
+_OUTPUT_SUFFIXES = {"JPEG2000": ".jp2", "RAW": ".tif"}  # by format, for suffixes that are only read
 _EXTRAS = {"HEIF": ("pillow_heif", "heif"), "RAW": ("rawpy", "raw"), "EXR": ("OpenEXR", "exr")}
 _NAMES = {"HEIF": "HEIC/HEIF pictures", "RAW": "camera raw files", "EXR": "EXR pictures"}
 
 
 def format_of(path: Path) -> str | None:
-    """Tell the format from the suffix, None for one that is not known; camera raw is "RAW", which is only read."""
+    """Return the format that the suffix names, None if it is unknown; "RAW" (camera raw) is only read."""
     suffix = path.suffix.lower()
     return SUFFIXES.get(suffix) or _READ_ONLY.get(suffix)
 
 
 def output_suffix(path: Path) -> str:
-    """Give the suffix of a picture made from this one: its own where that can be written; raw becomes TIFF."""
+    """Return the suffix of an output made from this picture: its own if that can be written; raw becomes TIFF."""
     if path.suffix.lower() in SUFFIXES:
         return path.suffix
-    return _OUTPUT.get(format_of(path) or "", ".png")
+    return _OUTPUT_SUFFIXES.get(format_of(path) or "", ".png")
 
 
 def require_format(kind: str) -> None:
-    """Raise MissingExtraError where pictures of a kind can be neither read nor written."""
+    """Raise MissingExtraError if the extra that a format needs is not installed."""
     module, extra = _EXTRAS.get(kind, ("", ""))
     if module and not find_spec(module):
         raise MissingExtraError(f"{_NAMES[kind]} need an extra: pip install 'relight-cli[{extra}]'")

@@ -4,31 +4,31 @@ import os
 from pathlib import Path
 
 _COMMENT, _TRAILER = b"!\xfe", b";"
-_PIECE = 127  # bytes of a sub-block, whose length then is no byte of a comment's beginning
-_LONGEST = 1 << 20
+_PIECE = 127  # bytes of a sub-block; neither its length nor ASCII contains the 0xFE of _COMMENT
+_SEARCHED = 1 << 20  # bytes at the end of a file
 
 
 def add_comment(path: Path, text: str) -> None:
-    """Put a comment of ASCII before the trailer of a GIF. Raises ValueError for a file without one."""
+    """Insert an ASCII comment before the trailer of a GIF. Raises ValueError for a file without a trailer."""
     data = text.encode("ascii")
     pieces = [data[at : at + _PIECE] for at in range(0, len(data), _PIECE)]
     with path.open("rb+") as file:
         file.seek(-1, os.SEEK_END)
         if file.read(1) != _TRAILER:
-            raise ValueError("a GIF that does not end as one")
+            raise ValueError("the GIF has no trailer")
         file.seek(-1, os.SEEK_END)
         file.write(_COMMENT + b"".join(bytes([len(piece)]) + piece for piece in pieces) + b"\0" + _TRAILER)
 
 
 def read_comment(path: Path) -> str | None:
-    """Give the comment that `add_comment` put there; None where the last block is no such comment."""
+    """Return the comment that `add_comment` inserted; None if the last block is not a comment."""
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _LONGEST))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _SEARCHED))
         end = file.read()
-    begun, text = end.rfind(_COMMENT), b""
-    if begun < 0:
+    start, text = end.rfind(_COMMENT), b""
+    if start < 0:
         return None
-    at = begun + len(_COMMENT)
+    at = start + len(_COMMENT)
     while at < len(end) and (length := end[at]):
         text += end[at + 1 : at + 1 + length]
         at += 1 + length

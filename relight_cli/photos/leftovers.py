@@ -1,4 +1,4 @@
-"""Temporary files beside outputs, by a name that tells who writes them, and what of them killed runs left behind."""
+"""Temporary files next to outputs: names that identify the writer, and removal of the files that killed runs left."""
 
 import contextlib
 import hashlib
@@ -18,30 +18,30 @@ _DAY = 24 * 3600.0
 
 
 def temporary_path_for(target: Path) -> Path:
-    """Name a hidden file in the target's folder that no one else uses.
+    """Return the path of a hidden file in the target's folder that no one else uses.
 
-    It is short, so that a target whose name fills the 255 bytes of a file system still has a neighbour.
+    Its name does not contain the target's, which may take all of the 255 bytes that a file system allows.
     """
     return target.with_name(f".relight-cli-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
 def remove_leftovers(folder: Path, own: set[Path]) -> None:
-    """Unlink the temporary files in a folder whose writers are gone; `own` are those of this process.
+    """Remove the temporary files in a folder whose writers have ended; `own` are those of this process.
 
-    The writer is gone if it was of this machine and no process has its number, or else (on Windows always) if the file
-    has not been written to for a day. What cannot be listed or unlinked stays.
+    A writer on this machine has ended if no process has its number; any other (on Windows every) writer has ended if
+    the file has not been written to for a day. Files that cannot be listed or removed stay.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if named := _NAME.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
-                    # By their names, for folders have many; other threads add to them before a file is there.
+                    # By name, because a folder has many paths; other threads add a path before they create the file.
                     is_own = any(entry.name == path.name for path in list(own))
-                    if not is_own and _is_left(entry, named[1], int(named[2])):
+                    if not is_own and _is_leftover(entry, named[1], int(named[2])):
                         os.unlink(entry.path)  # noqa: PTH108  it is the name of an entry
 
 
-def _is_left(entry: os.DirEntry[str], machine: str, process: int) -> bool:
+def _is_leftover(entry: os.DirEntry[str], machine: str, process: int) -> bool:
     status = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         return False
@@ -51,23 +51,23 @@ def _is_left(entry: os.DirEntry[str], machine: str, process: int) -> bool:
 
 
 def _is_alive(process: int) -> bool:
-    """Tell whether some process has this number. Not for Windows, where asking would end it."""
+    """Return whether a process has this number. Not for Windows, where os.kill would end it."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except OSError:  # of another user
+    except OSError:  # a process of another user
         return True
     return True
 
 
 @lru_cache(maxsize=1)
 def _machine() -> str:
-    """Give what two processes share only if they know each other's numbers: host, start of the system, namespace."""
+    """Return a hash of host, boot and PID namespace: two processes with the same one see each other's numbers."""
     facts = [socket.gethostname()]
     try:
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
         facts.append(str(Path("/proc/self/ns/pid").readlink()))
-    except OSError:  # Linux alone tells; elsewhere two machines that share a folder often have one name
+    except OSError:  # not Linux; two machines that share a folder often have the same name
         facts.append(str(uuid.getnode()))
     return hashlib.sha256("\n".join(facts).encode(errors="surrogateescape")).hexdigest()[:8]

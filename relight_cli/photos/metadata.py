@@ -1,4 +1,4 @@
-"""What travels with the pixels: EXIF, ICC, XMP and resolution, as raw bytes with the orientation reset."""
+"""Metadata of a photo: EXIF, ICC, XMP and resolution, as raw bytes with the orientation reset."""
 
 import re
 import struct
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from relight_cli._version import __version__
 
 TOOL = "relight-cli"
-SOFTWARE = f"{TOOL} {__version__}"  # of everything that is written
+SOFTWARE = f"{TOOL} {__version__}"  # the Software tag of every output
 
 _ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])(?=\s*[\"'<])")
@@ -15,10 +15,10 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])
 
 @dataclass(frozen=True)
 class Metadata:
-    """The bytes as they were found, but for the orientation, which says upright."""
+    """Metadata as found in the file, except that the orientation says upright."""
 
-    exif: bytes | None = None  # a TIFF structure, from its "II" or "MM" on, without the "Exif\0\0" of JPEG
-    icc: bytes | None = None  # a profile that converts both ways, else None
+    exif: bytes | None = None  # a TIFF structure that begins with "II" or "MM", without the "Exif\0\0" of JPEG
+    icc: bytes | None = None  # a profile that converts to sRGB and back
     xmp: bytes | None = None  # the packet
     dpi: tuple[float, float] | None = None  # horizontal, vertical
 
@@ -29,10 +29,10 @@ def strip_exif_header(exif: bytes) -> bytes:
 
 
 def reset_exif_orientation(exif: bytes) -> tuple[bytes, int | None]:
-    """Patch the Orientation of IFD0 to 1 in place; return the bytes and the old value, None where there was none.
+    """Patch the Orientation of IFD0 to 1 in place; return the bytes and the old value, None if there was none.
 
     Every other byte stays: re-writing EXIF breaks maker notes, which hold offsets of their own.
-    Raises ValueError for bytes that are no TIFF structure (TIFF 6.0, section 2; EXIF 2.32, section 4.6.2).
+    Raises ValueError for bytes that are not a TIFF structure (TIFF 6.0, section 2; EXIF 2.32, section 4.6.2).
     """
     position = _find_orientation(exif)
     if position is None:
@@ -41,7 +41,7 @@ def reset_exif_orientation(exif: bytes) -> tuple[bytes, int | None]:
     (kind,) = struct.unpack_from(order + "H", exif, entry + 2)
     layout = {1: "B", 3: "H", 4: "I"}.get(kind)
     if layout is None:
-        raise ValueError(f"the EXIF orientation has the type {kind}")
+        raise ValueError(f"the EXIF orientation has the wrong type {kind}")
     (value,) = struct.unpack_from(order + layout, exif, entry + 8)
     patched = bytearray(exif)
     struct.pack_into(order + layout, patched, entry + 8, 1)
@@ -49,9 +49,9 @@ def reset_exif_orientation(exif: bytes) -> tuple[bytes, int | None]:
 
 
 def drop_exif_orientation(exif: bytes) -> bytes:
-    """Take the Orientation entry out of IFD0, moving nothing that an offset points to.
+    """Remove the Orientation entry from IFD0 without moving anything that an offset points to.
 
-    The entries behind it and the link to the next IFD move up by 12 bytes, and 12 unused bytes fill the gap.
+    The entries after it and the link to the next IFD move up by 12 bytes, and 12 unused bytes fill the gap.
     """
     position = _find_orientation(exif)
     if position is None:
@@ -81,7 +81,7 @@ def _find_orientation(exif: bytes) -> tuple[str, int] | None:
 
 
 def reset_xmp_orientation(xmp: bytes) -> tuple[bytes, int | None]:
-    """Patch tiff:Orientation to 1 in an XMP packet; return the packet and the old value, None where there was none."""
+    """Patch tiff:Orientation to 1 in an XMP packet; return the packet and the old value, None if there was none."""
     found = _XMP_ORIENTATION.search(xmp)
     if found is None:
         return xmp, None

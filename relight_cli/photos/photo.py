@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo in its own profile and depth: decoded, or made when its pixels are read."""
+    """A photo in its own profile and bit depth; its pixels are in memory or made when they are read."""
 
     pixels: Raster  # (H, W, C), C = 1 or 3; uint8, uint16 or float32 (1.0 = white); upright
     alpha: NDArray | None = None  # (H, W), same dtype as pixels
     format: str = "PNG"  # one of `formats.SUFFIXES`
     metadata: Metadata = field(default_factory=Metadata)
-    notes: tuple[str, ...] = ()  # what could not be kept when the file was read, for the user to know
+    notes: tuple[str, ...] = ()  # for the user: what was lost when the file was read
 
     @classmethod
     def from_array(cls, picture: "NDArray | Image", *, icc: bytes | None = None) -> "Photo":
-        """Make a photo of an array or a PIL image: (H, W), (H, W, 1) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
+        """Make a photo from an array or a PIL image: (H, W), (H, W, 1) or (H, W, 3), with alpha (H, W, 2) or (H, W, 4).
 
-        uint8, uint16, or float32 where 1.0 is white. The colours are in the profile `icc`, else in that of the PIL
-        image, else sRGB. The array is not copied. Raises UsageError for other shapes, dtypes and modes.
+        Samples are uint8, uint16, or float32 with 1.0 as white. The colours are in the profile `icc`, else in that of
+        the PIL image, else sRGB. The array is not copied. Raises UsageError for other shapes, dtypes and modes.
         """
         info, mode = getattr(picture, "info", {}), getattr(picture, "mode", None)
         if mode in ("1", "P", "PA"):
             transparent = mode == "PA" or "transparency" in info
             picture = picture.convert("L" if mode == "1" else "RGBA" if transparent else "RGB")  # type: ignore[union-attr]
         elif mode not in (None, "L", "LA", "RGB", "RGBA", "I;16", "F"):
-            raise UsageError(f"a PIL image of mode {mode} is no photo: convert it to RGB.")
+            raise UsageError(f"a PIL image of mode {mode} is not supported: convert it to RGB.")
         samples = np.asarray(picture)
         samples = samples[..., None] if samples.ndim == 2 else samples
         if samples.ndim != 3 or samples.shape[2] not in (1, 2, 3, 4) or 0 in samples.shape:
-            raise UsageError(f"an array of shape {samples.shape} is no photo: give (H, W) or (H, W, 1 to 4).")
+            raise UsageError(f"an array of shape {samples.shape} is not a photo: pass (H, W) or (H, W, 1 to 4).")
         if samples.dtype not in (np.uint8, np.uint16, np.float32):
-            raise UsageError(f"an array of {samples.dtype} is no photo: give uint8, uint16 or float32.")
+            raise UsageError(f"an array of {samples.dtype} is not a photo: pass uint8, uint16 or float32.")
         colours = samples.shape[2] - 1 + samples.shape[2] % 2  # 1 or 3
         alpha = samples[..., -1] if colours < samples.shape[2] else None
         return cls(samples[..., :colours], alpha, metadata=Metadata(icc=icc or info.get("icc_profile")))
@@ -53,7 +53,7 @@ class Photo:
     def srgb(self) -> LazyRows:
         """The sRGB-encoded colours (H, W, 3), converted when they are read.
 
-        Nominally in [0, 1]; outside it where the photo's gamut is wider. Rows of a float photo may be its own samples.
+        Nominally in [0, 1]; outside it for colours outside sRGB. Rows of a float photo may share its memory.
         """
         icc = self.metadata.icc
 
@@ -63,32 +63,32 @@ class Photo:
         return LazyRows((*self.pixels.shape[:2], 3), np.dtype(np.float32), make)
 
     def to_srgb(self) -> NDArray[np.float32]:
-        """Return the whole of `srgb` as an array."""
+        """Return all rows of `srgb` as an array."""
         return to_array(self.srgb)
 
     def to_array(self) -> NDArray:
-        """Return the samples (H, W, C) in the photo's own profile and depth, with alpha as the last of its channels."""
+        """Return the samples (H, W, C) in the photo's own profile and depth, with alpha as the last channel."""
         pixels = to_array(self.pixels)
         return pixels if self.alpha is None else np.concatenate((pixels, self.alpha[..., None]), axis=-1)
 
     def in_memory(self) -> "Photo":
-        """Return the photo with all its pixels made."""
+        """Return the photo with all its pixels in memory."""
         return replace(self, pixels=to_array(self.pixels))
 
     def with_srgb(self, srgb: Raster) -> "Photo":
         """Return the photo with the colours of an (H, W, 3) sRGB picture, in its own profile and depth.
 
-        Values are clipped and rounded (float pixels keep theirs), grey stays grey. A pixel whose colour is the one that
-        `to_srgb` gave keeps its very samples, so that an unchanged picture is unchanged under any profile.
+        Integer samples are clipped and rounded, float samples are not; grey stays grey. A pixel whose colour equals
+        that of `to_srgb` keeps its samples exactly, so an unchanged picture stays unchanged in any profile.
         """
         return self.with_lazy_srgb(srgb).in_memory()
 
     def with_lazy_srgb(self, srgb: Raster) -> "Photo":
-        """Do as `with_srgb`, but make the pixels when they are read, from this photo's own and the picture."""
+        """Return the same photo as `with_srgb`, with pixels that are made when they are read."""
         if srgb.shape != (*self.pixels.shape[:2], 3):
             raise ValueError(f"colours of shape {srgb.shape} do not fit a photo of shape {self.pixels.shape}")
         icc, channels = self.metadata.icc, self.pixels.shape[2]
-        exact = channels == 3 and (icc is None or is_srgb(icc))  # an unchanged sample comes back by itself
+        exact = channels == 3 and (icc is None or is_srgb(icc))  # rounding alone restores unchanged samples
 
         def make(rows: slice) -> NDArray:
             new = np.asarray(srgb[rows], np.float32)
@@ -106,7 +106,7 @@ class Photo:
         return plain.with_srgb(self.srgb)
 
     def in_linear_light(self) -> "Photo":
-        """Return the photo in linear sRGB light, float32, of any brightness and gamut."""
+        """Return the photo in linear sRGB light, as unclipped float32."""
         if self.metadata.icc == LINEAR and self.pixels.dtype == np.float32:
             return self
         base = Photo(in_depth(self.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR))

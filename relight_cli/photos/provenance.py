@@ -1,6 +1,6 @@
-"""How a picture was made, said in its own metadata: the Software tag of EXIF and an entry in the history of XMP.
+"""How a picture was made, recorded in its metadata: the Software tag of EXIF and an entry in the history of XMP.
 
-No time is noted, so that the same work gives the same bytes.
+No time is recorded, so that the same run gives the same bytes.
 """
 
 import json
@@ -33,64 +33,64 @@ class Provenance:
     model: str
     revision: str | None
     sha256: str | None  # of the model's file
-    options: Mapping[str, object]  # those that shape the picture; of files only the names, for folders are private
+    options: Mapping[str, object]  # that affect the picture; of files only the names, because folders are private
 
     def parameters(self) -> str:
-        """Give it as JSON, in ASCII without control characters."""
+        """Return the record as JSON, in ASCII without control characters."""
         facts = {"task": self.task, "model": self.model, "revision": self.revision, "sha256": self.sha256}
         known = {name: fact for name, fact in facts.items() if fact is not None}
         return json.dumps({**known, "options": dict(self.options)}, default=str)
 
 
-def sign(metadata: Metadata, made: Provenance) -> tuple[Metadata, tuple[str, ...]]:
-    """Add the Software tag and the history entry, and take the EXIF thumbnail out; note what could not be added."""
+def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[str, ...]]:
+    """Add the Software tag and a history entry, remove the EXIF thumbnail; return notes on what could not be added."""
     notes = []
     try:
         metadata = replace(metadata, exif=sign_exif(metadata.exif, SOFTWARE))
     except ValueError as error:
-        notes.append(f"its EXIF takes no Software tag: {error}")
-    xmp = with_history(metadata.xmp, made)
+        notes.append(f"the Software tag cannot be added to its EXIF data: {error}")
+    xmp = with_history(metadata.xmp, provenance)
     if xmp is None:
-        notes.append("its XMP takes no history entry")
+        notes.append("the history entry cannot be added to its XMP data")
     return replace(metadata, xmp=xmp or metadata.xmp), tuple(notes)
 
 
 def strip_metadata(metadata: Metadata) -> Metadata:
-    """Leave the profile alone, which the colours need."""
+    """Return only the colour profile, which the colours need."""
     return Metadata(icc=metadata.icc)
 
 
-def with_history(xmp: bytes | None, made: Provenance) -> bytes | None:
-    """Add an entry to xmpMM:History of an XMP packet or of a new one; None where the packet takes none.
+def with_history(xmp: bytes | None, provenance: Provenance) -> bytes | None:
+    """Add an entry to xmpMM:History of an XMP packet, or of a new one; return None if it cannot be added.
 
-    All other bytes stay (XMP, ISO 16684-1; ResourceEvent is of part 2 of Adobe's specification, section 1.2.3).
+    All other bytes stay (XMP, ISO 16684-1; ResourceEvent is in part 2 of Adobe's specification, section 1.2.3).
     """
     packet = xmp or _EMPTY
     entry = (
         f'<rdf:li xmlns:rdf="{_RDF}" xmlns:stEvt="{_EVENT}" stEvt:action="edited" stEvt:changed="/" '
-        f"stEvt:softwareAgent={quoteattr(SOFTWARE)} stEvt:parameters={quoteattr(made.parameters())}/>"
+        f"stEvt:softwareAgent={quoteattr(SOFTWARE)} stEvt:parameters={quoteattr(provenance.parameters())}/>"
     ).encode()
-    if begun := _last(_END_OF_HISTORY, packet):
-        grown = packet[: begun.start()] + entry + packet[begun.start() :]
+    if history_end := _last(_END_OF_HISTORY, packet):
+        extended = packet[: history_end.start()] + entry + packet[history_end.start() :]
     elif end := _last(_END, packet):
         about = _ABOUT.search(packet)
-        described = b'<rdf:Description xmlns:rdf="%b" xmlns:xmpMM="%b" rdf:about=%b><xmpMM:History><rdf:Seq>%b' % (
+        description = b'<rdf:Description xmlns:rdf="%b" xmlns:xmpMM="%b" rdf:about=%b><xmpMM:History><rdf:Seq>%b' % (
             _RDF.encode(),
             _XMP_MM.encode(),
             about[1] if about else b'""',
             entry,
         )
-        described += b"</rdf:Seq></xmpMM:History></rdf:Description>\n"
-        grown = packet[: end.start()] + described + packet[end.start() :]
+        description += b"</rdf:Seq></xmpMM:History></rdf:Description>\n"
+        extended = packet[: end.start()] + description + packet[end.start() :]
     else:
         return None
-    return grown if _has_entry(grown, made) else None
+    return extended if _has_entry(extended, provenance) else None
 
 
 def history(xmp: bytes) -> list[dict[str, str]]:
-    """Read the entries of xmpMM:History, oldest first; none where the packet cannot be read."""
+    """Return the entries of xmpMM:History, oldest first; an empty list if the packet cannot be read."""
     if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
-        return []  # no XMP has them, and entities can grow without end
+        return []  # XMP has neither, and entities can expand without limit
     try:
         root = ElementTree.fromstring(xmp.strip(b"\0 \r\n\t"))
     except (ElementTree.ParseError, ValueError, LookupError):
@@ -100,12 +100,12 @@ def history(xmp: bytes) -> list[dict[str, str]]:
     return [{name.removeprefix(f"{{{_EVENT}}}"): value for name, value in entry.attrib.items()} for entry in entries]
 
 
-def _has_entry(xmp: bytes, made: Provenance) -> bool:
-    return any(entry.get("parameters") == made.parameters() for entry in history(xmp)[-1:])
+def _has_entry(xmp: bytes, provenance: Provenance) -> bool:
+    return any(entry.get("parameters") == provenance.parameters() for entry in history(xmp)[-1:])
 
 
 def _last(pattern: re.Pattern[bytes], data: bytes) -> re.Match[bytes] | None:
     found = None
-    for found in pattern.finditer(data):  # noqa: B007  the last is wanted
+    for found in pattern.finditer(data):  # noqa: B007  only the last is returned
         pass
     return found

@@ -1,4 +1,4 @@
-"""Read photos: decoded by what is in the file, turned upright, in a colour profile that converts both ways."""
+"""Read photos: decoded by content, turned upright, in a colour profile that converts both ways."""
 
 import contextlib
 import io
@@ -21,10 +21,10 @@ MAX_PIXELS = 500_000_000
 
 
 def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read a photo from a file or a binary stream (from its start, where it can seek), turned upright.
+    """Read a photo from a file or a binary stream (from its start, if it can seek), and turn it upright.
 
-    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything that is not a
-    whole photo of at most `max_pixels` pixels, MissingExtraError for one that only an extra reads.
+    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything but a
+    complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not installed.
     """
     source = Path(source) if isinstance(source, str | os.PathLike) else source
     name = str(source) if isinstance(source, Path) else "standard input"
@@ -51,7 +51,7 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = M
         raise MissingExtraError(f"{name}: {error}") from error
     except Exception as error:  # decoders raise anything: SyntaxError, TypeError, MemoryError ...
         raise PhotoUnreadableError(_unreadable(name, error)) from error
-    return _upright(decoded)
+    return _upright_photo(decoded)
 
 
 def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
@@ -63,21 +63,21 @@ def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
     return io.BytesIO(data)
 
 
-def _upright(decoded: Decoded) -> Photo:
-    """Turn a decoded picture upright, reset its orientation tags, and settle which profile it is in."""
+def _upright_photo(decoded: Decoded) -> Photo:
+    """Turn a decoded picture upright, reset its orientation tags, and replace an unusable profile."""
     notes = decoded.notes
-    exif, xmp, turns = decoded.exif, decoded.xmp, [decoded.orientation]
+    exif, xmp, orientations = decoded.exif, decoded.xmp, [decoded.orientation]
     if exif:
         try:
             exif, orientation = reset_exif_orientation(exif)
-            turns.append(orientation)
+            orientations.append(orientation)
         except ValueError as error:
             notes.append(f"its EXIF data is broken and dropped: {error}")
             exif = None
     if xmp:
         xmp, orientation = reset_xmp_orientation(xmp)
-        turns.append(orientation)  # counts only where EXIF is silent (Metadata Working Group, section 5.2)
-    orientation = next((turn for turn in turns if turn), 1)
+        orientations.append(orientation)  # used only if EXIF has none (Metadata Working Group, section 5.2)
+    orientation = next((found for found in orientations if found), 1)
     dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
     photo = Photo(
         _turn(decoded.pixels, orientation),
@@ -86,7 +86,7 @@ def _upright(decoded: Decoded) -> Photo:
         Metadata(exif, decoded.icc, xmp, dpi),
         tuple(notes),
     )
-    return _settle_profile(photo)
+    return _with_usable_profile(photo)
 
 
 def _turn(samples: NDArray, orientation: int) -> NDArray:
@@ -102,8 +102,8 @@ def _turn(samples: NDArray, orientation: int) -> NDArray:
     return np.ascontiguousarray(samples)
 
 
-def _settle_profile(photo: Photo) -> Photo:
-    """Keep a profile that converts both ways; convert once through one that only reads; drop one that does not."""
+def _with_usable_profile(photo: Photo) -> Photo:
+    """Keep a profile that converts both ways, convert to sRGB from one that converts one way, drop any other."""
     icc = photo.metadata.icc
     if icc is None:
         return photo
@@ -112,9 +112,9 @@ def _settle_profile(photo: Photo) -> Photo:
         if converts_both_ways(icc):
             return photo
         if space and space != "cmyk" and converts_to_srgb(icc, space):
-            note = "its colour profile has no way back, so the picture is converted to sRGB"
+            note = "its colour profile converts only one way, so the picture is converted to sRGB"
             return replace(photo.in_srgb(), notes=(*photo.notes, note))
-    note = "its colour profile is broken or of another kind and is dropped; the colours are taken as sRGB"
+    note = "its colour profile is broken or does not fit its pixels and is dropped; the colours are read as sRGB"
     return replace(photo, metadata=replace(photo.metadata, icc=None), notes=(*photo.notes, note))
 
 
@@ -124,11 +124,11 @@ def _unreadable(name: str, error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return f"{name}: is a folder; name a photo in it"
     if isinstance(error, PermissionError):
-        return f"{name}: may not be read; change its permissions"
+        return f"{name}: no permission to read the file; change its permissions"
     if isinstance(error, MemoryError):
-        return f"{name}: needs more memory than there is; make the photo smaller"
+        return f"{name}: the photo needs more memory than is available; make it smaller"
     if type(error).__name__ == "UnidentifiedImageError":
-        return f"{name}: not a picture of a known kind; convert it to JPEG, PNG or TIFF"
+        return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
     return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"
 
 

@@ -1,4 +1,4 @@
-"""Write photos: whole or not at all, in what the format can hold."""
+"""Write photos: whole or not at all, in the depth and profile that the format can store."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from relight_cli.photos.colour_profiles import LINEAR, profile_space
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
 
-_SPOOLED = 1 << 26  # bytes of a picture for a pipe that stay in memory
+_SPOOLED = 1 << 26  # bytes of an encoded picture for a pipe that stay in memory
 
 
 def write_photo(
@@ -27,9 +27,9 @@ def write_photo(
     quality: int = 95,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
-    """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each thing left out.
+    """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each loss.
 
-    The format is the one given, else the suffix's, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
+    The format is `format`, else that of the suffix, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
     AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. Raises OutputUnwritableError, MissingExtraError,
     MemoryError.
     """
@@ -37,23 +37,23 @@ def write_photo(
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
     if chosen is None or chosen not in SUFFIXES.values():
-        raise OutputUnwritableError(f"{name}: not a known kind of picture; end the name in {', '.join(SUFFIXES)}")
+        raise OutputUnwritableError(f"{name}: not a known picture format; end the name in {', '.join(SUFFIXES)}")
     notes: tuple[str, ...] = ()
     icc = photo.metadata.icc
     if chosen == "EXR":
         photo = photo.in_linear_light()
     elif icc == LINEAR and chosen != "TIFF":
-        photo = photo.in_srgb()  # few bits are too coarse for linear light, and few programs expect it
+        photo = photo.in_srgb()  # linear light needs many bits, and few programs expect it
     if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
-        # These hold grey as colour, which a grey profile does not describe.
-        photo, notes = photo.in_srgb(), (f"{chosen} holds no grey profile; the picture is converted to sRGB",)
+        # These formats store grey as RGB, which a grey profile does not describe.
+        photo, notes = photo.in_srgb(), (f"{chosen} cannot store a grey profile; the picture is converted to sRGB",)
     if chosen == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
         notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
     if isinstance(target, Path):
         with atomic_file(target, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
             return notes + _encode(file, photo, name, chosen, quality)
     try:
-        with tempfile.SpooledTemporaryFile(_SPOOLED) as file:  # a pipe takes no going back
+        with tempfile.SpooledTemporaryFile(_SPOOLED) as file:  # encoders seek, which a pipe cannot
             notes += _encode(file, photo, name, chosen, quality)  # type: ignore[arg-type]
             file.seek(0)
             shutil.copyfileobj(file, target)
@@ -68,10 +68,10 @@ def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) ->
         return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality)
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
-    except MemoryError:  # the exit code of that is another
+    except MemoryError:  # has its own exit code
         raise
-    except Exception as error:  # encoders raise anything, too
-        if isinstance(error, OSError) and error.errno:  # the disk's
+    except Exception as error:  # encoders raise anything
+        if isinstance(error, OSError) and error.errno:  # from the file system
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise OutputUnwritableError(f"{name}: cannot be encoded as {kind} ({reason}); choose PNG or TIFF") from error

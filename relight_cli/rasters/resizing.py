@@ -1,4 +1,4 @@
-"""Pictures in other sizes."""
+"""Resizing of pictures: area mean to shrink, bicubic interpolation to grow."""
 
 import cv2
 import numpy as np
@@ -8,18 +8,18 @@ from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array
 
 Picture = NDArray[np.float32]
 
-SHARPNESS = -0.75  # of the cubic kernel (Keys 1981), as OpenCV has it
+_CUBIC_A = -0.75  # parameter a of the cubic kernel (Keys 1981), as in OpenCV
 
 
 def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
-    """Return a picture (H, W, C) in another size, its rows made when they are read.
+    """Return a picture (H, W, C) in another size; its rows are made when they are read.
 
-    Along a side that shrinks a pixel is the mean over its area; along a side that grows it is interpolated bicubically.
+    A side that shrinks is averaged over the area of each new pixel; a side that grows is interpolated bicubically.
     """
     own_height, own_width = picture.shape[:2]
 
-    def across(rows: slice) -> Picture:
-        """Return rows of the picture in the wanted width."""
+    def at_new_width(rows: slice) -> Picture:
+        """Return rows of the picture, resized to `width`."""
         if own_width == width:
             return picture[rows]
         out = np.empty((rows.stop - rows.start, width, *picture.shape[2:]), np.float32)
@@ -31,18 +31,18 @@ def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
 
     def make(rows: slice) -> Picture:
         if own_height == height:
-            return across(rows)
-        first, weights = row_weights(own_height, height, rows)
-        needed = across(slice(first, first + weights.shape[1]))
+            return at_new_width(rows)
+        first, weights = _row_weights(own_height, height, rows)
+        needed = at_new_width(slice(first, first + weights.shape[1]))
         return (weights @ needed.reshape(len(needed), -1)).reshape(len(weights), *needed.shape[1:])
 
     return LazyRows((height, width, *picture.shape[2:]), np.dtype(np.float32), make)
 
 
-def row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
-    """Return the first source row that `rows` of a resized picture need, and the weight of each from there, (rows, n).
+def _row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
+    """Return the first source row that `rows` of a resized picture need, and weights (rows, n) for n rows from there.
 
-    `length` is the height of the picture and `wanted` that of the resized one.
+    `length` is the height of the source and `wanted` that of the resized picture.
     """
     scale = length / wanted
     index = np.arange(rows.start, rows.stop)
@@ -52,9 +52,9 @@ def row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
         source = np.arange(first, last)
         covered = np.minimum(bottom, source + 1) - np.maximum(top, source)
         return first, (covered.clip(0) / scale).astype(np.float32)
-    place = (index + 0.5) * scale - 0.5
-    taps = np.floor(place).astype(int)[:, None] + np.arange(-1, 3)
-    kernel = _cubic(np.abs(place[:, None] - taps))
+    centre = (index + 0.5) * scale - 0.5
+    taps = np.floor(centre).astype(int)[:, None] + np.arange(-1, 3)
+    kernel = _cubic_kernel(np.abs(centre[:, None] - taps))
     taps = taps.clip(0, length - 1)
     first = int(taps.min())
     weights = np.zeros((len(index), int(taps.max()) + 1 - first), np.float32)
@@ -62,8 +62,8 @@ def row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
     return first, weights
 
 
-def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    a, d = SHARPNESS, distance
+def _cubic_kernel(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, d = _CUBIC_A, distance
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
     return np.where(d <= 1, near, np.where(d < 2, far, 0))

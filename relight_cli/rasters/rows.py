@@ -19,8 +19,8 @@ class LazyRows:
 
     shape: tuple[int, ...]
     dtype: np.dtype
-    make: Callable[[slice], NDArray]  # from the first row and the one behind the last to the rows
-    rereadable: bool = True  # False: rows can be read from the top only, and once
+    make: Callable[[slice], NDArray]  # takes slice(start, stop) and returns those rows
+    rereadable: bool = True  # False: rows can be read only once, from the top
 
     def __getitem__(self, rows: slice, /) -> NDArray:
         """Return the rows from `rows.start` to `rows.stop`."""
@@ -39,13 +39,13 @@ def row_bands(height: int, width: int) -> Iterator[slice]:
 
 
 def streamed_rows(shape: tuple[int, ...], bands: Iterator[NDArray[np.float32]]) -> LazyRows:
-    """Return float32 rows that arrive in bands from the top. Reading a row again raises ValueError."""
+    """Return float32 rows that come in bands from the top. Raises ValueError when a row is read again."""
     first, kept = 0, np.empty((0, *shape[1:]), np.float32)
 
     def make(rows: slice) -> NDArray[np.float32]:
         nonlocal first, kept
         if rows.start < first:
-            raise ValueError(f"row {rows.start} has been read already; the next is {first}")
+            raise ValueError(f"row {rows.start} has already been read; the next row is {first}")
         kept, first = kept[rows.start - first :], rows.start
         while len(kept) < rows.stop - rows.start:
             band = next(bands)
@@ -56,12 +56,12 @@ def streamed_rows(shape: tuple[int, ...], bands: Iterator[NDArray[np.float32]]) 
 
 
 def is_rereadable(raster: Raster) -> bool:
-    """Return whether rows may be read in any order, as often as wanted."""
+    """Return whether rows can be read in any order, any number of times."""
     return isinstance(raster, np.ndarray) or raster.rereadable
 
 
 def to_array(raster: Raster) -> NDArray:
-    """Return all rows as an array; an array passes as it is."""
+    """Return all rows as an array; an array is returned unchanged."""
     if isinstance(raster, np.ndarray):
         return raster
     out = np.empty(raster.shape, raster.dtype)
@@ -71,9 +71,9 @@ def to_array(raster: Raster) -> NDArray:
 
 
 def strips(raster: Raster, height: int) -> Iterator[NDArray]:
-    """Yield contiguous strips of `height` rows from the top; the last may be lower.
+    """Yield contiguous strips of `height` rows from the top; the last may be shorter.
 
-    Lazy rows are made in the same bands as by `to_array`, since rounding may depend on how many are made at a time.
+    Lazy rows are made in the same bands as by `to_array`, because rounding may depend on the number of rows in a band.
     """
     total, kept = raster.shape[0], []
     for rows in row_bands(*raster.shape[:2]):

@@ -9,7 +9,7 @@ from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, row_bands,
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
 
-OUTLIERS = 0.001  # share of the pixels that may lie brighter than the light that is white
+OUTLIERS = 0.001  # share of the pixels whose shading may exceed white
 
 
 def to_linear(pixels: Pixels) -> Pixels:
@@ -18,7 +18,7 @@ def to_linear(pixels: Pixels) -> Pixels:
 
 
 def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
-    """Return the share of the light that the shadow took, (H, W, 1) uint8: 0 where there was none, 255 where all."""
+    """Return the share of the light that the shadow removed, (H, W, 1) uint8: 0 for none, 255 for all of it."""
 
     def make(rows: slice) -> NDArray[np.uint8]:
         before, after = (to_linear(x[rows]) @ np.array(LUMINANCE, np.float32) for x in (photo, deshadowed))
@@ -30,7 +30,7 @@ def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
 def expose_albedo(photo: Raster, albedo: Raster) -> LazyRows:
     """Brighten an albedo until no light on it exceeds white, so that its shading fits into [0, 1].
 
-    An albedo's scale is not known. Outliers among the pixels (highlights) keep the photo's value, under a white light.
+    An albedo's scale is not known. Outliers (highlights) take the photo's value, so that their shading is white.
     """
     quantiles, albedo = [], albedo if is_rereadable(albedo) else to_array(albedo)
     for rows in row_bands(*photo.shape[:2]):
@@ -46,7 +46,7 @@ def expose_albedo(photo: Raster, albedo: Raster) -> LazyRows:
 
 
 def shading_layer(photo: Raster, albedo: Raster, channels: int) -> LazyRows:
-    """Return the light on an albedo, photo / albedo in linear light, (H, W, channels) float32; white light on black."""
+    """Return the light on an albedo, photo / albedo in linear light, (H, W, channels) float32; 1 on black."""
 
     def make(rows: slice) -> Pixels:
         surface, light = (to_linear(picture[rows][..., :channels]) for picture in (albedo, photo))

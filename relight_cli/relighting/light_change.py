@@ -1,4 +1,4 @@
-"""Change the light of a picture tile by tile; the caller chooses the light that it is changed to."""
+"""Change the light of a picture tile by tile; the caller chooses the new light."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,20 +21,19 @@ from relight_cli.relighting.tiles import TileGrid, blend_tiles, cut_tiles
 
 Pixels = NDArray[np.float32]  # (n, W, 3) of a picture or a tile
 Target = Callable[[TileGrid, range, Tensor, Tensor], Tensor]
-"""From a grid, indices of tiles, their intrinsic and their own illumination latents to the illumination latents wanted.
-"""
+"""Takes a grid, indices of tiles, their intrinsic and illumination latents; returns the illumination latents to use."""
 
 
 def tile_grid(network: RelightingModel, picture: Raster, change: ChangeOptions, tiling: TileOptions) -> TileGrid:
-    """Return the grid of the copy of a picture that passes through the network."""
+    """Return the tile grid of the copy of a picture that the network sees."""
     height, width = fit_within(picture.shape[0], picture.shape[1], tiling.max_side if change.detail else 0)
     return TileGrid(height, width, network.tile_size, tiling.overlap)
 
 
 def coarse_grid(network: RelightingModel, grid: TileGrid, tiling: TileOptions) -> TileGrid | None:
-    """Return the grid of the smaller copy that tiles agree with; None where they need not, or where there is none.
+    """Return the grid of the smaller copy that tiles agree with; None without agreement, or if no copy is smaller.
 
-    The copy has the size that suits the network best, or else that of a single tile.
+    The copy has the network's best size, or else that of a single tile.
     """
     height, width = fit_within(grid.height, grid.width, network.max_side or grid.tile)
     if not tiling.agree or (height, width) == (grid.height, grid.width):
@@ -43,13 +42,13 @@ def coarse_grid(network: RelightingModel, grid: TileGrid, tiling: TileOptions) -
 
 
 def tile_count(network: RelightingModel, picture: Raster, change: ChangeOptions, tiling: TileOptions) -> int:
-    """Return how many tiles pass through the network."""
+    """Return the number of tiles that pass through the network."""
     grid = tile_grid(network, picture, change, tiling)
     return len(grid) + len(coarse_grid(network, grid, tiling) or ())
 
 
 def load_tiles(picture: Raster, grid: TileGrid, tiling: TileOptions) -> Iterator[tuple[range, Tensor]]:
-    """Yield indices of tiles and the tiles on the device, (T, 3, S, S), clipped to [0, 1]; NaN is black."""
+    """Yield indices of tiles and the tiles on the device, (T, 3, S, S), clipped to [0, 1]; NaN becomes black."""
     for indices, tiles in cut_tiles(picture, grid, tiling.batch):
         batch = torch.from_numpy(tiles).to(tiling.device).permute(0, 3, 1, 2)
         yield indices, batch.nan_to_num(nan=0.0).clamp_(0, 1)
@@ -63,11 +62,11 @@ def change_light(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Raster:
-    """Return an sRGB-encoded picture (H, W, 3) under the light that `target` chooses for each tile, not clipped.
+    """Return an sRGB-encoded picture (H, W, 3) in the light that `target` chooses for each tile, not clipped.
 
-    Rows are made when they are read, so that a photo of any size passes in bands of tiles. Where the network sees the
-    picture itself, it runs as the rows are read: they can be read once, from the top (`rows.is_rereadable`).
-    With `detail` each tile's log gain is relit against reconstructed, both through the same latents and decoder
+    Rows are computed when they are read, in bands of tiles, which bounds the memory. If the network sees the picture at
+    full size, the rows can be read once, from the top (`rows.is_rereadable`).
+    With `detail` the log gain of each tile compares the relit with the reconstructed tile, both from the same decoder
     (CroCoDiLight loses fine detail, section 5); gains are blended, then applied to the picture.
     """
     if change.detail and change.strength == 0:
@@ -89,7 +88,7 @@ def change_light(
 
 
 def changed_photo(photo: Photo, picture: Raster) -> Photo:
-    """Return the photo with a new sRGB picture; its pixels are made when they are read, if that is possible twice."""
+    """Return the photo with a new sRGB picture, whose pixels are computed when read if they can be read again."""
     return photo.with_lazy_srgb(picture) if is_rereadable(picture) else photo.with_srgb(picture)
 
 
@@ -97,7 +96,7 @@ def changed_photo(photo: Photo, picture: Raster) -> Photo:
 class ChangeResult:
     """A photo in another light."""
 
-    photo: Photo  # its pixels may be made when they are read
+    photo: Photo  # its pixels may be computed when they are read
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class TileRun:
         return blend_tiles(grid, tiles, 3)
 
     def pictures(self, picture: Raster, grid: TileGrid, agreement: ColourAgreement | None = None) -> Iterator[Pixels]:
-        """Yield the decoder's blended output in bands (n, W, 3); agreement of colours is a gain on each tile."""
+        """Yield the decoder's blended output in bands (n, W, 3); colour agreement multiplies each tile by a gain."""
         if not agreement:
             relit_only = self.tiles(picture, grid, reconstruct=False)
             return blend_tiles(grid, (tile for relit, _ in relit_only for tile in channels_last(relit)), 3)
@@ -136,14 +135,14 @@ class TileRun:
         return blend_tiles(grid, lit, 3)
 
     def agreement(self, picture: Raster, grid: TileGrid, coarse: TileGrid) -> ColourAgreement:
-        """Pass the whole picture through the network at the size of another grid, which tiles agree with."""
+        """Return the colour agreement with the smaller copy of a picture that the grid `coarse` describes."""
         small = resized(picture, coarse.height, coarse.width)
         return ColourAgreement(grid, np.concatenate(list(self.log_gains(small, coarse))))
 
     def tiles(self, picture: Raster, grid: TileGrid, *, reconstruct: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield tiles relit and tiles reconstructed in their own light, (T, 3, S, S).
+        """Yield relit tiles, and the tiles reconstructed in their own light, (T, 3, S, S) each.
 
-        Without `reconstruct`, or from a lossless network, the second are the tiles themselves.
+        Without `reconstruct`, or with a lossless network, the second are the tiles themselves.
         """
         network = self.network
         for indices, tiles in load_tiles(picture, grid, self.tiling):
@@ -155,8 +154,8 @@ class TileRun:
                 else:
                     latents = network.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
                     relit, reconstructed = network.decode(latents).chunk(2)
-            yield relit, reconstructed
             self.progress(len(indices))
+            yield relit, reconstructed
 
 
 def tile_log_gains(relit: Tensor, reconstructed: Tensor) -> Pixels:

@@ -1,4 +1,4 @@
-"""Deshadow and albedo: a photo under its own illumination latents, mapped (CroCoDiLight, section 4)."""
+"""Deshadow and albedo: a photo relit by its own illumination latents, mapped (CroCoDiLight, section 4)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,30 +29,30 @@ from relight_cli.relighting.tiles import TileGrid
 
 SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
 Mask = Photo | Raster
-"""A photo, whose luma counts, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
+"""A photo, whose luma is the mask, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
 
 
 @dataclass(frozen=True)
 class DeshadowResult(ChangeResult):
-    """What `deshadow` returns."""
+    """The result of `deshadow`."""
 
     original: Photo
 
     @cached_property
     def shadow(self) -> Photo:
-        """The share of the light that the shadow took, (H, W, 1) uint8: 0 where there was none, 255 where all."""
+        """The share of the light that the shadow removed, (H, W, 1) uint8: 0 for none, 255 for all of it."""
         return Photo(shadow_layer(self.original.srgb, self.photo.srgb))
 
 
 @dataclass(frozen=True)
 class AlbedoResult(ChangeResult):
-    """What `albedo` returns."""
+    """The result of `albedo`."""
 
     original: Photo
 
     @cached_property
     def shading(self) -> Photo:
-        """The light, linear, (H, W, C) float32: albedo x shading = photo, in linear light."""
+        """The linear light, (H, W, C) float32: albedo x shading = photo in linear light."""
         channels = self.original.pixels.shape[2]
         return Photo(shading_layer(self.original.srgb, self.photo.srgb, channels), format="TIFF")
 
@@ -64,10 +64,10 @@ def deshadow(
     options: DeshadowOptions = DeshadowOptions(),
     progress: Progress | None = None,
 ) -> DeshadowResult:
-    """Return the photo without cast shadows, of the photo's size, bit depth and profile.
+    """Return the photo without cast shadows, in the photo's size, bit depth and profile.
 
-    Where the mask is 0 every sample stays as it is. `progress(done, total)` counts tiles. Raises UsageError for a mask
-    of another size or a model without this mapper, DeviceError where memory runs out. Threads: see `relight`.
+    Where the mask is 0, samples stay unchanged. `progress(done, total)` counts tiles. Raises UsageError for a mask
+    of another size or a model without this mapper, DeviceError if memory runs out. Threads: see `relight`.
     Source: CroCoDiLight, section 4.
     """
     return DeshadowResult(_mapped(model, photo, SHADOW, mask, options, progress), photo)
@@ -80,9 +80,9 @@ def albedo(
     options: AlbedoOptions = AlbedoOptions(),
     progress: Progress | None = None,
 ) -> AlbedoResult:
-    """Return the reflectance of what the photo shows, without light; its scale is not known.
+    """Return the albedo (reflectance) of the photo's surfaces; its scale is not known.
 
-    Mask, progress, errors and source as of `deshadow`.
+    Mask, progress, errors and source: see `deshadow`.
     """
     expose = expose_albedo if options.fit_shading else None
     return AlbedoResult(_mapped(model, photo, ALBEDO, mask, options, progress, expose), photo)
@@ -119,7 +119,7 @@ def map_picture(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Raster:
-    """Return an sRGB picture (H, W, 3) under its mapped illumination latents, not clipped; see `change_light`."""
+    """Return an sRGB picture (H, W, 3) relit by its mapped illumination latents, not clipped; see `change_light`."""
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
         return network.map_illumination(mapper, intrinsic, own)

@@ -1,4 +1,4 @@
-"""Masks that say where a picture may change."""
+"""Masks of where a picture may change."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from relight_cli.relighting.guided import LUMA
 
 
 def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
-    """Return a photo's luma in [0, 1], (H, W) float32, from its samples as they are; transparent pixels are black."""
+    """Return a photo's luma in [0, 1], (H, W) float32, from its unconverted samples; transparent pixels are black."""
 
     def make(rows: slice) -> NDArray[np.float32]:
         samples = to_unit(photo.pixels[rows])
@@ -24,14 +24,14 @@ def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
 
 
 def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> None:
-    """Raise UsageError where a mask (H, W), called `name` in the message, is of another size than a photo."""
+    """Raise UsageError if a mask (H, W), called `name` in the message, has another size than a photo."""
     if mask.shape != photo.pixels.shape[:2]:
         size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (mask.shape, photo.pixels.shape))
         raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
 
 
 def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> LazyRows:
-    """Return the changed picture (H, W, C) where the mask (H, W) is 1, and to the bit the old one where it is 0."""
+    """Return the changed picture (H, W, C) where the mask (H, W) is 1, and the old one, to the bit, where it is 0."""
 
     def make(rows: slice) -> NDArray[np.float32]:
         share, old, new = mask[rows][..., None], picture[rows], changed[rows]

@@ -8,11 +8,11 @@ from relight_cli.errors import UsageError
 from relight_cli.models.interface import Model
 
 Progress = Callable[[int, int], None]
-"""Called with the number of tiles that are done and the number of tiles in all."""
+"""Called with the number of finished tiles and the number of all tiles."""
 
 
 class TileColour(StrEnum):
-    """How the colours of tiles are settled."""
+    """Whether tiles agree on colours."""
 
     AGREE = "agree"
     FREE = "free"
@@ -25,7 +25,7 @@ class RelightOptions:
     strength: float = 1.0  # 0: unchanged, 1: full, up to 1.5: exaggerated
     detail: bool = True  # apply the change as a gain on the photo's own pixels; False: the decoder's raw output
     tile_overlap: float = 0.2  # overlap of neighbouring tiles, as a share of a tile, 0 to 0.5
-    tile_batch: int = 0  # tiles at a time; 0: what suits the device
+    tile_batch: int = 0  # tiles at a time; 0: chosen by the device
     max_side: int | None = None  # longer side of the copy that the network sees; 0: full size, None: the network's best
 
     def __post_init__(self) -> None:
@@ -41,9 +41,9 @@ class RelightOptions:
 
 @dataclass(frozen=True)
 class MappingOptions(RelightOptions):
-    """Options of what deshadow and albedo share."""
+    """Options that deshadow and albedo share."""
 
-    tile_colour: TileColour = TileColour.AGREE  # FREE: each tile settles its colours alone, as published
+    tile_colour: TileColour = TileColour.AGREE  # FREE: each tile chooses its colours alone, as published
 
 
 @dataclass(frozen=True)
@@ -71,32 +71,32 @@ class TileOptions:
 
 @dataclass(frozen=True)
 class ChangeOptions:
-    """How much of the change of light is applied, and to what."""
+    """How strongly a change of light is applied, and how."""
 
     strength: float = 1.0  # 0: the picture's own illumination latent, 1: the target, up to 1.5
     detail: bool = True  # apply the change as a gain on the picture's own pixels; False: the decoder's raw output
 
 
 def tile_options(model: Model, options: RelightOptions, best_side: int, *, agree: bool = False) -> TileOptions:
-    """Resolve defaults: the tiles at a time by the model's device, the longer side to `best_side` of the network."""
+    """Resolve defaults: the batch is the model's, the longer side is `best_side`, that of the network."""
     batch = options.tile_batch or model.tile_batch
     max_side = best_side if options.max_side is None else options.max_side
     return TileOptions(options.tile_overlap, batch, model.device, max_side, agree)
 
 
 def change_options(options: RelightOptions) -> ChangeOptions:
-    """Return how much of a change is applied, and to what."""
+    """Return the options of one change of light."""
     return ChangeOptions(options.strength, options.detail)
 
 
 class TileProgress:
-    """Counts the tiles that are done and reports them."""
+    """Counts finished tiles and reports the count."""
 
     def __init__(self, report: Progress | None, total: int) -> None:
         self._report, self._total, self._done = report, total, 0
 
     def __call__(self, tiles: int) -> None:
-        """Count this many tiles more."""
+        """Add finished tiles to the count and report it."""
         self._done += tiles
         if self._report:
             self._report(self._done, self._total)

@@ -21,33 +21,32 @@ from relight_cli.relighting.options import (
 )
 from relight_cli.relighting.tiles import TileGrid
 
-CACHED_SIZES = 8  # sizes of photos whose latents are kept, so that memory does not grow with a batch
+CACHED_SIZES = 8  # photo sizes whose latents are kept, so that memory does not grow with a batch
 
 
 class RelightResult(ChangeResult):
-    """What `relight` returns."""
+    """The result of `relight`."""
 
 
 class ReferenceLight:
     """The illumination latents of a reference, for photos of any size.
 
-    A reference of the photo's size lights it tile by tile, as published. Any other is resized to the photo's size
-    first, as the same view in another frame. Interpolating its latents by relative place instead would be cheaper, but
-    an illumination latent holds where in its tile the light falls, so a tile of another size shows the wrong pattern.
-    Measured with an early `tiny` on 14 real shots whose reference was halved: interpolated latents gain 0.2 dB over the
-    untouched photo, the resized reference 3.0 dB.
+    A reference of the photo's size relights it tile by tile, as published. Any other is resized to the photo's size
+    first. Interpolating its latents by relative position would be cheaper, but an illumination latent encodes where in
+    its tile the light falls, so a tile of another size shows the wrong pattern. Measured with an early `tiny` on 14
+    real shots whose reference was halved: interpolated latents gain 0.2 dB over the untouched photo, the resized
+    reference 3.0 dB.
 
-    A reference is encoded once for every size of photo: once for a batch from one camera. Not safe to share between
-    threads.
+    A reference is encoded once for every photo size: once for a batch from one camera. Threads must not share it.
     """
 
     def __init__(self, reference: Photo | Callable[[], Photo]) -> None:
-        """Take the reference, or a function that returns it whenever it is encoded, so that it is not held between."""
+        """Take the reference, or a function that returns it each time it is encoded and so saves memory."""
         self._reference = reference
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}
 
     def tiles_to_encode(self, network: RelightingModel, grid: TileGrid) -> int:
-        """Return how many tiles `latents` would have to encode for this grid."""
+        """Return the number of tiles that `latents` has yet to encode for this grid."""
         return 0 if (network, grid) in self._latents else len(grid)
 
     @torch.inference_mode()
@@ -66,7 +65,7 @@ class ReferenceLight:
             if len(self._latents) == CACHED_SIZES:
                 self._latents.pop(next(iter(self._latents)))
             self._latents[key] = torch.cat(encoded)
-        self._latents[key] = self._latents.pop(key)  # the last used stands last
+        self._latents[key] = self._latents.pop(key)  # the most recently used is last
         return self._latents[key]
 
 
@@ -77,12 +76,12 @@ def relight(
     options: RelightOptions = RelightOptions(),
     progress: Progress | None = None,
 ) -> RelightResult:
-    """Return the photo in the light of a reference, best the same view in other light.
+    """Return the photo in the light of a reference, ideally the same view in other light.
 
     Photo and reference may have any size, bit depth and profile; the result has the photo's. For many photos and one
     reference pass a `ReferenceLight`, which encodes the reference once. `progress(done, total)` counts tiles.
-    The network runs in the calling thread, which holds Python's lock only between the operations of torch; one model
-    may serve several threads. Raises DeviceError where memory runs out.
+    The network runs in the calling thread, and torch operations release the GIL; several threads may share one model.
+    Raises DeviceError if memory runs out.
     Source: CroCoDiLight, section 4.
     """
     reference = light if isinstance(light, ReferenceLight) else ReferenceLight(light)

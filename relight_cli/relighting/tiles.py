@@ -1,4 +1,4 @@
-"""The tile grid of CroCoDiLight and its blend (supplement: 448 x 448 tiles, overlap 0.2, linear ramps)."""
+"""The tile grid of CroCoDiLight and how tiles are blended (supplement: 448 x 448 tiles, overlap 0.2, linear ramps)."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Where the tiles of a picture lie. A picture smaller than a tile is padded to one, and cropped afterwards."""
+    """The positions of a picture's tiles. A picture smaller than a tile is padded to one, and cropped afterwards."""
 
     height: int
     width: int
@@ -53,24 +53,24 @@ class TileGrid:
 
 
 def tile_starts(length: int, tile: int, overlap: float) -> list[int]:
-    """Give the first pixel of each tile along one side; the last is moved back to end at the edge."""
+    """Return the first pixel of each tile along one side; the last tile is moved back to end at the edge."""
     if length <= tile:
         return [0]
     stride = int(tile * (1 - overlap))
     return [*range(0, length - tile, stride), length - tile]
 
 
-def blend_ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
-    """Give each tile's blend weights (tile,) along one side; over the picture they sum to one.
+def blend_ramps(starts: list[int], tile: int, overlap: float) -> list[Pixels]:
+    """Return each tile's blend weights (tile,) along one side; over the picture they sum to one.
 
-    A ramp runs from 0 to 1, ends included, over the overlap that the grid asks for, and only where a neighbour is.
-    Where the last tile covers more of its neighbour, its weight is 0 before the ramp; where there are only two tiles
-    the ramp is as long as their overlap.
+    A ramp runs from 0 to 1, ends included, over the overlap of the grid, and only towards a neighbour. If the last tile
+    overlaps its neighbour more, its weight is 0 before the ramp; if there are only two tiles, the ramp is as long as
+    their overlap.
     """
-    weights = [np.ones(tile, np.float32) for _ in first]
-    for i, (here, after) in enumerate(itertools.pairwise(first)):
+    weights = [np.ones(tile, np.float32) for _ in starts]
+    for i, (here, after) in enumerate(itertools.pairwise(starts)):
         shared = here + tile - after
-        ramp = shared if len(first) == 2 else min(shared, math.ceil(tile * overlap))
+        ramp = shared if len(starts) == 2 else min(shared, math.ceil(tile * overlap))
         up = np.linspace(0, 1, ramp, dtype=np.float32) if ramp > 1 else np.zeros(ramp, np.float32)
         weights[i + 1][: shared - ramp] = 0
         weights[i + 1][shared - ramp : shared] = up
@@ -79,7 +79,7 @@ def blend_ramps(first: list[int], tile: int, overlap: float) -> list[Pixels]:
 
 
 def pad_to_tile(picture: Pixels, tile: int) -> Pixels:
-    """Extend a picture (H, W, C) to at least one tile downwards and to the right: reflected once, then replicated."""
+    """Pad a picture (H, W, C) to at least one tile downwards and to the right: reflect once, then replicate."""
     for axis in (0, 1):
         length = picture.shape[axis]
         mirrored = np.maximum(2 * length - 2 - np.arange(length, tile), 0)
@@ -89,13 +89,13 @@ def pad_to_tile(picture: Pixels, tile: int) -> Pixels:
 
 
 def batches(grid: TileGrid, size: int) -> Iterator[range]:
-    """Give the tiles' indices in batches of at most `size`."""
+    """Yield the indices of tiles in batches of at most `size`."""
     for start in range(0, len(grid), size):
         yield range(start, min(start + size, len(grid)))
 
 
 def cut_tiles(picture: Raster, grid: TileGrid, size: int) -> Iterator[tuple[range, Pixels]]:
-    """Yield tiles' indices and the tiles (T, tile, tile, C), at most `size` at a time; one row of tiles is held."""
+    """Yield indices of tiles and the tiles (T, tile, tile, C), at most `size` at a time; keep one row of tiles."""
     columns, held, band = len(grid.columns), -1, np.empty(0, np.float32)
     for indices in batches(grid, size):
         tiles = np.empty((len(indices), grid.tile, grid.tile, picture.shape[2]), np.float32)
@@ -110,9 +110,9 @@ def cut_tiles(picture: Raster, grid: TileGrid, size: int) -> Iterator[tuple[rang
 
 
 def blend_tiles(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Iterator[Pixels]:
-    """Yield the picture put together from tiles (tile, tile, C) in the grid's order, in bands (n, W, C) from the top.
+    """Yield the picture blended from tiles (tile, tile, C) in the grid's order, in bands (n, W, C) from the top.
 
-    A band is what no further row of tiles reaches.
+    A band ends where the next row of tiles begins.
     """
     size, columns = grid.tile, len(grid.columns)
     sums = np.zeros((size, max(grid.width, size), channels), np.float32)
@@ -131,5 +131,5 @@ def blend_tiles(grid: TileGrid, tiles: Iterable[Pixels], channels: int) -> Itera
 
 
 def stitch_tiles(grid: TileGrid, tiles: Iterable[Pixels], channels: int = 3) -> Pixels:
-    """Give the whole picture (H, W, C) put together from tiles (tile, tile, C) in the grid's order."""
+    """Return the whole picture (H, W, C) blended from tiles (tile, tile, C) in the grid's order."""
     return np.concatenate(list(blend_tiles(grid, tiles, channels)))

@@ -128,7 +128,7 @@ class TimelapseRecord:
 
     def _is_same(self, inputs: Inputs, recorded: str) -> bool:
         return (
-            self.recipe.knows_inputs()
+            self.recipe.has_all_hashes()
             and None not in self._sha256.values()
             and self.recipe.provenance(inputs).parameters() == recorded
         )

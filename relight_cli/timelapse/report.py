@@ -12,7 +12,7 @@ from relight_cli.errors import ExitCode
 from relight_cli.jobs.console import say
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.reported_outputs import Facts
+from relight_cli.jobs.reported_outputs import ReportEntry
 from relight_cli.jobs.reports import ModelIdentity, append_record, report_record
 from relight_cli.models.interface import ModelInfo
 from relight_cli.timelapse.frames import Frames
@@ -44,7 +44,7 @@ class TimelapseReport:
         for path in [path for path in self.failed if path not in sequence]:
             self.append(path, path)
 
-    def append(self, path: Path, target: Path, *, skipped: bool = False, outputs: Sequence[Facts] = ()) -> None:
+    def append(self, path: Path, target: Path, *, skipped: bool = False, outputs: Sequence[ReportEntry] = ()) -> None:
         """Append the result of an input to the file of --report, with the files written since the last one."""
         if self.options.report:
             seconds, self._started = time.monotonic() - self._started, time.monotonic()

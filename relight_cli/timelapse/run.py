@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.jobs.console import notifier, progress_bar
 from relight_cli.jobs.provenance import Inputs
-from relight_cli.jobs.reported_outputs import Facts, output_facts
+from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.record import TimelapseRecord
 from relight_cli.timelapse.report import TimelapseReport, targets_of
@@ -46,7 +46,7 @@ class TimelapseRun:
         self._photos: dict[int, Photo] = {}  # of the keyframes in memory, for their metadata
         self._targets = targets_of(planned, writer)
         self._reported = 0  # keyframes
-        self._written: list[Facts] = []  # files, since the last entry in the report
+        self._written: list[ReportEntry] = []  # files, since the last entry in the report
 
     def read(self, number: int) -> "Picture | None":
         """Read a keyframe and keep its photo; return None, and print why, if it cannot be read."""
@@ -144,7 +144,7 @@ class TimelapseRun:
     def _add_written(self, path: Path, inputs: Callable[[], Inputs]) -> None:
         """Keep the recipe of a written file for the report."""
         if self.report.options.report:
-            self._written.append(output_facts(path, self._record.recipe.provenance(inputs()).parameters()))
+            self._written.append(output_entry(path, self._record.recipe.provenance(inputs()).parameters()))
 
     def _fail(self, number: int, error: PhotoUnreadableError) -> None:
         self._unreadable.add(number)

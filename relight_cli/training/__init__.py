@@ -1,1 +1,1 @@
-"""How the embedded model `tiny` was made."""
+"""The training of the embedded model `tiny`."""

@@ -1,6 +1,6 @@
-"""The example photos: one still life under a cool high light and under a warm low one.
+"""The example photos: one still life in a cool high light and in a warm low one.
 
-`python -m relight_cli.training.examples` makes examples/photo.jpg and examples/reference.jpg again.
+`python -m relight_cli.training.examples` renders examples/photo.jpg and examples/reference.jpg.
 """
 
 from pathlib import Path
@@ -11,8 +11,8 @@ from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.layouts import Layout
 from relight_cli.training.scenes.lights import Light, temperature_colour
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, render_scenes
+from relight_cli.training.scenes.shadow_masks import ShadowMask
 from relight_cli.training.scenes.textures import Material, Vector
-from relight_cli.training.shadow_masks import ShadowMask
 from relight_cli.training.sheets import save_picture
 
 _OPTIONS = SceneOptions(size=(480, 720), lights=2, shadow_rays=72, ambient_rays=36, supersampling=3)
@@ -104,7 +104,7 @@ def render_example(options: SceneOptions = _OPTIONS) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
-    """Write both photos into examples/ of the working folder."""
+    """Write both photos to examples/ in the working folder."""
     folder = Path("examples")
     folder.mkdir(exist_ok=True)
     for picture, name in zip(render_example(), ("photo.jpg", "reference.jpg"), strict=True):

@@ -18,13 +18,13 @@ def main(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     target: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
 ) -> None:
-    """Write float16 weights with the config, the recipe and its figures in the metadata."""
+    """Write float16 weights, with the config, the recipe and the last figures in the metadata."""
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
-    of_the_pipelines = ("tile_size", "max_side", "reference_side")
-    cut = {name: getattr(TinyConfig, name) for name in of_the_pipelines}  # of no concern to the training
+    inference_only = ("tile_size", "max_side", "reference_side")
+    defaults = {name: getattr(TinyConfig, name) for name in inference_only}  # the training does not use these
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     metadata = {
-        "config": json.dumps(state["recipe"][-1]["config"] | cut),
+        "config": json.dumps(state["recipe"][-1]["config"] | defaults),
         "recipe": json.dumps(state["recipe"]),
         "figures": json.dumps(log[-1]),
         "licence": "Apache-2.0",

@@ -20,13 +20,13 @@ class PhotoCrops:
 
     def __init__(self, paths: list[Path]) -> None:
         if not paths:
-            raise ValueError("no photos: name a folder with JPEG or PNG files")
+            raise ValueError("there are no photos: name a folder with JPEG or PNG files")
         pixels = [to_array(in_depth(read_photo(path, max_pixels=10**9).pixels, np.dtype(np.uint8))) for path in paths]
         self.photos = [p.repeat(3, axis=2) if p.shape[2] == 1 else p for p in pixels]
         self.sunny = [path.name in SUNNY for path in paths]
 
     def draw(self, count: int, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Give crops (count, 3, size, size), sRGB in [0, 1], and whether each is of a sunny photo (count,).
+        """Return crops (count, 3, size, size), sRGB in [0, 1], and whether each is of a sunny photo (count,).
 
         A crop's side is from `size` pixels to the whole photo.
         """
@@ -45,7 +45,7 @@ class PhotoCrops:
 
 
 def split(folder: Path, held_out: int = 8) -> tuple[list[Path], list[Path]]:
-    """Give the photos to train on and those held out, every n-th by name."""
+    """Return the photos to train on and those held out, every n-th by name."""
     paths = sorted(p for p in folder.iterdir() if format_of(p))
     step = max(1, len(paths) // held_out)
     out = paths[step // 2 :: step][:held_out]

@@ -1,4 +1,4 @@
-"""Contact sheets, to look at made scenes and at what a network makes of pictures.
+"""Contact sheets of rendered scenes and of a network's results.
 
 python -m relight_cli.training.sheets scenes.png [--seed 0] [--count 6] [--size 192]
 """
@@ -19,7 +19,7 @@ from relight_cli.training.scenes.scenes import SceneOptions, Views, render_views
 
 
 def contact_sheet(views: Views) -> Tensor:
-    """Lay views out in rows: (3, B * H, (1 + 2 L) * W) sRGB in [0, 1]."""
+    """Return views in rows, (3, B * H, (1 + 2 L) * W) sRGB in [0, 1]: albedo, lights, lights without shadows."""
     rows = []
     for albedo, shading, free in zip(views.albedo, views.shading, views.shadow_free, strict=True):
         pictures = [albedo, *(albedo * shading), *(albedo * free)]
@@ -29,7 +29,7 @@ def contact_sheet(views: Views) -> Tensor:
 
 @torch.no_grad()
 def sample_sheet(model: Tiny, pairs: Pairs, rows: int = 8) -> Tensor:
-    """Lay samples out in rows, (3, rows * S, 6 * S): a, b, a lit by b, a deshadowed, a without shadows, a's albedo."""
+    """Return samples in rows, (3, rows * S, 6 * S): a, b, a relit by b, a deshadowed, a without shadows, a's albedo."""
     a, b, to_free = pairs.a[:rows], pairs.b[:rows], pairs.to_free[0, :rows]
     intrinsic, own = model.delight(model.encode(a))
     _, light = model.delight(model.encode(b))
@@ -43,7 +43,7 @@ def sample_sheet(model: Tiny, pairs: Pairs, rows: int = 8) -> Tensor:
 
 
 def save_picture(picture: Tensor, path: Path) -> None:
-    """Save a picture (3, H, W), sRGB in [0, 1]; the file's suffix picks the format."""
+    """Save a picture (3, H, W), sRGB in [0, 1], in the format of the file's suffix."""
     pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1)
     Image.fromarray(pixels.cpu().numpy()).save(path, quality=92)
 
@@ -54,7 +54,7 @@ def main(
     count: int = 6,
     size: int = 192,
 ) -> None:
-    """Write a contact sheet of made scenes."""
+    """Write a contact sheet of rendered scenes."""
     save_picture(contact_sheet(render_views(seed, count, SceneOptions(size=size))), output)
 
 

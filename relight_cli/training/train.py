@@ -1,8 +1,8 @@
-"""Train `tiny`, all of it: one command, resumable.
+"""Train all of `tiny`; a run can be resumed.
 
 python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 
-With several workers (`workers.py`) each step learns from as many batches.
+With N workers (`workers.py`) each step learns from N batches.
 """
 
 import json
@@ -24,35 +24,35 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
+from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
 from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes.grounds import Grounds
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
-SIZES = (128, 128, 160, 192, 256, 320)  # crops' sides
+SIZES = (128, 128, 160, 192, 256, 320)  # sides of crops, in pixels
 MAPPERS = ("shadow", "albedo")
 TURNS = {"light": light_losses, "shadows": shadow_losses, "albedo": albedo_losses}
 WARM_UP = 300  # steps
 LOG_EVERY, SHEET_EVERY = 400, 2000  # steps
 Batch = tuple[str, Pairs]
-"""What a step trains, by the name of its turn, and the pictures that it learns from."""
+"""The name of a step's turn, which selects its losses, and the pictures that it learns from."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """What the steps of a run learn from.
+    """The data of a run.
 
-    A step draws by its number and its worker's rank, so that a run that goes on draws the same.
+    The number of a step and the rank of its worker seed its draw, so that a resumed run draws the same.
     """
 
     crops: PhotoCrops
     known: Sequence[LitViews]
     turns: list[str]
     photo_share: float
-    pixels: int  # of a batch's first pictures
+    pixels: int  # in the first pictures of a batch
     seed: int
     rank: int  # of this worker
     device: str
@@ -62,18 +62,18 @@ class Mixture:
         rng = np.random.default_rng((self.seed, step, self.rank))
         size = int(rng.choice(SIZES))
         turn = self.turns[step % len(self.turns)]
-        share = 0.0 if turn == "albedo" and self.known else self.photo_share  # nobody knows the albedo of photos
+        share = 0.0 if turn == "albedo" and self.known else self.photo_share  # the albedo of photos is unknown
         count = max(1, self.pixels // size**2)
         return turn, mixed_pairs(self.crops, self.known, count, size, rng, self.device, share)
 
 
-def drawn_ahead(draw: Callable[[int], Batch], step: int) -> Generator[Batch, None, None]:
-    """Yield what is drawn for each step from this one on; the next is drawn while the network learns from the last."""
-    with ThreadPoolExecutor(1) as painter:
-        ahead = painter.submit(draw, step)
+def prefetched(draw: Callable[[int], Batch], step: int) -> Generator[Batch, None, None]:
+    """Yield the batch of each step from `step` on; a thread draws the next while the network learns."""
+    with ThreadPoolExecutor(1) as executor:
+        following = executor.submit(draw, step)
         while True:
-            batch, step = ahead.result(), step + 1
-            ahead = painter.submit(draw, step)
+            batch, step = following.result(), step + 1
+            following = executor.submit(draw, step)
             yield batch
 
 
@@ -81,7 +81,7 @@ class Run:
     """A training run: the network, its moving average and the optimiser, kept in a folder."""
 
     def __init__(self, folder: Path, start: Path | None, device: str) -> None:
-        """Take up the run in the folder; a new one starts from exported weights where they are given."""
+        """Resume the run in the folder, or start a new one, from exported weights if given."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.checkpoint, self.log = folder, folder / "checkpoint.pt", folder / "log.jsonl"
         self.model = Tiny(TinyConfig(mappers=MAPPERS)).to(device)
@@ -100,12 +100,12 @@ class Run:
             with safe_open(start, "pt") as file:
                 self.recipe = json.loads(file.metadata()["recipe"])
                 weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            _, foreign = self.model.load_state_dict(weights, strict=False)  # parts that are new start from scratch
+            _, foreign = self.model.load_state_dict(weights, strict=False)  # new parts start from scratch
             if foreign:
                 raise ValueError(f"{start} fits another network: {foreign}")
 
     def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
-        """Take one step in this turn; give its losses."""
+        """Take one step with the losses of `turn`; return them."""
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         with torch.autocast(pairs.a.device.type, torch.bfloat16):
@@ -113,14 +113,14 @@ class Run:
         self.optimiser.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         average_gradients(self.model)
-        steepness = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        if steepness.isfinite():  # an overflow costs its step only
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if norm.isfinite():  # an overflow skips only this step
             self.optimiser.step()
             self.average.update_parameters(self.model)
         self.step += 1
-        return {name: loss.item() for name, loss in losses.items()} | {"overflows": float(not steepness.isfinite())}
+        return {name: loss.item() for name, loss in losses.items()} | {"overflows": float(not norm.isfinite())}
 
-    def keep(self, record: dict[str, Any]) -> None:
+    def save(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
         with self.log.open("a") as log:
             log.write(json.dumps(record) + "\n")
@@ -132,13 +132,13 @@ class Run:
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
-    """Give the PSNR in dB of each of a batch of pictures in [0, 1]."""
+    """Return the PSNR in dB of each picture of a batch, in [0, 1]."""
     return -10 * (x.clamp(0, 1) - y).square().mean(dim=(1, 2, 3)).clamp(min=1e-10).log10()
 
 
 @torch.no_grad()
-def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
-    """Relight a by b and deshadow a: mean PSNR in dB of the model, the untouched picture and one gain a channel."""
+def evaluate(model: Tiny, pairs: Pairs) -> dict[str, float]:
+    """Return the mean PSNR in dB of relighting a by b (model, untouched, one gain per channel) and of deshadowing a."""
     intrinsic, own = model.delight(model.encode(pairs.a))
     _, light = model.delight(model.encode(pairs.b))
     relit = model.decode(model.relight(intrinsic, model.adapt_illumination(light, own)))
@@ -153,55 +153,55 @@ def judge(model: Tiny, pairs: Pairs) -> dict[str, float]:
 
 
 def learning_rate(step: int, steps: int, highest: float) -> float:
-    """Rise over the first steps, then fall along a cosine to a fiftieth."""
+    """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
     return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
 
 
 def code_revision() -> str | None:
-    """Tell the git revision of this code, with a + if files differ from it; None outside a checkout."""
+    """Return the git revision of this code, with a + if files differ from it; None outside a checkout."""
     git = ["git", "-C", str(Path(__file__).parent)]
-    asked = [
-        subprocess.run([*git, *what], capture_output=True, text=True) for what in (["rev-parse", "HEAD"], ["diff"])
+    answers = [
+        subprocess.run([*git, *words], capture_output=True, text=True) for words in (["rev-parse", "HEAD"], ["diff"])
     ]
-    if any(answer.returncode for answer in asked):
+    if any(answer.returncode for answer in answers):
         return None
-    return asked[0].stdout.strip() + ("+" if asked[1].stdout else "")
+    return answers[0].stdout.strip() + ("+" if answers[1].stdout else "")
 
 
-def learn(run: Run, mixture: Mixture, judged: Pairs, *, steps: int, rate: float, minutes: float) -> None:
-    """Train until the schedule or the minutes end, and keep what was learned now and then, and at the end."""
-    started, losses, over = time.monotonic(), list[dict[str, float]](), run.step >= steps
-    with closing(drawn_ahead(mixture.draw, run.step)) as batches:
-        while not over:
+def learn(run: Run, mixture: Mixture, held_out_pairs: Pairs, *, steps: int, rate: float, minutes: float) -> None:
+    """Train until the schedule or the minutes end; save the run every `LOG_EVERY` steps and at the end."""
+    started, losses, done = time.monotonic(), list[dict[str, float]](), run.step >= steps
+    with closing(prefetched(mixture.draw, run.step)) as batches:
+        while not done:
             turn, pairs = next(batches)
             losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
             seconds = time.monotonic() - started
-            over = any_rank(run.step >= steps or seconds >= minutes * 60)
-            if over or run.step % LOG_EVERY == 0:
+            done = any_rank(run.step >= steps or seconds >= minutes * 60)
+            if done or run.step % LOG_EVERY == 0:
                 if mixture.rank == 0:
-                    take_stock(run, losses, judged, seconds)
+                    record_progress(run, losses, held_out_pairs, seconds)
                 losses.clear()
 
 
-def take_stock(run: Run, losses: list[dict[str, float]], judged: Pairs, seconds: float) -> None:
-    """Keep the run with its mean losses and what it does to the pictures to judge by; now and then draw a sheet."""
+def record_progress(run: Run, losses: list[dict[str, float]], held_out_pairs: Pairs, seconds: float) -> None:
+    """Save the run with its mean losses and figures on held-out pictures; write a sheet every `SHEET_EVERY` steps."""
     record: dict[str, Any] = {"step": run.step, "seconds": round(seconds)}
     names = dict.fromkeys(name for parts in losses for name in parts)
     record |= {n: round(float(np.mean([parts[n] for parts in losses if n in parts])), 4) for n in names}
     average = cast(Tiny, run.average.module.eval())
-    run.keep(record | judge(average, judged))
+    run.save(record | evaluate(average, held_out_pairs))
     if run.step % SHEET_EVERY == 0:
-        save_picture(sample_sheet(average, judged), run.folder / f"sheet_{run.step:06d}.png")
+        save_picture(sample_sheet(average, held_out_pairs), run.folder / f"sheet_{run.step:06d}.png")
 
 
 def main(
     photos: Annotated[Path, typer.Argument(help="Folder of photos to train on.")],
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier one there goes on.")],
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier run there is resumed.")],
     views: Annotated[Path | None, typer.Option(help="Folder of rendered views.")] = None,
     grounds: Annotated[Path | None, typer.Option(help="Folder of painted grounds.")] = None,
     start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
     turns: Annotated[
-        str, typer.Option(help="What steps train, in turn: light and its mapping, shadows alone, or albedo.")
+        str, typer.Option(help="The losses that steps train in turn: light, shadows or albedo.")
     ] = "light,shadows,albedo",
     photo_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of photos among the pictures; the rest are views and grounds.")
@@ -215,11 +215,11 @@ def main(
 ) -> None:
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt, RUN/log.jsonl and sample sheets."""
     if unknown := set(turns.split(",")) - set(TURNS):
-        raise typer.BadParameter(f"no turns: {', '.join(sorted(unknown))}; there are {', '.join(TURNS)}.")
+        raise typer.BadParameter(f"unknown turns {', '.join(sorted(unknown))}: choose from {', '.join(TURNS)}.")
     torch.manual_seed(seed)
     train, held_out = split(photos)
     known = ([RenderedViews(views, varied=True)] if views else []) + ([Grounds(grounds)] if grounds else [])
-    judged = photo_pairs(PhotoCrops(held_out), 16, 256, np.random.default_rng(seed + 1000), device)
+    held_out_pairs = photo_pairs(PhotoCrops(held_out), 16, 256, np.random.default_rng(seed + 1000), device)
     with process_group() as rank:
         run = Run(folder, start, device)
         mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, rank, device)
@@ -227,7 +227,7 @@ def main(
         schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
         shares = {"turns": turns, "photo_share": photo_share, "workers": world_size()}
         run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
-        learn(run, mixture, judged, steps=steps, rate=rate, minutes=minutes)
+        learn(run, mixture, held_out_pairs, steps=steps, rate=rate, minutes=minutes)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rendered views on disk: one command renders them, training reads them back.
+"""Rendered views on disk: this command renders them, the training reads them.
 
 python -m relight_cli.training.views PHOTOS VIEWS --count 2000
 """
@@ -18,17 +18,16 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
 SHARD = 16  # views in a file
-MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures in a mixture of two lights, and the second light's largest share
-RECOLOURED = 0.5  # share of views whose albedo takes other colours
-EXPOSURE, TINT, POWER = 0.2, 0.1, 0.25  # standard deviations of logarithms: of all light, of a channel, of a power
-HELD_OUT_SEED = 10_000_000  # views to judge by start here
+MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures lit by two lights, and the second light's largest share
+RECOLOURED = 0.5  # share of views whose albedo gets other colours
+EXPOSURE, TINT, POWER = 0.2, 0.1, 0.25  # standard deviations of logs: of all light, of a channel, of a power
+HELD_OUT_SEED = 10_000_000  # seeds of held-out views start here
 
 
 class RenderedViews:
     """Views of a folder, mapped from disk: albedo, then L shadings, then the same L without cast shadows.
 
-    Varied, a view is worth more than the lights and the colours that it was rendered with: light adds up, and surfaces
-    may have any colour.
+    With `varied`, views also appear in mixtures of their lights, since light adds up, and in other colours.
     """
 
     def __init__(self, folder: Path, *, varied: bool = False) -> None:
@@ -41,10 +40,10 @@ class RenderedViews:
     def draw(
         self, count: int, size: int, rng: np.random.Generator, generator: Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Give albedo (B, 3, S, S) and, under two lights of each view, shading and shadow-free shading (B, 2, 3, S, S).
+        """Return albedo (B, 3, S, S), shading and shadow-free shading under two lights of each view (B, 2, 3, S, S).
 
-        Linear. Crops of at least half a view's side, mirrored half the time. Varied, each of the two lights may be a
-        mixture of two of the view's, its exposure and tint are changed, and albedo may have other colours.
+        All are linear. Crops have at least half a view's side, and half of them are mirrored. With `varied`, each light
+        may be a mixture of two of the view's, its exposure and tint change, and albedo may have other colours.
         """
         drawn = []
         for _ in range(count):
@@ -68,9 +67,9 @@ class RenderedViews:
         return albedo[:, 0], shading, free
 
     def whole(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Give every view once: albedo (V, 3, H, W), shading and shadow-free shading under two lights (V, 2, 3, H, W).
+        """Return all views: albedo (V, 3, H, W), shading and shadow-free shading under two lights (V, 2, 3, H, W).
 
-        Linear, on the CPU; the lights are the first two.
+        All are linear and on the CPU; the lights are the first two.
         """
         lights = self.shards[0].shape[1] // 2
         used = [0, 1, 2, 1 + lights, 2 + lights]
@@ -80,9 +79,9 @@ class RenderedViews:
 
 
 def varied_lights(lights: int, chosen: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Give how much of each light, by channel, (2, L, 3) is in two pictures.
+    """Return the weights of each light, by channel, in two pictures, (2, L, 3).
 
-    Mostly the chosen one of each, at times a mixture of it and another; exposure and tint differ a little.
+    Mostly it is the chosen light alone, at times mixed with another; exposure and tint vary a little.
     """
     weights = np.zeros((2, lights, 3))
     for weight, light in zip(weights, chosen, strict=True):
@@ -95,9 +94,9 @@ def varied_lights(lights: int, chosen: NDArray[np.int64], rng: np.random.Generat
 
 
 def recoloured(albedo: Tensor, rng: np.random.Generator) -> Tensor:
-    """Permute the channels of linear albedo (1, 3, S, S) and raise each to a power near 1, half the time.
+    """Permute the channels of linear albedo (1, 3, S, S) and raise each to a power near 1, half of the time.
 
-    The mean stays, and nothing is above 1. Light that bounced off the surfaces keeps their old colours.
+    The mean stays, and values are clipped at 1. Light that bounced off the surfaces keeps their old colours.
     """
     if rng.random() >= RECOLOURED:
         return albedo
@@ -107,8 +106,8 @@ def recoloured(albedo: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def main(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos whose crops some surfaces wear.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of the views; those that are there are kept.")],
+    photos: Annotated[Path, typer.Argument(help="Folder of photos; some surfaces show crops of them.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the views; existing files are kept.")],
     count: int = 2000,
     size: int = 256,
     lights: int = 3,

@@ -1,8 +1,8 @@
-"""Several processes that train one network, each on pictures of its own; without torchrun there is one worker.
+"""Processes that train one network, each on its own pictures; without torchrun there is one worker.
 
 torchrun --nproc-per-node 2 -m relight_cli.training.train ...
 
-On a CPU they use two cores better than two threads do: the network's layers are too small to be shared.
+On a CPU two processes use two cores better than two threads: the network's layers are too small to be divided.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from torch import nn
 
 @contextmanager
 def process_group() -> Iterator[int]:
-    """Meet the other workers that torchrun has started; give this one's rank, 0 where it is alone."""
+    """Join the workers that torchrun has started; yield the rank of this one, 0 without torchrun."""
     if not dist.is_torchelastic_launched():
         yield 0
         return
@@ -27,24 +27,24 @@ def process_group() -> Iterator[int]:
 
 
 def world_size() -> int:
-    """Tell how many workers there are."""
+    """Return the number of workers."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def average_gradients(model: nn.Module) -> None:
-    """Give every worker the mean of all workers' gradients."""
+    """Replace the gradients of every worker by the mean of all workers."""
     if not dist.is_initialized():
         return
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    whole = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(whole)
-    parts = (whole / world_size()).split([gradient.numel() for gradient in gradients])
+    joined = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(joined)
+    parts = (joined / world_size()).split([gradient.numel() for gradient in gradients])
     for gradient, mean in zip(gradients, parts, strict=True):
         gradient.copy_(mean.view_as(gradient))
 
 
 def any_rank(flag: bool) -> bool:
-    """Tell whether the flag is set for any worker."""
+    """Return whether the flag is set for any worker."""
     if not dist.is_initialized():
         return flag
     highest = torch.tensor(float(flag))

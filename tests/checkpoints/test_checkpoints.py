@@ -1,4 +1,4 @@
-"""Damaged, foreign and malicious checkpoints: exit 6 and one line; and what a good one may look like."""
+"""Damaged, foreign and malicious checkpoints end with exit code 6 and one line; variants of good ones load."""
 
 import contextlib
 import pickle
@@ -105,16 +105,16 @@ def test_a_spoilt_checkpoint_is_refused(weights: Path, spoil: Spoil, named: str)
     spoil(path)
     with pytest.raises(ModelUnavailableError) as caught:
         load_crocodilight(path, {})
-    said = str(caught.value)
-    assert named in said
-    assert str(path) in said
-    assert "weights fetch" in said
-    assert "\n" not in said
+    message = str(caught.value)
+    assert named in message
+    assert str(path) in message
+    assert "weights fetch" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("model", ["auto", "crocodilight"])
 @pytest.mark.parametrize("spoil", [misshaped, code, web_page])
-def test_the_command_line_says_it_in_one_line(run: Run, scene: Path, weights: Path, spoil: Spoil, model: str) -> None:
+def test_the_command_line_prints_one_line(run: Run, scene: Path, weights: Path, spoil: Spoil, model: str) -> None:
     spoil(weights / "CroCoDiLight.pth")
     done = run("relight", "photo.png", "--light", "reference.png", "--weights-dir", weights, "--model", model)
     assert done.returncode == 6
@@ -123,7 +123,7 @@ def test_the_command_line_says_it_in_one_line(run: Run, scene: Path, weights: Pa
     assert sorted(p.name for p in scene.iterdir() if p.is_file()) == ["photo.png", "reference.png"]
 
 
-def test_a_mapper_may_be_named_either_way(standin: Path, tmp_path: Path) -> None:
+def test_mapper_tensors_may_have_a_prefix(standin: Path, tmp_path: Path) -> None:
     tensors = torch.load(standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
     torch.save({f"latent_mapper.{k}": v for k, v in tensors.items()}, tmp_path / "prefixed.pth")
     mappers = {"shadow": standin / "CroCoDiLight_shadow_mapper.pth", "albedo": tmp_path / "prefixed.pth"}
@@ -149,7 +149,7 @@ def test_the_two_view_decoder_is_not_in_memory(standin: Path) -> None:
     assert all(p.dtype == torch.bfloat16 and p.device.type == "cpu" for p in network.parameters())
 
 
-def test_bytes_flipped_anywhere_are_an_error_of_the_model(weights: Path) -> None:
+def test_flipped_bytes_raise_only_model_errors(weights: Path) -> None:
     path, rng = weights / "CroCoDiLight.pth", random.Random(0)
     good = path.read_bytes()
     for _ in range(40):
@@ -157,11 +157,11 @@ def test_bytes_flipped_anywhere_are_an_error_of_the_model(weights: Path) -> None
         where = rng.choice([rng.randrange(2000), len(good) - 1 - rng.randrange(60000)])
         spoilt[where : where + 8] = rng.randbytes(8)
         path.write_bytes(bytes(spoilt))
-        with contextlib.suppress(ModelUnavailableError):  # a flipped weight is a weight
+        with contextlib.suppress(ModelUnavailableError):  # a flipped weight still loads
             load_crocodilight(path, {})
 
 
-def test_memory_holds_what_the_network_uses(standin: Path, tmp_path: Path) -> None:
+def test_unused_tensors_take_no_memory(standin: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
     content = torch.load(standin / "CroCoDiLight.pth", weights_only=True)
     content["model"]["croco.dec_blocks.7.unused"] = torch.zeros(100_000_000)  # 400 MB of the two-view decoder
@@ -178,7 +178,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert int(done.stdout) < 200_000  # kB
 
 
-def test_the_published_sizes_are_the_published_count() -> None:
+def test_the_default_config_has_the_published_parameter_count() -> None:
     from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
 
     with torch.device("meta"):
@@ -196,7 +196,7 @@ def test_tiny_loads_in_every_dtype() -> None:
 
 
 @torch.inference_mode()
-def test_a_converted_file_is_the_same_network_and_goes_with_its_source(
+def test_a_converted_file_is_the_same_network_and_belongs_to_its_source(
     run: Run, standin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "published"
@@ -218,12 +218,12 @@ def test_a_converted_file_is_the_same_network_and_goes_with_its_source(
         load_crocodilight(weights / "CroCoDiLight.pth", {}, dtype=torch.bfloat16)
 
 
-def test_a_damaged_converted_file_is_passed_over(weights: Path) -> None:
+def test_a_damaged_converted_file_is_ignored(weights: Path) -> None:
     (weights / "CroCoDiLight.float32.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{}" + bytes(20))
     load_crocodilight(weights / "CroCoDiLight.pth", {})
 
 
-def test_building_a_network_loads_no_compiler() -> None:
+def test_building_a_network_imports_no_compiler() -> None:
     program = """
 import sys
 from relight_cli.checkpoints.tiny import load_tiny

@@ -1,4 +1,4 @@
-"""A file is hashed once, and again when it changes or the record of it is gone."""
+"""A file is hashed once, and again if it changes or its record is missing."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_a_check_is_remembered_until_time_or_size_change(tmp_path: Path, hashed: list[str]) -> None:
+def test_a_match_counts_until_time_or_size_change(tmp_path: Path, hashed: list[str]) -> None:
     file, record = tmp_path / "file", tmp_path / "deep" / "verified.json"
     file.write_bytes(BODY)
     assert checksums.matches(file, SHA256, record)

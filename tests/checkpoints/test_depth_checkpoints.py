@@ -1,4 +1,4 @@
-"""Loading from folders laid out, and named inside, as the published ones; and what is said of damaged ones."""
+"""Loading from folders with the layout and tensor names of the published ones; errors for damaged ones."""
 
 import json
 import shutil
@@ -17,11 +17,11 @@ SD, DEPTH = "stable-diffusion-v1-5", "Depth-Anything-V2-Small-hf"
 
 @pytest.fixture
 def parts(tiny_parts: Path, tmp_path: Path) -> Path:
-    """A copy to do damage to."""
+    """A copy that a test may damage."""
     return shutil.copytree(tiny_parts, tmp_path / "parts")
 
 
-def test_every_tensor_of_the_files_arrives(tiny_parts: Path) -> None:
+def test_networks_have_the_tensors_of_the_files(tiny_parts: Path) -> None:
     network = load_depth_network(tiny_parts / DEPTH, device="cpu")
     saved = load_file(tiny_parts / DEPTH / "model.safetensors")
     assert (network.decoder.head.conv1.weight == saved["head.conv1.weight"]).all()
@@ -39,7 +39,7 @@ def test_every_tensor_of_the_files_arrives(tiny_parts: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("small", [False, True])
-def test_the_prior_gives_latents_with_gradients_and_noise(tiny_parts: Path, dtype: torch.dtype, small: bool) -> None:
+def test_the_prior_returns_latents_with_gradients_and_noise(tiny_parts: Path, dtype: torch.dtype, small: bool) -> None:
     taesd = tiny_parts / "taesd" if small else None
     prior = load_prior(tiny_parts / SD, taesd, load_embedder(tiny_parts / SD), "a house", device="cpu", dtype=dtype)
     images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
@@ -53,7 +53,7 @@ def test_the_prior_gives_latents_with_gradients_and_noise(tiny_parts: Path, dtyp
     assert (text != without).any()
 
 
-def test_scaled_gradients_are_the_gradients(tiny_parts: Path) -> None:
+def test_scaled_gradients_are_exact(tiny_parts: Path) -> None:
     prior = load_prior(tiny_parts / SD, None, load_embedder(tiny_parts / SD), "", device="cpu", dtype=torch.float32)
     images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)).requires_grad_()
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))

@@ -1,4 +1,4 @@
-"""Weights: found, fetched and checked, against a server that plays the Hub with all its faults."""
+"""Finding, fetching and checking weights, with a server that simulates the Hub and its faults."""
 
 import errno
 import hashlib
@@ -30,7 +30,7 @@ BODY = bytes(range(256)) * 400  # 100 kB
 DAMAGED = BODY[:-1] + b"!"
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
-# One file as CroCoDiLight publishes it (nothing known beforehand), one with every fact pinned, one small text.
+# One file like CroCoDiLight's (no size or hash known), one with every fact pinned, one small text.
 LOOSE = WeightsFile("owner/Model", "Model.pth", "CC BY-NC-SA 4.0", ("relight",), instead="--model tiny")
 PINNED = WeightsFile(
     "owner/Depth",
@@ -49,7 +49,7 @@ MANIFEST = Manifest((LOOSE, PINNED, CONFIG, EXTRA))
 
 @pytest.fixture
 def point_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Give the Hub library an empty home, and a function that sets which server is the Hub."""
+    """Give the Hub library an empty home, and yield a function that sets the Hub's address."""
     monkeypatch.setattr(constants, "HF_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home" / "hub"))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "home" / "token"))
@@ -84,7 +84,7 @@ def serve(hub: FakeHub, file: WeightsFile, **fault: object) -> None:
 
 
 def refusal(file: WeightsFile, options: LookUp | None = None) -> str:
-    """Return the one line that finding `file` fails with."""
+    """Return the one-line error message of finding `file`."""
     with pytest.raises(ModelUnavailableError) as failure:
         find(file, options or LookUp())
     message = str(failure.value)
@@ -93,11 +93,11 @@ def refusal(file: WeightsFile, options: LookUp | None = None) -> str:
     return message
 
 
-# --- the Hub in good health
+# --- a healthy Hub
 
 
 @pytest.mark.parametrize("file", [LOOSE, PINNED], ids=["loose", "pinned"])
-def test_fetches_once_and_says_size_and_licence_before(hub: FakeHub, file: WeightsFile) -> None:
+def test_fetches_once_and_announces_size_and_licence(hub: FakeHub, file: WeightsFile) -> None:
     said: list[str] = []
     first = find(file, LookUp(), said.append)
     assert first.read_bytes() == BODY
@@ -116,15 +116,15 @@ def test_offline_takes_the_cache_and_never_asks(hub: FakeHub, monkeypatch: pytes
     assert find(LOOSE, LookUp(offline=True)) == path
     message = refusal(PINNED, LookUp(offline=True))
     assert message.endswith(
-        "run 'relight-cli weights fetch Depth/unet/model.safetensors' where there is a network, "
-        "then give the file with --weights-dir."
+        "run 'relight-cli weights fetch Depth/unet/model.safetensors' on a machine with a network, "
+        "then name the file's folder with --weights-dir."
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     refusal(PINNED)
     assert len(hub.requests) == asked
 
 
-def test_the_hub_library_says_nothing_of_its_own(hub: FakeHub, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_hub_library_prints_nothing(hub: FakeHub, capfd: pytest.CaptureFixture[str]) -> None:
     records: list[logging.LogRecord] = []
     listener = logging.Handler()
     listener.emit = records.append
@@ -138,9 +138,7 @@ def test_the_hub_library_says_nothing_of_its_own(hub: FakeHub, capfd: pytest.Cap
 
 
 @pytest.mark.parametrize("progress", [True, False])
-def test_a_bar_is_shown_on_a_terminal_unless_unwanted(
-    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, progress: bool
-) -> None:
+def test_a_bar_is_shown_on_a_terminal_if_wanted(hub: FakeHub, monkeypatch: pytest.MonkeyPatch, progress: bool) -> None:
     termios = pytest.importorskip("termios", reason="no pseudo-terminals here")
     reader, writer = os.openpty()
     termios.tcsetwinsize(writer, (24, 80))
@@ -157,17 +155,17 @@ def test_a_bar_is_shown_on_a_terminal_unless_unwanted(
     assert progress or shown == "end"
 
 
-# --- the Hub in bad health
+# --- a faulty Hub
 
 
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (401, "wants a login"),
+        (401, "requires a login"),
         (403, "refuses access"),
         (404, "does not have it"),
-        (429, "come back later"),
-        (503, "come back later"),
+        (429, "retry later"),
+        (503, "retry later"),
     ],
 )
 def test_a_refusing_hub_is_named_with_the_remedy(hub: FakeHub, status: int, words: str) -> None:
@@ -181,7 +179,7 @@ def test_a_refusing_hub_is_named_with_the_remedy(hub: FakeHub, status: int, word
 
 def test_a_server_that_is_not_the_hub(hub: FakeHub) -> None:
     serve(hub, LOOSE, commit=None)
-    assert f"what answers at {hub.url} is not the Hub" in refusal(LOOSE)
+    assert f"the server at {hub.url} is not the Hub" in refusal(LOOSE)
 
 
 @pytest.mark.parametrize("file", [LOOSE, PINNED], ids=["hash of the Hub", "hash of the manifest"])
@@ -210,13 +208,13 @@ def test_another_file_than_the_manifests_is_refused_before_the_download(hub: Fak
     assert [request.split()[0] for request in hub.requests] == ["HEAD"]
 
 
-def test_a_connection_cut_for_good_is_given_up_and_leaves_nothing(hub: FakeHub) -> None:
+def test_a_broken_connection_ends_the_download_and_leaves_nothing(hub: FakeHub) -> None:
     serve(hub, LOOSE, cut_after=1000)
-    assert f"the way to {hub.url} failed" in refusal(LOOSE)
+    assert f"the connection to {hub.url} failed" in refusal(LOOSE)
     assert not [path for path in weights.hub_cache().rglob("*/blobs/*") if path.is_file()]
 
 
-def test_a_connection_cut_now_and_then_is_resumed(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_is_resumed(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     serve(hub, LOOSE, cut_after=30_000)
     assert find(LOOSE, LookUp()).read_bytes() == BODY
@@ -226,24 +224,24 @@ def test_a_connection_cut_now_and_then_is_resumed(hub: FakeHub, monkeypatch: pyt
 def test_a_hub_that_is_away_is_known_within_five_seconds(
     point_at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def told_in(seconds: float, words: str) -> None:
+    def fails_within(seconds: float, words: str) -> None:
         start = time.monotonic()
         assert words in refusal(LOOSE)
         assert time.monotonic() - start < seconds
 
     point_at(refusing_address())
-    told_in(2, "refused")
+    fails_within(2, "refused")
     with silent_server() as url:
         point_at(url)
-        told_in(5, "did not answer within 4 s")
-    # The name server is away: no timeout of a socket covers that.
+        fails_within(5, "did not answer within 4 s")
+    # The name server does not answer: no socket timeout covers that.
     monkeypatch.setattr(weights, "PROBE_SECONDS", 1.0)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
     point_at("http://hub.invalid")
-    told_in(2, "did not answer within 1 s")
+    fails_within(2, "did not answer within 1 s")
 
 
-def test_a_disk_that_fills_up_during_the_download_is_told(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_during_the_download_is_reported(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     def out_of_room(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -251,13 +249,13 @@ def test_a_disk_that_fills_up_during_the_download_is_told(hub: FakeHub, monkeypa
     assert f"the disk of {weights.hub_cache()} is full: make room" in refusal(LOOSE)
 
 
-def test_no_room_is_known_before_anything_is_sent(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_found_before_the_download(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights.shutil, "disk_usage", lambda path: SimpleNamespace(free=len(BODY) - 1))
     assert "is full" in refusal(LOOSE)
     assert not [request for request in hub.requests if request.startswith("GET")]
 
 
-def test_leftovers_of_killed_downloads_are_swept_once_they_are_old(hub: FakeHub) -> None:
+def test_old_leftovers_of_killed_downloads_are_deleted(hub: FakeHub) -> None:
     blobs = weights.hub_cache() / "models--owner--Model" / "blobs"
     blobs.mkdir(parents=True)
     old, young = blobs / f"{SHA256}.00000000.incomplete", blobs / f"{SHA256}.11111111.incomplete"
@@ -269,7 +267,7 @@ def test_leftovers_of_killed_downloads_are_swept_once_they_are_old(hub: FakeHub)
     assert young.exists()
 
 
-def test_a_fetch_killed_half_way_is_never_taken_for_whole(hub: FakeHub, tmp_path: Path) -> None:
+def test_a_killed_download_is_never_used(hub: FakeHub, tmp_path: Path) -> None:
     (tmp_path / "manifest.toml").write_text(
         '[[repository]]\nid = "owner/Model"\nlicence = "MIT"\nused_by = ["relight"]\n'
         '[[repository.file]]\npath = "Model.pth"\n'
@@ -334,7 +332,7 @@ def test_a_wrong_file_in_the_weights_folder_is_refused_and_left(hub: FakeHub, tm
     assert not hub.requests
 
 
-def test_a_weights_folder_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_missing_weights_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
         find(LOOSE, LookUp(weights_dir=tmp_path / "nowhere"))
 
@@ -342,12 +340,12 @@ def test_a_weights_folder_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
 # --- checked again
 
 
-def test_find_remembers_its_check_and_verify_hashes_again(hub: FakeHub) -> None:
+def test_find_reuses_its_check_and_verify_hashes_again(hub: FakeHub) -> None:
     path = find(PINNED, LookUp())
     kept = path.stat().st_mtime_ns
     path.resolve().write_bytes(DAMAGED)
     os.utime(path, ns=(kept, kept))
-    find(PINNED, LookUp())  # nothing shows on the outside
+    find(PINNED, LookUp())  # size and time are unchanged
     with pytest.raises(ModelUnavailableError, match="sha256"):
         verify(PINNED, LookUp())
     assert availability(PINNED, LookUp()) is None
@@ -358,7 +356,7 @@ def test_find_remembers_its_check_and_verify_hashes_again(hub: FakeHub) -> None:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]:
-    """Run `relight-cli weights` with the small manifest; exit code and lines of stdout."""
+    """Run `relight-cli weights` with the small manifest; return exit code and lines of stdout."""
     monkeypatch.setattr(command, "load_manifest", lambda: MANIFEST)
 
     def invoke(*words: object) -> tuple[int, list[str]]:

@@ -43,7 +43,7 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
     return float(((a / 255.0 - b / 255.0) ** 2).mean())
 
 
-def test_a_shadow_goes_and_the_rest_stays(run: Run, shadowed: Path) -> None:
+def test_a_shadow_is_removed_and_the_rest_stays(run: Run, shadowed: Path) -> None:
     done = run("deshadow", "shadowed.png", *TINY)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     before, after, free = (pixels(shadowed / f"{n}.png") for n in ("shadowed", "shadowed_deshadowed", "free"))
@@ -52,12 +52,12 @@ def test_a_shadow_goes_and_the_rest_stays(run: Run, shadowed: Path) -> None:
     assert error(after[:25], free[:25]) < 1e-3
 
 
-def test_what_has_no_shadow_is_hardly_changed(run: Run, shadowed: Path) -> None:
+def test_a_photo_without_shadow_hardly_changes(run: Run, shadowed: Path) -> None:
     assert run("deshadow", "free.png", *TINY).returncode == 0
     assert error(pixels(shadowed / "free_deshadowed.png"), pixels(shadowed / "free.png")) < 10**-3.5
 
 
-def test_the_saved_shadow_is_where_it_was(run: Run, shadowed: Path) -> None:
+def test_the_saved_mask_is_white_in_the_shadow(run: Run, shadowed: Path) -> None:
     assert run("deshadow", "shadowed.png", *TINY, "--save-mask").returncode == 0
     mask = pixels(shadowed / "shadowed_deshadowed_mask.png")
     assert (mask.dtype, mask.shape) == (np.uint8, (160, 200, 1))
@@ -77,7 +77,7 @@ def test_a_mask_keeps_the_rest_to_the_bit(run: Run, shadowed: Path, inverted: bo
     assert halves[kept]
 
 
-def test_a_masks_grey_is_a_share(run: Run, shadowed: Path) -> None:
+def test_grey_in_a_mask_is_a_share_of_the_change(run: Run, shadowed: Path) -> None:
     write_photo(Photo(np.full((160, 200, 1), 128, np.uint8)), shadowed / "grey.png")
     run("albedo", "shadowed.png", *TINY, "-o", "all.png")
     run("albedo", "shadowed.png", *TINY, "-o", "half.png", "--mask", "grey.png")
@@ -94,7 +94,7 @@ def test_a_mask_of_another_size_is_a_usage_error(run: Run, shadowed: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "message"),
     [
         (["--invert-mask"], 2, b"--mask"),
         (["--save-mask", "-o", "-"], 2, b"--output -"),
@@ -104,11 +104,11 @@ def test_a_mask_of_another_size_is_a_usage_error(run: Run, shadowed: Path) -> No
     ],
 )
 def test_options_are_checked_before_the_work(
-    run: Run, shadowed: Path, options: list[str], code: int, said: bytes
+    run: Run, shadowed: Path, options: list[str], code: int, message: bytes
 ) -> None:
     done = run("deshadow", "shadowed.png", *TINY, *options)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (shadowed / "shadowed_deshadowed.png").exists()
 
 
@@ -125,7 +125,7 @@ def test_albedo_times_shading_is_the_photo(run: Run, shadowed: Path, suffix: str
     assert shading.max() <= white * (1 + 1e-6)
 
 
-def test_layers_exist_or_not_like_outputs(run: Run, shadowed: Path) -> None:
+def test_existing_layers_are_treated_like_outputs(run: Run, shadowed: Path) -> None:
     (shadowed / "shadowed_deshadowed_mask.png").write_bytes(b"mine")
     done = run("deshadow", "shadowed.png", *TINY, "--save-mask")
     assert done.returncode == 5
@@ -166,9 +166,9 @@ def test_many_tiles(run: Run, tmp_path: Path, detail: str, tile_colour: str) -> 
     done = run("albedo", "x.png", *TINY, *options, "--report", "r.jsonl")
     assert (done.returncode, done.stderr) == (0, b"")
     assert pixels(tmp_path / "x_albedo.png").shape == picture.shape
-    said = json.loads((tmp_path / "r.jsonl").read_text())
-    assert said["status"] == "done"
-    assert said["options"]["tile_colour"] == tile_colour
+    entry = json.loads((tmp_path / "r.jsonl").read_text())
+    assert entry["status"] == "done"
+    assert entry["options"]["tile_colour"] == tile_colour
 
 
 def test_fine_detail_survives(run: Run, tmp_path: Path) -> None:

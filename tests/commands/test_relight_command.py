@@ -207,7 +207,7 @@ def test_a_folder_can_be_done_again(run: Run, scene: Path) -> None:
     assert statuses == ["done", "done", "skipped", "skipped"]
 
 
-def test_outputs_that_cannot_be_are_refused_first(run: Run, scene: Path) -> None:
+def test_unwritable_outputs_are_refused_first(run: Run, scene: Path) -> None:
     (scene / "notes").write_text("a file")
     for output in ("notes/x.png", "notes/deep/x.png"):
         done = run("relight", "photo.png", *TINY, "-o", output)
@@ -223,9 +223,9 @@ def test_interruption_leaves_nothing_behind(scene: Path, number: int, code: int)
     process = subprocess.Popen(command, cwd=scene, stderr=subprocess.PIPE)
     time.sleep(4)
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
-    assert said.count(b"\n") == 1
+    assert stderr.count(b"\n") == 1
     assert outputs(scene) == {"large.tif"}
 
 
@@ -238,7 +238,7 @@ def test_names_that_clash_are_refused(run: Run, scene: Path) -> None:
     assert not (scene / "out").exists()
 
 
-def test_control_characters_in_names_stay_off_the_terminal(run: Run, scene: Path) -> None:
+def test_control_characters_in_names_are_escaped(run: Run, scene: Path) -> None:
     for name in ("nas\x1b[31mty\n.png", "x" * 300 + ".png"):
         done = run("relight", name, *TINY)
         assert done.returncode == 4

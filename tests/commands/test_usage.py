@@ -1,4 +1,4 @@
-"""What is said where a command line is not understood, and what --help lists."""
+"""Usage errors, and the commands that --help lists."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ def test_a_usage_error_is_one_line_with_a_remedy(command: Command, words: str, l
 def test_a_file_whose_name_starts_with_a_dash(command: Command) -> None:
     Path("-dash.jpg").touch()
     done = command("albedo", "-dash.jpg")
-    assert (done.code, done.lines) == (2, ["relight-cli: No such option: -d; write ./-dash.jpg for the file."])
+    assert (done.code, done.lines) == (2, ["relight-cli: No such option: -d; to name the file, write ./-dash.jpg."])
 
 
 @pytest.mark.parametrize("words", ["--help", "weights --help"])
@@ -40,10 +40,10 @@ def test_commands_are_listed_in_whole_sentences(command: Command, words: str) ->
     assert all(re.fullmatch(r"  [a-z-]+ +[A-Z].*[^.]\.", line) for line in listed)
 
 
-def test_ctrl_c_while_it_is_still_being_imported() -> None:
+def test_ctrl_c_during_the_import() -> None:
     program = """
 import signal, sys
-class Typer:  # stands where the first slow import is looked for
+class Typer:  # intercepts the first slow import
     def find_spec(self, name, path=None, target=None):
         if name == "typer":
             signal.raise_signal(signal.SIGINT)

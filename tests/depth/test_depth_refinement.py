@@ -23,7 +23,7 @@ from relight_cli.depth.refinement import (
     refine_runs,
 )
 from relight_cli.depth.sky import keep_sky
-from relight_cli.models.depth_anything import fitted, network_size
+from relight_cli.models.depth_anything import network_size, resize_to_network
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
 
@@ -149,7 +149,7 @@ def test_saving_memory_gives_the_same_result(scene: Scene, tiny_parts: Path, pri
         device="cpu",
         dtype=torch.float32,
     )
-    saving.save_memory()
+    saving.enable_checkpointing()
     options = RefineOptions(runs=1, steps=2)
     assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)
 
@@ -162,7 +162,7 @@ def test_the_memory_of_a_step_grows_with_the_batch_and_shrinks_with_checkpointin
     assert 2.5 * one.memory < three.memory < 3.5 * one.memory
     folder = tiny_parts / "stable-diffusion-v1-5"
     saving = load_prior(folder, None, load_embedder(folder), "a photo", device="cpu", dtype=torch.float32)
-    saving.save_memory()
+    saving.enable_checkpointing()
     assert measure_step(scene, saving, 1).memory < 0.9 * one.memory
 
 
@@ -177,7 +177,7 @@ def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
     high, wide = scene.size
     picture = np.full((4 * high, 4 * wide, 3), 0.2, np.float32)
     picture[:, 2 * wide + 2 :] = 0.8  # an edge inside a pixel of the network's size
-    image = fitted(torch.from_numpy(picture).permute(2, 0, 1)[None], max(high, wide))
+    image = resize_to_network(torch.from_numpy(picture).permute(2, 0, 1)[None], max(high, wide))
     step = np.where(np.arange(wide) * 4 < 2 * wide + 2, 1.0, 3.0).astype(np.float32)
     ensemble = Ensemble(np.tile(step, (high, 1)), np.zeros((high, wide), np.float32), 7.0, 1)
     depth = RefinedDepth(replace(scene, image=image), ensemble, picture)

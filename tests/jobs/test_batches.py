@@ -1,4 +1,4 @@
-"""Many photos in one run: which are meant, what they are called, what is done again, and what a bad one costs."""
+"""Runs with many photos: inputs, names of outputs, --skip-existing, order, memory and failures."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 
-# Of strength 0 the photo comes out as it is, without the network: what is tested here is all around that.
+# With strength 0 the photo stays as it is and no network runs: these tests are about everything else.
 SAME = ("--model", "tiny", "--strength", "0")
 
 
@@ -28,7 +28,7 @@ def put(name: str | Path, seed: int = 0, size: tuple[int, int] = (6, 8)) -> Path
     return path
 
 
-def made(folder: Path) -> list[str]:
+def files_in(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
@@ -40,7 +40,7 @@ def pixels(path: Path | str) -> np.ndarray:
     return read_photo(Path(path), max_pixels=10**6).pixels
 
 
-# which photos are meant
+# inputs
 
 
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\0"])
@@ -58,35 +58,35 @@ def test_lists_of_names(command: Command, ends: bytes) -> None:
     again = command("albedo", "@-", *null, *SAME, "-o", "piped", stdin=Path("names").read_bytes())
     assert again.code == 23
     assert (
-        made(Path("piped"))
-        == made(Path("out"))
+        files_in(Path("piped"))
+        == files_in(Path("out"))
         == sorted(os.fsdecode(name.rsplit(b"/")[-1].replace(b".png", b"_albedo.png")) for name in names)
     )
 
 
-def test_a_photo_with_a_sign_in_its_name_is_that_photo(command: Command) -> None:
+def test_a_name_with_brackets_or_at_is_that_photo(command: Command) -> None:
     for name in ("@x.png", "[ab].png", "a.png"):
         put(name)
     assert command("albedo", "@x.png", "[ab].png", *SAME, "-o", "out").code == 0
-    assert made(Path("out")) == ["@x_albedo.png", "[ab]_albedo.png"]
+    assert files_in(Path("out")) == ["@x_albedo.png", "[ab]_albedo.png"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "said"),
+    ("arguments", "stdin", "message"),
     [
         (["@none"], b"", "none: the list cannot be read"),
         (["@-"], b"\n\n", "the list names no photo"),
         (["@-"], b"a.png\0b.png\0", "give -0"),
-        (["a.png", "-0"], b"", "-0 is of lists"),
-        (["@-", "-"], b"a.png", "stdin is one thing"),
-        (["@-", "--mask", "-"], b"a.png", "stdin is one thing"),
+        (["a.png", "-0"], b"", "-0 applies to lists"),
+        (["@-", "-"], b"a.png", "stdin cannot be both"),
+        (["@-", "--mask", "-"], b"a.png", "stdin cannot be both"),
     ],
 )
-def test_lists_that_cannot_be(command: Command, arguments: list[str], stdin: bytes, said: str) -> None:
+def test_bad_lists_are_refused(command: Command, arguments: list[str], stdin: bytes, message: str) -> None:
     put("a.png")
     done = command("albedo", *arguments, *SAME, stdin=stdin)
     assert done.code in (2, 4)
-    assert said in done.err
+    assert message in done.err
     assert len(done.lines) == 1
 
 
@@ -94,9 +94,9 @@ def test_trees_are_mirrored(command: Command) -> None:
     for name in ("in/a.png", "in/deep/a.png", "in/deep/er/b.png"):
         put(name)
     assert command("albedo", "in", "-r", *SAME, "-o", "out").code == 0
-    assert made(Path("out")) == ["a_albedo.png", "deep/a_albedo.png", "deep/er/b_albedo.png"]
+    assert files_in(Path("out")) == ["a_albedo.png", "deep/a_albedo.png", "deep/er/b_albedo.png"]
     assert command("albedo", "in", "-r", *SAME, "-o", "by/{task}/{stem}.tif").code == 0
-    assert made(Path("by")) == ["albedo/a.tif", "deep/albedo/a.tif", "deep/er/albedo/b.tif"]
+    assert files_in(Path("by")) == ["albedo/a.tif", "deep/albedo/a.tif", "deep/er/albedo/b.tif"]
 
 
 def test_the_tools_own_photos_are_left_out(command: Command) -> None:
@@ -104,15 +104,15 @@ def test_the_tools_own_photos_are_left_out(command: Command) -> None:
     assert command("deshadow", "in", *SAME).code == 0
     again = command("albedo", "in", *SAME)
     assert again.code == 0
-    assert "in/a_deshadowed.png: left out, relight-cli made it." in again.lines
-    assert made(Path("in")) == ["a.png", "a_albedo.png", "a_deshadowed.png"]
+    assert "in/a_deshadowed.png: left out, because relight-cli made it." in again.lines
+    assert files_in(Path("in")) == ["a.png", "a_albedo.png", "a_deshadowed.png"]
     by_shell = command("albedo", *sorted(Path("in").iterdir()), *SAME, "--skip-existing")
-    assert by_shell.code == 0  # a_albedo.png is left out, for it is what a.png becomes; a_deshadowed.png is meant
-    assert made(Path("in")) == ["a.png", "a_albedo.png", "a_deshadowed.png", "a_deshadowed_albedo.png"]
+    assert by_shell.code == 0  # a_albedo.png is left out, as the output of a.png; a_deshadowed.png is an input
+    assert files_in(Path("in")) == ["a.png", "a_albedo.png", "a_deshadowed.png", "a_deshadowed_albedo.png"]
     assert command("albedo", "in/*_deshadowed.png", *SAME, "-o", "out").code == 2
 
 
-# what they are called
+# names of outputs
 
 
 @pytest.mark.parametrize(
@@ -128,29 +128,29 @@ def test_templates(command: Command, template: str, names: list[str]) -> None:
     put("a.png")
     put("b.tif")
     assert command("albedo", "a.png", "b.tif", *SAME, "-o", template).code == 0
-    assert sorted({*made(Path())} - {"a.png", "b.tif"}) == names
+    assert sorted({*files_in(Path())} - {"a.png", "b.tif"}) == names
 
 
 @pytest.mark.parametrize(
-    ("photo", "template", "said"),
+    ("photo", "template", "message"),
     [
-        ("a.png", "out/{name}.png", "{name} is no field"),
-        ("a.png", "out/{stem!r}.png", "is no field"),
-        ("a.png", "out/{stem.__class__}.png", "is no field"),
-        ("a.png", "out/{index:99999}.png", "is no field"),
-        ("a.png", "out/{}.png", "is no field"),
-        ("a.png", "out/{stem}.xyz", "no known kind"),
-        ("a.png", "out/{stem}", "no known kind"),
+        ("a.png", "out/{name}.png", "{name} is not a field"),
+        ("a.png", "out/{stem!r}.png", "is not a field"),
+        ("a.png", "out/{stem.__class__}.png", "is not a field"),
+        ("a.png", "out/{index:99999}.png", "is not a field"),
+        ("a.png", "out/{}.png", "is not a field"),
+        ("a.png", "out/{stem}.xyz", "not a known picture format"),
+        ("a.png", "out/{stem}", "not a known picture format"),
         ("...png", "out/{stem}/x.png", "would leave its folder"),
         ("...png", "out/{stem}/{stem}/x.{ext}", "would leave its folder"),
     ],
 )
-def test_templates_never_leave_their_folder(command: Command, photo: str, template: str, said: str) -> None:
+def test_templates_never_leave_their_folder(command: Command, photo: str, template: str, message: str) -> None:
     put(photo)
     done = command("albedo", photo, *SAME, "-o", template)
     assert (done.code, len(done.lines)) == (2, 1)
-    assert said in done.err
-    assert made(Path()) == [photo]
+    assert message in done.err
+    assert files_in(Path()) == [photo]
 
 
 @pytest.mark.parametrize("output", ["out/{task}.png", "out/{stem}.png"])
@@ -160,21 +160,21 @@ def test_names_that_clash_are_refused_before_anything(command: Command, output: 
     done = command("albedo", "a.png", "a.jpg", *SAME, "-o", output)
     assert done.code == 2
     assert "a.png and a.jpg would both be written to out/" in done.err
-    assert made(Path()) == ["a.jpg", "a.png"]
+    assert files_in(Path()) == ["a.jpg", "a.png"]
 
 
-# what is done again
+# --skip-existing
 
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise AssertionError("a network was loaded and nothing is to do")
+        raise AssertionError("a network was loaded with nothing to do")
 
     monkeypatch.setattr(models, "load_model", refuse)
 
 
-def test_nothing_is_loaded_where_nothing_is_to_do(command: Command, request: pytest.FixtureRequest) -> None:
+def test_nothing_is_loaded_if_nothing_is_to_do(command: Command, request: pytest.FixtureRequest) -> None:
     put("a.png")
     put("b.jpg")
     assert command("albedo", "a.png", "b.jpg", *SAME).code == 0
@@ -223,11 +223,11 @@ def test_the_report_tells_of_stripped_outputs(command: Command) -> None:
         put(name, seed)
 
     def statuses(*options: str) -> list[str]:
-        told = len(report()) if Path("r.jsonl").exists() else 0
+        before = len(report()) if Path("r.jsonl").exists() else 0
         asked = ("deshadow", "a.png", "b.jpg", *SAME, "--strip", "--save-mask", "--skip-existing", *options)
         done = command(*asked, "--report", "r.jsonl")
         assert (done.code, len(done.lines)) == (0, 1)
-        return [one["status"] for one in report()[told:]]
+        return [one["status"] for one in report()[before:]]
 
     assert statuses() == ["done", "done"]
     assert statuses() == ["skipped", "skipped"]
@@ -236,14 +236,14 @@ def test_the_report_tells_of_stripped_outputs(command: Command) -> None:
     assert statuses() == ["done", "skipped"]
     assert statuses("--quality", "90") == ["done", "done"]
     lines = Path("r.jsonl").read_text().splitlines()
-    Path("r.jsonl").write_text("\n".join(["[1]", lines[-1][:100], *lines, ""]))  # somebody else's, and one cut off
+    Path("r.jsonl").write_text("\n".join(["[1]", lines[-1][:100], *lines, ""]))  # a foreign line and a truncated one
     done = command("deshadow", "a.png", "b.jpg", *SAME, "--strip", "--skip-existing", "--report", "r.jsonl")
     assert done.lines == ["2 photos: 2 done, in " + done.lines[0].rpartition("in ")[2]]  # quality is not 90
     mine = Path("a_deshadowed.png")
     write_photo(Photo(noise((6, 8, 3), seed=9)), mine, overwrite=True)
     before = mine.read_bytes()
     done = command("deshadow", "a.png", *SAME, "--strip", "--skip-existing", "--report", "r.jsonl")
-    assert "left as it is" in done.err  # it is no longer the file that the report speaks of
+    assert "left as it is" in done.err  # it is no longer the file in the report
     assert mine.read_bytes() == before
 
 
@@ -251,10 +251,10 @@ def test_a_layer_that_is_missing_is_made(command: Command) -> None:
     put("a.png")
     assert command("deshadow", "a.png", *SAME).code == 0
     assert command("deshadow", "a.png", *SAME, "--save-mask", "--skip-existing").code == 0
-    assert made(Path()) == ["a.png", "a_deshadowed.png", "a_deshadowed_mask.png"]
+    assert files_in(Path()) == ["a.png", "a_deshadowed.png", "a_deshadowed_mask.png"]
 
 
-def test_a_photo_is_made_whose_layer_a_killed_run_has_left(command: Command) -> None:
+def test_a_layer_left_by_a_killed_run_does_not_block_its_photo(command: Command) -> None:
     for seed, name in enumerate(("a.png", "b.png")):
         put(name, seed)
     asked = ("deshadow", "a.png", "b.png", *SAME, "--save-mask")
@@ -281,10 +281,10 @@ def test_a_layer_that_others_made_is_left_alone(command: Command) -> None:
     assert Path("a_deshadowed_mask.png").read_bytes() == b"mine"
 
 
-# how they go
+# order, memory and failures
 
 
-def test_the_next_is_read_and_the_last_written_during_the_work(
+def test_the_next_photo_is_read_and_the_previous_written_during_the_work(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [put(f"{number}.png", number).name for number in range(4)]
@@ -300,16 +300,16 @@ def test_the_next_is_read_and_the_last_written_during_the_work(
             reached[event].set()
 
     def read(self: batch.Batch, path: Path) -> batch.Original:
-        photo = reader(self, path)
+        original = reader(self, path)
         note(f"read {path}")
-        return photo
+        return original
 
-    def write(self: batch.Batch, job: batch.Job, photos: list) -> batch.Notes:
-        notes = writer(self, job, photos)
+    def write(self: batch.Batch, job: batch.Job, changed: batch.Changed) -> batch.Written:
+        written = writer(self, job, changed)
         note(f"wrote {job.source}")
-        return notes
+        return written
 
-    def work(self: batch.Batch, job: batch.Job, original: batch.Original) -> list:
+    def work(self: batch.Batch, job: batch.Job, original: batch.Original) -> batch.Changed:
         place = names.index(str(job.source))
         for event in [f"wrote {names[place - 1]}"] * (place > 0) + [f"read {name}" for name in names[place + 1 :][:1]]:
             assert reached[event].wait(10), f"{event} did not happen while {job.source} was worked on"
@@ -321,12 +321,12 @@ def test_the_next_is_read_and_the_last_written_during_the_work(
     monkeypatch.setattr(batch.Batch, "_change", work)
     assert command("albedo", *names, *SAME, "--report", "r.jsonl").code == 0
     assert [one["input"] for one in report()] == names
-    for last, after in zip(names[:-2], names[2:], strict=True):  # so that no more than two photos are held
+    for last, after in zip(names[:-2], names[2:], strict=True):  # at most two photos are held
         assert events.index(f"wrote {last}") < events.index(f"read {after}")
 
 
 @pytest.mark.parametrize(("suffix", "waits"), [(".avif", True), (".jp2", True), (".jpg", False)])
-def test_no_hungry_encoder_runs_beside_the_network(
+def test_no_memory_hungry_encoder_runs_with_the_network(
     command: Command, monkeypatch: pytest.MonkeyPatch, suffix: str, waits: bool
 ) -> None:
     names = [put(f"{number}.png", number).name for number in range(3)]
@@ -335,7 +335,7 @@ def test_no_hungry_encoder_runs_beside_the_network(
     writer, change = batch.Batch._write, batch.Batch._change
 
     def write(self: batch.Batch, job: batch.Job, made: batch.Changed) -> batch.Written:
-        begun.wait(0.3 if waits else 30)  # for the work on the next, if that is to begin
+        begun.wait(0.3 if waits else 30)  # wait for the work on the next photo, if it may start
         written = writer(self, job, made)
         events.append(f"wrote {job.source}")
         return written
@@ -369,7 +369,7 @@ def test_a_summary_and_a_report(command: Command) -> None:
 
 
 def broken(good: list[Path], folder: Path, count: int) -> None:
-    """Make broken photos of good ones: cut off, damaged, renamed, empty, something else."""
+    """Make broken copies of good photos: truncated, damaged, renamed, empty, of another kind."""
     generator = np.random.default_rng(1)
     for number in range(count):
         source = good[number % len(good)]
@@ -409,7 +409,7 @@ def test_good_photos_among_broken_ones(command: Command) -> None:
     assert "Traceback" not in done.err
 
 
-def test_memory_is_that_of_the_photo_at_work_and_one_more(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_holds_at_most_one_more_photo(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     side = 400
     names = [str(put(f"{number}.png", number, (side, side))) for number in range(4)]
     write_photo(Photo(noise((8, 8, 3))), Path("warm.png"))

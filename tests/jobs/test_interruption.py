@@ -1,7 +1,7 @@
-"""Killed, interrupted, without room: what is there afterwards is whole, and a second run makes the rest.
+"""After a kill, an interruption or a full disk every output is whole, and a second run makes the rest.
 
-Every run is the command line itself, in a child forked from a process that has the libraries loaded, since a start of
-Python with torch takes seconds.
+Each run is the command line in a child process, forked after the libraries are loaded, since starting Python with torch
+takes seconds.
 """
 
 import json
@@ -17,7 +17,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forked")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 RUNS = """
 import json, os, random, resource, signal, sys, tempfile, time
@@ -29,12 +29,12 @@ from relight_cli.photos import atomic_files
 ARGUMENTS = ["relight-cli", "albedo", "in", "--model", "tiny", "--strength", "0", "-o", "out", "--skip-existing"]
 
 def run(act=lambda child: None, prepare=lambda: None, arguments=ARGUMENTS):
-    '''Fork a run; give its exit code, or less the signal, and what it said.'''
-    with tempfile.TemporaryFile() as said:
+    '''Fork a run; return its exit code (or minus the signal) and its output.'''
+    with tempfile.TemporaryFile() as output:
         child = os.fork()
         if child == 0:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
             prepare()
             sys.argv = arguments
             code = 1
@@ -45,15 +45,15 @@ def run(act=lambda child: None, prepare=lambda: None, arguments=ARGUMENTS):
             except BaseException as error:
                 print("TORN", repr(error), file=sys.stderr)
             sys.stderr.flush()
-            atomic_files._clear_up()  # what exit would call
+            atomic_files._clear_up()  # what a normal exit calls
             os._exit(code)
         act(child)
         status = os.waitpid(child, 0)[1]
-        said.seek(0)
-        return {"code": os.waitstatus_to_exitcode(status), "said": said.read().decode(errors="replace")}
+        output.seek(0)
+        return {"code": os.waitstatus_to_exitcode(status), "output": output.read().decode(errors="replace")}
 
 def halted(number, latest, seconds=0.02):
-    '''Send a run a signal at a random moment of its writing, every step of which takes a while.'''
+    '''Send a signal to a run at a random moment of its writing, which is slowed down.'''
     reader, writer = os.pipe()
     def prepare():
         flush = os.fsync
@@ -70,10 +70,10 @@ def halted(number, latest, seconds=0.02):
         os.kill(child, number)
     return run(act, prepare)
 
-def tell(**facts):
+def emit(**facts):
     print(json.dumps(facts))
 
-with tempfile.TemporaryDirectory() as folder:  # one run here loads every library
+with tempfile.TemporaryDirectory() as folder:  # one run in this process loads all libraries
     sys.argv = [*ARGUMENTS[:2], str(next(Path().rglob("*.png"))), *ARGUMENTS[3:6], "0", "-o", folder]
     try:
         main()
@@ -83,7 +83,7 @@ with tempfile.TemporaryDirectory() as folder:  # one run here loads every librar
 
 
 def runs(script: str, folder: Path) -> list[dict]:
-    """Run a script on top of RUNS in a folder; give what it tells."""
+    """Run RUNS and a script in a folder; return the facts that it emits."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / ".hf"), "OMP_NUM_THREADS": "1"}
     program = [sys.executable, "-W", "ignore", "-c", RUNS + script]
     done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -93,7 +93,7 @@ def runs(script: str, folder: Path) -> list[dict]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Twelve photos in the folder in."""
+    """A folder with twelve photos in its subfolder `in`."""
     (tmp_path / "in").mkdir()
     for number in range(12):
         write_photo(Photo(noise((30, 40, 3), seed=number)), tmp_path / "in" / f"{number:02}.png")
@@ -101,7 +101,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def whole(folder: Path) -> set[str]:
-    """Name the outputs, each of which is read."""
+    """Read every output; return their names."""
     outputs = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
     for path in outputs:
         assert (read_photo(path, max_pixels=10**6).pixels.shape) == (30, 40, 3)
@@ -111,25 +111,25 @@ def whole(folder: Path) -> set[str]:
 ALL = {f"{number:02}_albedo.png" for number in range(12)}
 
 
-def test_fifty_kills_tear_nothing(photos: Path) -> None:
+def test_fifty_kills_damage_no_file(photos: Path) -> None:
     before = {path: path.read_bytes() for path in (photos / "in").iterdir()}
     script = """
 random.seed(4)
 for _ in range(50):
     outcome = halted(signal.SIGKILL, 0.3, 0.01)
-    there = sorted(Path("out").glob("[0-9]*"))
-    tell(**outcome, there=len(there), hidden=[path.name for path in Path("out").glob(".*")])
-    for path in random.sample(there, len(there) // 2):
+    outputs = sorted(Path("out").glob("[0-9]*"))
+    emit(**outcome, outputs=len(outputs), hidden=[path.name for path in Path("out").glob(".*")])
+    for path in random.sample(outputs, len(outputs) // 2):
         path.unlink()
-tell(**run())
+emit(**run())
 """
     *killed, last = runs(script, photos)
     assert sum(one["code"] == -9 for one in killed) > 25
-    assert len({one["there"] for one in killed}) > 5
+    assert len({one["outputs"] for one in killed}) > 5
     assert last["code"] == 0
     assert whole(photos / "out") == ALL
     assert any(one["hidden"] for one in killed)
-    assert not list((photos / "out").glob(".*"))  # which killed runs had left
+    assert not list((photos / "out").glob(".*"))  # left by killed runs
     assert before == {path: path.read_bytes() for path in (photos / "in").iterdir()}
 
 
@@ -139,39 +139,39 @@ def test_signals_between_and_inside_writes(photos: Path, number: str, code: int)
 random.seed(5)
 for _ in range(8):
     outcome = halted(signal.{number}, 0.4)
-    tell(**outcome, hidden=[path.name for path in Path("out").glob(".*")])
-tell(**run())
+    emit(**outcome, hidden=[path.name for path in Path("out").glob(".*")])
+emit(**run())
 """
     *stopped, last = runs(script, photos)
     assert any(one["code"] == code for one in stopped)
     assert {one["code"] for one in stopped} <= {0, code}
     for one in stopped:
         assert one["hidden"] == []
-        assert "Traceback" not in one["said"]
-        assert one["code"] == 0 or one["said"].count("\n") == 1
+        assert "Traceback" not in one["output"]
+        assert one["code"] == 0 or one["output"].count("\n") == 1
     assert last["code"] == 0
     assert whole(photos / "out") == ALL
 
 
-def test_a_full_disk_costs_what_does_not_fit(photos: Path) -> None:
+def test_a_full_disk_fails_only_what_does_not_fit(photos: Path) -> None:
     write_photo(Photo(noise((200, 200, 3))), photos / "in" / "large.png")
     script = """
 def no_room():
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-tell(**run(prepare=no_room), hidden=[path.name for path in Path("out").glob(".*")])
-tell(**run(prepare=no_room, arguments=[*ARGUMENTS[:2], "in/large.png", *ARGUMENTS[3:]]))
+emit(**run(prepare=no_room), hidden=[path.name for path in Path("out").glob(".*")])
+emit(**run(prepare=no_room, arguments=[*ARGUMENTS[:2], "in/large.png", *ARGUMENTS[3:]]))
 """
     batch, alone = runs(script, photos)
     assert batch["code"] == 23
-    assert "in/large.png" in batch["said"]
-    assert "File too large" in batch["said"]
+    assert "in/large.png" in batch["output"]
+    assert "File too large" in batch["output"]
     assert batch["hidden"] == []
     assert whole(photos / "out") == ALL
-    assert (alone["code"], alone["said"].count("\n")) == (5, 1)
+    assert (alone["code"], alone["output"].count("\n")) == (5, 1)
 
 
-def test_a_folder_that_may_not_be_written_is_refused_first(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_refused_first(tmp_path: Path) -> None:
     script = """
 folder = Path(tempfile.mkdtemp())
 folder.chmod(0o755)
@@ -186,13 +186,13 @@ def nobody():
     else:
         folder.chmod(0o555)
 for output in ([], ["-o", "new/deep/"], ["-o", "b.png"]):
-    tell(**run(prepare=nobody, arguments=["relight-cli", "albedo", "a.png", "--model", "tiny", *output]),
-         there=sorted(path.name for path in folder.rglob("*")))
+    emit(**run(prepare=nobody, arguments=["relight-cli", "albedo", "a.png", "--model", "tiny", *output]),
+         files=sorted(path.name for path in folder.rglob("*")))
 folder.chmod(0o755)
 shutil.rmtree(folder)
 """
     write_photo(Photo(noise((30, 40, 3))), tmp_path / "a.png")
     for one in runs(script, tmp_path):
-        assert (one["code"], one["there"]) == (5, ["a.png"])
-        assert one["said"].count("\n") == 1
-        assert "no folder that can be written" in one["said"]
+        assert (one["code"], one["files"]) == (5, ["a.png"])
+        assert one["output"].count("\n") == 1
+        assert "not a writable folder" in one["output"]

@@ -1,4 +1,4 @@
-"""What is held while a photo goes through: arrays and bytes are counted, on pictures of middling size."""
+"""How much memory a photo takes on its way: count arrays and bytes, on medium-size pictures."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch  # noqa: F401  untraced, which is faster
+import torch  # noqa: F401  before the tracing, which is slow
 from command_line import Command
 from PIL import ExifTags, Image
 
@@ -25,14 +25,14 @@ SIDES = (900, 1200)
 
 @pytest.fixture
 def traced() -> Iterator[None]:
-    """Numpy's and Python's own memory is traced."""
+    """Trace the memory of numpy and of Python."""
     tracemalloc.start(1)
     yield
     tracemalloc.stop()
 
 
 def camera_photo(path: Path, dtype: type, seed: int = 0, sides: tuple[int, int] = SIDES) -> Photo:
-    """Write a photo with grain and the tags of a camera."""
+    """Write a photo with noise and camera tags."""
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ExposureTime] = 0.01
     pixels = np.random.default_rng(seed).integers(85, 127, (*sides, 3), np.uint8)
@@ -43,7 +43,7 @@ def camera_photo(path: Path, dtype: type, seed: int = 0, sides: tuple[int, int] 
 
 
 def copies_of(photo: Photo) -> int:
-    """Count numpy's arrays of a photo's size, or of its size in floats and above."""
+    """Count numpy's arrays of a photo's size, or of its size in floats or more."""
     by_numpy = tracemalloc.DomainFilter(inclusive=True, domain=np.lib.tracemalloc_domain)
     traces = tracemalloc.take_snapshot().filter_traces([by_numpy]).traces
     own = photo.pixels
@@ -52,7 +52,7 @@ def copies_of(photo: Photo) -> int:
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("task", ["relight", "deshadow"])
-def test_a_photo_and_the_new_one_are_held_then_the_new_one_alone(
+def test_the_photo_is_released_before_the_new_one_is_encoded(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
     photo = camera_photo(tmp_path / "photo.jpg", np.uint8)
@@ -73,7 +73,7 @@ def test_a_photo_and_the_new_one_are_held_then_the_new_one_alone(
     monkeypatch.setattr(Photo, "with_srgb", change)
     monkeypatch.setattr(writing, "encode", encode)
     light = ("--light", "reference.jpg") if task == "relight" else ()
-    done = command(task, "photo.jpg", *light, "--model", "tiny", "--no-detail")  # rows that come once
+    done = command(task, "photo.jpg", *light, "--model", "tiny", "--no-detail")  # its rows can be read once
     assert done.code == 0, done.err
     assert held == [1 + 2, 1 + 1]  # the test itself holds one
 
@@ -108,14 +108,14 @@ def test_a_photo_is_changed_and_written_in_bands(
         return changing(*arguments)
 
     monkeypatch.setattr(batch.Batch, "_change", change)
-    for encoder in (png_encoding, tiff_encoding):  # as much smaller as the photo is
+    for encoder in (png_encoding, tiff_encoding):  # scaled down like the photo
         monkeypatch.setattr(encoder, "_STRIP", 1 << 16)
     done = command(task, f"photo.{suffix}", *options, "--model", "tiny", "--max-side", 64)
     assert done.code == 0, done.err
     assert tracemalloc.get_traced_memory()[1] - before[0] < 0.75 * photo.pixels.nbytes
 
 
-def test_areference_that_was_let_go_of_is_read_again_for_a_photo_of_another_size(
+def test_a_released_reference_is_read_again_for_a_photo_of_another_size(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = []
@@ -138,7 +138,7 @@ def test_areference_that_was_let_go_of_is_read_again_for_a_photo_of_another_size
 
 @pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("suffix", ["tif", "png"])
-def test_a_file_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+def test_an_encoded_file_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
     photo = camera_photo(tmp_path / f"photo.{suffix}", np.uint16)
     for encoder in (png_encoding, tiff_encoding):
         monkeypatch.setattr(encoder, "_STRIP", 1 << 14)
@@ -160,6 +160,6 @@ def test_a_deep_png_is_read_with_one_copy_of_the_file(tmp_path: Path) -> None:
     assert most < photo.pixels.nbytes + 1.5 * path.stat().st_size
 
 
-def test_a_freed_picture_of_pillows_goes_back_to_the_system() -> None:
-    """Blocks above 32 MiB are mapped one by one, whatever lies behind them."""
+def test_memory_of_a_freed_pillow_picture_returns_to_the_system() -> None:
+    """malloc maps blocks above 32 MiB one by one, and unmaps them when they are freed."""
     assert Image.core.get_block_size() > 32 << 20

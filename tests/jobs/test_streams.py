@@ -1,4 +1,4 @@
-"""What stands on stdout, and what becomes of a device that has too little memory."""
+"""What stdout contains, and what happens when a device runs out of memory."""
 
 import ctypes
 import os
@@ -30,7 +30,7 @@ def photo(tmp_path: Path) -> Path:
     return tmp_path / "a.png"
 
 
-def test_what_libraries_print_is_not_in_the_picture(
+def test_output_of_libraries_is_not_in_the_picture(
     command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = batch.Batch._change
@@ -60,7 +60,7 @@ main()
 """
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(photo: Path) -> None:
+def test_a_closed_pipe_ends_the_run_quietly(photo: Path) -> None:
     write_photo(Photo(noise((300, 400, 3))), photo, overwrite=True)  # more than a pipe holds
     program = STREAMS.format(output="-")
     command = f"'{sys.executable}' -c '{program}' | head -c1; echo ${{PIPESTATUS[0]}}"
@@ -92,7 +92,7 @@ def test_a_photo_on_stdin(command: Command, photo: Path, output: str) -> None:
 
 @pytest.fixture
 def small_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A device that holds one tile at a time; gives the numbers that were tried."""
+    """A device that holds one tile at a time; the value lists the tiles that were tried."""
     tried: list[int] = []
     change_light = mapping.change_light
 
@@ -110,12 +110,14 @@ def test_fewer_tiles_when_memory_runs_out(command: Command, photo: Path, small_m
     (photo.parent / "b.png").write_bytes(photo.read_bytes())
     done = command("albedo", "a.png", "b.png", *TINY, "--tile-batch", "5", "-q")
     assert (done.code, done.err) == (0, "")
-    assert small_memory == [5, 2, 1, 1]  # what was learnt holds for the photos after
+    assert small_memory == [5, 2, 1, 1]  # later photos start with one tile
     assert Path("a_albedo.png").exists()
     assert Path("b_albedo.png").exists()
 
 
-def test_a_sequence_goes_on_with_fewer_tiles(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_timelapse_continues_with_fewer_tiles(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "in").mkdir()
     for number in range(3):
         write_photo(Photo(noise((40, 50, 3), seed=number)), tmp_path / "in" / f"{number}.png")
@@ -136,7 +138,7 @@ def test_a_sequence_goes_on_with_fewer_tiles(command: Command, tmp_path: Path, m
         assert path.read_bytes() == (Path("little") / path.name).read_bytes()
 
 
-def test_out_of_memory_at_last(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_with_one_tile_on_the_cpu(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
         raise MemoryError
 
@@ -147,17 +149,17 @@ def test_out_of_memory_at_last(command: Command, photo: Path, monkeypatch: pytes
     assert command("albedo", "a.png", "a.png", "gone.png", *TINY).code == 23
 
 
-def test_out_of_memory_during_the_writing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said, and is not taken for metadata that the encoder refuses."""
-    lighting = gain.multiply_light
+def test_out_of_memory_while_writing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is reported, and not mistaken for metadata that the encoder refuses."""
+    multiply_light = gain.multiply_light
     failures = iter([MemoryError])
 
-    def once_too_little(own: np.ndarray, stops: np.ndarray) -> np.ndarray:
+    def fail_once(own: np.ndarray, stops: np.ndarray) -> np.ndarray:
         if failure := next(failures, None):
             raise failure
-        return lighting(own, stops)
+        return multiply_light(own, stops)
 
-    monkeypatch.setattr(gain, "multiply_light", once_too_little)
+    monkeypatch.setattr(gain, "multiply_light", fail_once)
     done = command("albedo", "a.png", *TINY, "--max-side", "16")
     assert (done.code, len(done.lines)) == (7, 1)
     assert not Path("a_albedo.png").exists()
@@ -177,10 +179,10 @@ def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return network(torch.ones(2))
 
-    assert fallback.run(work).dtype == torch.float32  # what tiny has on a CPU
+    assert fallback.run(work).dtype == torch.float32  # the dtype of tiny on a CPU
     assert tried == [("cuda:0", 2), ("cuda:0", 1), ("cpu", 2)]
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert "CPU" in said[0]
-    with pytest.raises(KeyError):  # what is no lack of memory is not tried again
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "CPU" in lines[0]
+    with pytest.raises(KeyError):  # other errors are not retried
         fallback.run(lambda model, batch: {}["x"])

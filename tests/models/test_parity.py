@@ -1,8 +1,8 @@
-"""The published network's numbers on stand-in weights (reference/), met in float32 on any processor.
+"""Parity with the published network's numbers on stand-in weights (reference/), in float32 on any processor.
 
-The published code computed them in float64 and rounded pictures to 8 bits. In float32 that code was 7e-6 away from its
-own arrays, and one in 4,000 values of a picture was another, by one level. The bounds leave room for other processors,
-and yet see GELU by tanh (5e-4), norms with an eps of 1e-5 (2e-4) and pictures truncated to 8 bits (half of the values).
+The published code computed them in float64 and rounded pictures to 8 bits. In float32 that code differs from its own
+arrays by 7e-6, and in one of 4,000 values of a picture by one level. The bounds leave room for other processors, but
+detect GELU by tanh (5e-4), norms with an eps of 1e-5 (2e-4) and pictures truncated to 8 bits (half of the values).
 """
 
 import math
@@ -16,7 +16,7 @@ from published_pictures import check_picture
 from standin import REFERENCE, photo
 
 from relight_cli.checkpoints.crocodilight import load_crocodilight
-from relight_cli.models.blocks import RotaryTable, rotate, turn
+from relight_cli.models.blocks import RotaryTable, rotate, rotate_joined
 from relight_cli.models.crocodilight import IMAGENET_MEAN, IMAGENET_STD, CroCoDiLight
 
 ARRAY_BOUND = 5e-5  # largest difference over largest value
@@ -57,7 +57,7 @@ def relative_error(found: torch.Tensor, expected: np.ndarray) -> float:
     return float(np.abs(found.numpy() - expected).max() / np.abs(expected).max())
 
 
-def test_every_stage_meets_the_published_numbers(network: CroCoDiLight) -> None:
+def test_every_stage_matches_the_published_numbers(network: CroCoDiLight) -> None:
     pictures = torch.from_numpy(np.stack([photo(448, 448, 11), photo(448, 448, 18)])).permute(0, 3, 1, 2) / 255
     found = stages(network, pictures)
     with np.load(REFERENCE / "stages.npz") as expected:
@@ -66,13 +66,13 @@ def test_every_stage_meets_the_published_numbers(network: CroCoDiLight) -> None:
     assert {name: error for name, error in errors.items() if not error < ARRAY_BOUND} == {}
 
 
-def test_rotation_is_that_of_the_formula() -> None:
+def test_rotation_follows_the_formula() -> None:
     """u' = u cos - v sin, v' = v cos + u sin, the first half of a head by row, the second by column."""
     table = RotaryTable(head_width=16, base=100)
     x = torch.randn(1, 1, 7, 16, dtype=torch.float64)
     rotary = table(2, 3, 1, x)
     found = rotate(x, rotary.cos, rotary.sin)[0, 0]
-    torch.testing.assert_close(turn(x.transpose(1, 2), rotary)[0, :, 0], found)
+    torch.testing.assert_close(rotate_joined(x.transpose(1, 2), rotary)[0, :, 0], found)
     for n, position in enumerate([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (-1, -1)]):
         for half, p in enumerate(position):
             for j in range(4):
@@ -99,7 +99,7 @@ PUBLISHED = ("--model", "crocodilight", "--dtype", "float32", "--no-detail")
 
 
 @pytest.mark.parametrize("size", ["448x448", "900x600"])
-def test_relight_gives_the_published_picture(run: Run, standin: Path, tmp_path: Path, size: str) -> None:
+def test_relight_returns_the_published_picture(run: Run, standin: Path, tmp_path: Path, size: str) -> None:
     names = [REFERENCE / f"{name}_{size}.png" for name in ("a", "b", "relight_a_light_b")]
     done = run("relight", names[0], "--light", names[1], *PUBLISHED, "--weights-dir", standin, "-o", tmp_path / "x.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -107,8 +107,8 @@ def test_relight_gives_the_published_picture(run: Run, standin: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(("task", "size"), [("deshadow", "448x448"), ("deshadow", "900x600"), ("albedo", "448x448")])
-def test_mapping_gives_the_published_picture(run: Run, standin: Path, tmp_path: Path, task: str, size: str) -> None:
-    """The stand-in's two mappers hold the same tensors, so that both tasks give the same picture."""
+def test_mapping_returns_the_published_picture(run: Run, standin: Path, tmp_path: Path, task: str, size: str) -> None:
+    """The two stand-in mappers hold the same tensors, so that both tasks return the same picture."""
     options = [*PUBLISHED, "--weights-dir", standin, "--tile-colour", "free"]
     done = run(task, REFERENCE / f"a_{size}.png", *options, "-o", tmp_path / "x.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,11 +1,11 @@
-"""Score distillation against the published step's numbers, from the disparity to its gradient."""
+"""Score distillation compared with the published step's numbers, from the disparity to its gradient."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from redepth_reference import REFERENCE, apart, light_of
+from redepth_reference import REFERENCE, light_of, relative_error
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,31 +20,31 @@ def published() -> dict[str, Tensor]:
 
 
 def pooled(image: Tensor) -> Tensor:
-    """The stand-in for the VAE that the published numbers were computed with."""
+    """Return latents from the stand-in for the VAE that the published numbers use."""
     latents = F.avg_pool2d(image, 8) * 2 - 1
     return torch.cat((latents, latents.mean(dim=1, keepdim=True)), dim=1)
 
 
-def test_each_term_gives_the_published_numbers(published: dict[str, Tensor]) -> None:
+def test_each_term_matches_the_published_numbers(published: dict[str, Tensor]) -> None:
     gradient = sds_gradient(guided_noise(published["eps_text"], published["eps_uncond"]), published["noise"])
-    assert apart(gradient, published["sds_grad"]) < 1e-5
-    assert apart(sds_loss(published["latents"], published["sds_grad"]), published["sds_loss"]) < 1e-5
-    assert apart(smoothness(published["raw_disparity"]), published["smoothness"]) < 1e-5
+    assert relative_error(gradient, published["sds_grad"]) < 1e-5
+    assert relative_error(sds_loss(published["latents"], published["sds_grad"]), published["sds_loss"]) < 1e-5
+    assert relative_error(smoothness(published["raw_disparity"]), published["smoothness"]) < 1e-5
 
 
-def test_the_whole_step_gives_the_published_loss_and_gradients(published: dict[str, Tensor]) -> None:
+def test_the_whole_step_matches_the_published_loss_and_gradients(published: dict[str, Tensor]) -> None:
     disparity = published["raw_disparity"].clone().requires_grad_()
     offset = published["scale_offset"][None].clone().requires_grad_()
     depth = orthographic_depth(disparity, offset)
     relit = blinn_phong(published["image_srgb"], surface_normals(depth), light_of(published))
     latents = pooled(letterbox(relit))
-    assert apart(latents, published["latents"]) < 1e-5
+    assert relative_error(latents, published["latents"]) < 1e-5
     loss = (sds_loss(latents, published["sds_grad"]) + smoothness(disparity)).sum()
-    assert apart(loss, published["total_loss"]) < 1e-5
+    assert relative_error(loss, published["total_loss"]) < 1e-5
     loss.backward()
-    assert apart(disparity.grad, published["grad_raw_disparity"]) < 1e-5
-    # One number, summed over every pixel: its terms cancel to a 7000th of themselves, and the published float32 sum is
-    # itself 8e-5 away from the one in float64.
+    assert relative_error(disparity.grad, published["grad_raw_disparity"]) < 1e-5
+    # This is one sum over all pixels: its terms cancel to a 7000th of themselves, and the published float32 sum differs
+    # by 8e-5 from the one in float64.
     assert float(offset.grad) == pytest.approx(float(published["grad_scale_offset"]), rel=2e-4)
 
 
@@ -56,11 +56,11 @@ def test_the_losses_derivative_is_the_gradient_over_the_size() -> None:
     assert torch.allclose(latents.grad, gradient / (4 * 8 * 8), atol=1e-7)
 
 
-def test_what_is_no_number_pulls_nowhere() -> None:
+def test_nan_has_no_gradient() -> None:
     assert sds_gradient(torch.tensor([float("nan"), 1.0]), torch.zeros(2)).tolist() == [0, 1]
 
 
-def test_noise_takes_over_with_time() -> None:
+def test_noise_grows_with_the_timestep() -> None:
     kept = torch.linspace(0.999, 0.01, 1000)
     latents, noise = torch.full((2, 1, 1, 1), 3.0), torch.full((2, 1, 1, 1), -1.0)
     first, last = add_noise(latents, noise, torch.tensor([0, 999]), kept).flatten()
@@ -68,13 +68,13 @@ def test_noise_takes_over_with_time() -> None:
     assert last == pytest.approx(0.1 * 3 - 0.99**0.5)
 
 
-def test_timesteps_are_the_papers() -> None:
+def test_timesteps_are_those_of_the_paper() -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = torch.cat([draw_timestep(generator) for _ in range(4000)])
     assert (int(drawn.min()), int(drawn.max())) == (20, 600)
 
 
-def test_smoothness_is_of_the_shape_not_of_its_scale() -> None:
+def test_smoothness_does_not_depend_on_the_scale() -> None:
     disparity = torch.rand(2, 9, 7, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(smoothness(disparity), smoothness(5 * disparity + 2), atol=1e-5)
     assert torch.isfinite(smoothness(torch.zeros(1, 4, 4))).all()

@@ -1,11 +1,11 @@
-"""The forward model against the published step's numbers, and properties that any light and surface have."""
+"""The forward model compared with the published step's numbers, and properties of any light and surface."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from redepth_reference import REFERENCE, apart, light_of
+from redepth_reference import REFERENCE, light_of, relative_error
 from torch import Tensor
 
 from relight_cli.models.shading import (
@@ -24,13 +24,13 @@ def published() -> dict[str, Tensor]:
         return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
 
 
-def test_each_stage_gives_the_published_numbers(published: dict[str, Tensor]) -> None:
+def test_each_stage_matches_the_published_numbers(published: dict[str, Tensor]) -> None:
     depth = orthographic_depth(published["raw_disparity"], published["scale_offset"][None])
-    assert apart(depth, published["depth"]) < 1e-5
-    assert apart(surface_normals(published["depth"]), published["normals"]) < 1e-5
+    assert relative_error(depth, published["depth"]) < 1e-5
+    assert relative_error(surface_normals(published["depth"]), published["normals"]) < 1e-5
     relit = blinn_phong(published["image_srgb"], published["normals"], light_of(published))
-    assert apart(relit, published["relit_srgb"]) < 1e-5
-    assert apart(letterbox(published["relit_srgb"])[..., ::8, ::8], published["letterboxed"]) < 1e-5
+    assert relative_error(relit, published["relit_srgb"]) < 1e-5
+    assert relative_error(letterbox(published["relit_srgb"])[..., ::8, ::8], published["letterboxed"]) < 1e-5
 
 
 def test_a_plane_facing_the_viewer_has_one_normal() -> None:
@@ -38,7 +38,7 @@ def test_a_plane_facing_the_viewer_has_one_normal() -> None:
     assert torch.allclose(normals, torch.tensor([0.0, 0.0, 1.0])[:, None, None].expand(3, 6, 9), atol=1e-6)
 
 
-def test_a_slope_has_the_normal_of_geometry() -> None:
+def test_a_slope_has_the_geometric_normal() -> None:
     height, width = 8, 12
     u = torch.linspace(-width / height, width / height, width).double()
     normals = surface_normals((5 + 0.5 * u).expand(1, height, width))
@@ -47,13 +47,13 @@ def test_a_slope_has_the_normal_of_geometry() -> None:
 
 
 @pytest.mark.parametrize("hole", [float("nan"), float("inf"), 0.0, -1.0])
-def test_where_there_is_no_depth_the_normal_points_away(hole: float) -> None:
+def test_without_depth_the_normal_points_away(hole: float) -> None:
     depth = torch.full((1, 5, 5), 2.0)
     depth[0, 2, 3] = hole
     assert surface_normals(depth)[0, :, 2, 3].tolist() == [0, 0, -1]
 
 
-def test_more_light_on_what_faces_it() -> None:
+def test_surfaces_that_face_the_light_are_brighter() -> None:
     normals = torch.nn.functional.normalize(torch.tensor([[-1.0, 0, 1], [1, 0, 1]]), dim=1).T[None, :, None]
     light = Light(torch.tensor([[1.0, 0, 1]]), torch.tensor([8.0]), torch.tensor([[1.0, 0.0]]))
     relit = blinn_phong(torch.full((1, 3, 1, 2), 0.6), normals, light)
@@ -61,7 +61,7 @@ def test_more_light_on_what_faces_it() -> None:
     assert relit[0, 0, 0, 0] == pytest.approx(1e-3 ** (1 / 2.2), abs=1e-4)
 
 
-def test_drawn_lights_are_the_papers() -> None:
+def test_drawn_lights_are_those_of_the_paper() -> None:
     generator = torch.Generator().manual_seed(0)
     lights = [draw_light(generator) for _ in range(300)]
     directions = torch.cat([light.direction for light in lights])

@@ -1,4 +1,4 @@
-"""Names, links and files that are not meant well."""
+"""Hostile names, links and files."""
 
 import io
 import os
@@ -63,7 +63,7 @@ def test_odd_names(command: Command, name: str) -> None:
     assert all(line.isprintable() for line in failed.lines)
 
 
-def test_folders_within_names_of_the_shell(command: Command) -> None:
+def test_a_folder_named_like_a_shell_pattern(command: Command) -> None:
     Path("[").mkdir()
     photo("[/x].png")
     assert command("albedo", "[/x].png", *SAME).code == 0
@@ -122,7 +122,7 @@ def test_links_as_inputs_are_photos_of_their_own(command: Command) -> None:
 
 @pytest.fixture(scope="module")
 def good() -> dict[str, bytes]:
-    """One file of each format, with metadata."""
+    """Return one file of each format, with metadata."""
     made = {}
     for kind in FORMATS:
         file = io.BytesIO()
@@ -133,7 +133,7 @@ def good() -> dict[str, bytes]:
 
 
 def read(data: bytes) -> None:
-    """Read what may be broken: a photo, or the one error there is for that."""
+    """Read data that may be broken: the result is a photo or PhotoUnreadableError."""
     try:
         photo = read_photo(io.BytesIO(data), max_pixels=10**6)
     except PhotoUnreadableError:
@@ -176,7 +176,7 @@ def png_bomb(width: int, height: int) -> bytes:
 
 
 def text_bomb() -> bytes:
-    """Give a small PNG with a profile and a text that grow a thousandfold."""
+    """Return a small PNG with a profile and a text that expand a thousandfold."""
     file = io.BytesIO()
     Image.new("RGB", (4, 4)).save(file, "PNG")
     data, grown = file.getvalue(), zlib.compress(bytes(200 << 20), 9)
@@ -186,7 +186,7 @@ def text_bomb() -> bytes:
 
 
 def enlarged(data: bytes, kind: str) -> bytes:
-    """Let a header speak of 60000 x 60000 pixels."""
+    """Set the size in a header to 60000 x 60000 pixels."""
     if kind == "JPEG":
         frame = data.index(b"\xff\xc0") + 5
         return data[:frame] + struct.pack(">HH", 60000, 60000) + data[frame + 4 :]
@@ -221,7 +221,7 @@ def test_max_pixels_of_the_command_line(command: Command) -> None:
     assert command("albedo", "a.png", *SAME, "--max-pixels", "48").code == 0
 
 
-def test_metadata_that_grow_are_a_note_at_most() -> None:
+def test_a_metadata_bomb_costs_at_most_a_note() -> None:
     bomb = text_bomb()
     tracemalloc.start()
     assert read_photo(io.BytesIO(bomb), max_pixels=100).pixels.shape == (4, 4, 3)

@@ -1,4 +1,4 @@
-"""Temporary files of runs that were killed: they go, and nobody else's do."""
+"""Temporary files of killed runs are removed, and no others."""
 
 import os
 import socket
@@ -14,7 +14,7 @@ from relight_cli.photos import leftovers
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.photos.leftovers import remove_leftovers, temporary_path_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there only the age of a file counts")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="on Windows only the age of a file counts")
 WRITER = "import sys, time; print(flush=True); time.sleep(60)"
 
 
@@ -61,7 +61,7 @@ def test_the_first_write_into_a_folder_sweeps_it(tmp_path: Path) -> None:
     write_atomically(tmp_path / "a.png", b"whole", overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     put(left)
-    write_atomically(tmp_path / "b.png", b"whole", overwrite=False)  # once is enough, for folders can be large
+    write_atomically(tmp_path / "b.png", b"whole", overwrite=False)  # only once, because folders can be large
     assert left.exists()
 
 
@@ -69,13 +69,13 @@ def test_a_folder_that_cannot_be_listed_is_left_alone(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "none", set())
 
 
-def test_machines_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system does not say which of its starts this is, a process elsewhere could pass for one that ended."""
+def test_machines_with_the_same_name_are_distinguished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a boot id, a live process on another machine could be taken for one that ended on this one."""
 
-    def untold(*_: object, **__: object) -> str:
+    def missing(*_: object, **__: object) -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(Path, "read_text", untold)
+    monkeypatch.setattr(Path, "read_text", missing)
     names = set()
     for address in (1, 2, 2):
         monkeypatch.setattr(uuid, "getnode", lambda address=address: address)

@@ -1,4 +1,4 @@
-"""Profiles, depths and grey: nothing changes that nobody changed."""
+"""Profiles, bit depths and grey: unchanged colours keep their samples."""
 
 import io
 import struct
@@ -36,7 +36,7 @@ def grey_profile(gamma: float = 2.2) -> bytes:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("profile", [None, "sRGB", *WIDE])
-def test_unchanged_colours_give_the_very_samples(profile, channels, dtype):
+def test_unchanged_colours_keep_every_sample(profile, channels, dtype):
     icc = None if profile is None else srgb_profile() if profile == "sRGB" else wide_profile(profile)
     photo = Photo(noise((70, 60, channels), dtype), metadata=Metadata(icc=icc))
     srgb = photo.to_srgb()
@@ -46,15 +46,15 @@ def test_unchanged_colours_give_the_very_samples(profile, channels, dtype):
 
 
 @pytest.mark.parametrize("profile", WIDE)
-def test_the_conversion_back_is_exact_by_itself(profile):
-    """Nudge every colour by far less than a step, so that no sample is merely kept."""
+def test_the_conversion_back_is_exact(profile):
+    """Change every colour by far less than a step, so that every sample is converted, not kept."""
     photo = Photo(noise((200, 200, 3), "uint8"), metadata=Metadata(icc=wide_profile(profile)))
     srgb = photo.to_srgb()
     nudged = np.nextafter(srgb, np.float32(9))
     assert (nudged != srgb).all()
     np.testing.assert_array_equal(photo.with_srgb(nudged).pixels, photo.pixels)
 
-    deep = Photo(noise((200, 200, 3), "uint16") | 4096, metadata=photo.metadata)  # above the steep foot of the curve
+    deep = Photo(noise((200, 200, 3), "uint16") | 4096, metadata=photo.metadata)  # above the steep start of the curve
     back = deep.with_srgb(np.nextafter(deep.to_srgb(), np.float32(9))).pixels
     assert np.abs(back.astype(int) - deep.pixels).max() <= 1
 
@@ -64,7 +64,7 @@ def test_colours_outside_srgb_survive(profile):
     photo = Photo(np.array([[[0, 255, 0]]], np.uint8), metadata=Metadata(icc=wide_profile(profile)))
     srgb = photo.to_srgb()
     assert srgb.min() < -0.1
-    assert profile == "AdobeRGB" or srgb.max() > 1.01  # its green and sRGB's differ in hue alone
+    assert profile == "AdobeRGB" or srgb.max() > 1.01  # its green differs from sRGB's only in hue
 
 
 def test_white_black_and_grey_are_the_same_in_every_profile():
@@ -75,7 +75,7 @@ def test_white_black_and_grey_are_the_same_in_every_profile():
 
 
 def test_adobe_green_matches_lcms_in_eight_bits():
-    """Compare with Pillow's own route to lcms2 on colours inside sRGB."""
+    """Compare with Pillow's lcms2 for colours inside sRGB."""
     pixels = (noise((40, 40, 3), "uint8") // 4 + 96).astype(np.uint8)
     icc = wide_profile("AdobeRGB")
     expected = ImageCms.profileToProfile(
@@ -169,19 +169,19 @@ def scanner_profile() -> bytes:
     return head.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
 
 
-def test_a_profile_without_a_way_back_is_converted_once():
+def test_a_one_way_profile_is_converted_once():
     icc = scanner_profile()
     assert converts_to_srgb(icc, "rgb")
     pixels = np.array([[[0, 0, 0], [0, 255, 0], [128, 128, 128]]], np.uint8)
     photo = read_photo(tagged(pixels, icc), max_pixels=100)
     assert photo.metadata.icc is None
-    assert "no way back" in photo.notes[0]
+    assert "only one way" in photo.notes[0]
     assert photo.pixels[0, 0].max() <= 1
     assert photo.pixels[0, 1].min() >= 254  # the table sends pure green to white
 
 
 def inks(shape, dtype):
-    """Make smooth inks (H, W, 4)."""
+    """Return smooth inks (H, W, 4)."""
     across = np.linspace(0, 1, shape[0] * shape[1]).reshape(shape)
     full = np.iinfo(dtype).max
     return np.rint(np.stack((across, 1 - across, across / 2, across * 0.3), axis=-1) * full).astype(dtype)

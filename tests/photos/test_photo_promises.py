@@ -1,4 +1,4 @@
-"""Depth, formats and metadata, kept from end to end by the commands; each test is named after its promise."""
+"""Commands keep bit depth, formats and metadata; each test is named after its promise."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def at(path: str) -> Photo:
 
 
 def full_exif() -> tuple[bytes, bytes]:
-    """Give an EXIF block with a maker note, a place on earth and a thumbnail, turned; and the thumbnail's bytes."""
+    """Return a turned EXIF block with a maker note, GPS data and a thumbnail; and the thumbnail's bytes."""
     thumbnail = io.BytesIO()
     Image.new("RGB", (16, 12), "red").save(thumbnail, "JPEG")
     block = bytearray(exif_block(6))
@@ -55,11 +55,11 @@ def full_exif() -> tuple[bytes, bytes]:
 
 
 def write_full(path: str, size: tuple[int, int] = (90, 60)) -> bytes:
-    """Write a photo that has all the metadata there is; give its thumbnail."""
+    """Write a photo with every kind of metadata; return its thumbnail."""
     exif, thumbnail = full_exif()
     picture = (smooth(size[1], size[0]) * 255).round().astype(np.uint8)
     icc = wide_profile("P3")
-    if path.endswith(".avif"):  # whose orientation Pillow puts in a box
+    if path.endswith(".avif"):  # Pillow moves its orientation to a box
         Image.fromarray(picture).save(path, exif=exif, xmp=XMP, icc_profile=icc)
     else:
         write_photo(Photo(picture, metadata=Metadata(exif, icc, XMP, (300, 150))), Path(path))
@@ -72,7 +72,7 @@ def write_full(path: str, size: tuple[int, int] = (90, 60)) -> bytes:
 )
 def test_metadata_comes_through_byte_for_byte(task: str, suffix: str, command: Command, scene: Path) -> None:
     thumbnail = write_full(f"a{suffix}")
-    assert suffix == ".avif" or thumbnail in Path(f"a{suffix}").read_bytes()  # Pillow writes AVIF without
+    assert suffix == ".avif" or thumbnail in Path(f"a{suffix}").read_bytes()  # Pillow drops it from AVIF
     light = TINY if task == "relight" else TINY[:2]
     assert command(task, f"a{suffix}", *light, "-o", f"b{suffix}", "-q").code == 0
     before, after = at(f"a{suffix}"), at(f"b{suffix}")
@@ -83,7 +83,7 @@ def test_metadata_comes_through_byte_for_byte(task: str, suffix: str, command: C
     read.load(exif)
     assert (read[0x010F], read.get(0x0112, 1), read[0x0131]) == ("Camera1", 1, SOFTWARE)
     assert read.get_ifd(0x8769)[0x927C] == NOTE
-    assert exif.index(NOTE) == before.metadata.exif.index(NOTE)  # for the offsets in it
+    assert exif.index(NOTE) == before.metadata.exif.index(NOTE)  # so that its offsets stay valid
     assert read.get_ifd(0x8825)[0x001D] == "2026:01:02"
     assert not read.get_ifd(1)
     assert after.metadata.icc == before.metadata.icc == wide_profile("P3")
@@ -101,9 +101,9 @@ def test_the_history_says_how_and_nothing_private(command: Command, scene: Path)
     assert command(*given, "-o", "b.png").code == 0
     entry = history(at("b.png").metadata.xmp)[-1]
     assert entry["softwareAgent"] == SOFTWARE
-    said = json.loads(entry["parameters"])
-    assert (said["model"], said["options"]["strength"], said["options"]["light"]) == ("tiny", 0.5, "reference.png")
-    assert len(said["sha256"]) == 64
+    facts = json.loads(entry["parameters"])
+    assert (facts["model"], facts["options"]["strength"], facts["options"]["light"]) == ("tiny", 0.5, "reference.png")
+    assert len(facts["sha256"]) == 64
     assert b"secret" not in Path("b.png").read_bytes()
     assert command(*given, "-o", "c.png").code == 0
     assert Path("b.png").read_bytes() == Path("c.png").read_bytes()
@@ -119,7 +119,7 @@ def test_strip_takes_all_but_the_colours(suffix: str, command: Command, scene: P
     after = at(f"b{suffix}").metadata
     assert after.icc == wide_profile("P3")
     assert (after.exif, after.xmp) == (None, None)
-    assert after.dpi in (None, (1.0, 1.0))  # a TIFF says none so
+    assert after.dpi in (None, (1.0, 1.0))  # how a TIFF says that it has none
 
 
 def test_strip_leaves_no_original_among_the_frames_of_a_timelapse(command: Command, scene: Path) -> None:
@@ -165,8 +165,8 @@ def test_sixteen_bits_in_are_sixteen_bits_out(
     assert (pixels.dtype, pixels.shape) == (np.uint16, (48, 1200, 1 if grey else 3))
     row = pixels[24, :, 0].astype(int)
     assert len(np.unique(row)) > 900
-    eighth_bit = np.unique(pixels % 257)
-    assert len(eighth_bit) > 200  # never through 8 bits, whose values would all be multiples of 257
+    low_bits = np.unique(pixels % 257)
+    assert len(low_bits) > 200  # never through 8 bits, whose values are all multiples of 257
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -183,7 +183,7 @@ def test_float_tiff_stays_float(dtype: str, command: Command, scene: Path) -> No
 def test_wide_gamuts_come_out_in_their_own_profile_with_the_right_colours(
     profile: str, suffix: str, command: Command, scene: Path
 ) -> None:
-    """Relight the same colours in sRGB and in a wide profile, and let another program tell the difference."""
+    """Relight the same colours in sRGB and in a wide profile, and compare the results through Pillow's lcms2."""
     icc = wide_profile(profile)
     inside = Photo(from_unit(smooth(48, 96) * 0.4 + 0.3, np.dtype(np.uint8)))
     wide = Photo(inside.pixels, metadata=Metadata(icc=icc)).with_srgb(inside.to_srgb())
@@ -194,8 +194,8 @@ def test_wide_gamuts_come_out_in_their_own_profile_with_the_right_colours(
     after = at(f"w_relit{suffix}")
     assert after.metadata.icc == icc
     srgb = ImageCms.createProfile("sRGB")
-    told = ImageCms.profileToProfile(Image.fromarray(after.pixels), io.BytesIO(icc), srgb, renderingIntent=1)
-    assert np.abs(np.asarray(told).astype(int) - at("s_relit.png").pixels).mean() < 1.5
+    converted = ImageCms.profileToProfile(Image.fromarray(after.pixels), io.BytesIO(icc), srgb, renderingIntent=1)
+    assert np.abs(np.asarray(converted).astype(int) - at("s_relit.png").pixels).mean() < 1.5
 
 
 def test_colours_outside_srgb_stay_outside(command: Command, scene: Path) -> None:
@@ -231,7 +231,7 @@ KINDS = {
 
 
 def test_every_kind_comes_out_as_its_own_kind(command: Command, scene: Path) -> None:
-    """Change nothing, so that what comes out has to look like what went in."""
+    """Relight with strength 0, so that outputs have to look like inputs."""
     Path("in").mkdir()
     for name, save in KINDS.items():
         save(Image.open("photo.png").convert("RGB").copy(), Path("in") / name)
@@ -251,7 +251,7 @@ def test_every_kind_comes_out_as_its_own_kind(command: Command, scene: Path) -> 
     for name in ("mpo.jpg", "pages.tif"):
         assert f"{name}: only the first of 2 pictures is used" in done.err
     again = command("relight", "out", *TINY, "-o", "again")
-    assert (again.code, Path("again").exists()) == (2, False)  # all of them are the tool's own
+    assert (again.code, Path("again").exists()) == (2, False)  # all of them are outputs of the tool
 
 
 def test_a_raw_file_becomes_a_linear_sixteen_bit_tiff_or_a_jpeg(command: Command, scene: Path) -> None:

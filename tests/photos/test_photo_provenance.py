@@ -1,4 +1,4 @@
-"""What the tool says of itself in a picture: who made it, how, and from what."""
+"""The record in a picture: which tool made it, how, and from what."""
 
 import json
 import struct
@@ -12,12 +12,11 @@ from photo_fixtures import exif_block
 from PIL import Image, PngImagePlugin
 
 from relight_cli.photos.exif_signature import sign_exif
-from relight_cli.photos.header import made_by_relight_cli
+from relight_cli.photos.header import made_by_relight_cli, recorded_parameters
 from relight_cli.photos.metadata import SOFTWARE, Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.provenance import Provenance, history, sign, strip_metadata, with_history
 from relight_cli.photos.reading import read_photo
-from relight_cli.photos.recorded_history import recorded_parameters
 from relight_cli.photos.writing import write_photo
 
 
@@ -30,21 +29,21 @@ def with_software(software: str, suffix: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".avif"])
-def test_what_the_tool_made_is_known_by_its_software_tag(suffix: str, tmp_path: Path) -> None:
+def test_outputs_are_recognised_by_their_software_tag(suffix: str, tmp_path: Path) -> None:
     assert made_by_relight_cli(with_software(SOFTWARE, suffix, tmp_path))
     assert made_by_relight_cli(with_software("relight-cli 9.8.7", suffix, tmp_path))
     for other in ("Camera 1.0", "relight-client 2", "made with relight-cli 0.1.0"):
         assert not made_by_relight_cli(with_software(other, suffix, tmp_path))
 
 
-def test_depth_maps_are_known_by_their_text(tmp_path: Path) -> None:
+def test_depth_maps_are_recognised_by_their_text(tmp_path: Path) -> None:
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Software", SOFTWARE)
     Image.new("I;16", (3, 3)).save(tmp_path / "a.png", pnginfo=texts)
     assert made_by_relight_cli(tmp_path / "a.png")
 
 
-def test_what_cannot_be_read_was_not_made_by_the_tool(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_not_outputs(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe1" + b"relight-cli 0.1.0" * 9)
     (tmp_path / "empty.png").touch()
     for path in (tmp_path / "a.jpg", tmp_path / "empty.png", tmp_path, tmp_path / "gone", tmp_path / "nul\0.png"):
@@ -52,7 +51,7 @@ def test_what_cannot_be_read_was_not_made_by_the_tool(tmp_path: Path) -> None:
 
 
 def block_with_thumbnail(order: str, *, inside_note: bool = False) -> tuple[bytes, bytes]:
-    """Give an EXIF block with a second directory and its thumbnail at the end, and the maker note's bytes."""
+    """Return an EXIF block with a second directory and its thumbnail at the end, and the maker note's bytes."""
     first = exif_block(1, order)
     note_at = first.index(b"MAKER")
     picture = b"\xff\xd8old light\xff\xd9"
@@ -75,16 +74,16 @@ def test_signing_moves_nothing_and_drops_the_thumbnail(order: str) -> None:
     assert (read[0x0131], read[0x010F], read[0x0112]) == (SOFTWARE, "Camera1", 1)
     assert read.get_ifd(0x8769)[0x927C] == note
     assert not read.get_ifd(1)
-    assert sign_exif(signed_block, "relight-cli 2").count(SOFTWARE.encode()) == 1  # the old name is left, unread
+    assert sign_exif(signed_block, "relight-cli 2").count(SOFTWARE.encode()) == 1  # the old name stays, unused
 
 
-def test_a_thumbnail_inside_a_maker_note_is_left_to_it() -> None:
+def test_a_thumbnail_inside_a_maker_note_is_kept() -> None:
     block, note = block_with_thumbnail("<", inside_note=True)
     assert sign_exif(block, SOFTWARE)[: len(block)][8:] == block[8:]
     assert note in sign_exif(block, SOFTWARE)
 
 
-def test_signing_makes_a_block_where_there_is_none() -> None:
+def test_signing_makes_a_block_if_there_is_none() -> None:
     read = Image.Exif()
     read.load(sign_exif(None, SOFTWARE))
     assert dict(read) == {0x0131: SOFTWARE}
@@ -148,7 +147,7 @@ def test_history_is_added_and_every_other_byte_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_xmp_that_takes_no_history_is_kept_with_a_note(name: str) -> None:
+def test_xmp_that_cannot_be_extended_is_kept_with_a_note(name: str) -> None:
     metadata, notes = sign(Metadata(xmp=UNREADABLE[name]), MADE)
     assert metadata.xmp == UNREADABLE[name]
     assert "history" in notes[0]
@@ -160,7 +159,7 @@ def test_broken_exif_is_kept_with_a_note() -> None:
     assert "Software" in notes[0]
 
 
-def test_stripping_leaves_the_profile_alone() -> None:
+def test_stripping_keeps_only_the_profile() -> None:
     assert strip_metadata(Metadata(exif_block(1), b"icc", b"xmp", (72, 72))) == Metadata(icc=b"icc")
 
 
@@ -173,7 +172,7 @@ def test_the_signature_survives_every_format(kind: str, tmp_path: Path) -> None:
     back = read_photo(path, max_pixels=99).metadata
     assert history(back.xmp)[-1]["softwareAgent"] == SOFTWARE
     assert recorded_parameters(path) == MADE.parameters()
-    if kind == "EXR":  # has no EXIF
+    if kind == "EXR":  # cannot store EXIF data
         return
     read = Image.Exif()
     read.load(back.exif)

@@ -1,4 +1,4 @@
-"""What is read, how it is turned, and what is refused."""
+"""Which files are read, how they are turned upright, and which are refused."""
 
 import io
 import os
@@ -76,7 +76,7 @@ def test_a_turned_jpeg_swaps_its_resolution():
     assert photo.metadata.dpi == (150, 300)
 
 
-def test_xmp_turns_only_where_exif_is_silent():
+def test_xmp_turns_only_without_an_exif_orientation():
     upright = noise((4, 7, 3))
     xmp = b"<rdf><tiff:Orientation>6</tiff:Orientation></rdf>"
     photo = read_photo(saved(np.ascontiguousarray(np.rot90(upright)), "WEBP", xmp=xmp, lossless=True), max_pixels=100)
@@ -268,7 +268,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_photo_gives_one_line_with_its_name(name, tmp_path):
+def test_a_file_that_is_not_a_photo_gives_one_line_with_its_name(name, tmp_path):
     path = tmp_path / f"{name}.jpg"
     path.write_bytes(BAD[name])
     with pytest.raises(PhotoUnreadableError) as caught:
@@ -310,7 +310,7 @@ def test_any_damage_ends_in_a_photo_or_in_our_error(kind, flips):
     assert photo.to_srgb().shape == (*photo.pixels.shape[:2], 3)
 
 
-def test_the_size_limit_is_ours_alone():
+def test_max_pixels_is_the_only_size_limit():
     with pytest.raises(PhotoUnreadableError, match=r"60000 x 60000 .* --max-pixels"):
         read_photo(io.BytesIO(huge_png()), max_pixels=10**8)
     flat = io.BytesIO()
@@ -343,15 +343,15 @@ def test_a_pipe_is_read_and_bounded():
 
     class Endless(io.RawIOBase):
         def read(self, size: int = -1) -> bytes:
-            assert size >= 0, "nobody may read this to its end"
+            assert size >= 0, "the stream may not be read to its end"
             return bytes(size)
 
     with pytest.raises(PhotoUnreadableError, match="more data"):
         read_photo(Endless(), max_pixels=100)
 
 
-def test_damaged_metadata_stays_off_stderr(tmp_path):
-    """Run in a process of its own: C libraries write past Python's own stderr."""
+def test_damage_stays_off_stderr(tmp_path):
+    """Run in a process of its own, because C libraries bypass Python's stderr."""
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise((40, 40, 3)), photometric="rgb", compression="lzw")
     path.write_bytes(path.read_bytes()[:-300])

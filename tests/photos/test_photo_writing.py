@@ -1,4 +1,4 @@
-"""What is written: the same samples, the same metadata, to_array or not at all."""
+"""Written files have the same samples and metadata, and appear whole or not at all."""
 
 import errno
 import io
@@ -72,7 +72,7 @@ def test_lossless_formats_keep_every_sample(photo, kind):
         assert "bits" in notes[0]
         assert back.pixels.dtype == depths[-1]
         return
-    pixels = np.broadcast_to(photo.pixels, back.pixels.shape)  # WebP holds grey as colour
+    pixels = np.broadcast_to(photo.pixels, back.pixels.shape)  # WebP stores grey as RGB
     np.testing.assert_array_equal(back.pixels, pixels)
     if photo.alpha is not None and not (kind == "WEBP" and (photo.alpha == 255).all()):
         np.testing.assert_array_equal(back.alpha, photo.alpha)
@@ -80,8 +80,8 @@ def test_lossless_formats_keep_every_sample(photo, kind):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_grey_goes_through_without_a_change(kind, dtype):
-    """Write what was read, whose axis of one channel has a stride of its own."""
+def test_grey_with_another_stride_can_be_written(kind, dtype):
+    """Write a photo whose axis of one channel has a stride of its own."""
     source = io.BytesIO(imagecodecs.png_encode(np.full((5, 7), 200, dtype)))
     photo = read_photo(source, max_pixels=100)
     photo = Photo(photo.pixels[..., 0][..., None], None, "PNG")
@@ -114,7 +114,7 @@ def test_metadata_survives_byte_for_byte(kind):
     if kind in ("JPEG", "PNG", "WEBP"):
         assert back.metadata.exif == METADATA.exif
     if kind == "AVIF":
-        assert back.metadata.exif.endswith(METADATA.exif[-270:])  # but for the Orientation, which AVIF has no use for
+        assert back.metadata.exif.endswith(METADATA.exif[-270:])  # all but the Orientation, which AVIF does not need
 
 
 def test_a_sixteen_bit_tiff_carries_exif_too():
@@ -126,7 +126,7 @@ def test_a_sixteen_bit_tiff_carries_exif_too():
     file = io.BytesIO()
     write_photo(photo_of(np.full((6, 9, 3), 9999, np.uint16), metadata=METADATA), file, format="TIFF")
     file.seek(0)
-    with tifffile.TiffFile(file) as tiff:  # another reader agrees with the directory that we appended
+    with tifffile.TiffFile(file) as tiff:  # another reader can read the appended directory
         assert tiff.pages.first.tags["Make"].value == "Camera1"
         assert tiff.pages.first.asarray().max() == 9999
 
@@ -152,7 +152,7 @@ def test_pictures_of_several_bands_keep_every_sample(channels, has_alpha):
 
 @pytest.mark.parametrize("quality", [1, 60, 94, 95, 100])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_noise_is_no_less_a_jpeg(quality, channels, capfd):
+def test_noise_can_be_written_as_jpeg(quality, channels, capfd):
     noise = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (500, 400, channels))
     found, _ = through(photo_of(noise), "JPEG", quality)
     assert found.pixels.shape == noise.shape
@@ -182,7 +182,7 @@ def test_metadata_that_the_encoder_refuses_is_dropped_with_a_note(part):
     assert part.upper() in notes[0]
 
 
-def test_jpeg_lies_over_white():
+def test_jpeg_is_blended_with_white():
     pixels = np.zeros((8, 8, 3), np.uint8)
     alpha = np.zeros((8, 8), np.uint8)
     alpha[:4] = 255
@@ -201,7 +201,7 @@ def test_jpeg_keeps_full_colour_resolution():
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
-def test_a_grey_profile_where_grey_is_colour(kind):
+def test_a_grey_profile_is_converted_if_grey_is_stored_as_rgb(kind):
     icc = bytes(imagecodecs.cms_profile("gray", gamma=1.0))
     photo = photo_of(np.full((8, 8, 1), 55, np.uint8), metadata=Metadata(icc=icc))
     back, notes = through(photo, kind)
@@ -215,7 +215,7 @@ def test_too_large_for_the_format():
         write_photo(photo_of(np.zeros((1, 16400, 3), np.uint8)), io.BytesIO(), format="WEBP")
 
 
-def test_the_suffix_chooses(tmp_path):
+def test_the_suffix_chooses_the_format(tmp_path):
     for suffix, kind in SUFFIXES.items():
         path = tmp_path / f"a{suffix.upper()}"
         write_photo(square(), path)
@@ -226,7 +226,7 @@ def test_the_suffix_chooses(tmp_path):
     assert names(tmp_path) == sorted(f"a{suffix.upper()}" for suffix in SUFFIXES)
 
 
-def test_an_existing_file_is_kept_unless_told(tmp_path):
+def test_an_existing_file_is_kept_without_overwrite(tmp_path):
     path = tmp_path / "a.png"
     write_photo(square(1), path)
     with pytest.raises(OutputUnwritableError, match=r"a\.png.*--overwrite"):

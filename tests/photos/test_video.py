@@ -1,4 +1,4 @@
-"""Videos: frame by frame in and out, upright, in their own colours."""
+"""Videos: read and written frame by frame, upright, in the right colours."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def write(path: Path, frames: list[np.ndarray], rate: float = 25) -> None:
 
 
 def chart(number: int = 0) -> np.ndarray:
-    """Give smooth colours (64, 96, 3), and a white corner that tells the way up."""
+    """Return smooth colours (64, 96, 3) with a white corner that shows the orientation."""
     y, x = np.mgrid[0:64, 0:96]
     picture = np.stack((40 + 2 * x, 30 + 3 * y, np.full_like(x, 60 + 10 * number)), -1).clip(0, 255).astype(np.uint8)
     picture[:16, :16] = 255
@@ -37,7 +37,7 @@ def test_colours_and_order_survive(tmp_path: Path, kind: str) -> None:
     assert (video.count, video.height, video.width, video.rate, video.damage) == (5, 64, 96, 12.5, None)
     for found, wanted in zip(frames_of(path), frames, strict=True):
         assert np.abs(found.astype(float) - wanted).mean() < 2.5
-        assert np.abs((found.astype(float) - wanted).mean((0, 1))).max() < 1  # no step of the way truncates
+        assert np.abs((found.astype(float) - wanted).mean((0, 1))).max() < 1  # no conversion truncates
 
 
 FADING = """
@@ -57,7 +57,7 @@ writer.close()
 
 @pytest.mark.parametrize("kind", CODECS)
 def test_the_same_frames_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
-    """Whatever was in memory before: glibc fills it with what MALLOC_PERTURB_ says."""
+    """The content of uninitialised memory has no effect: glibc fills it with MALLOC_PERTURB_."""
     paths = [tmp_path / f"{filling}{kind}" for filling in (1, 90, 180)]
     for path in paths:
         environment = {**os.environ, "MALLOC_PERTURB_": path.stem}
@@ -65,14 +65,14 @@ def test_the_same_frames_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
     assert len({path.read_bytes() for path in paths}) == 1
 
 
-def test_a_long_video_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+def test_a_long_video_is_not_reported_as_damaged(tmp_path: Path) -> None:
     for kind in (".webm", ".mp4"):
         write(tmp_path / f"v{kind}", [chart(n % 10) for n in range(60)], 29.97)
         assert open_video(tmp_path / f"v{kind}", max_pixels=10**5).damage is None
 
 
 def test_turned_videos_come_out_upright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The turn is in the track header's matrix (ISO 14496-12, 8.3.2)."""
+    """The orientation is in the track header's matrix (ISO 14496-12, 8.3.2)."""
     path = tmp_path / "v.mp4"
     write(path, [chart()])
     data = path.read_bytes()
@@ -89,7 +89,7 @@ def test_turned_videos_come_out_upright(tmp_path: Path, monkeypatch: pytest.Monk
     assert frame[4, 4].min() < 120
 
 
-def test_what_is_no_video_says_so(tmp_path: Path) -> None:
+def test_a_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.mp4").write_bytes(b"nothing" * 50)
     for name in ("bad.mp4", "gone.mp4"):
         with pytest.raises(PhotoUnreadableError, match=name):
@@ -99,7 +99,7 @@ def test_what_is_no_video_says_so(tmp_path: Path) -> None:
         open_video(tmp_path / "v.mp4", max_pixels=100)
 
 
-def test_without_the_extra_the_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'relight-cli\[video\]'"):
         video_module.require_video()

@@ -1,4 +1,4 @@
-"""Pictures that go through in bands come out as they would to_array."""
+"""Pictures processed in bands equal pictures processed whole."""
 
 import io
 
@@ -42,17 +42,17 @@ def test_a_resized_picture_is_the_same_in_any_bands(height: int, width: int, hig
     np.testing.assert_allclose(bands, expected.reshape(bands.shape), atol=2e-5)
 
 
-def test_rows_that_come_forward_are_read_once() -> None:
+def test_streamed_rows_are_read_once() -> None:
     rows = streamed_rows((9, 1, 1), iter(np.arange(9, dtype=np.float32).reshape(3, 3, 1, 1)))
     assert rows[slice(0, 2)].ravel().tolist() == [0, 1]
     assert rows[slice(2, 7)].ravel().tolist() == [2, 3, 4, 5, 6]
     assert rows[slice(8, 9)].ravel().tolist() == [8]
-    with pytest.raises(ValueError, match="read already"):
+    with pytest.raises(ValueError, match="already been read"):
         rows[slice(0, 1)]
 
 
 @given(seed=st.integers(0, 99))
-def test_one_exponential_does_what_two_transfer_curves_do(seed: int) -> None:
+def test_multiply_light_equals_two_transfer_curves(seed: int) -> None:
     rng = np.random.default_rng(seed)
     own, stops = rng.uniform(-0.1, 1.2, (50, 40, 3)), rng.uniform(-5, 5, (50, 40, 3))
     exact = linear_to_srgb(srgb_to_linear(torch.from_numpy(own)) * torch.exp2(torch.from_numpy(stops))).numpy()
@@ -69,8 +69,8 @@ def test_an_unchanged_photo_keeps_every_sample(dtype: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_rows_are_torchs_to_take(dtype: str, channels: int) -> None:
-    """Of what cannot be written torch warns, and a warning while a photo is written is told as a note on it."""
+def test_srgb_rows_are_writeable_and_contiguous(dtype: str, channels: int) -> None:
+    """torch warns about arrays that are not writeable, and a warning while a photo is written becomes a note on it."""
     rows = Photo(np.ones((4, 5, channels), dtype)).srgb[slice(0, 2)]
     assert rows.flags.writeable
     assert rows.flags.c_contiguous
@@ -78,7 +78,7 @@ def test_rows_are_torchs_to_take(dtype: str, channels: int) -> None:
 
 @settings(max_examples=60)
 @given(height=st.integers(1, 40), width=st.sampled_from([1, 7, 40_000]), wanted=st.integers(1, 50))
-def test_strips_hold_all_rows_in_their_order(height: int, width: int, wanted: int) -> None:
+def test_strips_contain_all_rows_in_order(height: int, width: int, wanted: int) -> None:
     own = np.arange(height, dtype=np.uint16)[:, None, None].repeat(width, 1)
     cut = list(strips(LazyRows(own.shape, own.dtype, lambda rows: own[rows]), wanted))
     assert {len(strip) for strip in cut[:-1]} <= {wanted}
@@ -87,8 +87,8 @@ def test_strips_hold_all_rows_in_their_order(height: int, width: int, wanted: in
 
 
 @pytest.mark.parametrize(("dtype", "channels"), [("uint8", 3), ("uint16", 1), ("uint16", 4)])
-def test_a_png_in_strips_is_libpngs(dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Filters and compression are the same where zlib is the same; the samples are everywhere."""
+def test_a_png_in_strips_equals_libpngs(dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are always the same; filters and compression only with the same zlib, so the size is compared."""
     rng, steps = np.random.default_rng(0), np.arange(200)
     own = (rng.integers(0, 99, (150, 200, channels)) + steps[:, None] + steps[:150, None, None]).astype(dtype)
     file = io.BytesIO()
@@ -111,7 +111,7 @@ def test_tiny_gives_the_same_photo_for_every_tile_batch(detail: bool) -> None:
 
 
 class Counted:
-    """A tall picture that remembers how many of its rows were asked for at a time."""
+    """A picture that records the largest number of rows read at a time."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self.pixels, self.most = pixels, 0
@@ -123,7 +123,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("max_side", [0, 40])
-def test_no_stage_asks_for_more_than_a_row_of_tiles(max_side: int) -> None:
+def test_no_stage_reads_more_than_a_row_of_tiles(max_side: int) -> None:
     own, reference = Counted(picture(3000, 36)), Counted(picture(3000, 36, seed=1))
     tiling = TileOptions(max_side=max_side)
     light = ReferenceLight(Photo(reference.rows))

@@ -14,7 +14,7 @@ def test_transfer_curves_are_inverse_beyond_white_too() -> None:
     torch.testing.assert_close(srgb_to_linear(torch.tensor([0.5])), torch.tensor([0.214041]), atol=1e-6, rtol=0)
 
 
-def test_no_change_is_no_change_to_the_bit() -> None:
+def test_no_change_is_exact() -> None:
     picture = np.random.default_rng(0).random((300, 7, 3), dtype=np.float32)
     same = torch.rand(1, 3, 8, 8)
     assert (log_gain(same, same) == 0).all()
@@ -34,14 +34,14 @@ def test_gain_of_two_pictures_is_their_ratio(light: float, stops: float) -> None
     assert abs(log_gain(target, source).mean().item() - stops) <= 0.35 * abs(stops) + 1e-6  # a little less, in the dark
 
 
-def test_gain_is_limited_and_calm_in_black() -> None:
+def test_gain_is_limited_and_small_in_black() -> None:
     black, white = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
     assert log_gain(white * 9, black).max() == LARGEST
     assert log_gain(black - 0.2, white).min() == -LARGEST
     assert log_gain(black + 0.004, black).abs().max() < 0.5
 
 
-def test_an_overshoot_is_white_and_a_clipped_pixel_keeps_its_colour_of_light() -> None:
+def test_overshoots_are_clipped_and_clipped_pixels_are_dimmed() -> None:
     white, overshoot = torch.ones(1, 3, 1, 1), torch.full((1, 3, 1, 1), 1.1)
     assert (log_gain(white, overshoot) == 0).all()
     stops = np.full((1, 2, 3), -1.0, np.float32)

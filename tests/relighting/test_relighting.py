@@ -1,4 +1,4 @@
-"""Pipelines on a model whose answers are known."""
+"""Relighting with a model whose results are known."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_own_light_changes_nothing(shape: tuple[int, int], detail: bool) -> None
 
 
 @pytest.mark.parametrize("detail", [True, False])
-def test_the_references_light_arrives(detail: bool) -> None:
+def test_the_result_has_the_light_of_the_reference(detail: bool) -> None:
     own = picture(50, 80)
     colour = np.array([2.0, 1.0, 0.5], np.float32)
     reference = linear_to_srgb(torch.from_numpy(linear(own) * colour)).numpy()
@@ -47,14 +47,14 @@ def test_the_references_light_arrives(detail: bool) -> None:
     np.testing.assert_allclose(linear(out).mean((0, 1)), linear(reference).mean((0, 1)), rtol=0.02)
 
 
-def test_a_pixel_that_is_no_number_costs_only_itself() -> None:
+def test_a_nan_pixel_affects_only_itself() -> None:
     own = picture(40, 40)
     own[3, 4] = np.nan
     out = relight(own, light_of(picture(40, 40, 1)), ChangeOptions(), TileOptions())
     assert np.isnan(out).any(axis=2).sum() == 1
 
 
-def test_strength_runs_from_nothing_to_beyond() -> None:
+def test_strength_scales_the_change() -> None:
     own, reference = picture(32, 32), picture(32, 32, seed=1) * 1.3
     light = light_of(reference)
     out = [relight(own, light, ChangeOptions(strength=s), TileOptions()) for s in (0, 0.5, 1, 1.5)]

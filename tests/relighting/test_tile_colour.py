@@ -1,4 +1,4 @@
-"""Tiles that disagree on colours are brought together."""
+"""Tiles that disagree on colours are made to agree."""
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 
 
 @given(height=st.integers(8, 150), width=st.integers(8, 150), seed=st.integers(0, 99))
-def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, width: int, seed: int) -> None:
+def test_tiles_move_to_the_mean_with_the_pass_and_keep_finer_detail(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     grid = TileGrid(height, width, 32, 0.2)
     y, x = np.mgrid[: max(height, 32), : max(width, 32)].astype(np.float32)
@@ -30,24 +30,24 @@ def test_tiles_meet_half_way_and_keep_what_is_finer_than_the_pass(height: int, w
     agreed = [tile + added for tile, added in zip(tiles, agreement.corrections(tiles), strict=True)]
     half_way = (stitch_tiles(grid, tiles) + true[:height, :width]) / 2
 
-    def away(those: list[NDArray[np.float32]]) -> float:  # each by itself: tiles agree unblended
+    def mean_error(compared: list[NDArray[np.float32]]) -> float:  # each tile unblended
         places = [half_way[top : top + 32, left : left + 32] for top, left in grid.origins]
         return float(
-            np.mean([np.abs(t[: len(p), : p.shape[1]] - p).mean() for t, p in zip(those, places, strict=True)])
+            np.mean([np.abs(t[: len(p), : p.shape[1]] - p).mean() for t, p in zip(compared, places, strict=True)])
         )
 
-    assert away(agreed) < 0.4 * away(tiles)
+    assert mean_error(agreed) < 0.4 * mean_error(tiles)
 
 
 class OffColour(MeanLight):
-    """Maps every light to white, and to another off-white in every tile but when it sees the to_array picture."""
+    """A model that maps each light to itself with a colour cast, another one for every tile."""
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         off = torch.frac(illumination * 977) - 0.5
         return illumination * torch.exp(0.5 * off)
 
 
-def test_agreement_halves_what_tiles_are_off_by() -> None:
+def test_agreement_halves_the_deviation_of_tiles() -> None:
     own = picture(120, 200)
     for detail in (True, False):
         free, agreed = (
@@ -59,7 +59,7 @@ def test_agreement_halves_what_tiles_are_off_by() -> None:
 
 
 @given(scale=st.integers(2, 9), seed=st.integers(0, 9))
-def test_maps_come_back_at_their_own_size_and_smooth_ones_at_any(scale: int, seed: int) -> None:
+def test_maps_are_exact_at_their_own_size_and_flat_ones_at_any(scale: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     small = rng.uniform(0, 1, (20, 30, 3)).astype(np.float32)
     maps = rng.normal(0, 1, (20, 30, 3)).astype(np.float32)

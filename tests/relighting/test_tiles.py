@@ -28,14 +28,14 @@ def test_the_published_ramp() -> None:
     np.testing.assert_allclose(second[:90], np.linspace(0, 1, 90), atol=1e-7)
 
 
-def test_the_last_of_many_gives_way_then_ramps_over_its_neighbours_end() -> None:
+def test_the_last_of_many_has_weight_zero_before_its_ramp() -> None:
     last = blend_ramps([0, 358, 452], 448, 0.2)[2]
     shared = 358 + 448 - 452
     assert (last[: shared - 90] == 0).all()
     np.testing.assert_allclose(last[shared - 90 : shared], np.linspace(0, 1, 90), atol=1e-7)
 
 
-def test_two_tiles_ramp_over_all_they_share() -> None:
+def test_two_tiles_ramp_over_their_whole_overlap() -> None:
     np.testing.assert_allclose(blend_ramps([0, 152], 448, 0.2)[1][:296], np.linspace(0, 1, 296), atol=1e-7)
 
 

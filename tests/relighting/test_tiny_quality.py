@@ -1,4 +1,4 @@
-"""What the embedded model has to be worth: so many dB nearer to the target than the untouched picture."""
+"""The quality of the embedded model: results are N dB nearer to the target than the untouched picture."""
 
 from pathlib import Path
 
@@ -26,14 +26,14 @@ def psnr(picture: np.ndarray, wanted: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def views() -> Pairs:
-    """Rendered views that the model has never seen, each under two lights."""
+    """Held-out rendered views, each under two lights."""
     rendered = render_views(HELD_OUT_SEED, 8, SceneOptions(size=160, lights=2))
     pictures = linear_to_srgb((rendered.albedo[:, None] * rendered.shading).clamp(0, 1)).permute(0, 1, 3, 4, 2).numpy()
     return [(view[0], view[1]) for view in pictures]
 
 
 @pytest.mark.parametrize("detail", [True, False])
-def test_views_never_seen_come_nearer(views: Pairs, detail: bool) -> None:
+def test_held_out_views_come_nearer(views: Pairs, detail: bool) -> None:
     network, gains = load_tiny(), []
     for picture, wanted in views:
         light = ReferenceLight(Photo.from_array(wanted))

@@ -1,4 +1,4 @@
-"""The made scenes: deterministic, consistent, and shadows where geometry says."""
+"""Rendered scenes are deterministic and consistent, and shadows are where geometry puts them."""
 
 import math
 from dataclasses import fields, replace
@@ -14,9 +14,9 @@ from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun, t
 from relight_cli.training.scenes.patterns import PATTERNS, Samples
 from relight_cli.training.scenes.ray_tracing import FAR
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, Views, render_scenes, render_views
+from relight_cli.training.scenes.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
+from relight_cli.training.scenes.staging import sample_scene
 from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
-from relight_cli.training.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
-from relight_cli.training.staging import sample_scene
 
 TINY = SceneOptions(size=32, lights=2)
 GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)
@@ -28,7 +28,7 @@ def views() -> Views:
 
 
 def _ball_on_plane(light: Light) -> Scene:
-    """Look straight down, 8 m across, at a ball of radius 0.5 that floats with its middle 1 m above the origin."""
+    """Return a view straight down, 8 m wide, of a ball of radius 0.5 m with its centre 1 m above the origin."""
     layout = Layout([GREY] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 2 * math.atan(0.5), (0.0, 1.0, 0.0), 8.0)
     layout.balls.append(((0.0, 1.0, 0.0), (0.5, 0.5, 0.5), 0.0, 0))
     return Scene(layout, [light], [None])
@@ -75,7 +75,7 @@ def test_ranges_and_shapes(views: Views) -> None:
 
 def test_light_without_shadows_is_never_darker(views: Views) -> None:
     assert (views.shadow_free >= views.shading - 1e-5 * (1 + views.shading)).all()
-    assert (views.shadow_free > views.shading * 1.2).any(), "six views without a single shadow"
+    assert (views.shadow_free > views.shading * 1.2).any(), "six views have no shadow"
 
 
 def test_pictures_are_exposed_about_mid_grey(views: Views) -> None:
@@ -85,8 +85,8 @@ def test_pictures_are_exposed_about_mid_grey(views: Views) -> None:
 
 
 @pytest.mark.parametrize(("x", "z"), [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (-0.8, -0.6)])
-def test_a_balls_shadow_falls_where_the_sun_throws_it(x: float, z: float) -> None:
-    # The sun at (x, 1, z): the ball's middle, 1 m up, is thrown to (-x, -z) on the ground.
+def test_a_balls_shadow_is_opposite_the_sun(x: float, z: float) -> None:
+    # The sun is at (x, 1, z), so the shadow of the ball's centre, 1 m up, is at (-x, -z) on the ground.
     options = SceneOptions(size=128, lights=1, supersampling=1, shadow_rays=4)
     scene = _ball_on_plane(_sun(x, 1.0, z))
     view = render_scenes([scene], options)
@@ -94,7 +94,7 @@ def test_a_balls_shadow_falls_where_the_sun_throws_it(x: float, z: float) -> Non
     rows, columns = taken.nonzero().float().T
     metres = 8 / 128
     across, down = (columns + 0.5) * metres - 4, (rows + 0.5) * metres - 4
-    # Ground that the camera sees under a sun overhead is hidden by the ball itself but for a thin ring.
+    # With the sun overhead the ball hides its shadow from the camera, except for a thin ring.
     if x == z == 0:
         seen = (across.square() + down.square()).sqrt()
         assert seen.numel() == 0 or (seen.max() < 0.65 and seen.min() > 0.4)
@@ -104,11 +104,11 @@ def test_a_balls_shadow_falls_where_the_sun_throws_it(x: float, z: float) -> Non
     along, width = ((across + x) * x + (down + z) * z) / math.hypot(x, z), ((across + x) * z - (down + z) * x)
     inside = (along / (0.5 * slant)).square() + (width / math.hypot(x, z) / 0.5).square()
     assert inside.max() < 1.35
-    hidden = 0.35  # the ball, seen from above, hides part of its shadow
+    hidden = 0.35  # share of the shadow that the ball hides from above
     assert taken.sum() * metres**2 > (1 - hidden) * math.pi * 0.5 * 0.5 * slant
 
 
-def test_a_wide_sun_throws_a_soft_shadow_without_noise() -> None:
+def test_a_wide_sun_casts_a_soft_shadow_without_noise() -> None:
     options = SceneOptions(size=128, lights=1)
     hard, soft = (
         render_scenes([_ball_on_plane(_sun(1.2, 1.0, 0.0, radius))], options).shading[0, 0, 0]
@@ -116,7 +116,7 @@ def test_a_wide_sun_throws_a_soft_shadow_without_noise() -> None:
     )
     row = soft[64, 8:44]  # from full light into the middle of the shadow
     assert (hard[64, 8:44].diff().abs().max() > 3 * row.diff().abs().max()).item()
-    # A penumbra without noise falls steadily and then rises steadily.
+    # A penumbra without noise first falls and then rises, monotonically.
     darkest = int(row.argmin())
     assert (row[: darkest + 1].diff() < 0.01).all()
     assert (row[darkest:].diff() > -0.01).all()
@@ -137,7 +137,7 @@ def test_shadow_of_a_mask_softens_with_its_distance() -> None:
     assert abs(sharp[0].mean() - soft[0].mean()) < 0.03
 
 
-def test_something_unseen_that_would_shade_the_whole_view_steps_aside() -> None:
+def test_a_mask_that_would_shade_the_whole_view_is_dropped() -> None:
     wall = ShadowMask("sticks", 4.0, 5.0, [(-1.0, 0.0, 1.0, 0.0, 0.9)], 0, 0.5, 0.0)
     pole = ShadowMask("sticks", 4.0, 5.0, [(-1.0, 0.0, 1.0, 0.0, 0.1)], 0, 0.5, 0.0)
     options = SceneOptions(size=32, lights=1)
@@ -158,7 +158,7 @@ def test_every_mask_lets_some_light_pass() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PATTERNS))
-def test_patterns_are_bounded_and_calm_from_afar(name: str) -> None:
+def test_patterns_are_finite_and_smooth_from_afar(name: str) -> None:
     x, y = torch.meshgrid(torch.linspace(-3, 3, 97), torch.linspace(-2, 4, 89), indexing="ij")
     x, y = x.flatten(), y.flatten()
     seed = torch.full_like(x, 5, dtype=torch.int32)
@@ -175,7 +175,7 @@ def test_patterns_are_bounded_and_calm_from_afar(name: str) -> None:
     # Planckian locus at 2856 K (CIE illuminant A), daylight at 6504 K (D65) and 5003 K (D50): CIE 15:2004, table T.3.
     [(2856, 0.44757, 0.40745), (6504, 0.31272, 0.32903), (5003, 0.34567, 0.35850)],
 )
-def test_colour_temperatures_lie_on_the_locus(kelvin: float, x: float, y: float) -> None:
+def test_colour_temperatures_are_on_the_locus(kelvin: float, x: float, y: float) -> None:
     rgb = torch.tensor(temperature_colour(kelvin))
     to_xyz = torch.tensor([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = to_xyz @ rgb
@@ -213,7 +213,7 @@ def test_develop_exposes_curves_and_adds_noise() -> None:
     assert develop(grey, 1.0).mean() == pytest.approx(0.6343, abs=1e-3)
     ramp = develop(torch.linspace(0, 4, 100).expand(3, 1, 100), knee=0.6)
     assert (ramp.diff(dim=-1) >= 0).all()
-    assert ramp[..., 60].max() < 1, "a shoulder must not clip where the plain curve does"
+    assert ramp[..., 60].max() < 1, "the shoulder must not clip where the plain curve does"
     first, second = (
         develop(grey, shot_noise=0.02, read_noise=0.005, generator=torch.Generator().manual_seed(7)) for _ in range(2)
     )

@@ -1,4 +1,4 @@
-"""How tiny is made: the light is known, a run goes on where it stopped, and what it exports loads."""
+"""The training of tiny: the light is known, a stopped run resumes, and its export loads."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.training.export import main as export
+from relight_cli.training.grounds import Grounds
+from relight_cli.training.grounds import main as paint
 from relight_cli.training.losses import albedo_losses
-from relight_cli.training.made_light import cast_shadows, made_log_light
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes.grounds import Grounds
-from relight_cli.training.scenes.grounds import main as paint
+from relight_cli.training.synthetic_light import cast_shadows, synthetic_log_light
 from relight_cli.training.train import TURNS
 from relight_cli.training.train import main as train
 from relight_cli.training.views import RenderedViews
@@ -59,9 +59,9 @@ def test_photos_held_out_are_not_trained_on(photos: Path) -> None:
     assert len(kept) + len(out) == 9
 
 
-def test_shadows_take_light_away_and_only_there() -> None:
+def test_only_shadows_remove_light() -> None:
     generator = torch.Generator().manual_seed(0)
-    light, free = made_log_light(16, 64, generator)
+    light, free = synthetic_log_light(16, 64, generator)
     assert (light <= free + 1e-5).all()
     assert ((light - free).abs().amax((1, 2, 3)) < 1e-6).any()
     visibility = cast_shadows(16, 64, generator)
@@ -78,7 +78,7 @@ def grounds(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["photos", "views", "varied", "grounds"])
-def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
+def test_the_known_ratio_matches_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
     rng = np.random.default_rng(3)
     known = {
         "views": lambda: RenderedViews(views),
@@ -95,7 +95,7 @@ def test_the_known_ratio_is_that_of_the_pictures(kind: str, photos: Path, views:
     assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < 0.1
 
 
-def test_varied_views_have_more_lights_and_colours_and_no_less_light_without_shadows(views: Path) -> None:
+def test_varied_views_have_more_lights_and_colours(views: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     drawn = [
         RenderedViews(views, varied=varied).draw(12, 32, np.random.default_rng(5), generator)
@@ -126,7 +126,7 @@ def test_photos_alone_give_finite_losses(photos: Path, turn: str) -> None:
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
-def test_light_without_shadows_is_nowhere_less(grounds: Path) -> None:
+def test_light_without_shadows_is_never_less(grounds: Path) -> None:
     pairs = view_pairs(Grounds(grounds), 12, 48, np.random.default_rng(1), "cpu")
     assert pairs.to_free.min() > -1e-3
     shadowed = (pairs.to_free.mean(2) > 0.7).float().mean((2, 3)).flatten()  # of each picture
@@ -156,7 +156,7 @@ def test_own_light_comes_back_exactly_whatever_the_weights() -> None:
 def test_the_losses_reach_every_weight(views: Path, turn: str) -> None:
     pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
     model = Tiny(TinyConfig(mappers=("shadow", "albedo")))
-    # What stands before a layer that starts at zero waits for its first step.
+    # Weights before a layer that starts at zero have no gradient until its first step.
     for part in (model.shading, *model.mappers.values()):
         torch.nn.init.normal_(part.leave.weight)
     torch.stack(list(TURNS[turn](model, pairs).values())).sum().backward()
@@ -164,14 +164,14 @@ def test_the_losses_reach_every_weight(views: Path, turn: str) -> None:
     light = ("light.", "mappers.", "illumination.", "survey.", "queries")
     spared = {
         "shadows": light,
-        # The light's last biases are the same for all lights, and only the difference is seen.
+        # The light's last biases are the same for all lights, and only differences count.
         "light": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.albedo."),
         "albedo": ("light.leave.bias", "light.blocks.0.0.conv2.bias", "mappers.shadow."),
     }
     assert idle <= {name for name in idle if name.startswith(spared[turn])}
 
 
-def test_albedo_is_judged_but_for_one_factor(views: Path) -> None:
+def test_albedo_losses_ignore_one_factor(views: Path) -> None:
     pairs = view_pairs(RenderedViews(views), 2, 64, np.random.default_rng(0), "cpu")
     model = Tiny(TinyConfig(mappers=("albedo",)))
     torch.nn.init.normal_(model.shading.leave.weight, std=0.01)
@@ -184,7 +184,7 @@ def test_albedo_is_judged_but_for_one_factor(views: Path) -> None:
     assert abs(shifted["albedo scale"] - found["albedo scale"]) > 1e-3
 
 
-def test_a_run_goes_on_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
+def test_a_run_resumes_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:
     run, options = tmp_path / "run", ["--pixels", 20000, "--views", views, "--turns", "shadows,light,albedo"]
     invoke(train, photos, run, "--steps", 2, *options)
     invoke(train, photos, run, "--steps", 3, *options)

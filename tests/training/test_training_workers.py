@@ -1,4 +1,4 @@
-"""Several workers learn together what one would learn from all their pictures."""
+"""Several workers learn what one worker would learn from all their pictures."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ with process_group() as worker:
 """
 
 
-def test_workers_share_gradients_and_end_together(tmp_path: Path) -> None:
+def test_workers_average_gradients_and_stop_together(tmp_path: Path) -> None:
     (tmp_path / "meeting.py").write_text(MEETING)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*torchrun, "meeting.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
@@ -31,7 +31,7 @@ def test_workers_share_gradients_and_end_together(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("worker *")) == ["worker 0", "worker 1"]
 
 
-def test_one_worker_alone_meets_nobody() -> None:
+def test_one_worker_needs_no_others() -> None:
     layer = torch.nn.Linear(2, 3)
     layer.weight.grad = torch.ones(3, 2)
     with process_group() as worker:

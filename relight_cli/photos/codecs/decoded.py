@@ -1,4 +1,4 @@
-"""What a decoder gives."""
+"""The result of a decoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from numpy.typing import NDArray
 
 SizeCheck = Callable[[int, int], None]
-"""Raises where a width and a height are too large; called before a pixel is decoded."""
+"""Raises if a width and a height are too large; called before a pixel is decoded."""
 
 
 @dataclass
 class Decoded:
-    """Pixels as stored in the file, not yet upright, with what was found beside them."""
+    """Pixels as stored in the file, not yet upright, with their metadata."""
 
     pixels: NDArray  # (H, W, C), C = 1 or 3; uint8, uint16 or float32
     alpha: NDArray | None = None  # (H, W), same dtype
@@ -20,5 +20,15 @@ class Decoded:
     icc: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
-    orientation: int | None = None  # where the container says it itself (TIFF), or the decoder has seen to it
+    orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
+
+
+def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:
+    """Split (H, W) or (H, W, 1 to 4) samples into views of (H, W, C) pixels and (H, W) alpha."""
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    channels = samples.shape[2]
+    if channels in (1, 3):
+        return samples, None
+    return samples[..., :-1], samples[..., -1]

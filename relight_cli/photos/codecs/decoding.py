@@ -1,4 +1,4 @@
-"""Files to pixels: what is in the file decides, not its name. JPEG, PNG, WebP and AVIF here, the others by the way."""
+"""Decode photos by content, not by name: JPEG, PNG, WebP and AVIF here, other formats in their own modules."""
 
 import contextlib
 import io
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.photos.codecs import jpeg2000, tiff_decoding
-from relight_cli.photos.codecs import raw as raw_development
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs import jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.quiet import quiet
@@ -24,21 +23,21 @@ from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
-# A list, so that no other decoder of Pillow's (EPS runs Ghostscript) ever sees the bytes; MPO comes through JPEG.
+# The only decoders of Pillow that ever see the bytes (EPS would run Ghostscript); MPO is read as JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
 
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
-Image.MAX_IMAGE_PIXELS = None  # the check against max_pixels stands in its place
-# Above glibc's largest threshold (32 MiB) a block is the system's own and goes back to it. Of Pillow's blocks of 16 MiB
-# a thread's heap keeps a freed picture of 200 MP for ever, if a small object comes to lie behind it: 0.8 GB.
+Image.MAX_IMAGE_PIXELS = None  # check_size replaces it
+# glibc returns freed blocks above its largest threshold (32 MiB) to the system. With Pillow's blocks of 16 MiB, a
+# thread's heap keeps a freed picture of 200 MP (0.8 GB) forever if a small object follows it.
 Image.core.set_block_size(1 << 26)
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
 
 
 def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode the first picture of a seekable file; raises whatever the decoders raise.
+    """Decode the first picture of a seekable file. Raises whatever the decoders raise.
 
     `check_size(width, height)` is called with the size in the header before a pixel is decoded.
     """
@@ -55,14 +54,14 @@ def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         "PNG": _decode_png,
         "JPEG2000": jpeg2000.decode_jpeg2000,
         "EXR": decode_exr,
-        "RAW": raw_development.develop,
+        "RAW": raw.develop,
         "HEIF": decode_heif,
     }
-    return decoders.get(detect_format(file), _decode_pillow)(file, check_size)
+    return decoders.get(detect_format(file), _decode_with_pillow)(file, check_size)
 
 
 def detect_format(file: BinaryIO) -> str:
-    """Tell a kind by the first bytes, "" for those that Pillow is to tell; camera raw may be TIFF, too."""
+    """Return the format by the first bytes, "" if Pillow has to detect it; a TIFF may also be camera raw."""
     file.seek(0)
     start = file.read(64)
     file.seek(0)
@@ -71,7 +70,7 @@ def detect_format(file: BinaryIO) -> str:
         "PNG": (b"\x89PNG",),
         "JPEG2000": jpeg2000.MAGIC,
         "EXR": (b"\x76\x2f\x31\x01",),
-        "RAW": raw_development.MAGIC,
+        "RAW": raw.MAGIC,
     }
     if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
         return found
@@ -85,19 +84,19 @@ def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
     check_size(width, height)
     decoded = None
-    with contextlib.suppress(Exception):  # Pillow gives up on a damaged text or EXIF chunk, too
-        decoded = _decode_pillow(file, check_size, pixels=depth != 16)
+    with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
+        decoded = _decode_with_pillow(file, check_size, pixels=depth != 16)
     if decoded and depth != 16:
         return decoded
     file.seek(0)
-    pixels, alpha = _split(imagecodecs.png_decode(_bare_png(file)))
+    pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
     if decoded:
         return replace(decoded, pixels=pixels, alpha=alpha)
-    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and dropped"])
+    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and is dropped"])
 
 
-def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
-    """Decode what Pillow knows; without `pixels`, only what surrounds them."""
+def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
+    """Decode a format that Pillow reads; without `pixels`, only the metadata."""
     notes: list[str] = []
     file.seek(0)
     with Image.open(file, formats=PILLOW_FORMATS) as image:
@@ -109,11 +108,11 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
-            if bits > 8:  # Pillow would flatten them
+            if bits > 8:  # Pillow would reduce them to 8
                 file.seek(0)
-                samples, alpha = _split(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
+                samples, alpha = split_alpha(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
             else:
-                samples, alpha, icc = _pixels(image, icc, notes)
+                samples, alpha, icc = _grey_or_rgb(image, icc, notes)
         return Decoded(
             samples,
             alpha,
@@ -121,7 +120,7 @@ def _decode_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
             info.get("xmp") or None,
-            _sane_dpi(info.get("dpi")),
+            _valid_dpi(info.get("dpi")),
             notes=notes,
         )
 
@@ -130,8 +129,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     notes: list[str] = []
     header = tiff_decoding.read_header(file, notes)
     check_size(header.width, header.height)
-    if header.raw:  # its first picture may be a thumbnail or a preview, which must not pass for the photo
-        return raw_development.develop(file, check_size, header.exif)
+    if header.raw:  # the first picture may be a thumbnail or a preview
+        return raw.develop(file, check_size, header.exif)
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
@@ -139,46 +138,46 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
         if pixels.shape[2] == 4:
-            pixels, icc = _from_inks(pixels, icc, notes), None
+            pixels, icc = _from_cmyk(pixels, icc, notes), None
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             try:
-                pixels, alpha, icc = _pixels(image, icc, notes)
+                pixels, alpha, icc = _grey_or_rgb(image, icc, notes)
             except OSError as error:
-                if error.errno:  # the disk's
+                if error.errno:  # from the file system
                     raise
-                # All that Pillow says is a number of libtiff's.
+                # Pillow's message is only an error number of libtiff.
                 raise ValueError("its pixels are damaged or cut off") from error
-        # Pillow has turned this one upright itself, by XMP where the tag is missing, but not the resolution.
-        turned = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
-        dpi = dpi[::-1] if dpi and turned >= 5 else dpi
+        # Pillow has turned the pixels upright (by XMP if the tag is missing), but not the resolution.
+        applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
+        dpi = dpi[::-1] if dpi and applied >= 5 else dpi
         orientation = 1
-    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _sane_dpi(dpi), orientation, notes)
+    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes)
 
 
-def _pixels(
+def _grey_or_rgb(
     image: Image.Image, icc: bytes | None, notes: list[str]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, bytes | None]:
-    """Decode an 8-bit picture of any mode to grey or RGB, its alpha, and the profile that still describes it."""
+    """Decode an 8-bit picture of any mode to grey or RGB, alpha, and the profile if it still applies."""
     if image.mode == "CMYK":
-        return _from_inks(np.asarray(image), icc, notes), None, None
+        return _from_cmyk(np.asarray(image), icc, notes), None, None
     if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
-        raise ValueError(f"pixels of the kind {image.mode} are not supported")
+        raise ValueError(f"pixels of mode {image.mode} are not supported")
     transparent = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
     mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
     mode += "A" * transparent
     image.load()
-    return *_split(_samples(image if image.mode == mode else image.convert(mode))), icc
+    return *split_alpha(_samples(image if image.mode == mode else image.convert(mode))), icc
 
 
-def _from_inks(inks: NDArray, icc: bytes | None, notes: list[str]) -> NDArray:
-    """Convert (H, W, 4) CMYK to sRGB, through its profile where that can be read."""
+def _from_cmyk(inks: NDArray, icc: bytes | None, notes: list[str]) -> NDArray:
+    """Convert (H, W, 4) CMYK to sRGB, through its profile if lcms2 can convert from it."""
     notes.append("its CMYK colours are converted to sRGB")
     return cmyk_to_srgb(inks, icc if icc and converts_to_srgb(icc, "cmyk") else None)
 
 
 def _samples(image: Image.Image) -> NDArray[np.uint8]:
-    """Copy a picture's samples band by band; np.asarray of the whole would hold them twice more meanwhile."""
+    """Copy a picture's samples band by band; np.asarray of the whole picture needs two more copies meanwhile."""
     width, height = image.size
     samples = np.empty((height, width, *np.asarray(image.crop((0, 0, 1, 1))).shape[2:]), np.uint8)
     for rows in row_bands(height, width):
@@ -186,18 +185,8 @@ def _samples(image: Image.Image) -> NDArray[np.uint8]:
     return samples
 
 
-def _split(samples: NDArray) -> tuple[NDArray, NDArray | None]:
-    """Part (H, W) or (H, W, 1 to 4) samples into views of (H, W, C) pixels and (H, W) alpha."""
-    if samples.ndim == 2:
-        samples = samples[..., None]
-    channels = samples.shape[2]
-    if channels in (1, 3):
-        return samples, None
-    return samples[..., :-1], samples[..., -1]
-
-
-def _bare_png(file: BinaryIO) -> bytes:
-    """Keep the chunks that make the pixels (PNG, section 5.3); about damage in the others libpng writes to stderr."""
+def _png_without_metadata(file: BinaryIO) -> bytes:
+    """Return only the chunks for the pixels (PNG, section 5.3); libpng reports damage in the others on stderr."""
     kept = io.BytesIO()
     kept.write(file.read(8))
     while len(head := file.read(8)) == 8:
@@ -221,14 +210,14 @@ def _avif_bits(file: BinaryIO) -> int:
 
 
 def _brands(start: bytes) -> set[bytes]:
-    """List the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
+    """Return the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
     if start[4:8] != b"ftyp":
         return set()
     end = min(len(start), int.from_bytes(start[:4]))
     return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
 
 
-def _sane_dpi(dpi: object) -> tuple[float, float] | None:
+def _valid_dpi(dpi: object) -> tuple[float, float] | None:
     with contextlib.suppress(TypeError, ValueError, ZeroDivisionError, struct.error):
         across, down = (float(value) for value in dpi)  # type: ignore[attr-defined]
         if math.isfinite(across) and math.isfinite(down) and across >= 1 and down >= 1:

@@ -1,4 +1,4 @@
-"""Pixels to files: JPEG, WebP and AVIF through Pillow, the others see by their names."""
+"""Encode photos: JPEG, WebP and AVIF through Pillow here, other formats in their own modules."""
 
 import contextlib
 import io
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from relight_cli.photos.codecs.exr import encode_exr, holds_more_than_software
+from relight_cli.photos.codecs.exr import encode_exr, loses_exif
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.codecs.heif import encode_heif
 from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
@@ -22,15 +22,15 @@ from relight_cli.rasters.bit_depth import in_depth, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
 
 _EXIF_HEADER = b"Exif\0\0"
-# JPEG's code tables are fitted to pictures up to this size (a few percent smaller files): it takes all coefficients in
-# memory at once, six bytes a pixel.
+# JPEG's code tables are optimised for pictures up to this size (files are a few percent smaller): that needs all
+# coefficients in memory at once, six bytes a pixel.
 OPTIMIZED_PIXELS = 1 << 26
-_JPEG_PIXEL = 10  # bytes at most: three samples of a code of 16 bits and a number of 10 each
+_JPEG_PIXEL_BYTES = 10  # at most: three samples, each a code of 16 bits and a number of 10 bits
 _PILLOW = ("JPEG", "WEBP", "AVIF")
 WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
 _MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
-MEMORY_HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders take 37, 24 and 17 bytes a pixel, the others 8 and less
-_DEPTHS = {  # the others are written with 8 bits
+MEMORY_HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders need 37, 24 and 17 bytes a pixel, the others 8 or less
+_DEPTHS = {  # all others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
     "JPEG2000": ("uint8", "uint16"),
@@ -42,11 +42,11 @@ _DEPTHS = {  # the others are written with 8 bits
 def encode(
     file: BinaryIO, pixels: Raster, alpha: Raster | None, metadata: Metadata, *, kind: str, quality: int
 ) -> tuple[str, ...]:
-    """Encode (H, W, C) pixels and (H, W) alpha into an empty file, to read and write; note what it could not hold.
+    """Encode (H, W, C) pixels and (H, W) alpha into an empty file, open to read and write; return notes on losses.
 
-    JPEG has no alpha: the picture is laid over white. Metadata that the encoder refuses is left out.
-    Raises OSError with its `errno` where the file cannot be written, and whatever the encoders raise for pixels they
-    cannot hold (WebP ends at 16383 pixels a side), MemoryError also where it ran out while pixels were made.
+    JPEG has no alpha: the picture is blended with white. Metadata that the encoder refuses is left out.
+    Raises OSError with its `errno` if the file cannot be written, whatever the encoders raise for pixels that they
+    cannot store (WebP: more than 16383 pixels a side), and MemoryError, also if memory runs out while pixels are made.
     """
     notes = []
     depths = _DEPTHS.get(kind, ("uint8",))
@@ -57,41 +57,41 @@ def encode(
         pixels = in_depth(pixels, np.dtype(depths[-1]))
         alpha = None if alpha is None else in_depth(alpha, pixels.dtype)
     if alpha is not None and kind == "JPEG":
-        notes.append("JPEG holds no transparency; the picture is laid over white")
-        pixels, alpha = _over_white(pixels, alpha), None
+        notes.append("JPEG cannot store transparency; the picture is blended with white")
+        pixels, alpha = _blend_with_white(pixels, alpha), None
     if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
-        notes.append(f"{kind} holds no resolution; the dpi are dropped")
+        notes.append(f"{kind} cannot store a resolution; the dpi are dropped")
         metadata = replace(metadata, dpi=None)
 
-    if kind == "EXR" and holds_more_than_software(metadata.exif):
-        notes.append("EXR holds no EXIF, which is dropped")
+    if kind == "EXR" and loses_exif(metadata.exif):
+        notes.append("EXR cannot store EXIF data; it is dropped")
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
     encoder = _encoder(kind, samples, quality)
     refusal: Exception | None = None
-    for attempt, dropped in _ever_less(metadata):
+    for attempt, dropped in _metadata_fallbacks(metadata):
         file.seek(0)
         file.truncate()
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 encoder(file, attempt)
-        except MemoryError:  # which is not about the metadata
+        except MemoryError:  # not caused by the metadata
             raise
-        except Exception as error:  # encoders raise anything; the last refusal is passed on
-            if isinstance(error, OSError) and error.errno:  # the disk's
+        except Exception as error:  # encoders raise anything; the first refusal is passed on
+            if isinstance(error, OSError) and error.errno:  # from the file system
                 raise
             refusal = refusal or error
             continue
         if dropped:
-            notes.append(f"the {dropped} metadata is dropped, for {kind} refuses it ({refusal})")
+            notes.append(f"the {dropped} metadata is dropped, because {kind} refuses it ({refusal})")
         notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
         return tuple(notes)
     assert refusal is not None
     raise refusal
 
 
-def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
-    """Give the metadata, then what is left without each part, then none."""
+def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
+    """Yield the metadata, then what is left without each part, then none; with the names of the dropped parts."""
     yield metadata, ""
     parts = {name: part for name, part in (("EXIF", "exif"), ("XMP", "xmp"), ("ICC", "icc")) if getattr(metadata, part)}
     for name, part in parts.items():
@@ -101,7 +101,7 @@ def _ever_less(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
 
 
 def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Metadata], object]:
-    """Make what an encoder takes, once; give what encodes it into a file with some metadata."""
+    """Prepare the samples once; return a function that encodes them with given metadata into a file."""
     if kind == "PNG":
         return lambda file, metadata: encode_png(file, samples, metadata)
     if kind == "TIFF":
@@ -109,16 +109,16 @@ def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Me
     if kind in _PILLOW:
         image, grey = _pillow_image(samples), samples.shape[2] == 1
         return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, grey=grey))
-    whole = to_array(samples)
+    array = to_array(samples)
     if kind == "JPEG2000":
-        return lambda file, metadata: file.write(encode_jpeg2000(whole, metadata, quality))
+        return lambda file, metadata: file.write(encode_jpeg2000(array, metadata, quality))
     if kind == "HEIF":
-        return lambda file, metadata: file.write(encode_heif(whole, metadata, quality))
-    return lambda file, metadata: file.write(encode_exr(whole, metadata))
+        return lambda file, metadata: file.write(encode_heif(array, metadata, quality))
+    return lambda file, metadata: file.write(encode_exr(array, metadata))
 
 
 def _pillow_image(samples: Raster) -> Image.Image:
-    """Give uint8 samples (H, W, 1 to 4) as Pillow's own copy, made in bands: grey a byte a pixel, all else four."""
+    """Copy uint8 samples (H, W, 1 to 4) into a Pillow image, in bands: grey takes a byte a pixel, all else four."""
     height, width, channels = samples.shape
     image = Image.new(_MODES[channels], (width, height))
     for rows in row_bands(height, width):
@@ -145,34 +145,34 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
     elif kind == "WEBP":
         options |= {"exif": exif, "lossless": quality == 100, "exact": True}
     else:
-        # Pillow writes EXIF anew where it finds an Orientation; AVIF turns by a box of its own and needs none.
+        # Pillow rewrites EXIF with an Orientation, which AVIF does not need: it has a box for that.
         options |= {"exif": exif and drop_exif_orientation(exif)}
         options |= {"subsampling": "4:0:0" if grey else "4:4:4"}
-    file = io.BytesIO()  # of a full disk Pillow would not say more than that it failed
-    with _room_for_any_jpeg(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
+    file = io.BytesIO()  # Pillow would not report a full disk as such
+    with _large_jpeg_buffer(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
         image.save(file, kind, **options)
     return file.getbuffer()
 
 
 @contextlib.contextmanager
-def _room_for_any_jpeg(pixels: int) -> Iterator[None]:
-    """Let Pillow write a JPEG of any content: with fitted code tables it gives libjpeg one buffer, too small for noise.
+def _large_jpeg_buffer(pixels: int) -> Iterator[None]:
+    """Let Pillow write any JPEG: for optimised code tables it gives libjpeg one buffer, which is too small for noise.
 
-    What is not written of a larger buffer takes no memory. A thread that reads meanwhile reads longer pieces.
+    The unwritten part of a larger buffer takes no memory. A thread that reads meanwhile reads larger blocks.
     """
     kept = ImageFile.MAXBLOCK
-    ImageFile.MAXBLOCK = max(kept, _JPEG_PIXEL * pixels)
+    ImageFile.MAXBLOCK = max(kept, _JPEG_PIXEL_BYTES * pixels)
     try:
         yield
     finally:
         ImageFile.MAXBLOCK = kept
 
 
-def _over_white(pixels: Raster, alpha: Raster) -> Raster:
-    """Lay uint8 pixels over white."""
+def _blend_with_white(pixels: Raster, alpha: Raster) -> Raster:
+    """Blend uint8 pixels with white by alpha."""
 
     def make(rows: slice) -> NDArray[np.uint8]:
-        cover = to_unit(alpha[rows])[..., None]
-        return np.rint(pixels[rows] * cover + 255 * (1 - cover)).astype(np.uint8)
+        opacity = to_unit(alpha[rows])[..., None]
+        return np.rint(pixels[rows] * opacity + 255 * (1 - opacity)).astype(np.uint8)
 
     return LazyRows(pixels.shape, pixels.dtype, make)

@@ -1,4 +1,4 @@
-"""HEIC and HEIF pictures, through libheif: 8 bits, and 10 or 12 as 16; needs the extra [heif]."""
+"""HEIC and HEIF pictures, through libheif: 8 bits, and 10 or 12 bits as uint16; needs the extra [heif]."""
 
 import io
 from typing import Any, BinaryIO
@@ -6,41 +6,40 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
-BITS = 10  # of what is written from 16; the depth that phones and viewers know
+BITS = 10  # written for uint16; the depth that phones and viewers support
 _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "RGB;16", (2, 4): "RGBA;16"}
 
 
 def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode the primary picture, which libheif turns upright. Raises MissingExtraError and what libheif raises."""
-    picture, count = main_picture(file)
+    picture, count = open_primary(file)
     check_size(*picture.size)
     notes = [f"only the main one of {count} pictures is used"] if count > 1 else []
     samples = np.array(picture)
     if samples.dtype == np.uint16:
         bits = int(picture.info["bit_depth"])
         samples = expand_bits(samples >> (16 - bits), bits)
-    samples = samples if samples.ndim == 3 else samples[..., None]
-    colours = samples.shape[2] - (samples.shape[2] in (2, 4))
+    pixels, alpha = split_alpha(samples)
     exif = picture.info.get("exif")
     return Decoded(
-        np.ascontiguousarray(samples[..., :colours]),
-        np.ascontiguousarray(samples[..., -1]) if samples.shape[2] > colours else None,
+        np.ascontiguousarray(pixels),
+        None if alpha is None else np.ascontiguousarray(alpha),
         "HEIF",
         strip_exif_header(exif) if exif else None,
         picture.info.get("icc_profile") or None,
         picture.info.get("xmp") or None,
-        orientation=1,  # boxes say how to turn it, and EXIF counts for nothing (HEIF, ISO 23008-12, section 6.5.10)
+        orientation=1,  # from boxes, which libheif applies; EXIF is ignored (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
     )
 
 
-def main_picture(file: BinaryIO) -> tuple[Any, int]:
-    """Open the primary picture without decoding it, and tell how many there are. Raises as `decode_heif` does."""
+def open_primary(file: BinaryIO) -> tuple[Any, int]:
+    """Return the primary picture, not decoded, and the number of pictures. Raises as `decode_heif` does."""
     require_format("HEIF")
     import pillow_heif
 
@@ -49,15 +48,15 @@ def main_picture(file: BinaryIO) -> tuple[Any, int]:
 
 
 def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
-    """Encode (H, W, 1 to 4) uint8 or uint16 samples, the 2nd or 4th being alpha.
+    """Encode (H, W, 1 to 4) uint8 or uint16 samples; the 2nd or 4th is alpha.
 
-    Quality 100 keeps every sample of 8 bits; uint16 is rounded to BITS. Raises MissingExtraError, and what libheif
+    Quality 100 keeps every 8-bit colour sample; uint16 is rounded to BITS. Raises MissingExtraError, and what libheif
     raises.
     """
     require_format("HEIF")
     import pillow_heif
 
-    if samples.shape[2] == 2:  # HEIF has no grey with alpha here
+    if samples.shape[2] == 2:  # pillow_heif has no grey with alpha
         samples = samples[..., [0, 0, 0, 1]]
     if samples.dtype == np.uint16:
         samples = reduce_bits(samples, BITS) << np.uint16(16 - BITS)
@@ -67,7 +66,7 @@ def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
     # 4:2:0 is what phones write and hardware decodes.
     options: dict[str, object] = {"quality": quality, "chroma": 444 if quality == 100 else 420}
     if quality == 100 and channels > 1:
-        options |= {"quality": -1, "matrix_coefficients": 0}  # no loss, and no change of the colour space
+        options |= {"quality": -1, "matrix_coefficients": 0}  # lossless, without a change of colour space
     parts = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
     file = io.BytesIO()
     picture.save(file, **options, **{name: part for name, part in parts.items() if part})

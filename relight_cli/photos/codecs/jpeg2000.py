@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
-MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # the boxes, and the codestream alone
+MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # with boxes, and a bare codestream
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, section 1.1.6
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
@@ -21,29 +21,28 @@ _INCH = 0.0254
 
 
 def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode a picture; more than 8 bits come as uint16. Raises ValueError for pixels of other kinds."""
+    """Decode a picture; more than 8 bits become uint16. Raises ValueError for other pixels."""
     with Image.open(file, formats=("JPEG2000",)) as image:
         check_size(*image.size)
         mode, dpi = image.mode, image.info.get("dpi")
     if mode not in _MODES:
-        raise ValueError(f"a JPEG 2000 of the kind {mode} is not supported")
+        raise ValueError(f"a JPEG 2000 with pixels of mode {mode} is not supported")
     file.seek(0)
     data = file.read()
-    (*corners, depth) = _codestream(data)
-    check_size(corners[0] - corners[2], corners[1] - corners[3])  # which the boxes around it may not tell
+    (*corners, depth) = _read_siz(data)
+    check_size(corners[0] - corners[2], corners[1] - corners[3])  # the boxes may state another size
     found = read_metadata(data)
-    if found.icc:  # through which the decoder would convert to sRGB in 8 bits
-        data = _recoloured(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
+    if found.icc:  # the decoder would convert through it to 8-bit sRGB
+        data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"a JPEG 2000 of {samples.dtype} samples is not supported")
+        raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:
         samples = expand_bits(samples, (depth & 0x7F) + 1)
-    samples = samples if samples.ndim == 3 else samples[..., None]
-    colours = samples.shape[2] - (samples.shape[2] in (2, 4))
+    pixels, alpha = split_alpha(samples)
     return Decoded(
-        np.ascontiguousarray(samples[..., :colours]),
-        np.ascontiguousarray(samples[..., -1]) if samples.shape[2] > colours else None,
+        np.ascontiguousarray(pixels),
+        None if alpha is None else np.ascontiguousarray(alpha),
         "JPEG2000",
         found.exif,
         found.icc,
@@ -53,19 +52,19 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 
 def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
-    """Encode (H, W, 1 to 4) samples: uint16 and quality 100 without loss, else at 20 + 0.3 x quality dB."""
+    """Encode (H, W, 1 to 4) samples: uint16 and quality 100 are lossless, else the PSNR is 20 + 0.3 x quality dB."""
     plane = np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     lossless = quality == 100 or samples.dtype == np.uint16
     data = imagecodecs.jpeg2k_encode(plane, level=0 if lossless else 20 + 3 * quality // 10, codecformat="jp2")
     colour = b"\2\0\0" + metadata.icc if metadata.icc else None
-    data = _recoloured(bytes(data), colour, _resolution(*metadata.dpi) if metadata.dpi else b"")
+    data = _with_colour_box(bytes(data), colour, _resolution_box(*metadata.dpi) if metadata.dpi else b"")
     if metadata.xmp:
         data += _box(b"uuid", _XMP + metadata.xmp)
     return data + _box(b"uuid", _EXIF + metadata.exif) if metadata.exif else data
 
 
 def read_metadata(data: bytes) -> Metadata:
-    """Read what the boxes hold, but for the resolution."""
+    """Return the metadata in the boxes, except the resolution."""
     exif = icc = xmp = None
     for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
@@ -77,8 +76,8 @@ def read_metadata(data: bytes) -> Metadata:
     return Metadata(exif, icc, xmp)
 
 
-def _recoloured(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
-    """Give the header another colour specification (I.5.3.3), unless it is None, and more boxes."""
+def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
+    """Replace the colour specification in the header (I.5.3.3), unless it is None, and add more boxes."""
     boxes = []
     for name, body in _boxes(data):
         if name == b"jp2h":
@@ -89,7 +88,7 @@ def _recoloured(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give name and content of the boxes side by side; one that breaks off ends them."""
+    """Yield name and content of adjacent boxes; stop at one that is cut off."""
     start = 0
     while start + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)
@@ -109,12 +108,12 @@ def _box(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, name) + body
 
 
-def _resolution(across: float, down: float) -> bytes:
-    """Say dots an inch as whole dots a metre (I.5.3.7.1)."""
+def _resolution_box(across: float, down: float) -> bytes:
+    """Return a box with dots per inch as whole dots per metre (I.5.3.7.1)."""
     scaled = [min(65535, round(dots / _INCH)) for dots in (down, across)]
     return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", scaled[0], 1, scaled[1], 1, 0, 0)))
 
 
-def _codestream(data: bytes) -> tuple[int, ...]:
-    """Read right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
+def _read_siz(data: bytes) -> tuple[int, ...]:
+    """Return right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
     return struct.unpack_from(">4I18xB", data, data.index(MAGIC[1]) + 8)

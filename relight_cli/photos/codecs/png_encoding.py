@@ -14,13 +14,13 @@ from relight_cli.rasters.rows import Raster, strips
 
 _LEVEL = 1  # five times as fast as level 6
 _STRIP = 1 << 21  # bytes
-_PIECE = 1 << 13  # bytes of a chunk of pixels, as libpng cuts them
-_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # from channels to the colour type (PNG, section 11.2.1)
+_PIECE = 1 << 13  # bytes in an IDAT chunk, as in libpng
+_COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # colour type by channels (PNG, section 11.2.1)
 _HEADER = 33  # bytes: signature, then IHDR with length, name, 13 bytes, check sum
 
 
 def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
-    """Write (H, W, 1 to 4) uint8 or uint16 samples, the 2nd or 4th being alpha, with the metadata behind IHDR.
+    """Write (H, W, 1 to 4) uint8 or uint16 samples, the 2nd or 4th of which is alpha, with the metadata after IHDR.
 
     Raises OSError.
     """
@@ -35,15 +35,15 @@ def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         file.write(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
         file.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    held = bytearray()
+    pending = bytearray()
     for compressed in _compressed(samples):
-        held += compressed
-        whole = len(held) - len(held) % _PIECE
+        pending += compressed
+        whole = len(pending) - len(pending) % _PIECE
         for start in range(0, whole, _PIECE):
-            file.write(_chunk(b"IDAT", bytes(held[start : start + _PIECE])))
-        del held[:whole]
-    if held:
-        file.write(_chunk(b"IDAT", bytes(held)))
+            file.write(_chunk(b"IDAT", bytes(pending[start : start + _PIECE])))
+        del pending[:whole]
+    if pending:
+        file.write(_chunk(b"IDAT", bytes(pending)))
     file.write(_chunk(b"IEND", b""))
 
 
@@ -52,23 +52,23 @@ def _compressed(samples: Raster) -> Iterator[bytes]:
     height, width, channels = samples.shape
     rows = max(1, _STRIP // (width * channels * samples.dtype.itemsize))
     if rows >= height:
-        yield from (_pixels(strip, _LEVEL) for strip in strips(samples, height))
+        yield from (_idat(strip, _LEVEL) for strip in strips(samples, height))
         return
-    # As libpng sets zlib up for filtered rows.
+    # The settings of libpng for filtered rows.
     stream = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS, 8, zlib.Z_FILTERED)
     above = np.empty((0, width, channels), samples.dtype)
     for strip in strips(samples, rows):
-        # A row is filtered by the one above it, which therefore comes along.
-        filtered = zlib.decompress(_pixels(np.concatenate((above, strip)), 0))
+        # The filter of a row needs the row above it.
+        filtered = zlib.decompress(_idat(np.concatenate((above, strip)), 0))
         row = len(filtered) // (len(above) + len(strip))
         yield stream.compress(memoryview(filtered)[len(above) * row :])
         above = strip[-1:]
     yield stream.flush()
 
 
-def _pixels(strip: NDArray, level: int) -> bytes:
-    """Give what the IDAT chunks of a PNG of its own hold: the rows, filtered by libpng and compressed."""
-    # A last axis of one may carry any stride in numpy, at which imagecodecs balks.
+def _idat(strip: NDArray, level: int) -> bytes:
+    """Return the IDAT content of a PNG of the strip alone: its rows, filtered by libpng and compressed."""
+    # numpy allows any stride on a last axis of one, but imagecodecs refuses it.
     plane = np.ascontiguousarray(strip[..., 0] if strip.shape[2] == 1 else strip)
     png, pieces, start = memoryview(imagecodecs.png_encode(plane, level=level)), [], _HEADER
     while start < len(png):

@@ -1,4 +1,4 @@
-"""Decoders that write to the terminal by themselves, kept from it."""
+"""Keep the output of libraries that print by themselves off the terminal."""
 
 import contextlib
 import os
@@ -12,11 +12,10 @@ _one_at_a_time = threading.Lock()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drop what the block's libraries print: by descriptor 2 (LibRaw, libtiff, OpenEXR), by sys.stdout (OpenEXR).
+    """Drop what libraries print in the block: to descriptor 2 (LibRaw, libtiff, OpenEXR) or sys.stdout (OpenEXR).
 
-    A descriptor is the whole process's, so the block is to be as small as can be, and one runs at a time. What Python
-    prints in other threads comes through: on sys.stdout by its thread, on sys.stderr where that has a descriptor of its
-    own, as the command line gives it.
+    A descriptor belongs to the whole process, so keep the block small; one runs at a time. Python output of other
+    threads passes: on sys.stdout always, on sys.stderr if it has its own descriptor, as on the command line.
     """
     with _one_at_a_time, _without_descriptor(), _without_stdout():
         yield
@@ -25,15 +24,15 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _without_descriptor() -> Iterator[None]:
     kept = None
-    with contextlib.suppress(OSError):  # where it is closed
+    with contextlib.suppress(OSError):  # it is closed
         kept = os.dup(2)
     if kept is None:
         yield
         return
     try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 2)
+        os.close(devnull)
         yield
     finally:
         os.dup2(kept, 2)
@@ -46,17 +45,17 @@ def _without_stdout() -> Iterator[None]:
     if kept is None:
         yield
         return
-    others = _OfOtherThreads(kept)
+    others = _OtherThreadsOnly(kept)
     sys.stdout = others
     try:
         yield
     finally:
-        if sys.stdout is others:  # else somebody has put another in its place meanwhile
+        if sys.stdout is others:  # else other code has replaced it meanwhile
             sys.stdout = kept
 
 
-class _OfOtherThreads:
-    """A stream that drops what the thread writes which made it."""
+class _OtherThreadsOnly:
+    """A stream that drops what its creating thread writes."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._thread = stream, threading.get_ident()

@@ -12,15 +12,15 @@ from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import strip_exif_header
 
-MAGIC = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # those that are no TIFF
+MAGIC = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  # of raw formats that are not TIFF
 
 
 def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) -> Decoded:
-    """Develop a raw file to upright (H, W, 3) uint16 of linear sRGB light, white balanced as the camera had it.
+    """Develop a raw file to upright (H, W, 3) uint16 linear sRGB light, with the camera's white balance.
 
-    No curve and no automatic brightness: what was twice as bright has twice the value, and what fills the sensor is
-    white. Without `exif` that of the camera's own preview is taken. Raises MissingExtraError, and ValueError for what
-    LibRaw cannot develop.
+    No curve and no automatic brightness: twice the light has twice the value, and a full sensor is white. Without
+    `exif` the EXIF data of the camera's preview is used. Raises MissingExtraError, and ValueError if LibRaw cannot
+    develop the file.
     """
     require_format("RAW")
     import rawpy
@@ -36,17 +36,17 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
                 use_camera_wb=True,
                 output_color=rawpy.ColorSpace.sRGB,
             )
-            exif = exif or _of_preview(raw)
+            exif = exif or _preview_exif(raw)
     except rawpy.LibRawIOError as error:
-        raise ValueError("a camera raw file that is cut off") from error
+        raise ValueError("the camera raw file is cut off") from error
     except rawpy.LibRawError as error:
-        said = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
-        raise ValueError(f"a camera raw file that LibRaw cannot develop: {said}") from error
+        reason = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
+        raise ValueError(f"LibRaw cannot develop the camera raw file: {reason}") from error
     return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1)
 
 
 def upright_size(file: BinaryIO) -> tuple[int, int]:
-    """Tell width and height of the developed picture. Raises as `develop` does."""
+    """Return width and height of the developed picture. Raises MissingExtraError and what LibRaw raises."""
     require_format("RAW")
     import rawpy
 
@@ -56,11 +56,11 @@ def upright_size(file: BinaryIO) -> tuple[int, int]:
         return (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
 
 
-def _of_preview(raw: "object") -> bytes | None:
+def _preview_exif(raw: "object") -> bytes | None:
     try:
         preview = raw.extract_thumb()  # type: ignore[attr-defined]
         with Image.open(io.BytesIO(preview.data), formats=("JPEG",)) as image:
             exif = image.info.get("exif")
-    except Exception:  # noqa: BLE001  no preview, or none that can be read: metadata never costs a photo
+    except Exception:  # noqa: BLE001  no preview that can be read; missing metadata is never an error
         return None
     return strip_exif_header(exif) if exif else None

@@ -1,4 +1,4 @@
-"""TIFF of 8, 16 bits and float, with the EXIF directories that tifffile leaves to others."""
+"""TIFF with 8 bits, 16 bits or floats, and the EXIF directories that tifffile does not write."""
 
 import io
 import struct
@@ -16,15 +16,15 @@ from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.rows import Raster, strips
 
 _XMP = 700
-_STRIP = 1 << 18  # bytes, as many as tifffile gives a strip
-_STRIPS = 16  # compressed at a time
+_STRIP = 1 << 18  # bytes in a strip, as in tifffile
+_BATCH = 16  # strips compressed at a time
 
 
 def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
-    """Write (H, W, 1 to 4) uint8, uint16 or float32 samples, the 2nd or 4th being unassociated alpha.
+    """Write (H, W, 1 to 4) uint8, uint16 or float32 samples; the 2nd or 4th is unassociated alpha.
 
-    Deflate at level 1 with a predictor. EXIF tags move into directories of the file, as TIFF has no block for them.
-    Raises OSError.
+    Compress with deflate at level 1 and a predictor. EXIF tags become directories of the file, because TIFF has no
+    EXIF block. Raises OSError.
     """
     height, width, channels = samples.shape
     row = width * channels * samples.dtype.itemsize
@@ -35,11 +35,11 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     extra = [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
     for tag in DESCRIPTIVE_TAGS:
         if isinstance(exif.get(tag), str):
-            # Pillow reads the bytes as Latin-1, whatever they are; this gives the same bytes back.
+            # Pillow reads the bytes as Latin-1, whatever they are; this restores the same bytes.
             extra.append((int(tag), "s", 0, exif[tag].encode("latin-1", "replace"), True))
     tifffile.imwrite(
-        tifffile.FileHandle(file, name="picture"),  # it takes no file without a name
-        _compressed(samples, rows),
+        tifffile.FileHandle(file, name="picture"),  # tifffile requires a name
+        _compressed_strips(samples, rows),
         shape=samples.shape[:2] if channels == 1 else samples.shape,
         dtype=samples.dtype,
         rowsperstrip=rows,
@@ -61,20 +61,20 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 
-def _compressed(samples: Raster, rows: int) -> Iterator[bytes]:
-    """Yield strips of so many rows as the file holds them: differences between neighbours, deflated."""
+def _compressed_strips(samples: Raster, rows: int) -> Iterator[bytes]:
+    """Yield strips of `rows` rows as stored in the file: differences between neighbours, deflated."""
     predict = imagecodecs.floatpred_encode if samples.dtype.kind == "f" else imagecodecs.delta_encode
 
     def compress(strip: NDArray) -> bytes:
         return bytes(imagecodecs.deflate_encode(predict(strip, axis=-2).tobytes(), level=1))
 
     with ThreadPoolExecutor(tifffile.TIFF.MAXWORKERS) as pool:
-        for several in strips(samples, rows * _STRIPS):
-            yield from pool.map(compress, [several[top : top + rows] for top in range(0, len(several), rows)])
+        for batch in strips(samples, rows * _BATCH):
+            yield from pool.map(compress, [batch[top : top + rows] for top in range(0, len(batch), rows)])
 
 
 def _append_directories(file: BinaryIO, directories: dict[int, dict[int, object]]) -> None:
-    """Put sub-directories, and a new first directory that points to them, behind a little-endian TIFF (TIFF 6.0, 2)."""
+    """Append sub-directories and a new first directory that points to them to a little-endian TIFF (TIFF 6.0, 2)."""
     file.seek(0)
     head = file.read(8)
     if not directories or head[:4] != b"II*\0":
@@ -98,7 +98,7 @@ def _append_directories(file: BinaryIO, directories: dict[int, dict[int, object]
 
 
 def _next_word(file: BinaryIO) -> int:
-    """Go to the end of a file, made even, and tell where that is: directories begin on a word."""
+    """Pad a file to an even length, seek to its end and return that offset: directories begin on a word."""
     end = file.seek(0, io.SEEK_END)
     file.write(bytes(end % 2))
     return end + end % 2

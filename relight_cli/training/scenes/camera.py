@@ -1,4 +1,4 @@
-"""The camera of the made pictures: exposure, tone curve and sensor noise. JPEG belongs to the trainer."""
+"""The camera of rendered pictures: exposure, tone curve and sensor noise, without JPEG."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from relight_cli.models.colour import linear_to_srgb
 
 
 def filmic_shoulder(linear: Tensor, knee: float) -> Tensor:
-    """Roll values above `knee` (in (0, 1]) off towards 1 instead of clipping them; the slope is continuous."""
+    """Compress values above `knee` (in (0, 1]) towards 1 instead of clipping them; the slope is continuous."""
     if knee >= 1:
         return linear.clamp(0, 1)
     room = 1 - knee
@@ -26,9 +26,9 @@ def develop(
 ) -> Tensor:
     """Turn linear light (..., 3, H, W) into a picture in sRGB, [0, 1].
 
-    `exposure` is in stops. `knee` under 1 adds a filmic shoulder. `shot_noise` and `read_noise` are standard
-    deviations at linear 1: the first grows with the root of the light, the second is there in the dark as well
-    (Healey and Kondepudy 1994). `generator` must live on the same device.
+    `exposure` is in stops. A `knee` below 1 adds a filmic shoulder. `shot_noise` and `read_noise` are standard
+    deviations at linear 1: the first grows with the root of the light, the second is constant (Healey and
+    Kondepudy 1994). `generator` must be on the same device.
     """
     light = linear * 2.0**exposure
     if shot_noise > 0 or read_noise > 0:

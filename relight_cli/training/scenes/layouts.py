@@ -1,4 +1,4 @@
-"""Where things stand in a made scene: ground, walls, objects, camera; one draw per seed."""
+"""The layout of a scene: ground, walls, objects, camera; one draw per seed."""
 
 import math
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _THINGS = ["plain", "plain", "checker", "stripes", "stains", "wood", "writing", 
 
 @dataclass
 class Layout:
-    """One scene being built: y is up, the ground is y = 0, lengths are metres.
+    """One scene: y is up, the ground is y = 0, lengths are metres.
 
     Materials 0, 1 and 2 are the ground, the walls of the room, and the sky.
     """
@@ -38,8 +38,8 @@ class Layout:
     eye: Vector
     target: Vector
     field_of_view: float  # radians, along the picture's shorter side
-    facing: Vector  # normal of the surface that the picture mostly shows
-    span: float  # metres, about the width of what the picture shows
+    facing: Vector  # normal of the main surface in the picture
+    span: float  # metres, about the width of the picture's content
     indoors: bool = False
     room: Vector = (500.0, 500.0, 500.0)  # half the room's edges; its floor is the ground
     boxes: list[tuple[Vector, Vector, float, int]] = field(default_factory=list)  # centre, half, yaw, material
@@ -113,7 +113,7 @@ def _add_fence(random: Random, layout: Layout, x: float, z: float, tall: float) 
 
 
 def _close_ground(random: Random) -> Layout:
-    """Look down at the ground, a few things on it or none."""
+    """Look down at the ground, with up to a few things on it."""
     tall = random.uniform(0.8, 3.5)
     ahead = tall * math.tan(math.radians(random.uniform(0, 50)))
     layout = _base(
@@ -129,17 +129,17 @@ def _close_ground(random: Random) -> Layout:
     for _ in range(random.choice([0, 0, 1, 2, 3])):
         x, z = (random.uniform(-0.6, 0.6) * tall for _ in range(2))
         _add_thing(random, layout, x, z, tall * random.uniform(0.1, 0.5))
-    if random.random() < 0.35:  # a kerb, step or foot of a wall
+    if random.random() < 0.35:  # a kerb, a step or the foot of a wall
         material = layout.add_material(sample_material(random, ["plain", "stains", "bricks", "tiles"], 0.4))
         half = (tall * 3, random.choice([0.06, 0.12, 1.5]), 0.3 * tall)
         layout.boxes.append(((0, half[1], -tall * random.uniform(0.4, 1.0)), half, random.uniform(-0.6, 0.6), material))
-    if random.random() < 0.3:  # a post beside the camera, its foot in view
+    if random.random() < 0.3:  # a post next to the camera, its foot in view
         _add_thing(random, layout, random.uniform(-1, 1) * tall, random.uniform(-0.6, 0.2) * tall, tall)
     return layout
 
 
 def _close_wall(random: Random) -> Layout:
-    """Face a wall, with a strip of ground and things before it."""
+    """Face a wall, with a strip of ground and things in front of it."""
     away, yaw = random.uniform(1.5, 5.0), math.radians(random.uniform(-45, 45))
     look = random.uniform(0.6, 2.0)
     layout = _base(
@@ -154,7 +154,7 @@ def _close_wall(random: Random) -> Layout:
     )
     wall = layout.add_material(sample_material(random, _WALLS + ["crop"] * 3, random.uniform(0.25, 0.7)))
     layout.boxes.append(((0, 5.0, -0.5), (40.0, 5.0, 0.5), 0.0, wall))
-    if random.random() < 0.5:  # a ledge, awning or pier that throws a shadow along the wall
+    if random.random() < 0.5:  # a ledge, awning or pier that casts a shadow along the wall
         trim = layout.add_material(sample_material(random, ["plain", "wood", "stains"], 0.5))
         deep = random.uniform(0.05, 0.35)
         flat = (random.uniform(0.4, 9), random.uniform(0.03, 0.12), deep)
@@ -170,7 +170,7 @@ def _close_wall(random: Random) -> Layout:
 
 
 def _street(random: Random) -> Layout:
-    """Stand on open ground at eye level among houses, trees, fences and things."""
+    """Look at eye level at houses, trees, fences and things on open ground."""
     layout = _base(
         random,
         _GROUNDS,
@@ -221,7 +221,7 @@ def _table_top(random: Random) -> Layout:
 
 
 def _room(random: Random) -> Layout:
-    """Stand in a furnished room."""
+    """Look into a furnished room."""
     half = (random.uniform(1.8, 3.5), random.uniform(1.2, 1.6), random.uniform(1.8, 3.5))
     yaw = random.uniform(-0.6, 0.6)
     layout = _base(

@@ -1,4 +1,4 @@
-"""The lights of a scene: colours by temperature, and a key light with its sky or room around it."""
+"""The lights of a scene: colours by temperature, and a key light with the sky or room around it."""
 
 import math
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _XYZ_TO_RGB = (
 
 @dataclass(frozen=True)
 class Light:
-    """One light of one scene: a round lamp (the sun is a far one) and what arrives from all around."""
+    """One light of one scene: a round lamp (the sun is a distant one) and the ambient light."""
 
     position: Vector  # of the lamp's centre, metres
     radius: float  # of the lamp, metres
@@ -53,7 +53,7 @@ def stack_lights(lights: list[list[Light]], device: str) -> LightTensors:
 
 
 def temperature_colour(kelvin: float) -> Vector:
-    """Give the linear sRGB colour, luminance 1, of a black body (below 4000 K) or of daylight (above).
+    """Return the linear sRGB colour, luminance 1, of a black body (below 4000 K) or of daylight (above).
 
     Chromaticity: Kim et al. 2002 (US patent 7024034), cubic fit to the Planckian locus, from 1667 K; daylight
     locus of CIE 15:2004, section 3.1, to 25000 K.
@@ -81,7 +81,7 @@ def _scaled(colour: Vector, gain: float) -> Vector:
 
 
 def _balanced(light: Light, adaptation: float) -> Light:
-    """Divide out the light's own tint as a camera's white balance does; 0 = not at all, 1 = all of it."""
+    """Remove the light's tint as a camera's white balance does, by the share `adaptation` of it, 0 to 1."""
     mixed = [k + 0.5 * (z + h) for k, z, h in zip(light.key, light.zenith, light.horizon, strict=True)]
     luminance = 0.2126 * mixed[0] + 0.7152 * mixed[1] + 0.0722 * mixed[2]
     gains = [(luminance / m) ** adaptation for m in mixed]
@@ -109,7 +109,7 @@ def _facing(position: Vector, focus: Vector, normal: Vector) -> float:
 
 
 def _place(random: Random, focus: Vector, normal: Vector, distance: float, elevations: tuple[float, float]) -> Vector:
-    """Draw a position that lights the main surface (facing `normal`) at no less than a grazing angle."""
+    """Draw a position from which light reaches the main surface (facing `normal`) above a grazing angle."""
     while True:
         elevation = math.radians(random.uniform(*elevations))
         position = _around(focus, random.uniform(0, 2 * math.pi), elevation, distance)
@@ -118,7 +118,7 @@ def _place(random: Random, focus: Vector, normal: Vector, distance: float, eleva
 
 
 def sample_sun(random: Random, focus: Vector, normal: Vector) -> Light:
-    """Draw sun and sky: warm and low to white and high, hard to overcast, sky bluer than the sun."""
+    """Draw sun and sky: warm and low to white and high, hard to overcast, with a sky bluer than the sun."""
     position = _place(random, focus, normal, _SUN_DISTANCE, (10, 78))
     elevation = math.asin((position[1] - focus[1]) / _SUN_DISTANCE)
     weather = random.random()
@@ -147,7 +147,7 @@ def sample_sun(random: Random, focus: Vector, normal: Vector) -> Light:
 
 
 def sample_lamp(random: Random, focus: Vector, normal: Vector, span: float) -> Light:
-    """Draw a lamp `span` metres or so away, a bulb to a softbox, in a room lit weakly by other light."""
+    """Draw a lamp about `span` metres away, from a bulb to a softbox, in a room with weak ambient light."""
     distance = span * random.uniform(0.7, 1.6)
     position = _place(random, focus, normal, distance, (12, 80))
     ratio = math.exp(random.uniform(math.log(0.06), math.log(0.6)))

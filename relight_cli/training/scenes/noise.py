@@ -1,4 +1,4 @@
-"""Seeded lattice noise: the raw material of the procedural textures and shadow masks."""
+"""Seeded lattice noise for the procedural textures and shadow masks."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ def lattice_hash(x: Tensor, y: Tensor, seed: Tensor | int) -> Tensor:
 
 
 def value_noise(x: Tensor, y: Tensor, seed: Tensor | int) -> Tensor:
-    """Interpolate hashed lattice values smoothly; x, y of any one shape, in lattice units; result in [0, 1]."""
+    """Interpolate hashed lattice values smoothly, in [0, 1]; x and y have the same shape, in lattice units."""
     x0, y0 = x.floor(), y.floor()
     fx, fy = x - x0, y - y0
     fx, fy = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy)
@@ -33,7 +33,7 @@ def fractal_noise(x: Tensor, y: Tensor, seed: Tensor | int, octaves: int, footpr
     total = torch.zeros_like(x)
     amplitude, frequency = 0.5, 1.0
     for octave in range(octaves):
-        # Each octave is turned by an odd angle, which hides the lattice.
+        # Rotating each octave hides the lattice.
         u = frequency * (0.8 * x + 0.6 * y) + 17.3 * octave
         v = frequency * (0.8 * y - 0.6 * x) - 9.7 * octave
         visible = (1.5 - 2.0 * frequency * torch.as_tensor(footprint, device=x.device)).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The patterns of the procedural textures: shares of three colours over a plane, fading to their mean from afar."""
+"""The patterns of the procedural textures: shares of three colours over a plane, which fade to their mean from afar."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from relight_cli.training.scenes.noise import fractal_noise, lattice_hash, value
 
 @dataclass(frozen=True)
 class Samples:
-    """Surface points that share a pattern: coordinates in repeats, the width of a pixel there, and seeds; (n,)."""
+    """Surface points with the same pattern: coordinates and pixel width in repeats, and seeds, (n,) each."""
 
     x: Tensor
     y: Tensor
@@ -20,12 +20,12 @@ class Samples:
 
 
 def _within(distance: Tensor, half: Tensor | float, width: Tensor) -> Tensor:
-    """Give 1 where `distance` is under `half`, with an edge one pixel wide."""
+    """Return 1 where `distance` is below `half`, with an edge one pixel wide."""
     return ((half - distance) / width.clamp(min=1e-4) + 0.5).clamp(0, 1)
 
 
 def _to_line(x: Tensor) -> Tensor:
-    """Measure the distance to the nearest integer."""
+    """Return the distance to the nearest integer."""
     return (x - x.round()).abs()
 
 
@@ -34,7 +34,7 @@ def _cell(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
 
 
 def _fade(value: Tensor, mean: float, width: Tensor, at: float) -> Tensor:
-    """Fade a pattern to its mean where a pixel grows wider than `at` repeats."""
+    """Fade a pattern to its mean where a pixel is wider than `at` repeats."""
     return mean + (value - mean) * (2 - width / at).clamp(0, 1)
 
 
@@ -168,5 +168,5 @@ PATTERNS: dict[str, Pattern] = {
     "stains": _stains,
     "pebbles": _pebbles,
     "clouds": _clouds,
-    "crop": _plain,  # painted over by the crop of a photo
+    "crop": _plain,  # `textures` draws the crop of a photo over it
 }

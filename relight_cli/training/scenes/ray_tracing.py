@@ -1,8 +1,8 @@
-"""Batched rays against boxes, ellipsoids and rods: nearest hits, and how much of a cone of light they cover.
+"""Batched rays against boxes, ellipsoids and rods: nearest hits, and the share of a cone of light that they cover.
 
 All points and directions are channels-first, (B, 3, N): N rays in each of B scenes, P primitives of one kind.
-Cones instead of rays make penumbras and ambient occlusion free of noise: how far the cone's axis runs inside or
-outside the silhouette, against the cone's radius there, is the covered share.
+Cones instead of rays make penumbras and ambient occlusion free of noise: the covered share is the distance of the
+cone's axis from the silhouette, inside or outside, relative to the cone's radius there.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-FAR = 200.0  # metres; where nothing is hit
+FAR = 200.0  # metres; the distance if nothing is hit
 _SKIN = 1e-3  # hits nearer than this are the surface that the ray left
 
 
@@ -33,26 +33,26 @@ class Solids:
 
 @dataclass(frozen=True)
 class Hits:
-    """What rays meet first."""
+    """The first hits of rays."""
 
-    distance: Tensor  # (B, N), FAR where nothing is met
-    primitive: Tensor  # (B, N) index into boxes, then balls, then rods; -1 where none is met
-    normal: Tensor  # (B, 3, N) zero where none is met
+    distance: Tensor  # (B, N), FAR without a hit
+    primitive: Tensor  # (B, N) index into boxes, then balls, then rods; -1 without a hit
+    normal: Tensor  # (B, 3, N) zero without a hit
     surface: Tensor  # (B, 2, N) coordinates on the surface, metres
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
-    """Multiply vectors (B, 3, N) to (B, N)."""
+    """Return the dot products (B, N) of vectors (B, 3, N)."""
     return (a * b).sum(1)
 
 
 def unit(a: Tensor, dim: int = 1) -> Tensor:
-    """Scale vectors to length 1 along `dim`; zero stays zero. On a CPU several times as fast as `F.normalize`."""
+    """Scale vectors to length 1 along `dim`; zero stays zero. It is several times as fast as `F.normalize` on a CPU."""
     return a * (a * a).sum(dim, keepdim=True).clamp_(min=1e-12).rsqrt_()
 
 
 def _local(axes: Tensor, vectors: Tensor) -> Tensor:
-    """Turn world vectors (B, 3, N) into the axes of each primitive: (B, P, 3, N)."""
+    """Return world vectors (B, 3, N) in the axes of each primitive, (B, P, 3, N)."""
     b, p = axes.shape[:2]
     return torch.bmm(axes.reshape(b, p * 3, 3), vectors).reshape(b, p, 3, -1)
 
@@ -67,7 +67,7 @@ def _guarded(direction: Tensor) -> Tensor:
 
 
 def _box_slabs(solids: Solids, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Give middle, half length and reciprocal direction of the ray's stay in each slab: (B, P, 3, N) each."""
+    """Return middle and half length of the ray's path in each slab, and its reciprocal direction, (B, P, 3, N) each."""
     inverse = _local(solids.box_axes, direction)
     inverse = _guarded(inverse).reciprocal_()
     middle = (_offset(solids.box_axes, solids.box_centre) - _local(solids.box_axes, origin)).mul_(inverse)
@@ -75,7 +75,7 @@ def _box_slabs(solids: Solids, origin: Tensor, direction: Tensor) -> tuple[Tenso
 
 
 def _rod_products(solids: Solids, origin: Tensor, direction: Tensor) -> tuple[Tensor, ...]:
-    """Give the dot products that every rod formula is made of; o is the origin seen from the rod's start."""
+    """Return the dot products of all rod formulas; o is the origin relative to the rod's start."""
     axis = solids.rod_end - solids.rod_start  # (B, P, 3)
     axis_axis = (axis * axis).sum(-1, keepdim=True)
     axis_d = torch.bmm(axis, direction)  # (B, P, N)
@@ -89,9 +89,9 @@ def _rod_products(solids: Solids, origin: Tensor, direction: Tensor) -> tuple[Te
 def covered(
     solids: Solids, origin: Tensor, direction: Tensor, slope: Tensor | float, reach: Tensor | float = FAR
 ) -> Tensor:
-    """Give the share of a cone (axis: unit `direction`, radius = `slope` x distance) that each primitive covers.
+    """Return the share of a cone (axis: unit `direction`, radius = `slope` x distance) that each primitive covers.
 
-    `slope` and `reach` (how far the cone runs) are numbers or (B, N). Returns (B, P, N) in [0, 1].
+    `slope` and `reach` (the length of the cone) are numbers or (B, N). The shares are (B, P, N) in [0, 1].
     """
     if isinstance(slope, Tensor):
         slope = slope[:, None]
@@ -108,7 +108,7 @@ def covered(
 
 
 def _share(depth: Tensor, at: Tensor, size: Tensor, slope: Tensor | float, reach: Tensor | float) -> Tensor:
-    """Turn the depth of a cone's axis inside a silhouette into a covered share; `size` is the most it can be."""
+    """Return the covered share from the depth of a cone's axis inside a silhouette; `size` is the largest depth."""
     radius = (at * slope).clamp_(min=1e-4)
     share = (depth / radius).mul_(0.5).add_(0.5).clamp_(0, 1)
     share = share * share * (3 - 2 * share)
@@ -124,7 +124,7 @@ def _boxes_covered(
     m, k, square = middle.unbind(2), half.unbind(2), (inverse * inverse).unbind(2)
     depth = torch.full_like(entry, math.inf)
     for i, j in ((0, 1), (1, 2), (2, 0)):
-        # Distance of the axis to the edges between slabs i and j, along which the third coordinate runs.
+        # Distance of the axis to the edges between slabs i and j, which are parallel to the third axis.
         edge = (k[i] + k[j]).sub_((m[i] - m[j]).abs_()).mul_((square[i] + square[j]).rsqrt_())
         depth = torch.minimum(depth, edge)
     at = (entry + torch.minimum(entry, leave)).mul_(0.5)
@@ -156,7 +156,7 @@ def _rods_covered(
 
 
 def first_hits(solids: Solids, origin: Tensor, direction: Tensor) -> Hits:
-    """Find what each ray (unit directions) meets first among the primitives."""
+    """Return the first hit of each ray (unit directions) among the primitives."""
     middle, half, _ = _box_slabs(solids, origin, direction)
     entry, leave = (middle - half).amax(2), (middle + half).amin(2)
     boxes = torch.where((entry < leave) & (entry > _SKIN), entry, FAR)
@@ -166,8 +166,8 @@ def first_hits(solids: Solids, origin: Tensor, direction: Tensor) -> Hits:
     nearest, index = distance.min(1)
     point = origin + direction * nearest[:, None]
     normal, surface = _surfaces(solids, point, index)
-    met = nearest < FAR
-    return Hits(nearest, torch.where(met, index, -1), normal * met[:, None], surface)
+    hit = nearest < FAR
+    return Hits(nearest, torch.where(hit, index, -1), normal * hit[:, None], surface)
 
 
 def _ball_distances(solids: Solids, origin: Tensor, direction: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ def _ball_distances(solids: Solids, origin: Tensor, direction: Tensor) -> Tensor
 
 
 def _rod_distances(solids: Solids, origin: Tensor, direction: Tensor) -> Tensor:
-    """Meet the barrel, or the round cap on the side where the barrel ends."""
+    """Return the distances (B, P, N) to the barrel, or to the round cap at its end."""
     axis_axis, axis_d, axis_o, d_o, o_o = _rod_products(solids, origin, direction)
     square = solids.rod_radius.unsqueeze(-1) ** 2
     a = (axis_axis - axis_d * axis_d).clamp(min=1e-6)
@@ -190,28 +190,28 @@ def _rod_distances(solids: Solids, origin: Tensor, direction: Tensor) -> Tensor:
     t = (-b - under.clamp(min=0).sqrt()) / a
     along = axis_o + t * axis_d
     barrel = (under > 0) & (along > 0) & (along < axis_axis) & (t > _SKIN)
-    # The cap's centre is the rod's start, or its end: the products seen from there.
+    # The cap's centre is the rod's start or end; these products are relative to it.
     end = (along > 0).to(origin.dtype)
     cap_b = d_o - end * axis_d
     cap_under = cap_b * cap_b - (o_o - 2 * end * axis_o + end * axis_axis - square)
     cap = -cap_b - cap_under.clamp(min=0).sqrt()
-    met_cap = ~barrel & (under > 0) & (cap_under > 0) & (cap > _SKIN)
-    return torch.where(barrel, t, torch.where(met_cap, cap, FAR))
+    hit_cap = ~barrel & (under > 0) & (cap_under > 0) & (cap > _SKIN)
+    return torch.where(barrel, t, torch.where(hit_cap, cap, FAR))
 
 
 def _take(values: Tensor, index: Tensor) -> Tensor:
-    """Look up per-primitive values (B, P, ...) for each ray's primitive (B, N): (B, N, ...)."""
+    """Return the values (B, N, ...) of each ray's primitive (B, N), from values per primitive (B, P, ...)."""
     rows = torch.arange(index.shape[0], device=index.device)[:, None]
     return values[rows, index.clamp(0, values.shape[1] - 1)]
 
 
 def _surfaces(solids: Solids, point: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """Give normals (B, 3, N) and surface coordinates (B, 2, N) at points on the primitives `index`."""
+    """Return normals (B, 3, N) and surface coordinates (B, 2, N) at points on the primitives `index`."""
     boxes, balls = solids.box_half.shape[1], solids.ball_radii.shape[1]
     at = point.movedim(1, -1)  # (B, N, 3)
     axes, half = _take(solids.box_axes, index), _take(solids.box_half, index)
     local = torch.einsum("bnij,bnj->bni", axes, at - _take(solids.box_centre, index))
-    side = (local / half).abs().argmax(-1, keepdim=True)  # the face that was met
+    side = (local / half).abs().argmax(-1, keepdim=True)  # the face that was hit
     facing = F.one_hot(side[..., 0], 3).to(local.dtype) * local.sign()
     normal = torch.einsum("bnij,bni->bnj", axes, facing)
     surface = torch.cat([local.gather(-1, (side + 1) % 3), local.gather(-1, (side + 2) % 3)], -1)

@@ -1,4 +1,4 @@
-"""The renderer: camera rays, surfaces, the lamp's light with its shadows, and the light from all around."""
+"""The renderer: camera rays, surfaces, the lamp's light with its shadows, and ambient light."""
 
 import math
 from collections.abc import Iterator
@@ -8,30 +8,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relight_cli.training.packing import stack_solids
 from relight_cli.training.scenes.lights import stack_lights
+from relight_cli.training.scenes.packing import stack_solids
 from relight_cli.training.scenes.ray_tracing import FAR, covered, dot, first_hits, unit
+from relight_cli.training.scenes.shadow_masks import draw_masks, through_masks
+from relight_cli.training.scenes.staging import Scene, SceneOptions
 from relight_cli.training.scenes.textures import paint, stack_materials
-from relight_cli.training.shadow_masks import draw_masks, through_masks
-from relight_cli.training.staging import Scene, SceneOptions
 
 _GROUND, _WALLS, _SKY = 0, 1, 2  # materials of every layout
 _CONE_SLOPE = 0.5  # of an ambient cone; eight of them about fill a hemisphere
-_LEAST_LIT = 0.15  # of a view under a light, as far as things out of view matter
+_LEAST_LIT = 0.15  # of a view that a mask must leave in the light
 _LIFT = 2e-3  # metres that secondary rays start above a surface
 
 
 @dataclass(frozen=True)
 class Points:
-    """What a part of the subpixels sees; n of them in each of B scenes."""
+    """The surface points that n subpixels show in each of B scenes."""
 
     place: Tensor  # (B, 3, n)
-    normal: Tensor  # (B, 3, n) of the form; zero in the sky
+    normal: Tensor  # (B, 3, n) of the shape; zero in the sky
     rough_normal: Tensor  # (B, 3, n) with the surface's fine relief
     albedo: Tensor  # (B, 3, n)
     distance: Tensor  # (B, n)
     view: Tensor  # (B, 3, n) direction of the camera ray
-    corner: Tensor  # (n,) which subpixel of its pixel
+    corner: Tensor  # (n,) index of the subpixel in its pixel
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Traced:
 
 
 def _passing(masks: Tensor, half: Tensor) -> Tensor:
-    """Average masks (B, L, M, M) over their middles, `half` (B, L) extents to either side: (B, L)."""
+    """Return the means (B, L) of masks (B, L, M, M) over their middles, `half` (B, L) extents to either side."""
     size = masks.shape[-1]
     edge = ((torch.arange(size, device=masks.device) + 0.5) * (2.0 / size) - 1).abs()
     inside = (edge < half.clamp(max=1.0)[..., None]).to(masks.dtype)
@@ -55,7 +55,7 @@ def _passing(masks: Tensor, half: Tensor) -> Tensor:
 
 
 class Stage:
-    """A batch of scenes as tensors on one device, ready to be looked at part by part."""
+    """A batch of scenes as tensors on one device, to be traced part by part."""
 
     def __init__(self, scenes: list[Scene], options: SceneOptions, device: str, crops: Tensor | None) -> None:
         self.options, self.device, self.crops = options, device, crops
@@ -81,7 +81,7 @@ class Stage:
         self.mask_height = numbers([m.height if m else 1.0 for m in masks]).reshape(per_light)
         self.mask_turn = numbers([m.turn if m else 0.0 for m in masks]).reshape(per_light)
         self.masked = numbers([m is not None for m in masks]).reshape(per_light)
-        # A view wholly in the shadow of something unseen has no shadow to see: let such things step aside.
+        # A view wholly in the shadow of a mask shows no shadow: drop such masks.
         half_view = numbers([0.5 * scene.layout.span for scene in scenes])[:, None] / self.mask_extent
         self.masked = self.masked * (_passing(self.masks[:, :, 0], half_view) > _LEAST_LIT)
         to_lamp = self.lights.position - self.focus[:, None]
@@ -116,7 +116,7 @@ class Stage:
         )
 
     def _look(self, part: Tensor) -> Points:
-        """Follow the camera rays to what they meet."""
+        """Follow the camera rays to the surfaces that they hit."""
         fine = self.options.supersampling
         height, width = self.options.height * fine, self.options.width * fine
         column, row = part % width, part // width
@@ -145,7 +145,7 @@ class Stage:
         )
 
     def _meet(self, origin: Tensor, view: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Give distance, material, normal and surface coordinates of the first of solids, ground, walls and sky."""
+        """Return distance, material, normal and surface coordinates of the first hit: solid, ground, wall or sky."""
         hits = first_hits(self.solids, origin, view)
         rows = torch.arange(len(origin), device=origin.device)[:, None]
         material = self.solid_materials[rows, hits.primitive.clamp(min=0)]
@@ -164,7 +164,7 @@ class Stage:
         upright = torch.zeros_like(normal)
         upright[:, 1] = 1
         nearer(ground, _GROUND, upright, (origin + view * ground[:, None])[:, ::2])
-        # The room's floor is the ground, so that its centre is half its height up.
+        # The room's floor is the ground, so its centre is at half its height.
         centre = self.room[..., None] * self.room.new_tensor([0, 1, 0])[:, None]
         walls = (self.room[..., None] * view.sign() - (origin - centre)) / torch.where(view == 0, 1e-6, view)
         walls[:, 1] = torch.where(down > 0, walls[:, 1], FAR)
@@ -182,7 +182,7 @@ class Stage:
         return distance, material, normal * ~missed[:, None], surface
 
     def _key(self, points: Points) -> tuple[Tensor, Tensor]:
-        """Add up the light of the lamps, with and without what stands in its way: (B, L, 3, n) each."""
+        """Return the light of the lamps with and without cast shadows, (B, L, 3, n) each."""
         fine = self.options.supersampling**2
         rays = max(1, self.options.shadow_rays // fine)
         lit, free = [], []
@@ -191,7 +191,7 @@ class Stage:
             radius = self.lights.radius[:, light, None]
             arriving = passing = torch.zeros(())
             for ray in range(rays):
-                # The lamp's disc in equal shares along a sunflower spiral (Vogel 1979), some for each subpixel.
+                # Equal shares of the lamp's disc along a sunflower spiral (Vogel 1979), some for each subpixel.
                 share = points.corner * rays + ray
                 out, turn = ((share + 0.5) / (fine * rays)).sqrt(), share * 2.399963
                 offset = radius[:, None] * out * (across * turn.cos() + upward * turn.sin())
@@ -199,7 +199,7 @@ class Stage:
                 away = dot(to_lamp, to_lamp).sqrt_()
                 direction = to_lamp / away[:, None]
                 slope = (1.2 * radius / math.sqrt(fine * rays) / away).clamp(min=1.5e-3)
-                # Relief must not light what the form turns away from the lamp.
+                # Relief must not light surfaces that face away from the lamp.
                 seen = (dot(points.normal, direction) * 8).clamp(0, 1)
                 strength = dot(points.rough_normal, direction).clamp(min=0) * seen
                 strength = strength * (self.lights.reach[:, light, None] / away) ** 2 / rays
@@ -212,7 +212,7 @@ class Stage:
         return torch.stack(lit, 1), torch.stack(free, 1)
 
     def _past_mask(self, light: int, place: Tensor, direction: Tensor, slope: Tensor) -> Tensor:
-        """Give the share (B, n) of a cone of light that passes what is out of view."""
+        """Return the share (B, n) of a cone of light that passes the mask."""
         if not self.masked[:, light].any():
             return torch.ones_like(slope)
         axis = self.axis[:, light, :, None]
@@ -226,11 +226,11 @@ class Stage:
         y = dot(at, self.upward[:, light, :, None].expand_as(at)) / extent
         c, s = turn.cos(), turn.sin()
         passed = through_masks(self.masks[:, light], c * x - s * y, s * x + c * y, run.clamp(min=0) * slope / extent)
-        # A thing as far as the mask's plane or beyond it stands in the light.
+        # A point at the mask's plane or beyond it is in the light.
         return torch.where((run > 0) & (self.masked[:, light, None] > 0), passed, 1.0)
 
     def _ambient(self, points: Points) -> Tensor:
-        """Gather the light from all around in cones: sky where nothing is near, else light off things."""
+        """Return the ambient light, gathered in cones: light of the sky, or bounced off things that are in the way."""
         fine = self.options.supersampling**2
         pairs = max(1, self.options.ambient_rays // (2 * fine))
         normal = points.normal
@@ -247,7 +247,7 @@ class Stage:
         off_ground = (ground_albedo * (around + lights.key * open_ground))[..., None]
         total = torch.zeros_like(off_things)
         for ray in range(2 * pairs):
-            # Two rings hold half of a hemisphere's cosine-weighted light each, seen at 30 and 60 degrees.
+            # Two rings, at 30 and 60 degrees, each with half of a hemisphere's cosine-weighted light.
             ring, step = ray % 2, points.corner * pairs + ray // 2
             turn = (step + 0.5 * ring) * (2 * math.pi / (fine * pairs))
             rise, out = (math.sqrt(0.75), 0.5) if ring == 0 else (0.5, math.sqrt(0.75))

@@ -1,7 +1,7 @@
-"""Made pictures whose light is known: procedural scenes, ray traced in batches under several lights each.
+"""Rendered pictures with known light: procedural scenes, ray-traced in batches under several lights each.
 
 The picture of view b under light l is `albedo[b] * shading[b, l]` in linear light; `shadow_free` is the shading
-that the same light would give if nothing stood in its way (ambient occlusion stays).
+of the same light without cast shadows (ambient occlusion stays).
 """
 
 from dataclasses import dataclass, fields
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from relight_cli.models.colour import LUMINANCE
 from relight_cli.training.scenes.rendering import Stage, Traced
-from relight_cli.training.staging import Scene, SceneOptions, sample_scene
+from relight_cli.training.scenes.staging import Scene, SceneOptions, sample_scene
 
 __all__ = ["Scene", "SceneOptions", "Views", "render_scenes", "render_views", "sample_scene"]
 
-_GREY = 0.18  # linear mean luminance of a well exposed picture
+_GREY = 0.18  # linear mean luminance of a well-exposed picture
 _DEFAULTS = SceneOptions()
 
 
@@ -26,7 +26,7 @@ class Views:
     """One batch of views: float32, linear light, all on one device."""
 
     albedo: Tensor  # (B, 3, H, W) 0.02..0.9
-    shading: Tensor  # (B, L, 3, H, W) light arriving, cast shadows in it
+    shading: Tensor  # (B, L, 3, H, W) incident light, with cast shadows
     shadow_free: Tensor  # (B, L, 3, H, W) the same light without cast shadows
     depth: Tensor  # (B, 1, H, W) metres along the ray, 200 in the sky
     normals: Tensor  # (B, 3, H, W) unit, world axes, y up; zero in the sky
@@ -36,14 +36,14 @@ class Views:
 def render_views(
     seed: int, count: int, options: SceneOptions = _DEFAULTS, *, device: str = "cpu", crops: Tensor | None = None
 ) -> Views:
-    """Render `count` views, each light exposed to mid-grey or so; view b is the scene of `seed + b`.
+    """Render `count` views, each light exposed to about mid-grey; view b is the scene of `seed + b`.
 
-    So step the seed by `count`. `crops` (n, 3, h, w), linear light in [0, 1], lend some surfaces of view b the
-    picture `crops[b % n]`.
+    Callers therefore step the seed by `count`. Some surfaces of view b show the picture `crops[b % n]` of `crops`
+    (n, 3, h, w), linear light in [0, 1].
     """
     seeds = range(seed, seed + count)
     scenes = [sample_scene(one, options, crops=crops is not None) for one in seeds]
-    # Every scene of a batch has as many primitives as the fullest: cheap on a GPU, not on a CPU.
+    # Scenes are padded to the primitives of the largest: cheap on a GPU, not on a CPU.
     together = count if torch.device(device).type != "cpu" else 1
     batches = []
     for first in range(0, count, together):
@@ -62,21 +62,21 @@ def render_views(
 def render_scenes(
     scenes: list[Scene], options: SceneOptions = _DEFAULTS, *, device: str = "cpu", crops: Tensor | None = None
 ) -> Views:
-    """Render scenes as they are lit, without exposing them."""
+    """Render scenes without adjusting the exposure."""
     stage = Stage(scenes, options, device, None if crops is None else crops.to(device))
     parts = [stage.trace(part) for part in stage.parts()]
     fine = options.supersampling
     height, width = options.height * fine, options.width * fine
 
     def whole(name: str) -> Tensor:
-        """Join the parts and average each pixel's subpixels."""
+        """Join the parts and average the subpixels of each pixel."""
         joined = torch.cat([getattr(part, name) for part in parts], -1)
         lead = joined.shape[:-2]
         flat = joined.reshape(-1, joined.shape[-2], height, width)
         return F.avg_pool2d(flat, fine).unflatten(0, lead) if fine > 1 else flat.unflatten(0, lead)
 
     albedo, picture, unshadowed, depth, normals = (whole(field.name) for field in fields(Traced))
-    # Albedo and pictures were averaged, so that edges are smooth in both; the shading is what makes them agree.
+    # Albedo and pictures are averaged, so that edges are smooth in both; the shading is their ratio.
     each = albedo[:, None]
     return Views(albedo, picture / each, unshadowed / each, depth, F.normalize(normals, dim=1))
 

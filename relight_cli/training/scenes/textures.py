@@ -1,4 +1,4 @@
-"""Procedural albedo: what the surfaces of the made scenes look like with the light taken away."""
+"""Procedural albedo: the surfaces of the rendered scenes without light."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Material:
     """One surface: a pattern between three colours, its size, and how worn it is."""
 
     pattern: str
-    size: float  # metres for one repeat of the pattern
+    size: float  # metres per repeat of the pattern
     angle: float  # radians, of the pattern on the surface
     colours: tuple[Vector, Vector, Vector]  # linear RGB
     grain: float  # relative contrast of fine speckle
@@ -31,7 +31,7 @@ class Material:
     seed: int
 
 
-# Linear reflectances of three parts of each pattern, about which materials are drawn.
+# Linear reflectances of the three colours of each pattern; materials vary around them.
 _TYPICAL: dict[str, list[tuple[Vector, Vector, Vector]]] = {
     "bricks": [
         ((0.32, 0.10, 0.06), (0.22, 0.07, 0.05), (0.45, 0.42, 0.38)),
@@ -73,7 +73,7 @@ _TYPICAL: dict[str, list[tuple[Vector, Vector, Vector]]] = {
 
 
 def _paint(random: Random) -> Vector:
-    """Draw any paint's colour: often pale or grey, at times saturated."""
+    """Draw the colour of any paint: often pale or grey, at times saturated."""
     value, saturation = random.uniform(0.08, 0.75), random.random() ** 1.6 * 0.85
     hue = [random.random() for _ in range(3)]
     top = max(hue)
@@ -82,7 +82,7 @@ def _paint(random: Random) -> Vector:
 
 
 def sample_material(random: Random, patterns: list[str], size: float, *, tint: float = 0.5) -> Material:
-    """Draw a material with one of `patterns`; `tint` is the chance of paint in any colour."""
+    """Draw a material with one of `patterns`; `tint` is the chance of a paint of any colour."""
     pattern = random.choice(patterns)
     typical = _TYPICAL.get(pattern)
     if typical is None or (pattern not in ("grass", "clouds", "asphalt", "wood") and random.random() < tint):
@@ -112,13 +112,13 @@ def _shade(random: Random, colour: Vector, spread: float) -> Vector:
 
 @dataclass(frozen=True)
 class MaterialTensors:
-    """The materials of a batch of scenes, stacked; K per scene, the last ones unused where a scene has fewer."""
+    """The materials of a batch of scenes, stacked; K per scene, of which the last are unused if a scene has fewer."""
 
     pattern: Tensor  # (B, K) index into PATTERNS
     frame: Tensor  # (B, K, 6) size, cosine, sine, grain, dirt, bump
     colours: Tensor  # (B, K, 9)
     seed: Tensor  # (B, K)
-    mean: Tensor  # (B, K, 3) about the average albedo, for light bounced off
+    mean: Tensor  # (B, K, 3) approximate mean albedo, for bounced light
 
 
 def stack_materials(materials: list[list[Material]], device: str) -> MaterialTensors:
@@ -145,10 +145,10 @@ def stack_materials(materials: list[list[Material]], device: str) -> MaterialTen
 def paint(
     materials: MaterialTensors, which: Tensor, surface: Tensor, width: Tensor, crops: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Give the albedo (B, 3, N) and the relief (B, 3, N), a tilt to add to the normal, of surface points.
+    """Return the albedo (B, 3, N) and the relief (B, 3, N), a tilt to add to the normal, of surface points.
 
-    `which` (B, N) picks materials, `surface` (B, 2, N) and `width` (B, N) are place and pixel width in metres;
-    `crops` (B, 3, h, w), linear, are shown by the pattern "crop".
+    `which` (B, N) selects materials, `surface` (B, 2, N) and `width` (B, N) are position and pixel width in metres; the
+    pattern "crop" shows `crops` (B, 3, h, w), linear.
     """
     b, n = which.shape
     rows = torch.arange(b, device=which.device)[:, None].expand(b, n)
@@ -183,11 +183,11 @@ def _show_crops(albedo: Tensor, crops: Tensor, pattern: Tensor, rows: Tensor, po
     for row in rows[shown].unique().tolist():
         part = shown[rows[shown] == row]
         crop = crops[row % len(crops)][None].to(albedo.dtype)
-        # The crop spans one repeat, mirrored beyond; its shorter side is one unit of y or x.
+        # The crop fills one repeat and is mirrored beyond it; its shorter side is one unit of y or x.
         height, wide = crop.shape[-2:]
         short = min(height, wide)
         grid = torch.stack([points.x[part] * 2 * short / wide, points.y[part] * 2 * short / height], -1)
-        grid = grid - 4 * ((grid + 2) / 4).floor()  # mirrored tiling repeats every 4 of its units
+        grid = grid - 4 * ((grid + 2) / 4).floor()  # mirrored tiling repeats every 4 units
         seen = F.grid_sample(crop, grid[None, None], padding_mode="reflection", align_corners=False)
         albedo = albedo.index_copy(0, part, seen[0, :, 0].T)
     return albedo

@@ -1,6 +1,6 @@
-"""Made light: log-light maps put on real photos and painted grounds, so that the truth is known.
+"""Synthetic light: log-light maps for real photos and painted grounds, so that the truth is known.
 
-Every function gives maps for a batch and draws from the generator it is handed, on the generator's device.
+Every function returns maps of a batch and draws from the generator that it gets, on the generator's device.
 """
 
 import math
@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-SHADOW_SHARE = 0.75  # of the maps have a cast shadow; the rest teach what is none
-UNEVEN_SHARE = 0.4  # of the maps are of lamps and windows, the rest of sun and sky
+SHADOW_SHARE = 0.75  # of the maps have a cast shadow; the rest teach the absence of one
+UNEVEN_SHARE = 0.4  # of the maps show lamps and windows, the rest sun and sky
 STROKES = 12  # of a silhouette
 
 
@@ -20,7 +20,7 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: Generato
 
 
 def smooth_noise(count: int, cells: int, size: int, generator: Generator) -> Tensor:
-    """Give bicubic noise (count, 1, size, size) of unit variance with about `cells` bumps across."""
+    """Return bicubic noise (count, 1, size, size) of unit variance with about `cells` bumps across."""
     grid = torch.randn((count, 1, cells + 3, cells + 3), generator=generator, device=generator.device)
     noise = F.interpolate(grid, size=(size + 2 * size // cells,) * 2, mode="bicubic", align_corners=True)
     start = size // cells
@@ -29,7 +29,7 @@ def smooth_noise(count: int, cells: int, size: int, generator: Generator) -> Ten
 
 
 def half_planes(count: int, size: int, generator: Generator) -> Tensor:
-    """Give signed distances (count, 1, size, size), in picture widths, to unions of random convex polygons."""
+    """Return signed distances (count, 1, size, size), in picture widths, to unions of random convex polygons."""
     axis = torch.linspace(-1, 1, size, device=generator.device)
     y, x = axis[:, None], axis[None]
     union = torch.full((count, 1, size, size), 9.0, device=generator.device)
@@ -46,7 +46,7 @@ def half_planes(count: int, size: int, generator: Generator) -> Tensor:
 
 
 def bars(count: int, size: int, generator: Generator) -> Tensor:
-    """Give signed distances to parallel bars: fences, blinds, poles."""
+    """Return signed distances to parallel bars: fences, blinds, poles."""
     axis = torch.linspace(-1, 1, size, device=generator.device)
     turn = uniform((count, 1, 1, 1), 0, math.pi, generator)
     along = axis[None] * turn.cos() + axis[:, None] * turn.sin() + 0.05 * smooth_noise(count, 3, size, generator)
@@ -57,16 +57,16 @@ def bars(count: int, size: int, generator: Generator) -> Tensor:
 
 
 def foliage(count: int, size: int, generator: Generator) -> Tensor:
-    """Give thresholded noise of several scales, roughly scaled to distances: blobs, crowns and dapples."""
+    """Return noise of several scales minus a threshold, roughly scaled to distances: blobs, crowns and dapples."""
     coarse, fine = smooth_noise(count, 3, size, generator), smooth_noise(count, 12, size, generator)
     share = uniform((count, 1, 1, 1), 0.0, 1.0, generator)
     return (coarse * (1 - share) + fine * share + uniform((count, 1, 1, 1), -0.8, 0.8, generator)) * 0.06
 
 
 def silhouettes(count: int, size: int, generator: Generator) -> Tensor:
-    """Give signed distances to limbed bodies: hands, heads on shoulders, people, signs on posts.
+    """Return signed distances to bodies with limbs: hands, heads on shoulders, people, signs on posts.
 
-    Round-ended strokes, each grown from the end or the middle of an earlier one and mostly thinner than it.
+    They are round-ended strokes, each grown from the end or the middle of an earlier one and mostly thinner than it.
     """
     axis = torch.linspace(-1, 1, size, device=generator.device)
     y, x = axis[:, None], axis[None]
@@ -95,11 +95,11 @@ def silhouettes(count: int, size: int, generator: Generator) -> Tensor:
     return union / 2
 
 
-SHAPES = (half_planes, bars, foliage, silhouettes, silhouettes)  # a kind each, drawn evenly
+SHAPES = (half_planes, bars, foliage, silhouettes, silhouettes)  # the kinds of shapes, drawn with equal chance
 
 
 def shapes(count: int, size: int, generator: Generator) -> Tensor:
-    """Give signed distances (count, 1, size, size), in picture widths, to shapes of all kinds."""
+    """Return signed distances (count, 1, size, size), in picture widths, to shapes of all kinds."""
     kinds = torch.stack([shape(count, size, generator) for shape in SHAPES])
     pick = torch.randint(0, len(SHAPES), (count,), generator=generator, device=generator.device)
     distance = kinds[pick, torch.arange(count, device=generator.device)]
@@ -107,7 +107,7 @@ def shapes(count: int, size: int, generator: Generator) -> Tensor:
 
 
 def cast_shadows(count: int, size: int, generator: Generator) -> Tensor:
-    """Give visibility of the light (count, 1, size, size) in [0, 1]: shapes of many kinds, borders hard to soft."""
+    """Return the visibility of the light (count, 1, size, size) in [0, 1]: all kinds of shapes, hard or soft."""
     distance = shapes(count, size, generator)
     softness = torch.exp(uniform((count, 1, 1, 1), math.log(0.5 / size), math.log(0.05), generator))
     widening = (smooth_noise(count, 2, size, generator) * 0.7).exp()  # a penumbra grows with the caster's distance
@@ -115,10 +115,10 @@ def cast_shadows(count: int, size: int, generator: Generator) -> Tensor:
 
 
 def smooth_log_light(count: int, size: int, generator: Generator) -> Tensor:
-    """Make log light without cast shadows (count, 3, size, size).
+    """Return log light without cast shadows (count, 3, size, size).
 
-    Exposure and colour of the whole; in `UNEVEN_SHARE` of the maps also a gradient, broad unevenness and a spot, which
-    are nobody's shadow, however alike they look.
+    It has an exposure and a colour; `UNEVEN_SHARE` of the maps also have a gradient, broad unevenness and a spot, which
+    look like shadows but are none.
     """
     axis = torch.linspace(-1, 1, size, device=generator.device)
     y, x = axis[:, None], axis[None]
@@ -137,9 +137,9 @@ def smooth_log_light(count: int, size: int, generator: Generator) -> Tensor:
 
 
 def light_left(count: int, size: int, generator: Generator) -> Tensor:
-    """Make the share of the light (count, 3, size, size) that is left in full shadow.
+    """Return the share of the light (count, 3, size, size) that is left in full shadow.
 
-    Under a clear sky about a seventh, and bluer; more under haze and between walls; less of it close to the caster.
+    It is about a seventh and bluer under a clear sky, more under haze and between walls, less close to the caster.
     """
     n1 = (count, 1, 1, 1)
     depth = uniform(n1, math.log(0.06), math.log(0.6), generator)
@@ -148,8 +148,8 @@ def light_left(count: int, size: int, generator: Generator) -> Tensor:
     return (depth + tint * uniform(n1, -0.2, 1.4, generator) + bounced).exp().clamp(max=1.0)
 
 
-def made_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Make log light and the same light without cast shadows, both (count, 3, size, size).
+def synthetic_log_light(count: int, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Return log light and the same light without cast shadows, both (count, 3, size, size).
 
     `SHADOW_SHARE` of the maps have a cast shadow.
     """

@@ -1,6 +1,6 @@
-"""Shadows of things out of view: masks between a light and the scene, kept at several softnesses.
+"""Shadows of things out of view: masks between a light and the scene, stored at several softnesses.
 
-Most real photos of shadows show the shadows of things that are not in the picture: foliage, fences, people, roofs.
+In most real photos, shadows are cast by things that are not in the picture: foliage, fences, people, roofs.
 A mask is a plane across the path of the light, `MASK_SIZE` texels over twice its extent, mirrored beyond.
 """
 
@@ -16,26 +16,26 @@ from torch import Tensor
 from relight_cli.training.scenes.noise import fractal_noise, lattice_hash
 
 MASK_SIZE = 320  # texels across
-_BLURS = 6  # softnesses kept: each of twice the radius of the one before
+_BLURS = 6  # stored softnesses, each with twice the radius of the one before
 
 Pieces = list[tuple[float, float, float, float, float]]  # strokes: x0, y0, x1, y1, half width, in [-1, 1]
 
 
 @dataclass(frozen=True)
 class ShadowMask:
-    """What stands between one light and the scene."""
+    """A mask between one light and the scene."""
 
     kind: str
     extent: float  # metres from the middle of the mask to its border
     height: float  # metres from the scene's focus towards the light
     pieces: Pieces
     seed: int
-    density: float  # how much of the light the foliage takes, 0..1
+    density: float  # how much of the light the foliage blocks, 0..1
     turn: float  # radians, about the light's axis
 
 
 def _strokes(x: Tensor, y: Tensor, pieces: Pieces) -> Tensor:
-    """Measure the signed distance to a union of round-ended strokes, negative inside."""
+    """Return the signed distance to a union of round-ended strokes, negative inside."""
     nearest = torch.full_like(x, 9.0)
     for x0, y0, x1, y1, half in pieces:
         dx, dy = x1 - x0, y1 - y0
@@ -46,9 +46,9 @@ def _strokes(x: Tensor, y: Tensor, pieces: Pieces) -> Tensor:
 
 
 def _leaves(x: Tensor, y: Tensor, seed: int, scale: float, density: Tensor) -> Tensor:
-    """Cover the plane with a layer of jittered, turned leaves, 1 where one is; `density` is the chance of each."""
+    """Return a layer of jittered, rotated leaves, 1 inside a leaf; `density` is the chance of each."""
     x, y = x * scale, y * scale
-    taken = torch.zeros_like(x)
+    blocked = torch.zeros_like(x)
     for dx in (-1, 0, 1):
         for dy in (-1, 0, 1):
             i, j = x.floor().to(torch.int32) + dx, y.floor().to(torch.int32) + dy
@@ -58,9 +58,9 @@ def _leaves(x: Tensor, y: Tensor, seed: int, scale: float, density: Tensor) -> T
             long, wide = c * across + s * down, c * down - s * across
             size = 0.45 + 0.4 * lattice_hash(i, j, seed + 3)
             inside = size * (1 - (long / (size * 1.2)) ** 2) * 0.5 - wide.abs()
-            there = lattice_hash(i, j, seed + 4) < density
-            taken = torch.maximum(taken, (inside * 12 + 0.5).clamp(0, 1) * there)
-    return taken
+            exists = lattice_hash(i, j, seed + 4) < density
+            blocked = torch.maximum(blocked, (inside * 12 + 0.5).clamp(0, 1) * exists)
+    return blocked
 
 
 def _foliage(x: Tensor, y: Tensor, mask: ShadowMask) -> Tensor:
@@ -82,7 +82,7 @@ def _tree(x: Tensor, y: Tensor, mask: ShadowMask) -> Tensor:
 
 
 def _opening(x: Tensor, y: Tensor, mask: ShadowMask) -> Tensor:
-    """Let light through a window: the first piece spans its glass, the others are its bars."""
+    """Let light through a window: the first piece is its glass, the others are its bars."""
     x0, y0, x1, y1, _ = mask.pieces[0]
     texel = 2.0 / MASK_SIZE
     outside = torch.maximum(torch.maximum(x0 - x, x - x1), torch.maximum(y0 - y, y - y1))
@@ -103,7 +103,7 @@ def _roofs(x: Tensor, y: Tensor, mask: ShadowMask) -> Tensor:
 
 
 def _veil(x: Tensor, y: Tensor, mask: ShadowMask) -> Tensor:
-    """Dim smoothly, as under thin cloud, smoke or a soft big thing."""
+    """Dim smoothly, as under thin cloud, smoke or a large blurred object."""
     cloud = fractal_noise(x * 1.2, y * 1.2, mask.seed, 2)
     return 1 - mask.density * ((cloud - 0.42) * 5).clamp(0, 1)
 
@@ -198,12 +198,12 @@ def _window(random: Random) -> Pieces:
     if random.random() < 0.3:
         slats = random.randint(8, 18)
         pieces += [(-w, -h + 2 * h * k / slats, w, -h + 2 * h * k / slats, h / slats * 0.55) for k in range(slats + 1)]
-    pieces.append((-3, -3, -3, -3, 0.0))  # far away: a window without bars still has a second piece
+    pieces.append((-3, -3, -3, -3, 0.0))  # far outside, so that a window without bars has a second piece too
     return pieces
 
 
 def sample_mask(random: Random, span: float, *, indoors: bool) -> ShadowMask:
-    """Draw what stands out of view between a light and a scene of about `span` metres."""
+    """Draw a mask out of view between a light and a scene of about `span` metres."""
     draw = random.random()
     kind, pieces = "foliage", []
     if indoors and draw < 0.6:
@@ -234,13 +234,13 @@ def sample_mask(random: Random, span: float, *, indoors: bool) -> ShadowMask:
 
 
 def draw_masks(masks: list[ShadowMask | None], device: str) -> Tensor:
-    """Rasterise masks to (n, blurs, MASK_SIZE, MASK_SIZE), 1 where light passes, ever softer along `blurs`."""
+    """Rasterise masks to (n, blurs, MASK_SIZE, MASK_SIZE), 1 where light passes, softer along `blurs`."""
     edge = (torch.arange(MASK_SIZE, device=device) + 0.5) * (2.0 / MASK_SIZE) - 1
     y, x = torch.meshgrid(edge, edge, indexing="ij")
     sharp = torch.stack([torch.ones_like(x) if m is None else _DRAW[m.kind](x, y, m) for m in masks])
     levels = [sharp]
     for step in range(_BLURS - 1):
-        # Twice as soft each time: a blur at half the size, put back to full size.
+        # Twice as soft each time: blurred at half the size, then enlarged.
         factor = 2 ** (step + 1)
         small = F.interpolate(sharp[:, None], size=2 * MASK_SIZE // factor, mode="area")
         small = F.avg_pool2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), 3, 1)
@@ -249,7 +249,7 @@ def draw_masks(masks: list[ShadowMask | None], device: str) -> Tensor:
 
 
 def through_masks(volumes: Tensor, x: Tensor, y: Tensor, radius: Tensor) -> Tensor:
-    """Look up the light that passes: x, y (n, N) and a cone's radius there, all in extents; returns (n, N)."""
+    """Return the light that passes (n, N) for cones at x, y (n, N) with a radius, all in extents."""
     # One texel is 2 / MASK_SIZE of an extent; level k averages over about 3 * 2^(k - 1) texels.
     level = torch.log2((radius * MASK_SIZE / 1.5).clamp(min=1.0)).clamp(max=_BLURS - 1)
     depth = (level + 0.5) * (2.0 / _BLURS) - 1

@@ -1,26 +1,26 @@
-"""One draw of everything that a view is made of: where things stand, which lights shine, and past what."""
+"""Draw everything that a view consists of: the layout, the lights, and their masks."""
 
 from dataclasses import dataclass, replace
 from random import Random
 
 from relight_cli.training.scenes.layouts import Layout, sample_layout
 from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun
+from relight_cli.training.scenes.shadow_masks import ShadowMask, sample_mask
 from relight_cli.training.scenes.textures import Material
-from relight_cli.training.shadow_masks import ShadowMask, sample_mask
 
 
 @dataclass(frozen=True)
 class SceneOptions:
-    """How views are made."""
+    """Options of rendered views."""
 
     size: int | tuple[int, int] = 256  # pixels: the side of a square, or (height, width)
     lights: int = 3  # per view
-    shadow_rays: int = 4  # cones towards each lamp per pixel, at least one per subpixel; they leave no noise
+    shadow_rays: int = 4  # cones towards each lamp per pixel, at least one per subpixel; cones add no noise
     ambient_rays: int = 8  # cones around the normal per pixel, at least two per subpixel
-    supersampling: int = 2  # each pixel is the mean of a square of so many subpixels a side
-    exposure_spread: float = 1.5  # stops either way about mid-grey, per light
-    mask_share: float = 0.7  # of the lights that shine past something out of view
-    pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; give a GPU a million
+    supersampling: int = 2  # each pixel is the mean of N x N subpixels
+    exposure_spread: float = 1.5  # stops above or below mid-grey, per light
+    mask_share: float = 0.7  # share of the lights with a mask
+    pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; use a million on a GPU
 
     @property
     def height(self) -> int:
@@ -35,15 +35,15 @@ class SceneOptions:
 
 @dataclass(frozen=True)
 class Scene:
-    """A layout, its lights, and for each light what it shines past out of view."""
+    """A layout, its lights, and the mask of each light."""
 
     layout: Layout
     lights: list[Light]
     masks: list[ShadowMask | None]
 
 
-def _suited(material: Material, random: Random, span: float, crops: bool) -> Material:
-    """Spread a photo over about the whole view, its mirrored repeats out of sight; stains if there is no photo."""
+def _fit_crop(material: Material, random: Random, span: float, crops: bool) -> Material:
+    """Return the material with a photo about as large as the view, which hides its mirrored repeats, or with stains."""
     size = span * random.uniform(0.9, 1.8)
     if not crops:
         return replace(material, pattern="stains")
@@ -51,10 +51,12 @@ def _suited(material: Material, random: Random, span: float, crops: bool) -> Mat
 
 
 def sample_scene(seed: int, options: SceneOptions, *, crops: bool = False) -> Scene:
-    """Draw the scene of a seed; crops of photos are among its textures only where there are some."""
+    """Draw the scene of a seed; its textures include crops of photos only with `crops`."""
     random = Random(seed)
     layout = sample_layout(random)
-    layout.materials = [_suited(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials]
+    layout.materials = [
+        _fit_crop(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials
+    ]
     lights: list[Light] = []
     masks: list[ShadowMask | None] = []
     lamp_share = 0.55 if layout.indoors else 0.5 if layout.span < 1.5 else 0.12

@@ -1,9 +1,9 @@
-"""Painted grounds on disk: flat close-ups of asphalt, grass, planks, writing and the like, lit as they are drawn.
+"""Painted grounds on disk: flat close-ups of asphalt, grass, planks, writing and so on, lit when they are drawn.
 
-python -m relight_cli.training.scenes.grounds PHOTOS GROUNDS --count 1000
+python -m relight_cli.training.grounds PHOTOS GROUNDS --count 1000
 
-Most hard shadows in photos lie on such grounds. A file holds albedo and the surface's tilt, float16
-(16, 6, size, size); sun, sky and shadows are put on them anew each time (`Grounds.draw`).
+Most hard shadows in photos are on such grounds. A file holds albedo and the surface's tilt, float16
+(16, 6, size, size); sun, sky and shadows are added each time they are drawn (`Grounds.draw`).
 """
 
 import math
@@ -18,20 +18,27 @@ import typer
 from torch import Generator, Tensor
 
 from relight_cli.models.colour import srgb_to_linear
-from relight_cli.training.made_light import SHADOW_SHARE, cast_shadows, light_left, shapes, smooth_log_light, uniform
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes.patterns import PATTERNS
 from relight_cli.training.scenes.textures import paint, sample_material, stack_materials
+from relight_cli.training.synthetic_light import (
+    SHADOW_SHARE,
+    cast_shadows,
+    light_left,
+    shapes,
+    smooth_log_light,
+    uniform,
+)
 
 SHARD = 16  # grounds in a file
 PATCHES = 3  # materials of one ground at most
-# Of none, one and two patches: dark patches are rarer than shadows, and a network that was shown as many of them as of
-# shadows doubted every shadow.
+# Of none, one and two patches: dark patches are rarer than shadows, and a network that saw as many patches as shadows
+# removed shadows only in part.
 PATCH_CHANCES = (10, 1, 1)
 
 
 def paint_grounds(seed: int, count: int, size: int, crops: Tensor) -> Tensor:
-    """Paint albedo and tilt (count, 6, size, size): mostly one material, at times up to three, seen at a slant."""
+    """Return albedo and tilt (count, 6, size, size): mostly one material, at times up to three, seen at a slant."""
     generator = torch.Generator().manual_seed(seed)
     randoms = [Random(f"ground {seed + i}") for i in range(count)]
     scales = [math.exp(r.uniform(math.log(0.5), math.log(6))) for r in randoms]  # metres across
@@ -65,15 +72,15 @@ class Grounds:
     def __init__(self, folder: Path) -> None:
         self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
         if not self.shards:
-            raise ValueError(f"{folder} holds no grounds: paint some with relight_cli.training.scenes.grounds")
+            raise ValueError(f"{folder} holds no grounds: paint some with relight_cli.training.grounds")
         self.count = sum(len(shard) for shard in self.shards)
 
     def draw(
         self, count: int, size: int, rng: np.random.Generator, generator: Generator
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Give albedo (B, 3, S, S) and, under two lights, shading and shadow-free shading (B, 2, 3, S, S), linear.
+        """Return albedo (B, 3, S, S) and, under two lights, shading and shadow-free shading (B, 2, 3, S, S), linear.
 
-        In shadow the relief is seen under the sky alone, so it is flatter there.
+        Only the sky lights the relief in shadow, so it looks flatter there.
         """
         drawn = []
         for _ in range(count):
@@ -91,7 +98,7 @@ class Grounds:
 
 
 def sun_and_sky(tilt: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Light a tilted surface (B, 3, S, S) from some side: shading with and without cast shadows."""
+    """Return the shading of a tilted surface (B, 3, S, S) lit from a random side, with and without cast shadows."""
     count, size, n1 = len(tilt), tilt.shape[-1], (len(tilt), 1, 1, 1)
     height, side = uniform(n1, 0.3, 1.0, generator), uniform(n1, 0, math.tau, generator)
     across = (1 - height**2).sqrt()
@@ -107,8 +114,8 @@ def sun_and_sky(tilt: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
 
 
 def main(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos whose crops some grounds wear.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of the grounds; those that are there are kept.")],
+    photos: Annotated[Path, typer.Argument(help="Folder of photos; some grounds show crops of them.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of the grounds; existing files are kept.")],
     count: int = 1000,
     size: int = 384,
     first_seed: int = 0,
