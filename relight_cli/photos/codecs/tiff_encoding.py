@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
+from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.rows import Raster, strips
 
@@ -32,7 +33,8 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     exif = Image.Exif()
     if metadata.exif:
         exif.load(metadata.exif)
-    extra = [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
+    extra: list[tuple[int, int | str, int, bytes, bool]] = extra_tags(metadata.extras)
+    extra += [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
     for tag in DESCRIPTIVE_TAGS:
         if isinstance(exif.get(tag), str):
             # Pillow reads the bytes as Latin-1, whatever they are; this restores the same bytes.
