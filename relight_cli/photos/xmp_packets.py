@@ -56,6 +56,11 @@ def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
     return packet, found - {APPENDED} or found
 
 
+def has_gain_map_tags(xmp: bytes) -> bool:
+    """Return whether a packet has tags of an HDR gain map."""
+    return any(uri.encode() in xmp for uri in _GAIN_MAPS)
+
+
 def has_dropped_parts(xmp: bytes) -> bool:
     """Return whether a packet may have tags that `scrub` removes."""
     return any(hint in xmp for hint in _HINTS)

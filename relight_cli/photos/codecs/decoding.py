@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from relight_cli.photos.codecs import jpeg2000, jpeg_segments, raw, tiff_decoding
+from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
@@ -22,7 +23,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation, strip_exif_header
-from relight_cli.photos.xmp_packets import CREDENTIALS, GAIN_MAP
+from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
@@ -47,6 +48,8 @@ def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decoded = _decode(file, check_size)
+    if decoded.format in SEARCHED_FORMATS:
+        decoded.dropped |= appended_parts(file)
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return decoded
 
@@ -108,11 +111,12 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         check_size(*image.size)
         frames = getattr(image, "n_frames", 1)
         jpeg = image.format in ("JPEG", "MPO")
-        dropped = jpeg_segments.dropped_parts(image, file) if jpeg else set()
-        if frames > 1 + (GAIN_MAP in dropped):
+        gain_map = jpeg and jpeg_segments.has_gain_map(image)
+        if frames > 1 + gain_map:
             notes.append(f"only the first of {frames} pictures is used")
         info = image.info
-        xmp, extras = info.get("xmp") or None, Extras()
+        comment = info.get("comment")  # of a GIF
+        xmp, extras = info.get("xmp") or None, Extras(comments=(comment,) if isinstance(comment, bytes) else ())
         if jpeg:
             xmp, extras = jpeg_segments.read_extras(image, notes)
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
@@ -133,7 +137,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             _valid_dpi(info.get("dpi")),
             notes=notes,
             extras=extras,
-            dropped=dropped,
+            dropped={GAIN_MAP} if gain_map else set(),
         )
 
 
@@ -146,7 +150,6 @@ def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
         xmp=decoded.xmp or found.xmp,
         icc=decoded.icc or found.icc,
         extras=found.extras,
-        dropped={CREDENTIALS} if found.credentials else set(),
     )
 
 

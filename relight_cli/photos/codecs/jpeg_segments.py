@@ -1,19 +1,15 @@
 """Segments of a JPEG next to EXIF, ICC and the first XMP packet, from the list of Pillow: IPTC, XMP, comments."""
 
 import hashlib
-import re
 import struct
-from typing import BinaryIO
 
 from PIL import Image
 
 from relight_cli.photos.image_resources import join_iptc, split_iptc
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.xmp_packets import (
-    CREDENTIALS,
-    GAIN_MAP,
-    MOTION,
     extension_name,
+    has_gain_map_tags,
     merge_extension,
     split_packet,
     without_extension,
@@ -25,8 +21,6 @@ _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"  # then name, length, offse
 _GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1\0"  # ISO 21496-1, annex C
 _SEGMENT = 65533  # bytes at most
 _XMP_BYTES = _SEGMENT - len(_XMP)
-_VIDEO = re.compile(rb"\0\0\0[\x10-\x40]ftyp[\w ]{4}")  # the first box of an MP4 (ISO 14496-12, section 4.3)
-_SEARCHED = 1 << 22  # bytes at a time
 
 
 def read_extras(image: Image.Image, notes: list[str]) -> tuple[bytes | None, Extras]:
@@ -43,26 +37,11 @@ def read_extras(image: Image.Image, notes: list[str]) -> tuple[bytes | None, Ext
     return xmp, Extras(iptc, resources, extension, comments)
 
 
-def dropped_parts(image: Image.Image, file: BinaryIO) -> set[str]:
-    """Return the names of parts that are not written again, as far as the segments and the end of the file show."""
+def has_gain_map(image: Image.Image) -> bool:
+    """Return whether a JPEG has an HDR gain map (Ultra HDR), as a picture of its own after the first."""
     segments: list[tuple[str, bytes]] = getattr(image, "applist", [])
-    found = {GAIN_MAP} if any(_is(name, body, "APP2", _GAIN_MAP_SEGMENT) for name, body in segments) else set()
-    if b"http://ns.adobe.com/hdr-gain-map/1.0/" in (image.info.get("xmp") or b""):
-        found.add(GAIN_MAP)
-    if any(name == "APP11" and b"jumb" in body and b"c2pa" in body for name, body in segments):
-        found.add(CREDENTIALS)
-    return found | {MOTION} if _has_video(file) else found
-
-
-def _has_video(file: BinaryIO) -> bool:
-    """Return whether an MP4 begins anywhere in a file; phones append the video of a motion photo to the JPEG."""
-    file.seek(0)
-    before = b""
-    while piece := file.read(_SEARCHED):
-        if _VIDEO.search(before + piece):
-            return True
-        before = piece[-16:]
-    return False
+    said = has_gain_map_tags(image.info.get("xmp") or b"")
+    return said or any(_is(name, body, "APP2", _GAIN_MAP_SEGMENT) for name, body in segments)
 
 
 def segments_of(metadata: Metadata) -> tuple[bytes, bytes | None]:
@@ -88,11 +67,12 @@ def segments_of(metadata: Metadata) -> tuple[bytes, bytes | None]:
 
 def _read_extension(xmp: bytes, segments: list[tuple[str, bytes]]) -> bytes | None:
     """Return the extension that the packet names, if all of it is there."""
-    wanted = extension_name(xmp)
+    wanted = (extension_name(xmp) or b"").upper()
     parts: dict[int, bytes] = {}
     total = 0
     for name, body in segments:
-        if not wanted or not _is(name, body, "APP1", _EXTENSION + wanted) or len(body) < len(_EXTENSION) + 40:
+        label = body[len(_EXTENSION) : len(_EXTENSION) + 32]
+        if not _is(name, body, "APP1", _EXTENSION) or label.upper() != wanted or len(body) < len(_EXTENSION) + 40:
             continue
         total, at = struct.unpack_from(">II", body, len(_EXTENSION) + 32)
         parts[at] = body[len(_EXTENSION) + 40 :]

@@ -26,7 +26,6 @@ class PngMetadata:
     xmp: bytes | None = None
     icc: bytes | None = None  # from a "Raw profile" only
     extras: Extras = field(default_factory=Extras)
-    credentials: bool = False  # Content Credentials (C2PA, section A.3.3)
 
 
 def read_png_metadata(file: BinaryIO) -> PngMetadata:
@@ -36,8 +35,6 @@ def read_png_metadata(file: BinaryIO) -> PngMetadata:
     for name, body in _chunks(file):
         if name == b"eXIf":
             found.exif = found.exif or strip_exif_header(body) or None
-        elif name == b"caBX":
-            found.credentials = True
         elif name == b"tIME":
             texts.append((name, body))
         else:
@@ -125,7 +122,7 @@ def _chunks(file: BinaryIO) -> "list[tuple[bytes, bytes]]":
     chunks = []
     while len(head := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", head)
-        if name in (*_KEPT, b"eXIf", b"caBX"):
+        if name in (*_KEPT, b"eXIf"):
             body, check = file.read(length), file.read(4)
             if check == struct.pack(">I", zlib.crc32(name + body)):
                 chunks.append((name, body))

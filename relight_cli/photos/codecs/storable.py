@@ -38,7 +38,7 @@ def storable(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
     empty = Extras()
     names = ", ".join(_NAMES[name] + (_listed(extras) if name == "texts" else "") for name in lost)
     kept = replace(extras, **{name: getattr(empty, name) for name in lost})
-    return replace(metadata, extras=kept), (*notes, f"{kind} cannot store its {names}; they are dropped")
+    return replace(metadata, extras=kept), (*notes, f"its {names} are dropped, because {kind} cannot store them")
 
 
 def _with_whole_xmp(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:

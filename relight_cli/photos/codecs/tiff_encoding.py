@@ -41,6 +41,10 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         if isinstance(exif.get(tag), str):
             # Pillow reads the bytes as Latin-1, whatever they are; this restores the same bytes.
             extra.append((int(tag), "s", 0, exif[tag].encode("latin-1", "replace"), True))
+        elif isinstance(exif.get(tag), bytes):
+            extra.append((int(tag), "B", len(exif[tag]), exif[tag], True))
+        elif isinstance(exif.get(tag), int) and 0 <= exif[tag] < 1 << 16:
+            extra.append((int(tag), "H", 1, struct.pack("<H", exif[tag]), True))
     tifffile.imwrite(
         tifffile.FileHandle(file, name="picture"),  # tifffile requires a name
         _compressed_strips(samples, rows),
