@@ -144,8 +144,7 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
             "optimize": image.width * image.height <= OPTIMIZED_PIXELS,
             "exif": exif and _EXIF_HEADER + exif,
         }
-        segments, xmp = segments_of(metadata)
-        options |= {"extra": segments, "xmp": xmp or b""}
+        options |= {"extra": segments_of(metadata), "xmp": b""}
         if metadata.dpi:
             options["dpi"] = metadata.dpi
     elif kind == "WEBP":

@@ -1,6 +1,5 @@
 """Segments of a JPEG next to EXIF, ICC and the first XMP packet, from the list of Pillow: IPTC, XMP, comments."""
 
-import hashlib
 import struct
 
 from PIL import Image
@@ -44,25 +43,31 @@ def has_gain_map(image: Image.Image) -> bool:
     return said or any(_is(name, body, "APP2", _GAIN_MAP_SEGMENT) for name, body in segments)
 
 
-def segments_of(metadata: Metadata) -> tuple[bytes, bytes | None]:
-    """Return the segments for a JPEG next to EXIF, ICC and XMP, and the XMP packet for its first segment."""
+def segments_of(metadata: Metadata) -> bytes:
+    """Return the segments for a JPEG next to EXIF and ICC; an XMP packet too long for one is split.
+
+    Raises ValueError for such a packet if it cannot be split.
+    """
     extras, xmp = metadata.extras, metadata.xmp
     extension = extras.xmp_extension if xmp else None
     if xmp and len(xmp) > _XMP_BYTES:
         whole = merge_extension(xmp, extension) if extension else xmp
-        xmp, extension = (whole and split_packet(whole, _XMP_BYTES)) or (xmp, extension)
-    pieces = []
+        parts = split_packet(whole, _XMP_BYTES) if whole else None
+        if parts is None:
+            raise ValueError("XMP data is too long")
+        xmp, extension = parts
+    pieces = [_segment(0xE1, _XMP + xmp)] if xmp else []
+    if extension:
+        name = (extension_name(xmp or b"") or b"")[:32]
+        at = 0
+        for part in _cut(extension, _SEGMENT - len(_EXTENSION) - 40):
+            pieces.append(_segment(0xE1, _EXTENSION + name + struct.pack(">II", len(extension), at) + part))
+            at += len(part)
     if extras.iptc or extras.resources:
         block = join_iptc(extras.iptc, extras.resources)
         pieces += [_segment(0xED, _PHOTOSHOP + part) for part in _cut(block, _SEGMENT - len(_PHOTOSHOP))]
-    if extension:
-        name = (extension_name(xmp or b"") or hashlib.md5(extension).hexdigest().upper().encode())[:32]
-        room, at = _SEGMENT - len(_EXTENSION) - 40, 0
-        for part in _cut(extension, room):
-            pieces.append(_segment(0xE1, _EXTENSION + name + struct.pack(">II", len(extension), at) + part))
-            at += len(part)
     pieces += [_segment(0xFE, comment[:_SEGMENT]) for comment in extras.comments]
-    return b"".join(pieces), xmp
+    return b"".join(pieces)
 
 
 def _read_extension(xmp: bytes, segments: list[tuple[str, bytes]]) -> bytes | None:
