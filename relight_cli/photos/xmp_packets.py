@@ -22,6 +22,8 @@ _TERMS = "http://purl.org/dc/terms/"
 _HINTED = (_CAMERA, _OPPO, *_GAIN_MAPS, _TERMS)
 _HINTS = tuple(uri.encode() for uri in (*_HINTED, *_APPENDED))
 _VIDEO_NAMES = ("MotionPhoto", "MicroVideo", "OLivePhoto", "VideoLength")
+_DEVELOPMENT = "http://ns.adobe.com/camera-raw-settings/1.0/"
+_DEEPEST = 60  # nested elements; minidom recurses
 _Document = Any  # minidom's stubs have None wherever a document might be empty
 _Element = Any
 MOTION, GAIN_MAP, CREDENTIALS = "motion video", "HDR gain map", "Content Credentials"
@@ -54,6 +56,22 @@ def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
             element.parentNode.removeChild(element)
     packet = _serialise(document, xmp) if found else xmp
     return packet, found - {APPENDED} or found
+
+
+def without_development(xmp: bytes) -> bytes | None:
+    """Remove the settings for developing a camera raw file, which programs would apply again; None if impossible."""
+    if _DEVELOPMENT.encode() not in xmp:
+        return xmp
+    document = _parse(xmp)
+    if document is None:
+        return None
+    for element in list(document.getElementsByTagName("*")):
+        for attribute in list(element.attributes.values()):
+            if attribute.namespaceURI == _DEVELOPMENT:
+                element.removeAttributeNode(attribute)
+        if element.namespaceURI == _DEVELOPMENT and element.parentNode:
+            element.parentNode.removeChild(element)
+    return _serialise(document, xmp)
 
 
 def has_gain_map_tags(xmp: bytes) -> bool:
@@ -191,14 +209,23 @@ def _unlink_extension(document: _Document) -> bool:
 
 
 def _parse(xmp: bytes) -> _Document:
-    """Parse a packet; None if it is not well-formed, or has entities, which can expand without limit."""
+    """Parse a packet; None if it is not well-formed, too deep, or has entities, which can expand without limit."""
     if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
         return None
     try:
         document: _Document = minidom.parseString(xmp.strip(b"\0 \r\n\t"))
     except (ExpatError, ValueError, LookupError):
         return None
+    if _is_deep(document.documentElement):
+        return None
     return document if document.getElementsByTagNameNS(_RDF, "RDF") else None
+
+
+def _is_deep(element: _Element) -> bool:
+    level = [element]
+    for _ in range(_DEEPEST):
+        level = [child for one in level for child in one.childNodes if child.nodeType == Node.ELEMENT_NODE]
+    return bool(level)
 
 
 def _serialise(document: _Document, original: bytes) -> bytes:

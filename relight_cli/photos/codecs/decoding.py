@@ -23,7 +23,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation, strip_exif_header
-from relight_cli.photos.xmp_packets import GAIN_MAP
+from relight_cli.photos.xmp_packets import GAIN_MAP, without_development
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
@@ -158,7 +158,9 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     header = tiff_decoding.read_header(file, notes)
     check_size(header.width, header.height)
     if header.raw:  # the first picture may be a thumbnail or a preview
-        return raw.develop(file, check_size, header.exif)
+        developed = raw.develop(file, check_size, header.exif)
+        xmp = without_development(header.xmp) if header.xmp else None
+        return replace(developed, xmp=xmp, extras=Extras(header.extras.iptc))
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
