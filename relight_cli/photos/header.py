@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 
 from relight_cli.photos.codecs import exr, heif, jpeg2000, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
+from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
@@ -61,6 +62,9 @@ def read_header(path: Path) -> Header:
                 file.seek(0)
                 found = jpeg2000.read_metadata(file.read())
                 exif, xmp = found.exif, found.xmp
+            elif kind == "PNG":
+                chunks = read_png_metadata(file)
+                exif, xmp = chunks.exif, chunks.xmp
             # image.getexif() would decode the whole of a PNG without EXIF.
             return Header(*image.size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
 

@@ -1,8 +1,11 @@
-"""Metadata of a photo: EXIF, ICC, XMP and resolution, as raw bytes with the orientation reset."""
+"""Metadata of a photo: EXIF, ICC, XMP and resolution, as raw bytes with the orientation reset; and what only some
+containers store."""
 
 import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from relight_cli._version import __version__
 
@@ -14,6 +17,20 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])
 
 
 @dataclass(frozen=True)
+class Extras:
+    """Metadata that only some containers store."""
+
+    iptc: bytes | None = None  # IPTC-IIM data sets
+    resources: bytes | None = None  # image resources of Photoshop, without IPTC
+    xmp_extension: bytes | None = None  # the second packet of a JPEG, to which the first points
+    comments: tuple[bytes, ...] = ()  # of JPEG, JPEG 2000 and GIF
+    texts: tuple[tuple[bytes, bytes], ...] = ()  # tEXt, zTXt, iTXt and tIME chunks of PNG: name, content
+    geo: tuple[tuple[int, int, int, bytes], ...] = ()  # GeoTIFF tags: code, type, count, little-endian value
+    boxes: tuple[tuple[bytes, bytes], ...] = ()  # of JPEG 2000: name, content
+    attributes: Mapping[str, Any] = field(default_factory=dict)  # of the header of an EXR
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Metadata as found in the file, except that the orientation says upright."""
 
@@ -21,6 +38,7 @@ class Metadata:
     icc: bytes | None = None  # a profile that converts to sRGB and back
     xmp: bytes | None = None  # the packet
     dpi: tuple[float, float] | None = None  # horizontal, vertical
+    extras: Extras = field(default_factory=Extras)
 
 
 def strip_exif_header(exif: bytes) -> bytes:

@@ -52,7 +52,8 @@ def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[st
     xmp = with_history(metadata.xmp, provenance)
     if xmp is None:
         notes.append("the history entry cannot be added to its XMP data")
-    return replace(metadata, xmp=xmp or metadata.xmp), tuple(notes)
+    texts = tuple(text for text in metadata.extras.texts if not text[1].startswith(b"Software\0"))  # EXIF names ours
+    return replace(metadata, xmp=xmp or metadata.xmp, extras=replace(metadata.extras, texts=texts)), tuple(notes)
 
 
 def strip_metadata(metadata: Metadata) -> Metadata:

@@ -14,6 +14,7 @@ from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.codecs.decoded import Decoded
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
+from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
 
@@ -66,7 +67,8 @@ def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
 def _upright_photo(decoded: Decoded) -> Photo:
     """Turn a decoded picture upright, reset its orientation tags, and replace an unusable profile."""
     notes = decoded.notes
-    exif, xmp, orientations = decoded.exif, decoded.xmp, [decoded.orientation]
+    exif, orientations = decoded.exif, [decoded.orientation]
+    xmp = drop_stale_xmp(decoded)
     if exif:
         try:
             exif, orientation = reset_exif_orientation(exif)
@@ -83,7 +85,7 @@ def _upright_photo(decoded: Decoded) -> Photo:
         _turn(decoded.pixels, orientation),
         None if decoded.alpha is None else _turn(decoded.alpha, orientation),
         decoded.format,
-        Metadata(exif, decoded.icc, xmp, dpi),
+        Metadata(exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes)),
         tuple(notes),
     )
     return _with_usable_profile(photo)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from numpy.typing import NDArray
 
+from relight_cli.photos.metadata import Extras
+
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
 
@@ -22,6 +24,8 @@ class Decoded:
     dpi: tuple[float, float] | None = None
     orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
+    extras: Extras = field(default_factory=Extras)
+    dropped: set[str] = field(default_factory=set)  # names of parts that are not written again
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.photos.codecs import jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs import jpeg2000, jpeg_segments, raw, tiff_decoding
+from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
+from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
-from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
+from relight_cli.photos.extras import extras_for_upright
+from relight_cli.photos.metadata import Extras, reset_xmp_orientation, strip_exif_header
+from relight_cli.photos.xmp_packets import GAIN_MAP, without_development
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
@@ -44,6 +48,8 @@ def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decoded = _decode(file, check_size)
+    if decoded.format in SEARCHED_FORMATS:
+        decoded.dropped |= appended_parts(file)
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return decoded
 
@@ -86,6 +92,8 @@ def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     decoded = None
     with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
         decoded = _decode_with_pillow(file, check_size, pixels=depth != 16)
+    if decoded:
+        decoded = _with_png_metadata(decoded, file)
     if decoded and depth != 16:
         return decoded
     file.seek(0)
@@ -102,9 +110,15 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
     with Image.open(file, formats=PILLOW_FORMATS) as image:
         check_size(*image.size)
         frames = getattr(image, "n_frames", 1)
-        if frames > 1:
+        jpeg = image.format in ("JPEG", "MPO")
+        gain_map = jpeg and jpeg_segments.has_gain_map(image)
+        if frames > 1 + gain_map:
             notes.append(f"only the first of {frames} pictures is used")
         info = image.info
+        comment = info.get("comment")  # of a GIF
+        xmp, extras = info.get("xmp") or None, Extras(comments=(comment,) if isinstance(comment, bytes) else ())
+        if jpeg:
+            xmp, extras = jpeg_segments.read_extras(image, notes)
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
@@ -119,10 +133,24 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             "JPEG" if image.format == "MPO" else str(image.format),
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
-            info.get("xmp") or None,
+            xmp,
             _valid_dpi(info.get("dpi")),
             notes=notes,
+            extras=extras,
+            dropped={GAIN_MAP} if gain_map else set(),
         )
+
+
+def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
+    """Add the metadata that Pillow does not interpret or, without decoding the pixels, does not reach."""
+    found = read_png_metadata(file)
+    return replace(
+        decoded,
+        exif=decoded.exif or found.exif,
+        xmp=decoded.xmp or found.xmp,
+        icc=decoded.icc or found.icc,
+        extras=found.extras,
+    )
 
 
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -130,7 +158,9 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     header = tiff_decoding.read_header(file, notes)
     check_size(header.width, header.height)
     if header.raw:  # the first picture may be a thumbnail or a preview
-        return raw.develop(file, check_size, header.exif)
+        developed = raw.develop(file, check_size, header.exif)
+        xmp = without_development(header.xmp) if header.xmp else None
+        return replace(developed, xmp=xmp, extras=Extras(header.extras.iptc))
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
     icc, dpi, orientation = header.icc, header.dpi, header.orientation
@@ -151,8 +181,11 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         # Pillow has turned the pixels upright (by XMP if the tag is missing), but not the resolution.
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         dpi = dpi[::-1] if dpi and applied >= 5 else dpi
+        header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
         orientation = 1
-    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes)
+    return Decoded(
+        pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, header.extras
+    )
 
 
 def _grey_or_rgb(

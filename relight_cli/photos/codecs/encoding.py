@@ -15,7 +15,9 @@ from relight_cli.photos.codecs.exr import encode_exr, loses_exif
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.codecs.heif import encode_heif
 from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
+from relight_cli.photos.codecs.jpeg_segments import segments_of
 from relight_cli.photos.codecs.png_encoding import encode_png
+from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
 from relight_cli.rasters.bit_depth import in_depth, to_unit
@@ -65,6 +67,8 @@ def encode(
 
     if kind == "EXR" and loses_exif(metadata.exif):
         notes.append("EXR cannot store EXIF data; it is dropped")
+    metadata, lost = storable(metadata, kind)
+    notes += lost
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
     encoder = _encoder(kind, samples, quality)
     refusal: Exception | None = None
@@ -95,7 +99,7 @@ def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
     yield metadata, ""
     parts = {name: part for name, part in (("EXIF", "exif"), ("XMP", "xmp"), ("ICC", "icc")) if getattr(metadata, part)}
     for name, part in parts.items():
-        yield replace(metadata, **{part: None}), name
+        yield replace(metadata, **{part: None}), name  # type: ignore[arg-type]
     if len(parts) > 1:
         yield Metadata(), ", ".join(parts)
 
@@ -140,6 +144,7 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
             "optimize": image.width * image.height <= OPTIMIZED_PIXELS,
             "exif": exif and _EXIF_HEADER + exif,
         }
+        options |= {"extra": segments_of(metadata), "xmp": b""}
         if metadata.dpi:
             options["dpi"] = metadata.dpi
     elif kind == "WEBP":

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import LINEAR, REC709, convert_rgb, linear_profile
 from relight_cli.photos.formats import require_format
-from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.metadata import Extras, Metadata
 
 _COLOURS = ("R", "G", "B")
 
@@ -58,13 +59,15 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         pixels = convert_rgb(pixels, linear_profile(primaries), LINEAR)
         notes.append("its primaries are converted to those of sRGB, without clipping")
     xmp = header.get("xmp")
-    return Decoded(pixels, alpha, "EXR", None, LINEAR, xmp.encode() if isinstance(xmp, str) else None, notes=notes)
+    extras = Extras(attributes=descriptive_attributes(header))
+    packet = xmp.encode() if isinstance(xmp, str) else None
+    return Decoded(pixels, alpha, "EXR", None, LINEAR, packet, notes=notes, extras=extras)
 
 
 def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
     """Encode (H, W, 1 to 4) linear sRGB light, the 2nd or 4th channel being unassociated alpha, as float32.
 
-    Of the metadata only the XMP packet and the Software tag are kept. Raises MissingExtraError.
+    Of the metadata only XMP, the Software tag and the attributes of an EXR are kept. Raises MissingExtraError.
     """
     require_format("EXR")
     import OpenEXR
@@ -74,7 +77,8 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
     if "A" in names:
         samples = np.concatenate((samples[..., :-1] * _alpha_factor(samples[..., -1]), samples[..., -1:]), axis=-1)
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
-    header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
+    header |= {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     if software := _software(metadata.exif):
         header["software"] = software
     if metadata.xmp:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
+from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
 BITS = 10  # written for uint16; the depth that phones and viewers support
@@ -35,7 +36,15 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         picture.info.get("xmp") or None,
         orientation=1,  # from boxes, which libheif applies; EXIF is ignored (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
+        dropped=_auxiliary_parts(picture.info),
     )
+
+
+def _auxiliary_parts(info: dict[str, Any]) -> set[str]:
+    """Return the names of the pictures that belong to the primary one and are not written again."""
+    kinds = " ".join(info.get("aux") or ()).lower()
+    maps = {GAIN_MAP} if "gainmap" in kinds else set()
+    return maps | {"depth map"} if info.get("depth_images") or "depth" in kinds else maps
 
 
 def open_primary(file: BinaryIO) -> tuple[Any, int]:

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
-from relight_cli.photos.metadata import Metadata, strip_exif_header
+from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
 MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # with boxes, and a bare codestream
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, section 1.1.6
+_IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")  # what ExifTool, Exiv2 and Kakadu read
+_KEPT_BOXES = (b"xml ", b"uuid", b"uinf", b"asoc")  # also GeoJP2 and GMLJP2
+_COMMENT, _LATIN = b"\xff\x64", 1  # COM marker and its code for text (A.9.2)
+_BY_ENCODERS = (b"Created by", b"Kakadu", b"Creator:")  # of the old file, not of the picture
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
 _INCH = 0.0254
@@ -48,6 +52,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         found.icc,
         found.xmp,
         dpi,
+        extras=found.extras,
     )
 
 
@@ -58,6 +63,12 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
     data = imagecodecs.jpeg2k_encode(plane, level=0 if lossless else 20 + 3 * quality // 10, codecformat="jp2")
     colour = b"\2\0\0" + metadata.icc if metadata.icc else None
     data = _with_colour_box(bytes(data), colour, _resolution_box(*metadata.dpi) if metadata.dpi else b"")
+    if metadata.extras.comments:
+        data = _with_comments(data, metadata.extras.comments)
+    for name, body in metadata.extras.boxes:
+        data += _box(name, body)
+    if metadata.extras.iptc:
+        data += _box(b"uuid", _IPTC + metadata.extras.iptc)
     if metadata.xmp:
         data += _box(b"uuid", _XMP + metadata.xmp)
     return data + _box(b"uuid", _EXIF + metadata.exif) if metadata.exif else data
@@ -65,15 +76,21 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
 
 def read_metadata(data: bytes) -> Metadata:
     """Return the metadata in the boxes, except the resolution."""
-    exif = icc = xmp = None
+    exif = icc = xmp = iptc = None
+    boxes = []
     for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
             xmp = body[16:]
         elif name == b"uuid" and body.startswith(_EXIF):
             exif = strip_exif_header(body[16:])
+        elif name == b"uuid" and body.startswith(_IPTC):
+            iptc = body[16:] or None
+        elif name in _KEPT_BOXES:
+            boxes.append((name, body))
         elif name == b"jp2h":
             icc = next((part[3:] for kind, part in _boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
-    return Metadata(exif, icc, xmp)
+    comments = tuple(_comments(data))
+    return Metadata(exif, icc, xmp, extras=Extras(iptc, comments=comments, boxes=tuple(boxes)))
 
 
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
@@ -83,6 +100,35 @@ def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> by
         if name == b"jp2h":
             parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in _boxes(body)]
             body = b"".join(parts) + more
+        boxes.append(_box(name, body))
+    return b"".join(boxes)
+
+
+def _comments(data: bytes) -> Iterator[bytes]:
+    """Yield the comments in the main header of the codestream (A.9.2), except those of encoders about themselves."""
+    at = data.find(MAGIC[1]) + 2
+    while 2 <= at <= len(data) - 6 and data[at] == 0xFF and data[at : at + 2] not in (b"\xff\x90", b"\xff\x93"):
+        length, code = struct.unpack_from(">HH", data, at + 2)
+        text = data[at + 6 : at + 2 + length]
+        if (
+            data[at : at + 2] == _COMMENT
+            and code == _LATIN
+            and text.strip(b"\0 ")
+            and not text.startswith(_BY_ENCODERS)
+        ):
+            yield text
+        at += 2 + max(2, length)
+
+
+def _with_comments(data: bytes, comments: tuple[bytes, ...]) -> bytes:
+    """Insert comments after the SIZ segment of the codestream."""
+    pieces = (text[: 65535 - 4] for text in comments)
+    block = b"".join(_COMMENT + struct.pack(">HH", len(text) + 4, _LATIN) + text for text in pieces)
+    boxes = []
+    for name, body in _boxes(data):
+        if name == b"jp2c":
+            (length,) = struct.unpack_from(">H", body, 4)  # of SIZ, the first segment
+            body = body[: 4 + length] + block + body[4 + length :]
         boxes.append(_box(name, body))
     return b"".join(boxes)
 

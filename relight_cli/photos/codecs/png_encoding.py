@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.photos.codecs.png_chunks import chunks_of
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.rows import Raster, strips
 
@@ -35,6 +36,8 @@ def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         file.write(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
         file.write(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    for name, body in chunks_of(metadata.extras):
+        file.write(_chunk(name, body))
     pending = bytearray()
     for compressed in _compressed(samples):
         pending += compressed

@@ -5,13 +5,16 @@ Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to st
 
 import logging
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
+
+from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
+from relight_cli.photos.metadata import Extras
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings reach stderr
 
@@ -24,6 +27,16 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.DateTime,
     ExifTags.Base.Artist,
     ExifTags.Base.Copyright,
+    ExifTags.Base.DocumentName,
+    ExifTags.Base.PageName,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.Rating,
+    ExifTags.Base.RatingPercent,
+    ExifTags.Base.XPTitle,
+    ExifTags.Base.XPComment,
+    ExifTags.Base.XPAuthor,
+    ExifTags.Base.XPKeywords,
+    ExifTags.Base.XPSubject,
 )
 _PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
@@ -48,6 +61,7 @@ class TiffHeader:
     xmp: bytes | None
     dpi: tuple[float, float] | None
     orientation: int | None
+    extras: Extras
 
 
 def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
@@ -69,6 +83,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
         orientation = page.tags.valueof("Orientation")
+        extras = read_tiff_extras(tiff, page, notes)
         exif = None
         try:
             exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
@@ -89,6 +104,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         xmp if isinstance(xmp, bytes) and xmp else None,
         dpi,
         int(orientation) if orientation in range(1, 9) else None,
+        extras,
     )
 
 
@@ -159,10 +175,15 @@ def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes |
             kept[tag] = found[tag]
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if directory in found:
-            kept[directory] = {
-                tag: value for tag, value in found.get_ifd(directory).items() if tag != ExifTags.IFD.Interop
-            }
+            kept[directory] = with_interop(found, directory)
     return kept.tobytes()[6:] if len(kept) else None
+
+
+def with_interop(exif: Image.Exif, directory: int) -> dict[int, Any]:
+    """Return the tags of a directory, the Interop directory in the Exif directory as tags too, not as an offset."""
+    values = dict(exif.get_ifd(directory))
+    interop = exif.get_ifd(ExifTags.IFD.Interop) if values.pop(ExifTags.IFD.Interop, None) else {}
+    return {**values, ExifTags.IFD.Interop: dict(interop)} if interop else values
 
 
 def _describes_array(description: object) -> bool:

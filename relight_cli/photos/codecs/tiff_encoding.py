@@ -4,20 +4,23 @@ import io
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import imagecodecs
 import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin
 
-from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
+from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS, with_interop
+from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.rows import Raster, strips
 
 _XMP = 700
 _STRIP = 1 << 18  # bytes in a strip, as in tifffile
 _BATCH = 16  # strips compressed at a time
+_BIG = 3 << 30  # bytes of samples that need a BigTIFF
+_LONG, _LONG8 = 4, 16  # types (TIFF 6.0, section 2, and BigTIFF)
 
 
 def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
@@ -32,11 +35,16 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     exif = Image.Exif()
     if metadata.exif:
         exif.load(metadata.exif)
-    extra = [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
+    extra: list[tuple[int, int | str, int, bytes, bool]] = extra_tags(metadata.extras)
+    extra += [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
     for tag in DESCRIPTIVE_TAGS:
         if isinstance(exif.get(tag), str):
             # Pillow reads the bytes as Latin-1, whatever they are; this restores the same bytes.
             extra.append((int(tag), "s", 0, exif[tag].encode("latin-1", "replace"), True))
+        elif isinstance(exif.get(tag), bytes):
+            extra.append((int(tag), "B", len(exif[tag]), exif[tag], True))
+        elif isinstance(exif.get(tag), int) and 0 <= exif[tag] < 1 << 16:
+            extra.append((int(tag), "H", 1, struct.pack("<H", exif[tag]), True))
     tifffile.imwrite(
         tifffile.FileHandle(file, name="picture"),  # tifffile requires a name
         _compressed_strips(samples, rows),
@@ -44,7 +52,7 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         dtype=samples.dtype,
         rowsperstrip=rows,
         byteorder="<",
-        bigtiff=height * row > 3 << 30,
+        bigtiff=height * row > _BIG,
         photometric="rgb" if channels > 2 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
         extrasamples=("unassalpha",) if channels in (2, 4) else None,
@@ -57,7 +65,7 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         resolutionunit="INCH" if metadata.dpi else None,
         extratags=extra,
     )
-    directories = {int(tag): exif.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    directories = {int(tag): with_interop(exif, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 
@@ -73,28 +81,33 @@ def _compressed_strips(samples: Raster, rows: int) -> Iterator[bytes]:
             yield from pool.map(compress, [batch[top : top + rows] for top in range(0, len(batch), rows)])
 
 
-def _append_directories(file: BinaryIO, directories: dict[int, dict[int, object]]) -> None:
+def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) -> None:
     """Append sub-directories and a new first directory that points to them to a little-endian TIFF (TIFF 6.0, 2)."""
-    file.seek(0)
-    head = file.read(8)
-    if not directories or head[:4] != b"II*\0":
+    if not directories:
         return
+    file.seek(0)
+    head = file.read(16)
+    big = head[2] == 43
+    counter, entry, offset, size = ("<Q", "<HHQQ", "<Q", 20) if big else ("<H", "<HHII", "<I", 12)
     entries = []
     for tag, values in directories.items():
         start = _next_word(file)
-        entries.append(struct.pack("<HHII", tag, 4, 1, start))
-        directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II", group=tag)
-        directory.update({key: value for key, value in values.items() if key != ExifTags.IFD.Interop})
+        if start >= 1 << 32:  # Pillow stores the offset of the Interop directory in 32 bits
+            values = {key: value for key, value in values.items() if key != ExifTags.IFD.Interop}
+        entries.append(struct.pack(entry, tag, _LONG8 if big else _LONG, 1, start))
+        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head if big else head[:8], group=tag)
+        directory.update(values)
         file.write(directory.tobytes(start))
-    (first,) = struct.unpack_from("<I", head, 4)
+    place = 8 if big else 4
+    (first,) = struct.unpack_from(offset, head, place)
     file.seek(first)
-    (count,) = struct.unpack("<H", file.read(2))
-    entries += [file.read(12) for _ in range(count)]
+    (count,) = struct.unpack(counter, file.read(struct.calcsize(counter)))
+    entries += [file.read(size) for _ in range(count)]
     entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
     start = _next_word(file)
-    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-    file.seek(4)
-    file.write(struct.pack("<I", start))
+    file.write(struct.pack(counter, len(entries)) + b"".join(entries) + bytes(struct.calcsize(offset)))
+    file.seek(place)
+    file.write(struct.pack(offset, start))
 
 
 def _next_word(file: BinaryIO) -> int:

@@ -1,0 +1,162 @@
+"""GeoTIFF tags, EXR attributes and EXIF directories come through; --strip drops all of it."""
+
+from pathlib import Path
+
+import exiv2
+import numpy as np
+import OpenEXR
+import OpenImageIO
+import pytest
+import tifffile
+from command_line import Command
+from extras_fixtures import CASES, IPTC, PIXELS, block, iptc_of, jpeg, packet, tiff, unchanged, xmp_of
+from photo_fixtures import dng
+from PIL import Image
+
+from relight_cli.photos.capture_time import read_header
+from relight_cli.photos.codecs import tiff_encoding
+from relight_cli.photos.metadata import Extras, Metadata
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.reading import read_photo
+from relight_cli.photos.writing import write_photo
+
+GEO = [
+    (33550, "d", 3, (0.1, 0.1, 0.0), True),
+    (33922, "d", 6, (0.0, 0.0, 0.0, 440000.0, 5200000.0, 0.0), True),
+    (34735, "H", 16, (1, 1, 0, 3, 1024, 0, 1, 1, 1026, 34737, 6, 0, 2059, 34736, 1, 0), True),
+    (34736, "d", 1, (298.257,), True),
+    (34737, "s", 0, "Place|", True),
+    (42112, "s", 0, "<GDALMetadata/>", True),
+    (42113, "s", 0, "-9999", True),
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}, {"bigtiff": True, "byteorder": ">"}])
+def test_geotiff_tags_come_through(options: dict, command: Command) -> None:
+    Path("a.tif").write_bytes(tiff(GEO, **options))
+    unchanged(command, "a.tif", "b.tif")
+    with tifffile.TiffFile("a.tif") as before, tifffile.TiffFile("b.tif") as after:
+        assert after.geotiff_metadata == before.geotiff_metadata
+        for code, *_ in GEO:
+            one, two = before.pages.first.tags[code], after.pages.first.tags[code]
+            assert (one.dtype, one.count, one.value) == (two.dtype, two.count, two.value)
+
+
+def test_geotiff_tags_get_a_note_elsewhere_and_when_the_picture_is_turned(command: Command) -> None:
+    (note,) = [note for note in unchanged(command, CASES / "geo.tif", "b.png") if "GeoTIFF" in note]
+    assert "its GeoTIFF tags are dropped, because PNG cannot store them" in note
+    Path("c.tif").write_bytes(tiff([*GEO, (274, "H", 1, 6, True)]))
+    (note,) = unchanged(command, "c.tif", "d.tif")
+    assert "its GeoTIFF tags are dropped, because the picture is turned upright" in note
+
+
+def test_exr_attributes_come_through(command: Command) -> None:
+    more = {
+        "owner": "Ä. Person",
+        "isoSpeed": 100.0,
+        "timeCode": OpenEXR.TimeCode(),
+        "worldToCamera": np.arange(16, dtype=np.float32).reshape(4, 4),
+        "tags": ["a", "b"],
+        "software": "Other",
+        "number": 5,
+    }
+    planes = {name: np.full((8, 9), 0.5, np.float32) for name in "RGB"}
+    OpenEXR.File({"type": OpenEXR.scanlineimage, **more}, planes).write("a.exr")
+    assert not unchanged(command, "a.exr", "b.exr")
+    spec = OpenImageIO.ImageInput.open("b.exr").spec()
+    assert spec["Copyright"] == "Ä. Person"  # owner
+    assert spec["worldToCamera"] == tuple(range(16))
+    header = OpenEXR.File("b.exr", header_only=True).header()
+    assert header["tags"] == ["a", "b"]
+    assert header["number"] == 5
+    assert header["software"].startswith("relight-cli")
+    (note,) = [note for note in unchanged(command, "a.exr", "c.png") if "attributes" in note]
+    assert "EXR attributes are dropped, because PNG" in note
+
+
+def test_the_example_exr_keeps_its_attributes(command: Command) -> None:
+    assert not unchanged(command, CASES / "attrs.exr", "b.exr")
+    before, after = (OpenEXR.File(str(path), header_only=True).header() for path in (CASES / "attrs.exr", "b.exr"))
+    for name in ("owner", "capDate", "expTime", "isoSpeed", "comments", "reel"):
+        assert after[name] == before[name]
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_tiff_keeps_exif_gps_and_the_interop_directory(
+    big: bool, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if big:
+        monkeypatch.setattr(tiff_encoding, "_BIG", 0)
+    unchanged(command, CASES / "adobe_r03.jpg", "b.tif")
+    unchanged(command, "b.tif", "c.tif")
+    with tifffile.TiffFile("c.tif") as file:
+        assert file.is_bigtiff == big
+        assert file.pages.first.tags["ExifTag"].value["DateTimeOriginal"] == "2024:05:05 10:00:00"
+    image = exiv2.ImageFactory.open("c.tif") if not big else None  # Exiv2 does not read the EXIF data of BigTIFF
+    if image:
+        image.readMetadata()
+        assert {datum.key(): datum.toString() for datum in image.exifData()}["Exif.Iop.InteroperabilityIndex"] == "R03"
+    unchanged(command, "c.tif", "d.jpg")
+    with Image.open("d.jpg") as back:
+        assert back.getexif().get_ifd(0xA005)[1] == "R03"
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "exr", "jp2"])
+def test_strip_drops_all_of_it(suffix: str, command: Command) -> None:
+    sources = {"tif": "geo.tif", "exr": "attrs.exr"}
+    if suffix in sources:
+        source = CASES / sources[suffix]
+    else:
+        extras = Extras(IPTC, block(0x040A, b"\1"), comments=(b"A harbour",), texts=((b"tEXt", b"Title\0A harbour"),))
+        write_photo(Photo(PIXELS, metadata=Metadata(extras=extras)), f"in.{suffix}")
+        source = Path(f"in.{suffix}")
+        assert b"A harbour" in source.read_bytes()
+    assert not [note for note in unchanged(command, source, f"b.{suffix}", "--strip") if "dropped" in note]
+    extras = read_photo(f"b.{suffix}").metadata.extras
+    assert not any(value for name, value in vars(extras).items() if name != "attributes")
+    assert set(extras.attributes) <= {"screenWindowCenter", "screenWindowWidth"}
+    assert b"A harbour" not in Path(f"b.{suffix}").read_bytes()
+
+
+def test_windows_titles_and_ratings_reach_a_tiff(command: Command) -> None:
+    exif = Image.Exif()
+    exif[0x9C9B], exif[0x4746], exif[0x010D] = "Häfen".encode("utf-16-le"), 4, "A document"
+    Path("a.jpg").write_bytes(jpeg(exif=exif))
+    unchanged(command, "a.jpg", "b.tif")
+    unchanged(command, "b.tif", "c.tif")
+    with tifffile.TiffFile("c.tif") as file:
+        tags = file.pages.first.tags
+        assert bytes(tags.valueof(0x9C9B)) == "Häfen".encode("utf-16-le")
+        assert (tags.valueof(0x4746), tags.valueof(0x010D)) == (4, "A document")
+
+
+def test_a_camera_raw_file_keeps_iptc_and_xmp_but_no_settings_of_its_development(command: Command) -> None:
+    crs = 'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:Exposure2012="+1.00" dc:format="image/x-dng"'
+    xmp = packet(crs, "<crs:ToneCurve><rdf:Seq><rdf:li>0, 0</rdf:li></rdf:Seq></crs:ToneCurve>")
+    tags = [(700, "B", len(xmp), xmp, True), (33723, "B", len(IPTC), IPTC, True)]
+    Path("a.dng").write_bytes(dng(np.full((40, 60, 3), 0.5), tags=tags))
+    unchanged(command, "a.dng", "b.tif")
+    assert iptc_of("b.tif") == ["A harbour", "harbour", "noon"]
+    assert xmp_of("b.tif")["Xmp.dc.format"] == "image/x-dng"
+    assert b"Exposure2012" not in Path("b.tif").read_bytes()
+
+
+EXAMPLES = {
+    "iptc.jpg": lambda path: "A harbour at noon" in iptc_of(path),
+    "rawprofile_iptc.png": lambda path: iptc_of(path) == ["Caption", "tag1"],
+    "rawprofile_exif.png": lambda path: Image.open(path).size == (48, 64),  # turned upright
+    "text.png": lambda path: Image.open(path).text["Description"] == "Häfen",
+    "geo.tif": lambda path: tifffile.TiffFile(path).geotiff_metadata["ModelTiepoint"][3:5] == [440000.0, 5200000.0],
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_files_keep_what_they_hold(name: str, command: Command) -> None:
+    unchanged(command, CASES / name, f"out{Path(name).suffix}")
+    assert EXAMPLES[name](f"out{Path(name).suffix}")
+
+
+def test_a_raw_profile_of_a_png_gives_the_capture_time() -> None:
+    header = read_header(CASES / "rawprofile_exif.png")
+    assert header.taken is not None
+    assert header.turned
