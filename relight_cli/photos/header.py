@@ -1,5 +1,6 @@
 """Headers of photos, read without decoding a pixel: size, orientation, metadata, and how this tool made the picture."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -8,6 +9,7 @@ from PIL import ExifTags, Image
 
 from relight_cli.photos.codecs import exr, heif, jpeg2000, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
+from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
@@ -61,8 +63,13 @@ def read_header(path: Path) -> Header:
                 file.seek(0)
                 found = jpeg2000.read_metadata(file.read())
                 exif, xmp = found.exif, found.xmp
+            size = image.size
+            if image.format == "AVIF":
+                with contextlib.suppress(ValueError):
+                    rows, columns = read_shape(file).crop(*size)
+                    size = (columns.stop - columns.start, rows.stop - rows.start)
             # image.getexif() would decode the whole of a PNG without EXIF.
-            return Header(*image.size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
+            return Header(*size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
 
 
 def made_by_relight_cli(path: Path) -> bool:

@@ -79,11 +79,12 @@ def _upright_photo(decoded: Decoded) -> Photo:
         orientations.append(orientation)  # used only if EXIF has none (Metadata Working Group, section 5.2)
     orientation = next((found for found in orientations if found), 1)
     dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
+    shape = decoded.shape.turned() if decoded.shape and orientation >= 5 else decoded.shape
     photo = Photo(
         _turn(decoded.pixels, orientation),
         None if decoded.alpha is None else _turn(decoded.alpha, orientation),
         decoded.format,
-        Metadata(exif, decoded.icc, xmp, dpi),
+        Metadata(exif, decoded.icc, xmp, dpi, shape=shape),
         tuple(notes),
     )
     return _with_usable_profile(photo)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from numpy.typing import NDArray
 
+from relight_cli.photos.shape import Shape
+
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
 
@@ -22,6 +24,7 @@ class Decoded:
     dpi: tuple[float, float] | None = None
     orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
+    shape: Shape | None = None  # of the stored picture
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -17,9 +17,11 @@ from relight_cli.photos.codecs import jpeg2000, raw, tiff_decoding
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
+from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
+from relight_cli.photos.shape import Shape, aspect_of_dots
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
@@ -44,6 +46,8 @@ def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         decoded = _decode(file, check_size)
+        if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
+            decoded = apply_heif_shape(decoded, read_shape(file))
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return decoded
 
@@ -105,6 +109,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         if frames > 1:
             notes.append(f"only the first of {frames} pictures is used")
         info = image.info
+        aspect = aspect_of_dots(info)
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
@@ -120,8 +125,9 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
             info.get("xmp") or None,
-            _valid_dpi(info.get("dpi")),
+            _valid_dpi(info.get("dpi")) if aspect == 1 else None,
             notes=notes,
+            shape=None if aspect == 1 else Shape(aspect),
         )
 
 
@@ -133,7 +139,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         return raw.develop(file, check_size, header.exif)
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
-    icc, dpi, orientation = header.icc, header.dpi, header.orientation
+    icc, dpi, orientation, shape = header.icc, header.dpi, header.orientation, header.shape
     file.seek(0)
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
@@ -150,9 +156,10 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
                 raise ValueError("its pixels are damaged or cut off") from error
         # Pillow has turned the pixels upright (by XMP if the tag is missing), but not the resolution.
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
-        dpi = dpi[::-1] if dpi and applied >= 5 else dpi
+        if applied >= 5:
+            dpi, shape = dpi and dpi[::-1], shape and shape.turned()
         orientation = 1
-    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes)
+    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, shape)
 
 
 def _grey_or_rgb(

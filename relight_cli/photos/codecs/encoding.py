@@ -18,6 +18,7 @@ from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
 from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
+from relight_cli.photos.shape import pixel_aspect, shape_losses, with_aspect, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
 
@@ -59,9 +60,10 @@ def encode(
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG cannot store transparency; the picture is blended with white")
         pixels, alpha = _blend_with_white(pixels, alpha), None
+    notes += shape_losses(metadata, kind)
     if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
         notes.append(f"{kind} cannot store a resolution; the dpi are dropped")
-        metadata = replace(metadata, dpi=None)
+        metadata = replace(metadata, dpi=None, shape=with_aspect(metadata))
 
     if kind == "EXR" and loses_exif(metadata.exif):
         notes.append("EXR cannot store EXIF data; it is dropped")
@@ -97,7 +99,7 @@ def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
     for name, part in parts.items():
         yield replace(metadata, **{part: None}), name
     if len(parts) > 1:
-        yield Metadata(), ", ".join(parts)
+        yield Metadata(shape=metadata.shape), ", ".join(parts)
 
 
 def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Metadata], object]:
@@ -151,6 +153,8 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
     file = io.BytesIO()  # Pillow would not report a full disk as such
     with _large_jpeg_buffer(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
         image.save(file, kind, **options)
+    if kind == "JPEG" and not metadata.dpi:
+        write_jfif_aspect(file, pixel_aspect(metadata))
     return file.getbuffer()
 
 

@@ -66,29 +66,29 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
 def read_metadata(data: bytes) -> Metadata:
     """Return the metadata in the boxes, except the resolution."""
     exif = icc = xmp = None
-    for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
+    for name, body in iso_boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
             xmp = body[16:]
         elif name == b"uuid" and body.startswith(_EXIF):
             exif = strip_exif_header(body[16:])
         elif name == b"jp2h":
-            icc = next((part[3:] for kind, part in _boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
+            icc = next((part[3:] for kind, part in iso_boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
     return Metadata(exif, icc, xmp)
 
 
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
     """Replace the colour specification in the header (I.5.3.3), unless it is None, and add more boxes."""
     boxes = []
-    for name, body in _boxes(data):
+    for name, body in iso_boxes(data):
         if name == b"jp2h":
-            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in _boxes(body)]
+            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in iso_boxes(body)]
             body = b"".join(parts) + more
         boxes.append(_box(name, body))
     return b"".join(boxes)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of adjacent boxes; stop at one that is cut off."""
+def iso_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of adjacent boxes of an ISO media file; stop at one that is cut off."""
     start = 0
     while start + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)

@@ -5,6 +5,7 @@ Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to st
 
 import logging
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import BinaryIO
 
 import numpy as np
@@ -12,6 +13,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
+
+from relight_cli.photos.shape import Shape, aspect_of
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings reach stderr
 
@@ -48,6 +51,7 @@ class TiffHeader:
     xmp: bytes | None
     dpi: tuple[float, float] | None
     orientation: int | None
+    shape: Shape | None
 
 
 def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
@@ -74,10 +78,11 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
             exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
         except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
             notes.append(f"its EXIF data cannot be read and is dropped ({error})")
-    dpi = None
-    if unit and all(isinstance(value, tuple) and value[1] for value in resolution):
-        across, down = (unit * value[0] / value[1] for value in resolution)
-        dpi = (across, down)
+    dpi, aspect = None, Fraction(1)
+    if all(isinstance(value, tuple) and value[1] for value in resolution):
+        across, down = (value[0] / value[1] for value in resolution)
+        dpi = (unit * across, unit * down) if unit else None
+        aspect = aspect_of(down, across) if unit is None else aspect
     return TiffHeader(
         width,
         height,
@@ -89,6 +94,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         xmp if isinstance(xmp, bytes) and xmp else None,
         dpi,
         int(orientation) if orientation in range(1, 9) else None,
+        None if aspect == 1 else Shape(aspect),
     )
 
 

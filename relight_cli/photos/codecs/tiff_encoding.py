@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
 from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
 
 _XMP = 700
@@ -53,12 +54,17 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         metadata=None,
         software=False,
         iccprofile=metadata.icc,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
+        resolution=metadata.dpi or _dots(metadata),
+        resolutionunit="INCH" if metadata.dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
     directories = {int(tag): exif.get_ifd(tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
+
+
+def _dots(metadata: Metadata) -> tuple[int, int] | None:
+    aspect = pixel_aspect(metadata)
+    return None if aspect == 1 else dots_of(aspect)
 
 
 def _compressed_strips(samples: Raster, rows: int) -> Iterator[bytes]:
