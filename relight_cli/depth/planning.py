@@ -110,7 +110,7 @@ def _camera_photo(jobs: list[Job], options: DepthCommandOptions) -> "Photo | Non
         raise UsageError(f"--point-cloud {path}: points are written as PLY: end the name in .ply.")
     if options.fov:
         return None
-    photo = read_with_notes(jobs[0].source, options)
+    photo = read_with_notes(jobs[0].source, options, options.page)
     if focal_from_exif(photo.metadata.exif, *photo.pixels.shape[:2]) is None:
         raise UsageError(f"{jobs[0].source} does not tell its focal length: give its horizontal view with --fov.")
     return photo

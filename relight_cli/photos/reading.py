@@ -20,11 +20,15 @@ from relight_cli.photos.photo import Photo
 MAX_PIXELS = 500_000_000
 
 
-def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(
+    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS, page: int | None = None
+) -> Photo:
     """Read a photo from a file or a binary stream (from its start, if it can seek), and turn it upright.
 
-    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything but a
-    complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not installed.
+    `page` is the page of a TIFF or the part of an EXR, from 1; None is the first one that is neither a thumbnail nor
+    without colours. The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for
+    anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not
+    installed.
     """
     source = Path(source) if isinstance(source, str | os.PathLike) else source
     name = str(source) if isinstance(source, Path) else "standard input"
@@ -44,7 +48,7 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = M
             if not file.read(1):
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)
-            decoded = decode(file, check_size)
+            decoded = decode(file, check_size, page)
     except PhotoUnreadableError:
         raise
     except MissingExtraError as error:
@@ -128,6 +132,8 @@ def _unreadable(name: str, error: Exception) -> str:
         return f"{name}: no permission to read the file; change its permissions"
     if isinstance(error, MemoryError):
         return f"{name}: the photo needs more memory than is available; make it smaller"
+    if str(error).startswith("there is no page"):
+        return f"{name}: {_one_line(error)}; choose another --page"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
     return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"

@@ -19,6 +19,7 @@ from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
 from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.shape import Shape, aspect_of_dots
@@ -38,30 +39,35 @@ Image.core.set_block_size(1 << 26)
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
 
 
-def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode the first picture of a seekable file. Raises whatever the decoders raise.
+def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
+    """Decode the first full-size picture of a seekable file, or page `page` (from 1). Raises what the decoders raise.
 
     `check_size(width, height)` is called with the size in the header before a pixel is decoded.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        decoded = _decode(file, check_size)
+        decoded = _decode(file, check_size, page)
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
             decoded = apply_heif_shape(decoded, read_shape(file))
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return decoded
 
 
-def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+def _decode(file: BinaryIO, check_size: SizeCheck, page: int | None) -> Decoded:
+    kind = detect_format(file)
+    if kind == "TIFF":
+        return _decode_tiff(file, check_size, page)
+    if kind == "EXR":
+        return decode_exr(file, check_size, page)
+    if page not in (None, 1):
+        raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
     decoders = {
-        "TIFF": _decode_tiff,
         "PNG": _decode_png,
         "JPEG2000": jpeg2000.decode_jpeg2000,
-        "EXR": decode_exr,
         "RAW": raw.develop,
         "HEIF": decode_heif,
     }
-    return decoders.get(detect_format(file), _decode_with_pillow)(file, check_size)
+    return decoders.get(kind, _decode_with_pillow)(file, check_size)
 
 
 def detect_format(file: BinaryIO) -> str:
@@ -131,23 +137,24 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         )
 
 
-def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
     notes: list[str] = []
-    header = tiff_decoding.read_header(file, notes)
+    header = tiff_decoding.read_header(file, notes, page)
     check_size(header.width, header.height)
     if header.raw:  # the first picture may be a thumbnail or a preview
         return raw.develop(file, check_size, header.exif)
-    if header.pages > 1:
-        notes.append(f"only the first of {header.pages} pictures is used")
+    if (note := page_note(header.place, header.pages)) and page is None:
+        notes.append(note)
     icc, dpi, orientation, shape = header.icc, header.dpi, header.orientation, header.shape
     file.seek(0)
     if header.direct:
-        pixels, alpha = tiff_decoding.read_direct(file, notes)
+        pixels, alpha = tiff_decoding.read_direct(file, header.place, notes)
         if pixels.shape[2] == 4:
             pixels, icc = _from_cmyk(pixels, icc, notes), None
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             try:
+                image.seek(header.place.page)
                 pixels, alpha, icc = _grey_or_rgb(image, icc, notes)
             except OSError as error:
                 if error.errno:  # from the file system

@@ -19,10 +19,11 @@ from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 _COLOURS = ("R", "G", "B")
 
 
-def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode RGB or luminance, and alpha, of the first part to float32 linear sRGB light with unassociated alpha.
+def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
+    """Decode RGB or luminance, and alpha, to float32 linear sRGB light with unassociated alpha.
 
-    Raises MissingExtraError, and ValueError for a picture with neither RGB nor luminance.
+    That is of the first part with colours, or of part `page` (from 1). Raises MissingExtraError, and ValueError for a
+    picture with neither RGB nor luminance.
     """
     require_format("EXR")
     import OpenEXR
@@ -33,16 +34,16 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
-            part, count = _part_with_colours(exr)
+            part, count = _part_with_colours(exr, page)
             header = dict(exr.header(part))  # a copy, because the library empties it at the end
             check_size(*_size(header["dataWindow"]))
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
             if not exr.parts:  # the library could not read the pixels
                 raise ValueError("its pixels are damaged or cut off")
             planes = {name: channel.pixels for name, channel in exr.channels(part).items()}
-    if count > 1:
+    if count > 1 and page is None:
         which = f"number {part + 1}" if part else "the first"
-        notes.append(f"only {which} of {count} pictures is used")
+        notes.append(f"only {which} of {count} pictures is used; --page picks another")
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
@@ -98,9 +99,16 @@ def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
         return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
 
 
-def _part_with_colours(exr: Any) -> tuple[int, int]:
-    """Return the number of the first flat part with RGB or luminance (0 if there is none), and that of all parts."""
+def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
+    """Return the number of the first flat part with RGB or luminance (0 if there is none), and that of all parts.
+
+    Part `wanted` (from 1) is taken as it is. Raises ValueError if there is no such part.
+    """
     parts = [part.header for part in exr.parts]
+    if wanted is not None:
+        if not 1 <= wanted <= len(parts):
+            raise ValueError(f"there is no page {wanted}, only {len(parts)}")
+        return wanted - 1, len(parts)
     for number, header in enumerate(parts):
         names = {channel.name for channel in header.get("channels", ())}
         if (names.issuperset(_COLOURS) or "Y" in names) and "deep" not in str(header.get("type")):
