@@ -11,6 +11,10 @@ SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
 
 
+class UnsupportedError(ValueError):
+    """A picture of a known kind that cannot be decoded; the message says which."""
+
+
 @dataclass
 class Decoded:
     """Pixels as stored in the file, not yet upright, with their metadata."""

@@ -11,15 +11,16 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from relight_cli.photos.codecs import jpeg2000, raw, tiff_decoding
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs import jpeg, jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.tiff_pages import page_note
+from relight_cli.photos.codecs.unsupported import LONGEST, name_of
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.shape import Shape, aspect_of_dots
@@ -63,6 +64,7 @@ def _decode(file: BinaryIO, check_size: SizeCheck, page: int | None) -> Decoded:
         raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
     decoders = {
         "PNG": _decode_png,
+        "JPEG": _decode_jpeg,
         "JPEG2000": jpeg2000.decode_jpeg2000,
         "RAW": raw.develop,
         "HEIF": decode_heif,
@@ -78,6 +80,7 @@ def detect_format(file: BinaryIO) -> str:
     magic = {
         "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         "PNG": (b"\x89PNG",),
+        "JPEG": (b"\xff\xd8\xff",),
         "JPEG2000": jpeg2000.MAGIC,
         "EXR": (b"\x76\x2f\x31\x01",),
         "RAW": raw.MAGIC,
@@ -105,11 +108,43 @@ def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and is dropped"])
 
 
+def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    frame = jpeg.read_start(file)
+    file.seek(0)
+    if frame and frame.bits > 8:
+        data = file.read()
+        decoded = _decode_with_pillow(io.BytesIO(jpeg.as_8_bits(data, frame)), check_size, pixels=False)
+        pixels, alpha = split_alpha(expand_bits(jpeg.decode_deep(data, frame), frame.bits))
+        return replace(decoded, pixels=pixels, alpha=alpha)
+    try:
+        return _decode_with_pillow(file, check_size)
+    except OSError as error:
+        file.seek(0)
+        if error.errno or "truncated" not in str(error):
+            raise
+        whole = jpeg.complete(file.read(), lambda data: np.asarray(Image.open(io.BytesIO(data), formats=("JPEG",))))
+        if whole is None:
+            raise
+        return _decode_with_pillow(io.BytesIO(whole), check_size)
+
+
+def _refuse_unknown(file: BinaryIO) -> None:
+    """Raise UnsupportedError for a file of a known kind that is not read."""
+    file.seek(0)
+    if name := name_of(file.read(LONGEST)):
+        raise UnsupportedError(f"it is {name}, which is not supported")
+
+
 def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
     """Decode a format that Pillow reads; without `pixels`, only the metadata."""
     notes: list[str] = []
     file.seek(0)
-    with Image.open(file, formats=PILLOW_FORMATS) as image:
+    try:
+        image = Image.open(file, formats=PILLOW_FORMATS)
+    except UnidentifiedImageError:
+        _refuse_unknown(file)
+        raise
+    with image:
         check_size(*image.size)
         frames = getattr(image, "n_frames", 1)
         if frames > 1:
@@ -142,6 +177,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
     header = tiff_decoding.read_header(file, notes, page)
     check_size(header.width, header.height)
     if header.raw:  # the first picture may be a thumbnail or a preview
+        if page not in (None, 1):
+            raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
         return raw.develop(file, check_size, header.exif)
     if (note := page_note(header.place, header.pages)) and page is None:
         notes.append(note)

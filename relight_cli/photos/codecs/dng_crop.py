@@ -1,4 +1,4 @@
-"""The part of a DNG's sensor that is the picture: DefaultCrop and DefaultUserCrop (DNG 1.7, chapter 4)."""
+"""What LibRaw leaves to us of a DNG: DefaultCrop and DefaultUserCrop (DNG 1.7, chapter 4), and JPEG XL to name."""
 
 import contextlib
 from typing import Any, BinaryIO
@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 import tifffile
 
 _DNG_VERSION, _USER_CROP = 50706, 51125
+_JPEG_XL = (50002, 52546)  # Compression
 
 
 def dng_crop(file: BinaryIO, sizes: Any, shape: tuple[int, ...]) -> tuple[slice, slice]:
@@ -34,6 +35,15 @@ def dng_crop(file: BinaryIO, sizes: Any, shape: tuple[int, ...]) -> tuple[slice,
         slice(round(rows[0] * height), round(rows[1] * height)),
         slice(round(columns[0] * width), round(columns[1] * width)),
     )
+
+
+def uses_jpeg_xl(file: BinaryIO) -> bool:
+    """Return whether a page of a TIFF is compressed with JPEG XL (DNG 1.7)."""
+    file.seek(0)
+    with contextlib.suppress(Exception), tifffile.TiffFile(file) as tiff:
+        first = tiff.pages.first
+        return any(page.compression in _JPEG_XL for page in (first, *(first.pages or ())))
+    return False
 
 
 def _user_crop(file: BinaryIO) -> tuple[float, float, float, float] | None:

@@ -6,8 +6,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
-from relight_cli.photos.codecs.dng_crop import dng_crop
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
+from relight_cli.photos.codecs.dng_crop import dng_crop, uses_jpeg_xl
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.formats import require_format
@@ -42,6 +42,8 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
     except rawpy.LibRawIOError as error:
         raise ValueError("the camera raw file is cut off") from error
     except rawpy.LibRawError as error:
+        if uses_jpeg_xl(file):
+            raise UnsupportedError("its raw data is compressed with JPEG XL, which LibRaw cannot develop") from error
         reason = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
         raise ValueError(f"LibRaw cannot develop the camera raw file: {reason}") from error
     return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1)
