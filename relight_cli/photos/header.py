@@ -7,10 +7,11 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from relight_cli.photos.codecs import exr, heif, jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.formats import format_of
+from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
 
@@ -57,6 +58,8 @@ def read_header(path: Path) -> Header:
             size, texts = exr.read_texts(path)
             packet = texts.get("xmp")
             return Header(*size, xmp=packet.encode() if packet else None, software_text=texts.get("software"))
+        if kind == "NETPBM":
+            return Header(*netpbm.read_size(file))
         with Image.open(file, formats=PILLOW_FORMATS) as image:
             exif, xmp = image.info.get("exif"), image.info.get("xmp")
             if kind == "JPEG2000":
@@ -68,6 +71,8 @@ def read_header(path: Path) -> Header:
                 with contextlib.suppress(ValueError):
                     rows, columns = read_shape(file).crop(*size)
                     size = (columns.stop - columns.start, rows.stop - rows.start)
+            if kind == "GIF":
+                return Header(*size, software_text=read_comment(path))
             # image.getexif() would decode the whole of a PNG without EXIF.
             return Header(*size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
 

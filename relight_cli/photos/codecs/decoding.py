@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from relight_cli.photos.codecs import jpeg, jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs import bmp, jpeg, jpeg2000, netpbm, raw, tiff_decoding
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
@@ -23,12 +23,14 @@ from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.codecs.unsupported import LONGEST, name_of
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
-from relight_cli.photos.shape import Shape, aspect_of_dots
+from relight_cli.photos.shape import Shape, aspect_of, aspect_of_dots
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
 # The only decoders of Pillow that ever see the bytes (EPS would run Ghostscript); MPO is read as JPEG.
-PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "BMP", "GIF", "PPM")
+
+_WRITTEN_AS = {"MPO": "JPEG", "BMP": "PNG", "GIF": "PNG", "PPM": "PNG"}
 
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
@@ -65,6 +67,9 @@ def _decode(file: BinaryIO, check_size: SizeCheck, page: int | None) -> Decoded:
     decoders = {
         "PNG": _decode_png,
         "JPEG": _decode_jpeg,
+        "BMP": _decode_bmp,
+        "GIF": _decode_gif,
+        "NETPBM": netpbm.decode_netpbm,
         "JPEG2000": jpeg2000.decode_jpeg2000,
         "RAW": raw.develop,
         "HEIF": decode_heif,
@@ -84,9 +89,13 @@ def detect_format(file: BinaryIO) -> str:
         "JPEG2000": jpeg2000.MAGIC,
         "EXR": (b"\x76\x2f\x31\x01",),
         "RAW": raw.MAGIC,
+        "BMP": (b"BM",),
+        "GIF": (b"GIF8",),
     }
     if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
         return found
+    if netpbm.is_netpbm(start):
+        return "BITMAP" if start[:2] in netpbm.BITMAPS else "NETPBM"
     brands = _brands(start)
     if b"crx " in brands:  # Canon's CR3
         return "RAW"
@@ -135,6 +144,18 @@ def _refuse_unknown(file: BinaryIO) -> None:
         raise UnsupportedError(f"it is {name}, which is not supported")
 
 
+def _decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoded = _decode_with_pillow(file, check_size)
+    return replace(decoded, icc=bmp.read_profile(file, decoded.notes))
+
+
+def _decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoded = _decode_with_pillow(file, check_size)
+    file.seek(12)
+    (aspect,) = file.read(1)  # (GIF89a, section 18)
+    return replace(decoded, shape=Shape(aspect_of(aspect + 15, 64)) if aspect else None)
+
+
 def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
     """Decode a format that Pillow reads; without `pixels`, only the metadata."""
     notes: list[str] = []
@@ -162,7 +183,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         return Decoded(
             samples,
             alpha,
-            "JPEG" if image.format == "MPO" else str(image.format),
+            _WRITTEN_AS.get(str(image.format), str(image.format)),
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
             info.get("xmp") or None,
