@@ -90,6 +90,7 @@ def _upright_photo(decoded: Decoded) -> Photo:
         decoded.format,
         Metadata(exif, decoded.icc, xmp, dpi, shape=shape),
         tuple(notes),
+        None if decoded.extra is None else _turn(decoded.extra, orientation),
     )
     return _with_usable_profile(photo)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.photos.header import read_header
 from relight_cli.photos.reading import read_photo
+from relight_cli.photos.writing import write_photo
 
 CASES = Path(__file__).parent.parent / "cases"
 SAME = ("--model", "tiny", "--strength", "0")
@@ -119,7 +120,17 @@ def test_the_sample_that_says_alpha_is_the_alpha(
         assert photo.alpha is None
     else:
         np.testing.assert_array_equal(photo.alpha, samples[..., colours + alpha])
-    assert any("extra channels" in note for note in photo.notes) == noted
+    others = [colours + at for at in range(len(kinds)) if at != alpha]
+    out = io.BytesIO()
+    assert write_photo(photo, out, format="TIFF") == ()
+    out.seek(0)
+    with tifffile.TiffFile(out) as tiff:
+        page = tiff.pages.first
+        order = [*range(colours), *([] if alpha is None else [colours + alpha]), *others]
+        np.testing.assert_array_equal(page.asarray(), samples[..., order])
+        assert [int(kind) for kind in page.extrasamples] == [2] * (alpha is not None) + [0] * len(others)
+    notes = write_photo(photo, io.BytesIO(), format="PNG")
+    assert any("extra channels" in note for note in notes) == noted
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
@@ -139,6 +150,15 @@ def test_thumbnail_first_case(command: Command) -> None:
     assert "only page 2 of 2" in done.err
     expected = pyvips.Image.new_from_file(str(CASES / "thumb_first.tif"), page=1).numpy()
     np.testing.assert_array_equal(pyvips.Image.new_from_buffer(Path("out.tif").read_bytes(), "").numpy(), expected)
+
+
+def test_unspecified_sample_case(command: Command) -> None:
+    case = CASES / "rgba_unspecified8.tif"
+    done = command("albedo", *SAME, "-o", "out.tif", case)
+    assert (done.code, done.err) == (0, "")
+    expected = pyvips.Image.new_from_file(str(case)).numpy()
+    np.testing.assert_array_equal(pyvips.Image.new_from_buffer(Path("out.tif").read_bytes(), "").numpy(), expected)
+    assert "extra channels" in command("albedo", *SAME, "-o", "out.png", case).err
 
 
 def test_page_option(command: Command) -> None:

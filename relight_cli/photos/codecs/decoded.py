@@ -29,6 +29,7 @@ class Decoded:
     orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
     shape: Shape | None = None  # of the stored picture
+    extra: NDArray | None = None  # (H, W, N), same dtype: samples of a TIFF that are neither colours nor alpha
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

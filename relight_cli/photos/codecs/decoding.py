@@ -203,10 +203,10 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         return raw.develop(file, check_size, header.exif)
     if (note := page_note(header.place, header.pages)) and page is None:
         notes.append(note)
-    icc, dpi, orientation, shape = header.icc, header.dpi, header.orientation, header.shape
+    icc, dpi, orientation, shape, extra = header.icc, header.dpi, header.orientation, header.shape, None
     file.seek(0)
     if header.direct:
-        pixels, alpha = tiff_decoding.read_direct(file, header.place, notes)
+        pixels, alpha, extra = tiff_decoding.read_direct(file, header.place, notes)
         if pixels.shape[2] == 4:
             pixels, icc = _from_cmyk(pixels, icc, notes), None
     else:
@@ -224,7 +224,9 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
         orientation = 1
-    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, shape)
+    return Decoded(
+        pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, shape, extra
+    )
 
 
 def _grey_or_rgb(

@@ -41,10 +41,18 @@ _DEPTHS = {  # all others are written with 8 bits
 
 
 def encode(
-    file: BinaryIO, pixels: Raster, alpha: Raster | None, metadata: Metadata, *, kind: str, quality: int
+    file: BinaryIO,
+    pixels: Raster,
+    alpha: Raster | None,
+    metadata: Metadata,
+    *,
+    kind: str,
+    quality: int,
+    extra: NDArray | None = None,
 ) -> tuple[str, ...]:
     """Encode (H, W, C) pixels and (H, W) alpha into an empty file, open to read and write; return notes on losses.
 
+    A TIFF also holds `extra` samples (H, W, N) of the same dtype.
     JPEG has no alpha: the picture is blended with white. Metadata that the encoder refuses is left out.
     Raises OSError with its `errno` if the file cannot be written, whatever the encoders raise for pixels that they
     cannot store (WebP: more than 16383 pixels a side), and MemoryError, also if memory runs out while pixels are made.
@@ -68,7 +76,10 @@ def encode(
     if kind == "EXR" and loses_exif(metadata.exif):
         notes.append("EXR cannot store EXIF data; it is dropped")
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
-    encoder = _encoder(kind, samples, quality)
+    if extra is not None and (kind != "TIFF" or extra.dtype != samples.dtype):
+        notes.append("its extra channels are dropped")
+        extra = None
+    encoder = _encoder(kind, samples, quality) if extra is None else _tiff_encoder(samples, extra)
     refusal: Exception | None = None
     for attempt, dropped in _metadata_fallbacks(metadata):
         file.seek(0)
@@ -117,6 +128,12 @@ def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Me
     if kind == "HEIF":
         return lambda file, metadata: file.write(encode_heif(array, metadata, quality))
     return lambda file, metadata: file.write(encode_exr(array, metadata))
+
+
+def _tiff_encoder(samples: Raster, extra: NDArray) -> Callable[[BinaryIO, Metadata], object]:
+    shape = (*samples.shape[:2], samples.shape[2] + extra.shape[2])
+    both = LazyRows(shape, samples.dtype, lambda rows: np.concatenate((samples[rows], extra[rows]), axis=-1))
+    return lambda file, metadata: encode_tiff(file, both, metadata, extra.shape[2])
 
 
 def _pillow_image(samples: Raster) -> Image.Image:

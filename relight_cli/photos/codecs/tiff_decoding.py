@@ -113,11 +113,11 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
     )
 
 
-def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray, NDArray | None]:
+def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray, NDArray | None, NDArray | None]:
     """Decode a picture as stored: (H, W, C) uint8, uint16 or float32 pixels and (H, W) alpha, not yet upright.
 
-    Four channels are CMYK. Raises ValueError for pixels other than grey and RGB with 8 bits, 16 bits or floats, and
-    CMYK with 8 or 16 bits.
+    The last array has the samples (H, W, N) that are neither, if any. Four channels are CMYK. Raises ValueError for
+    pixels other than grey and RGB with 8 bits, 16 bits or floats, and CMYK with 8 or 16 bits.
     """
     with tifffile.TiffFile(file) as tiff:
         page = place.of(tiff)
@@ -148,15 +148,15 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         np.subtract(full, pixels, out=pixels, casting="unsafe")
     kinds = [int(kind) for kind in extra]
     number = next((number for number, kind in enumerate(kinds) if kind in _ALPHA), None)
-    if len(kinds) > (number is not None):
-        notes.append("its extra channels are dropped")
+    others = [colours + at for at in range(len(kinds)) if at != number]
+    extra = samples[..., others] if others else None
     if number is None:
-        return pixels, None
+        return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
         unmultiplied = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
         pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
-    return pixels, alpha
+    return pixels, alpha, extra
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:

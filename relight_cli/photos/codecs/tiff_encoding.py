@@ -21,13 +21,15 @@ _STRIP = 1 << 18  # bytes in a strip, as in tifffile
 _BATCH = 16  # strips compressed at a time
 
 
-def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
+def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata, unspecified: int = 0) -> None:
     """Write (H, W, 1 to 4) uint8, uint16 or float32 samples; the 2nd or 4th is unassociated alpha.
 
-    Compress with deflate at level 1 and a predictor. EXIF tags become directories of the file, because TIFF has no
-    EXIF block. Raises OSError.
+    `unspecified` more samples may follow. Compress with deflate at level 1 and a predictor. EXIF tags become
+    directories of the file, because TIFF has no EXIF block. Raises OSError.
     """
     height, width, channels = samples.shape
+    colours = channels - unspecified
+    extrasamples = ("unassalpha",) * (colours in (2, 4)) + ("unspecified",) * unspecified
     row = width * channels * samples.dtype.itemsize
     rows = min(height, max(1, _STRIP // row))
     exif = Image.Exif()
@@ -46,9 +48,9 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         rowsperstrip=rows,
         byteorder="<",
         bigtiff=height * row > 3 << 30,
-        photometric="rgb" if channels > 2 else "minisblack",
+        photometric="rgb" if colours > 2 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
-        extrasamples=("unassalpha",) if channels in (2, 4) else None,
+        extrasamples=extrasamples or None,
         compression="zlib",
         predictor=True,
         metadata=None,
