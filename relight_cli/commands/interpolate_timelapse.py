@@ -117,6 +117,8 @@ def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     for message, applies in contradictions.items():
         if applies:
             raise UsageError(f"{message}: change one of them.")
+    if options.page is not None:
+        raise UsageError("--page picks a page of single photos: save the pages of a sequence as files of their own.")
     if not (counts or to_video or options.deflicker or options.freeze or options.redo_keyframes):
         raise UsageError("nothing to do: give --between, --frames, --duration, --deflicker, --freeze or a video as -o.")
 

@@ -12,6 +12,7 @@ from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
 from relight_cli.depth.point_clouds import focal_from_exif, focal_from_view
 from relight_cli.errors import UsageError
 from relight_cli.jobs.inputs import STDIO, reads_stdin
+from relight_cli.jobs.masks import read_mask
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs
 from relight_cli.jobs.provenance import Recipe
@@ -85,7 +86,7 @@ def plan_depth(
         recipe,
         options.steps or (FAST_STEPS if options.fast else STEPS),
         _run_batch(options.run_batch),
-        to_array(mask_of(read_with_notes(mask, options))) if mask else None,
+        to_array(mask_of(read_mask(mask, options))) if mask else None,
         _camera_photo([job for job in jobs if not job.skip], options),
     )
 
@@ -109,7 +110,7 @@ def _camera_photo(jobs: list[Job], options: DepthCommandOptions) -> "Photo | Non
         raise UsageError(f"--point-cloud {path}: point clouds are PLY files: end the name in .ply.")
     if options.fov:
         return None
-    photo = read_with_notes(jobs[0].source, options)
+    photo = read_with_notes(jobs[0].source, options, options.page)
     if focal_from_exif(photo.metadata.exif, *photo.pixels.shape[:2]) is None:
         raise UsageError(f"{jobs[0].source} has no focal length in its EXIF: give its field of view with --fov.")
     return photo

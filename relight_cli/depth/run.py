@@ -52,7 +52,7 @@ class DepthRun:
 
     def _make(self, job: Job) -> ReportEntry:
         photo_sha256 = sha256_of(job.source)
-        photo = self.plan.photo or read_with_notes(job.source, self.options)
+        photo = self.plan.photo or read_with_notes(job.source, self.options, self.options.page)
         if self.plan.sky is not None:
             require_sky_shape(self.plan.sky, photo, self.options.sky)
         prepared = prepare(self.model, photo, self.chosen, self.plan.sky)

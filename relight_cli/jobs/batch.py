@@ -198,7 +198,7 @@ class Batch(Generic[Result]):
 
     def _read(self, path: Path) -> Original:
         sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
-        return Original(read_input(path, self.options), sha256)
+        return Original(read_input(path, self.options, self.options.page), sha256)
 
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""

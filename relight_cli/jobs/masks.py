@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO, reads_stdin
-from relight_cli.jobs.options import MappingCommandOptions
+from relight_cli.jobs.options import CommandOptions, MappingCommandOptions
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
@@ -23,6 +24,17 @@ def check_mask_options(photos: list[str], options: MappingCommandOptions, *, sav
         raise UsageError("--output - takes one picture: name a file or a folder to save a layer next to it.")
 
 
+def read_mask(path: Path, options: CommandOptions) -> "Photo":
+    """Read a mask and print its notes."""
+    from relight_cli.jobs.reading import read_with_notes
+    from relight_cli.relighting.masks import darkness_note
+
+    photo = read_with_notes(path, options)
+    if note := darkness_note(photo):
+        notifier(options.quiet)(f"{path}: {note}")
+    return photo
+
+
 @dataclass(frozen=True)
 class MaskFile:
     """The mask that --mask names, if any."""
@@ -33,12 +45,11 @@ class MaskFile:
     @classmethod
     def read(cls, options: MappingCommandOptions) -> "MaskFile":
         """Read the mask and print its notes."""
-        from relight_cli.jobs.reading import read_with_notes
         from relight_cli.relighting.masks import mask_of
 
         if options.mask is None:
             return cls()
-        return cls(options.mask, mask_of(read_with_notes(options.mask, options), invert=options.invert_mask))
+        return cls(options.mask, mask_of(read_mask(options.mask, options), invert=options.invert_mask))
 
     def for_photo(self, photo: "Photo") -> "LazyRows | None":
         """Return the mask for a photo. Raises UsageError if their sizes differ."""

@@ -89,6 +89,15 @@ class CommandOptions:
             help="auto: bfloat16 if it is fast, else float32. float32: slower, rounds as published.",
         ),
     ] = Dtype.AUTO
+    page: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            show_default="the first full-size one",
+            help="Page of a TIFF, or part of an EXR, to read.",
+        ),
+    ] = None
     max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse photos with more than N pixels.")] = (
         500_000_000
     )

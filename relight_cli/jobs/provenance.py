@@ -42,6 +42,9 @@ RUN_OPTIONS = {
     "resume",
 }
 
+# Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
+RECORDED_IF_GIVEN = {"page"}
+
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
 
@@ -51,6 +54,7 @@ UNSIGNED = (".exr", ".npz")  # extra maps, which have no Software tag
 def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
+    chosen = {name: value for name, value in chosen.items() if value is not None or name not in RECORDED_IF_GIVEN}
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}
 
 

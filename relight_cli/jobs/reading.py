@@ -11,14 +11,14 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 
 
-def read_input(path: Path, options: CommandOptions) -> Photo:
-    """Read a photo, from stdin if its name is `-`."""
-    return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels)
+def read_input(path: Path, options: CommandOptions, page: int | None = None) -> Photo:
+    """Read a photo, from stdin if its name is `-`; of a photo with pages, `page` from 1."""
+    return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels, page=page)
 
 
-def read_with_notes(path: Path, options: CommandOptions) -> Photo:
+def read_with_notes(path: Path, options: CommandOptions, page: int | None = None) -> Photo:
     """Read a photo like `read_input` and print its notes."""
-    photo = read_input(path, options)
+    photo = read_input(path, options, page)
     for note in photo.notes:
         notifier(options.quiet)(f"{path}: {note}")
     return photo

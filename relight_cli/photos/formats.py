@@ -25,7 +25,13 @@ RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos"),
     *(".mrw", ".nef", ".nrw", ".orf", ".ori", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
 )
-_READ_ONLY = dict.fromkeys((".j2k", ".j2c", ".jpf", ".jpx"), "JPEG2000") | dict.fromkeys(RAW_SUFFIXES, "RAW")
+_READ_ONLY = {
+    **dict.fromkeys((".j2k", ".j2c", ".jpf", ".jpx"), "JPEG2000"),
+    **dict.fromkeys((".bmp", ".dib"), "BMP"),
+    **dict.fromkeys((".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm"), "NETPBM"),
+    ".gif": "GIF",
+    **dict.fromkeys(RAW_SUFFIXES, "RAW"),
+}
 _OUTPUT_SUFFIXES = {"JPEG2000": ".jp2", "RAW": ".tif"}  # by format, for suffixes that are only read
 _EXTRAS = {"HEIF": ("pillow_heif", "heif"), "RAW": ("rawpy", "raw"), "EXR": ("OpenEXR", "exr")}
 _NAMES = {"HEIF": "HEIC/HEIF pictures", "RAW": "camera raw files", "EXR": "EXR pictures"}

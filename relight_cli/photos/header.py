@@ -1,15 +1,18 @@
 """Headers of photos, read without decoding a pixel: size, orientation, metadata, and how this tool made the picture."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from relight_cli.photos.codecs import exr, heif, jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
+from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.formats import format_of
+from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
 
@@ -56,6 +59,8 @@ def read_header(path: Path) -> Header:
             size, texts = exr.read_texts(path)
             packet = texts.get("xmp")
             return Header(*size, xmp=packet.encode() if packet else None, software_text=texts.get("software"))
+        if kind == "NETPBM":
+            return Header(*netpbm.read_size(file))
         with Image.open(file, formats=PILLOW_FORMATS) as image:
             exif, xmp = image.info.get("exif"), image.info.get("xmp")
             if kind == "JPEG2000":
@@ -65,8 +70,15 @@ def read_header(path: Path) -> Header:
             elif kind == "PNG":
                 chunks = read_png_metadata(file)
                 exif, xmp = chunks.exif, chunks.xmp
+            size = image.size
+            if image.format == "AVIF":
+                with contextlib.suppress(ValueError):
+                    rows, columns = read_shape(file).crop(*size)
+                    size = (columns.stop - columns.start, rows.stop - rows.start)
+            if kind == "GIF":
+                return Header(*size, software_text=read_comment(path))
             # image.getexif() would decode the whole of a PNG without EXIF.
-            return Header(*image.size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
+            return Header(*size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
 
 
 def made_by_relight_cli(path: Path) -> bool:

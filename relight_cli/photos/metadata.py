@@ -5,9 +5,12 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relight_cli._version import __version__
+
+if TYPE_CHECKING:
+    from relight_cli.photos.shape import Shape
 
 TOOL = "relight-cli"
 SOFTWARE = f"{TOOL} {__version__}"  # the Software tag of every output
@@ -39,6 +42,7 @@ class Metadata:
     xmp: bytes | None = None  # the packet
     dpi: tuple[float, float] | None = None  # horizontal, vertical
     extras: Extras = field(default_factory=Extras)
+    shape: "Shape | None" = None  # None: square pixels, no windows
 
 
 def strip_exif_header(exif: bytes) -> bytes:

@@ -25,6 +25,9 @@ class Photo:
     format: str = "PNG"  # one of `formats.SUFFIXES`
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()  # for the user: what was lost when the file was read
+    extra: NDArray | None = (
+        None  # (H, W, N): samples of a TIFF that are neither colours nor alpha; only TIFF keeps them
+    )
 
     @classmethod
     def from_array(cls, picture: "NDArray | Image", *, icc: bytes | None = None) -> "Photo":

@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 
 from relight_cli.photos.exif_signature import sign_exif
 from relight_cli.photos.metadata import SOFTWARE, Metadata
+from relight_cli.photos.shape import with_aspect
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XMP_MM = "http://ns.adobe.com/xap/1.0/mm/"
@@ -57,8 +58,8 @@ def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[st
 
 
 def strip_metadata(metadata: Metadata) -> Metadata:
-    """Return only the colour profile, which the colours need."""
-    return Metadata(icc=metadata.icc)
+    """Return only the colour profile, which the colours need, and the shape of the picture."""
+    return Metadata(icc=metadata.icc, shape=with_aspect(metadata))
 
 
 def with_history(xmp: bytes | None, provenance: Provenance) -> bytes | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
-from relight_cli.photos.codecs.decoded import Decoded
+from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
 from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
@@ -21,11 +21,15 @@ from relight_cli.photos.photo import Photo
 MAX_PIXELS = 500_000_000
 
 
-def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(
+    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS, page: int | None = None
+) -> Photo:
     """Read a photo from a file or a binary stream (from its start, if it can seek), and turn it upright.
 
-    The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for anything but a
-    complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not installed.
+    `page` is the page of a TIFF or the part of an EXR, from 1; None is the first one that is neither a thumbnail nor
+    without colours. The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for
+    anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not
+    installed.
     """
     source = Path(source) if isinstance(source, str | os.PathLike) else source
     name = str(source) if isinstance(source, Path) else "standard input"
@@ -45,7 +49,7 @@ def read_photo(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = M
             if not file.read(1):
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)
-            decoded = decode(file, check_size)
+            decoded = decode(file, check_size, page)
     except PhotoUnreadableError:
         raise
     except MissingExtraError as error:
@@ -81,12 +85,14 @@ def _upright_photo(decoded: Decoded) -> Photo:
         orientations.append(orientation)  # used only if EXIF has none (Metadata Working Group, section 5.2)
     orientation = next((found for found in orientations if found), 1)
     dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
+    shape = decoded.shape.turned() if decoded.shape and orientation >= 5 else decoded.shape
     photo = Photo(
         _turn(decoded.pixels, orientation),
         None if decoded.alpha is None else _turn(decoded.alpha, orientation),
         decoded.format,
-        Metadata(exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes)),
+        Metadata(exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes), shape),
         tuple(notes),
+        None if decoded.extra is None else _turn(decoded.extra, orientation),
     )
     return _with_usable_profile(photo)
 
@@ -129,6 +135,10 @@ def _unreadable(name: str, error: Exception) -> str:
         return f"{name}: no permission to read the file; change its permissions"
     if isinstance(error, MemoryError):
         return f"{name}: the photo needs more memory than is available; make it smaller"
+    if str(error).startswith("there is no page"):
+        return f"{name}: {_one_line(error)}; choose another --page"
+    if isinstance(error, UnsupportedError):
+        return f"{name}: {_one_line(error)}; convert it to 16-bit TIFF or PNG in the program that wrote it"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
     return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"

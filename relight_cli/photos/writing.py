@@ -65,7 +65,7 @@ def write_photo(
 
 def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) -> tuple[str, ...]:
     try:
-        return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality)
+        return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality, extra=photo.extra)
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
     except MemoryError:  # has its own exit code

@@ -9,18 +9,33 @@ from relight_cli.rasters.bit_depth import to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable
 from relight_cli.relighting.guided import LUMA
 
+_DARK = 50  # a mask that nowhere reaches a 50th of white is taken for one of numbers, not of brightness
+
 
 def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
-    """Return a photo's luma in [0, 1], (H, W) float32, from its unconverted samples; transparent pixels are black."""
+    """Return a photo's luma in [0, 1], (H, W) float32, from its samples as they are; transparent pixels are black.
+
+    With `invert` it is one minus that: transparent pixels are white.
+    """
 
     def make(rows: slice) -> NDArray[np.float32]:
         samples = to_unit(photo.pixels[rows])
         luma = np.nan_to_num(samples @ LUMA if samples.shape[2] == 3 else samples[..., 0]).clip(0, 1)
-        if invert:
-            luma = 1 - luma
-        return luma if photo.alpha is None else luma * to_unit(photo.alpha[rows])
+        if photo.alpha is not None:
+            luma = luma * to_unit(photo.alpha[rows])
+        return 1 - luma if invert else luma
 
     return LazyRows(photo.pixels.shape[:2], np.dtype(np.float32), make)
+
+
+def darkness_note(photo: Photo) -> str | None:
+    """Return a note for a mask of integers that are all close to black but not all zero, such as 0 and 1 of 255."""
+    if photo.pixels.dtype.kind != "u":
+        return None
+    largest, white = int(photo.pixels[slice(0, photo.pixels.shape[0])].max()), np.iinfo(photo.pixels.dtype).max
+    if not 0 < largest <= white / _DARK:
+        return None
+    return f"its largest value is {largest} of {white}, so it is almost black everywhere; white is {white}"
 
 
 def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
-from relight_cli.jobs.inputs import STDIO, expand_inputs
+from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
@@ -88,7 +88,7 @@ def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: i
     """
     from relight_cli.photos.video import READABLE, open_video
 
-    paths = [source.path for source in expand_inputs(inputs, recursive=recursive, null=null)]
+    paths = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null))
     if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")
     videos = [path for path in paths if path.suffix.lower() in READABLE]
@@ -102,6 +102,12 @@ def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: i
     if video.count < 2:
         raise UsageError(f"{video.path} has one frame: a sequence needs two.")
     return VideoFrames(video)
+
+
+def _without_stray_gifs(sources: list[Source]) -> list[Path]:
+    """Return the paths without the GIFs that a folder brings along with photos: a GIF is a video here."""
+    strays = [source for source in sources if not source.named and source.path.suffix.lower() == ".gif"]
+    return [source.path for source in sources if source not in strays or len(strays) == len(sources)]
 
 
 @dataclass

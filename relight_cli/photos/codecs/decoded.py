@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from numpy.typing import NDArray
 
 from relight_cli.photos.metadata import Extras
+from relight_cli.photos.shape import Shape
 
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
+
+
+class UnsupportedError(ValueError):
+    """A picture of a known kind that cannot be decoded; the message says which."""
 
 
 @dataclass
@@ -26,6 +31,8 @@ class Decoded:
     notes: list[str] = field(default_factory=list)
     extras: Extras = field(default_factory=Extras)
     dropped: set[str] = field(default_factory=set)  # names of parts that are not written again
+    shape: Shape | None = None  # of the stored picture
+    extra: NDArray | None = None  # (H, W, N), same dtype: samples of a TIFF that are neither colours nor alpha
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -11,24 +11,30 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from relight_cli.photos.codecs import jpeg2000, jpeg_segments, raw, tiff_decoding
+from relight_cli.photos.codecs import bmp, jpeg, jpeg2000, jpeg_segments, netpbm, raw, tiff_decoding
 from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
+from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.codecs.tiff_pages import page_note
+from relight_cli.photos.codecs.unsupported import LONGEST, name_of
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation, strip_exif_header
+from relight_cli.photos.shape import Shape, aspect_of, aspect_of_dots
 from relight_cli.photos.xmp_packets import GAIN_MAP, without_development
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
 
 # The only decoders of Pillow that ever see the bytes (EPS would run Ghostscript); MPO is read as JPEG.
-PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000")
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "BMP", "GIF", "PPM")
+
+_WRITTEN_AS = {"MPO": "JPEG", "BMP": "PNG", "GIF": "PNG", "PPM": "PNG"}
 
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
@@ -40,30 +46,41 @@ Image.core.set_block_size(1 << 26)
 PngImagePlugin.MAX_TEXT_CHUNK = 16 << 20  # profiles with large tables do not fit Pillow's 1 MiB
 
 
-def decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode the first picture of a seekable file. Raises whatever the decoders raise.
+def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
+    """Decode the first full-size picture of a seekable file, or page `page` (from 1). Raises what the decoders raise.
 
     `check_size(width, height)` is called with the size in the header before a pixel is decoded.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        decoded = _decode(file, check_size)
+        decoded = _decode(file, check_size, page)
+        if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
+            decoded = apply_heif_shape(decoded, read_shape(file))
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return decoded
 
 
-def _decode(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+def _decode(file: BinaryIO, check_size: SizeCheck, page: int | None) -> Decoded:
+    kind = detect_format(file)
+    if kind == "TIFF":
+        return _decode_tiff(file, check_size, page)
+    if kind == "EXR":
+        return decode_exr(file, check_size, page)
+    if page not in (None, 1):
+        raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
     decoders = {
-        "TIFF": _decode_tiff,
         "PNG": _decode_png,
+        "JPEG": _decode_jpeg,
+        "BMP": _decode_bmp,
+        "GIF": _decode_gif,
+        "NETPBM": netpbm.decode_netpbm,
         "JPEG2000": jpeg2000.decode_jpeg2000,
-        "EXR": decode_exr,
         "RAW": raw.develop,
         "HEIF": decode_heif,
     }
-    return decoders.get(detect_format(file), _decode_with_pillow)(file, check_size)
+    return decoders.get(kind, _decode_with_pillow)(file, check_size)
 
 
 def detect_format(file: BinaryIO) -> str:
@@ -74,12 +91,17 @@ def detect_format(file: BinaryIO) -> str:
     magic = {
         "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         "PNG": (b"\x89PNG",),
+        "JPEG": (b"\xff\xd8\xff",),
         "JPEG2000": jpeg2000.MAGIC,
         "EXR": (b"\x76\x2f\x31\x01",),
         "RAW": raw.MAGIC,
+        "BMP": (b"BM",),
+        "GIF": (b"GIF8",),
     }
     if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
         return found
+    if netpbm.is_netpbm(start):
+        return "BITMAP" if start[:2] in netpbm.BITMAPS else "NETPBM"
     brands = _brands(start)
     if b"crx " in brands:  # Canon's CR3
         return "RAW"
@@ -103,11 +125,55 @@ def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and is dropped"])
 
 
+def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    frame = jpeg.read_start(file)
+    file.seek(0)
+    if frame and frame.bits > 8:
+        data = file.read()
+        decoded = _decode_with_pillow(io.BytesIO(jpeg.as_8_bits(data, frame)), check_size, pixels=False)
+        pixels, alpha = split_alpha(expand_bits(jpeg.decode_deep(data, frame), frame.bits))
+        return replace(decoded, pixels=pixels, alpha=alpha)
+    try:
+        return _decode_with_pillow(file, check_size)
+    except OSError as error:
+        file.seek(0)
+        if error.errno or "truncated" not in str(error):
+            raise
+        whole = jpeg.complete(file.read(), lambda data: np.asarray(Image.open(io.BytesIO(data), formats=("JPEG",))))
+        if whole is None:
+            raise
+        return _decode_with_pillow(io.BytesIO(whole), check_size)
+
+
+def _refuse_unknown(file: BinaryIO) -> None:
+    """Raise UnsupportedError for a file of a known kind that is not read."""
+    file.seek(0)
+    if name := name_of(file.read(LONGEST)):
+        raise UnsupportedError(f"it is {name}, which is not supported")
+
+
+def _decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoded = _decode_with_pillow(file, check_size)
+    return replace(decoded, icc=bmp.read_profile(file, decoded.notes))
+
+
+def _decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    decoded = _decode_with_pillow(file, check_size)
+    file.seek(12)
+    (aspect,) = file.read(1)  # (GIF89a, section 18)
+    return replace(decoded, shape=Shape(aspect_of(aspect + 15, 64)) if aspect else None)
+
+
 def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
     """Decode a format that Pillow reads; without `pixels`, only the metadata."""
     notes: list[str] = []
     file.seek(0)
-    with Image.open(file, formats=PILLOW_FORMATS) as image:
+    try:
+        image = Image.open(file, formats=PILLOW_FORMATS)
+    except UnidentifiedImageError:
+        _refuse_unknown(file)
+        raise
+    with image:
         check_size(*image.size)
         frames = getattr(image, "n_frames", 1)
         jpeg = image.format in ("JPEG", "MPO")
@@ -119,6 +185,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         xmp, extras = info.get("xmp") or None, Extras(comments=(comment,) if isinstance(comment, bytes) else ())
         if jpeg:
             xmp, extras = jpeg_segments.read_extras(image, notes)
+        aspect = aspect_of_dots(info)
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
@@ -130,14 +197,15 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
         return Decoded(
             samples,
             alpha,
-            "JPEG" if image.format == "MPO" else str(image.format),
+            _WRITTEN_AS.get(str(image.format), str(image.format)),
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
             xmp,
-            _valid_dpi(info.get("dpi")),
+            _valid_dpi(info.get("dpi")) if aspect == 1 else None,
             notes=notes,
             extras=extras,
             dropped={GAIN_MAP} if gain_map else set(),
+            shape=None if aspect == 1 else Shape(aspect),
         )
 
 
@@ -153,25 +221,28 @@ def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
     )
 
 
-def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
     notes: list[str] = []
-    header = tiff_decoding.read_header(file, notes)
+    header = tiff_decoding.read_header(file, notes, page)
     check_size(header.width, header.height)
     if header.raw:  # the first picture may be a thumbnail or a preview
+        if page not in (None, 1):
+            raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
         developed = raw.develop(file, check_size, header.exif)
         xmp = without_development(header.xmp) if header.xmp else None
         return replace(developed, xmp=xmp, extras=Extras(header.extras.iptc))
-    if header.pages > 1:
-        notes.append(f"only the first of {header.pages} pictures is used")
-    icc, dpi, orientation = header.icc, header.dpi, header.orientation
+    if (note := page_note(header.place, header.pages)) and page is None:
+        notes.append(note)
+    icc, dpi, orientation, shape, extra = header.icc, header.dpi, header.orientation, header.shape, None
     file.seek(0)
     if header.direct:
-        pixels, alpha = tiff_decoding.read_direct(file, notes)
+        pixels, alpha, extra = tiff_decoding.read_direct(file, header.place, notes)
         if pixels.shape[2] == 4:
             pixels, icc = _from_cmyk(pixels, icc, notes), None
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             try:
+                image.seek(header.place.page)
                 pixels, alpha, icc = _grey_or_rgb(image, icc, notes)
             except OSError as error:
                 if error.errno:  # from the file system
@@ -180,11 +251,23 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
                 raise ValueError("its pixels are damaged or cut off") from error
         # Pillow has turned the pixels upright (by XMP if the tag is missing), but not the resolution.
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
-        dpi = dpi[::-1] if dpi and applied >= 5 else dpi
+        if applied >= 5:
+            dpi, shape = dpi and dpi[::-1], shape and shape.turned()
         header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
         orientation = 1
     return Decoded(
-        pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, header.extras
+        pixels,
+        alpha,
+        "TIFF",
+        header.exif,
+        icc,
+        header.xmp,
+        _valid_dpi(dpi),
+        orientation,
+        notes,
+        header.extras,
+        shape=shape,
+        extra=extra,
     )
 
 

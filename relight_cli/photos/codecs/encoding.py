@@ -20,6 +20,7 @@ from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
+from relight_cli.photos.shape import pixel_aspect, shape_losses, with_aspect, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
 
@@ -42,10 +43,18 @@ _DEPTHS = {  # all others are written with 8 bits
 
 
 def encode(
-    file: BinaryIO, pixels: Raster, alpha: Raster | None, metadata: Metadata, *, kind: str, quality: int
+    file: BinaryIO,
+    pixels: Raster,
+    alpha: Raster | None,
+    metadata: Metadata,
+    *,
+    kind: str,
+    quality: int,
+    extra: NDArray | None = None,
 ) -> tuple[str, ...]:
     """Encode (H, W, C) pixels and (H, W) alpha into an empty file, open to read and write; return notes on losses.
 
+    A TIFF also holds `extra` samples (H, W, N) of the same dtype.
     JPEG has no alpha: the picture is blended with white. Metadata that the encoder refuses is left out.
     Raises OSError with its `errno` if the file cannot be written, whatever the encoders raise for pixels that they
     cannot store (WebP: more than 16383 pixels a side), and MemoryError, also if memory runs out while pixels are made.
@@ -61,16 +70,20 @@ def encode(
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG cannot store transparency; the picture is blended with white")
         pixels, alpha = _blend_with_white(pixels, alpha), None
+    notes += shape_losses(metadata, kind)
     if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
         notes.append(f"{kind} cannot store a resolution; the dpi are dropped")
-        metadata = replace(metadata, dpi=None)
+        metadata = replace(metadata, dpi=None, shape=with_aspect(metadata))
 
     if kind == "EXR" and loses_exif(metadata.exif):
         notes.append("EXR cannot store EXIF data; it is dropped")
     metadata, lost = storable(metadata, kind)
     notes += lost
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
-    encoder = _encoder(kind, samples, quality)
+    if extra is not None and (kind != "TIFF" or extra.dtype != samples.dtype):
+        notes.append("its extra channels are dropped")
+        extra = None
+    encoder = _encoder(kind, samples, quality) if extra is None else _tiff_encoder(samples, extra)
     refusal: Exception | None = None
     for attempt, dropped in _metadata_fallbacks(metadata):
         file.seek(0)
@@ -101,7 +114,7 @@ def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
     for name, part in parts.items():
         yield replace(metadata, **{part: None}), name  # type: ignore[arg-type]
     if len(parts) > 1:
-        yield Metadata(), ", ".join(parts)
+        yield Metadata(shape=metadata.shape), ", ".join(parts)
 
 
 def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Metadata], object]:
@@ -119,6 +132,12 @@ def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Me
     if kind == "HEIF":
         return lambda file, metadata: file.write(encode_heif(array, metadata, quality))
     return lambda file, metadata: file.write(encode_exr(array, metadata))
+
+
+def _tiff_encoder(samples: Raster, extra: NDArray) -> Callable[[BinaryIO, Metadata], object]:
+    shape = (*samples.shape[:2], samples.shape[2] + extra.shape[2])
+    both = LazyRows(shape, samples.dtype, lambda rows: np.concatenate((samples[rows], extra[rows]), axis=-1))
+    return lambda file, metadata: encode_tiff(file, both, metadata, extra.shape[2])
 
 
 def _pillow_image(samples: Raster) -> Image.Image:
@@ -156,6 +175,8 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
     file = io.BytesIO()  # Pillow would not report a full disk as such
     with _large_jpeg_buffer(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
         image.save(file, kind, **options)
+    if kind == "JPEG" and not metadata.dpi:
+        write_jfif_aspect(file, pixel_aspect(metadata))
     return file.getbuffer()
 
 

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,16 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import LINEAR, REC709, convert_rgb, linear_profile
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
+from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
 _COLOURS = ("R", "G", "B")
 
 
-def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode RGB or luminance, and alpha, of the first part to float32 linear sRGB light with unassociated alpha.
+def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
+    """Decode RGB or luminance, and alpha, to float32 linear sRGB light with unassociated alpha.
 
-    Raises MissingExtraError, and ValueError for a picture with neither RGB nor luminance.
+    That is of the first part with colours, or of part `page` (from 1). Raises MissingExtraError, and ValueError for a
+    picture with neither RGB nor luminance.
     """
     require_format("EXR")
     import OpenEXR
@@ -33,14 +35,16 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy)
         with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
-            header = dict(exr.header())  # a copy, because the library empties it at the end
+            part, count = _part_with_colours(exr, page)
+            header = dict(exr.header(part))  # a copy, because the library empties it at the end
             check_size(*_size(header["dataWindow"]))
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
             if not exr.parts:  # the library could not read the pixels
                 raise ValueError("its pixels are damaged or cut off")
-            planes = {name: channel.pixels for name, channel in exr.channels().items()}
-            if len(exr.parts) > 1:
-                notes.append(f"only the first of {len(exr.parts)} pictures is used")
+            planes = {name: channel.pixels for name, channel in exr.channels(part).items()}
+    if count > 1 and page is None:
+        which = f"number {part + 1}" if part else "the first"
+        notes.append(f"only {which} of {count} pictures is used; --page picks another")
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
@@ -48,8 +52,6 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         raise ValueError(f"the EXR has the channels {', '.join(planes)}, not R, G, B or Y")
     if len(planes) > len(wanted):
         notes.append("its extra channels are dropped")
-    if not np.array_equal(header["dataWindow"], header["displayWindow"]):
-        notes.append("its data window differs from its display window; only the data window is kept")
     pixels = np.stack([wanted[name] for name in used], axis=-1).astype(np.float32)
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
@@ -61,7 +63,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     xmp = header.get("xmp")
     extras = Extras(attributes=descriptive_attributes(header))
     packet = xmp.encode() if isinstance(xmp, str) else None
-    return Decoded(pixels, alpha, "EXR", None, LINEAR, packet, notes=notes, extras=extras)
+    return Decoded(pixels, alpha, "EXR", None, LINEAR, packet, notes=notes, extras=extras, shape=_shape(header))
 
 
 def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
@@ -79,6 +81,7 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
     header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
     header |= {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header |= _shape_attributes(metadata, samples.shape)
     if software := _software(metadata.exif):
         header["software"] = software
     if metadata.xmp:
@@ -95,8 +98,45 @@ def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
     import OpenEXR
 
     with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
-        header = exr.header()
+        header = exr.header(_part_with_colours(exr)[0])
         return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
+
+
+def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
+    """Return the number of the first flat part with RGB or luminance (0 if there is none), and that of all parts.
+
+    Part `wanted` (from 1) is taken as it is. Raises ValueError if there is no such part.
+    """
+    parts = [part.header for part in exr.parts]
+    if wanted is not None:
+        if not 1 <= wanted <= len(parts):
+            raise ValueError(f"there is no page {wanted}, only {len(parts)}")
+        return wanted - 1, len(parts)
+    for number, header in enumerate(parts):
+        names = {channel.name for channel in header.get("channels", ())}
+        if (names.issuperset(_COLOURS) or "Y" in names) and "deep" not in str(header.get("type")):
+            return number, len(parts)
+    return 0, len(parts)
+
+
+def _shape(header: dict[str, Any]) -> Shape | None:
+    """Return the shape that a header states; None if it says nothing but the size."""
+    data, display = _corners(header["dataWindow"]), _corners(header["displayWindow"])
+    aspect = aspect_of(float(header.get("pixelAspectRatio", 1.0)), 1)
+    windows = (None, None) if data == display and data[:2] == (0, 0) else (data, display)
+    return None if aspect == 1 and windows == (None, None) else Shape(aspect, *windows)
+
+
+def _shape_attributes(metadata: Metadata, size: tuple[int, ...]) -> dict[str, Any]:
+    """Return the attributes of a header for the shape of a picture of `size` (H, W, ...)."""
+    attributes: dict[str, Any] = {}
+    if (aspect := pixel_aspect(metadata)) != 1:
+        attributes["pixelAspectRatio"] = float(aspect)
+    data, display = (metadata.shape.data_window, metadata.shape.display_window) if metadata.shape else (None, None)
+    if data and display and (data[3] - data[1] + 1, data[2] - data[0] + 1) == size[:2]:
+        for name, (left, top, right, bottom) in (("dataWindow", data), ("displayWindow", display)):
+            attributes[name] = (np.array([left, top], np.int32), np.array([right, bottom], np.int32))
+    return attributes
 
 
 def loses_exif(exif: bytes | None) -> bool:
@@ -107,8 +147,13 @@ def loses_exif(exif: bytes | None) -> bool:
 
 
 def _size(window: tuple[NDArray, NDArray]) -> tuple[int, int]:
-    (left, top), (right, bottom) = (tuple(int(value) for value in corner) for corner in window)
+    left, top, right, bottom = _corners(window)
     return right - left + 1, bottom - top + 1
+
+
+def _corners(window: tuple[NDArray, NDArray]) -> Corners:
+    (left, top), (right, bottom) = (tuple(int(value) for value in corner) for corner in window)
+    return left, top, right, bottom
 
 
 def _alpha_factor(alpha: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
+from relight_cli.photos.shape import Shape
 from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
@@ -26,6 +28,8 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         bits = int(picture.info["bit_depth"])
         samples = expand_bits(samples >> (16 - bits), bits)
     pixels, alpha = split_alpha(samples)
+    said = read_shape(file)
+    aspect = 1 / said.aspect if said.on_its_side else said.aspect
     exif = picture.info.get("exif")
     return Decoded(
         np.ascontiguousarray(pixels),
@@ -37,6 +41,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         orientation=1,  # from boxes, which libheif applies; EXIF is ignored (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
         dropped=_auxiliary_parts(picture.info),
+        shape=None if aspect == 1 else Shape(aspect),
     )
 
 

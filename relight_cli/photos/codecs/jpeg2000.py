@@ -78,7 +78,7 @@ def read_metadata(data: bytes) -> Metadata:
     """Return the metadata in the boxes, except the resolution."""
     exif = icc = xmp = iptc = None
     boxes = []
-    for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
+    for name, body in iso_boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
             xmp = body[16:]
         elif name == b"uuid" and body.startswith(_EXIF):
@@ -88,7 +88,7 @@ def read_metadata(data: bytes) -> Metadata:
         elif name in _KEPT_BOXES:
             boxes.append((name, body))
         elif name == b"jp2h":
-            icc = next((part[3:] for kind, part in _boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
+            icc = next((part[3:] for kind, part in iso_boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
     comments = tuple(_comments(data))
     return Metadata(exif, icc, xmp, extras=Extras(iptc, comments=comments, boxes=tuple(boxes)))
 
@@ -96,9 +96,9 @@ def read_metadata(data: bytes) -> Metadata:
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
     """Replace the colour specification in the header (I.5.3.3), unless it is None, and add more boxes."""
     boxes = []
-    for name, body in _boxes(data):
+    for name, body in iso_boxes(data):
         if name == b"jp2h":
-            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in _boxes(body)]
+            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in iso_boxes(body)]
             body = b"".join(parts) + more
         boxes.append(_box(name, body))
     return b"".join(boxes)
@@ -125,7 +125,7 @@ def _with_comments(data: bytes, comments: tuple[bytes, ...]) -> bytes:
     pieces = (text[: 65535 - 4] for text in comments)
     block = b"".join(_COMMENT + struct.pack(">HH", len(text) + 4, _LATIN) + text for text in pieces)
     boxes = []
-    for name, body in _boxes(data):
+    for name, body in iso_boxes(data):
         if name == b"jp2c":
             (length,) = struct.unpack_from(">H", body, 4)  # of SIZ, the first segment
             body = body[: 4 + length] + block + body[4 + length :]
@@ -133,8 +133,8 @@ def _with_comments(data: bytes, comments: tuple[bytes, ...]) -> bytes:
     return b"".join(boxes)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of adjacent boxes; stop at one that is cut off."""
+def iso_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and content of adjacent boxes of an ISO media file; stop at one that is cut off."""
     start = 0
     while start + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, start)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.png_chunks import chunks_of
 from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
 
 _LEVEL = 1  # five times as fast as level 6
@@ -32,6 +33,8 @@ def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         file.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:
         file.write(_chunk(b"pHYs", struct.pack(">IIB", *(round(dots / 0.0254) for dots in metadata.dpi), 1)))
+    elif (aspect := pixel_aspect(metadata)) != 1:
+        file.write(_chunk(b"pHYs", struct.pack(">IIB", *dots_of(aspect), 0)))
     if metadata.exif:
         file.write(_chunk(b"eXIf", metadata.exif))
     if metadata.xmp:

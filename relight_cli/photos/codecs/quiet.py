@@ -1,11 +1,16 @@
 """Keep the output of libraries that print by themselves off the terminal."""
 
 import contextlib
+import logging
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+# Without a handler Python writes the warnings of these libraries to stderr.
+for _library in ("imagecodecs", "PIL", "pillow_heif", "tifffile"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _one_at_a_time = threading.Lock()
 

@@ -6,7 +6,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
+from relight_cli.photos.codecs.dng_crop import dng_crop, uses_jpeg_xl
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.formats import require_format
@@ -18,9 +19,9 @@ MAGIC = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  #
 def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) -> Decoded:
     """Develop a raw file to upright (H, W, 3) uint16 linear sRGB light, with the camera's white balance.
 
-    No curve and no automatic brightness: twice the light has twice the value, and a full sensor is white. Without
-    `exif` the EXIF data of the camera's preview is used. Raises MissingExtraError, and ValueError if LibRaw cannot
-    develop the file.
+    No curve and no automatic brightness: twice the light has twice the value, and a full sensor is white. Of a DNG only
+    the part that its DefaultCrop names. Without `exif` the EXIF data of the camera's preview is used. Raises
+    MissingExtraError, and ValueError if LibRaw cannot develop the file.
     """
     require_format("RAW")
     import rawpy
@@ -37,9 +38,12 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
                 output_color=rawpy.ColorSpace.sRGB,
             )
             exif = exif or _preview_exif(raw)
+            pixels = pixels[dng_crop(file, raw.sizes, pixels.shape)]
     except rawpy.LibRawIOError as error:
         raise ValueError("the camera raw file is cut off") from error
     except rawpy.LibRawError as error:
+        if uses_jpeg_xl(file):
+            raise UnsupportedError("its raw data is compressed with JPEG XL, which LibRaw cannot develop") from error
         reason = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
         raise ValueError(f"LibRaw cannot develop the camera raw file: {reason}") from error
     return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1)
@@ -53,7 +57,9 @@ def upright_size(file: BinaryIO) -> tuple[int, int]:
     file.seek(0)
     with quiet(), rawpy.imread(file) as raw:
         sizes = raw.sizes
-        return (sizes.height, sizes.width) if sizes.flip in (5, 6) else (sizes.width, sizes.height)
+        shape = (sizes.width, sizes.height) if sizes.flip & 4 else (sizes.height, sizes.width)
+        rows, columns = dng_crop(file, sizes, shape)
+        return columns.stop - columns.start, rows.stop - rows.start
 
 
 def _preview_exif(raw: "object") -> bytes | None:

@@ -4,7 +4,9 @@ Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to st
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,7 +16,9 @@ from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
+from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.metadata import Extras
+from relight_cli.photos.shape import Shape, aspect_of
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings reach stderr
 
@@ -39,22 +43,24 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.XPSubject,
 )
 _PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
-_SENSOR = (PHOTOMETRIC.CFA, PHOTOMETRIC.LINEAR_RAW)
+_ASSOCIATED = 1
+_ALPHA = (_ASSOCIATED, 2)  # ExtraSamples (TIFF 6.0, section 18)
 _COLOURS: dict[int, int] = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}
 _CMYK = 1  # InkSet (TIFF 6.0, section 16)
-_XMP, _ICC, _DNG_VERSION = 700, 34675, 50706
+_XMP, _ICC = 700, 34675
 _READ_BYTES = 1 << 24  # at a time
 _TO_DPI = {2: 1.0, 3: 2.54}  # factor by ResolutionUnit: dots per inch, per centimetre
 
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """The tags of the first picture in a TIFF file."""
+    """The tags of the photo in a TIFF file."""
 
     width: int
     height: int
     pages: int
-    raw: bool  # camera raw; the first picture is not the photo
+    place: Place
+    raw: bool  # camera raw; none of the pages is the photo
     direct: bool  # read_direct decodes it; else (palettes, 1 bit, CMYK, YCbCr) Pillow does
     exif: bytes | None
     icc: bytes | None
@@ -62,41 +68,54 @@ class TiffHeader:
     dpi: tuple[float, float] | None
     orientation: int | None
     extras: Extras
+    shape: Shape | None
 
 
-def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
-    """Read the tags of the first picture without its pixels; add a note if its EXIF data is dropped."""
+def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> TiffHeader:
+    """Read the tags of the photo, or of page `wanted` (from 1), without its pixels.
+
+    Add a note if its EXIF data is dropped. Raises ValueError if there is no such page.
+    """
     file.seek(8)
     canon_raw = file.read(2) == b"CR"
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         try:
-            page = tiff.pages.first
+            first = tiff.pages.first
         except IndexError as error:  # directories may be at the end of a file
             raise ValueError("the TIFF has no picture or is cut off") from error
-        raw = canon_raw or page.is_reduced or _DNG_VERSION in page.tags or page.photometric in _SENSOR
+        raw = canon_raw or is_camera_raw(tiff)
+        place = Place(0) if raw else choose_page(tiff, wanted)
+        page = place.of(tiff)
+        # A thumbnail before the photo often has the tags of the photo.
+        tags = [one.tags for one in ((page, first) if first.is_reduced and wanted is None else (page,))]
         bits = page.bitspersample
         deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
-        direct = deep or (bits == 8 and page.photometric in _PLAIN)
+        direct = deep or (bits == 8 and (page.photometric in _PLAIN or _has_more_than_inks(page)))
+        if not direct and place.below is not None:
+            raise ValueError(f"its picture is a sub-directory with {PHOTOMETRIC(page.photometric).name} pixels")
         width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
-        icc, xmp = (page.tags.valueof(code) for code in (_ICC, _XMP))
+        icc, xmp = (_first_value(tags, code) for code in (_ICC, _XMP))
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
-        orientation = page.tags.valueof("Orientation")
+        orientation = _first_value(tags, "Orientation")
         extras = read_tiff_extras(tiff, page, notes)
         exif = None
         try:
-            exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
+            offsets = [first.offset, page.offset] if len(tags) > 1 else [page.offset]
+            exif = _read_exif(file, dict.fromkeys(offsets), tiff.byteorder, big=tiff.is_bigtiff)
         except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
             notes.append(f"its EXIF data cannot be read and is dropped ({error})")
-    dpi = None
-    if unit and all(isinstance(value, tuple) and value[1] for value in resolution):
-        across, down = (unit * value[0] / value[1] for value in resolution)
-        dpi = (across, down)
+    dpi, aspect = None, Fraction(1)
+    if all(isinstance(value, tuple) and value[1] for value in resolution):
+        across, down = (value[0] / value[1] for value in resolution)
+        dpi = (unit * across, unit * down) if unit else None
+        aspect = aspect_of(down, across) if unit is None else aspect
     return TiffHeader(
         width,
         height,
         pages,
+        place,
         raw,
         direct,
         exif,
@@ -105,18 +124,19 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         dpi,
         int(orientation) if orientation in range(1, 9) else None,
         extras,
+        None if aspect == 1 else Shape(aspect),
     )
 
 
-def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | None]:
-    """Decode the first picture as stored: (H, W, C) uint8, uint16 or float32 pixels and (H, W) alpha, not yet upright.
+def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray, NDArray | None, NDArray | None]:
+    """Decode a picture as stored: (H, W, C) uint8, uint16 or float32 pixels and (H, W) alpha, not yet upright.
 
-    Four channels are CMYK. Raises ValueError for pixels other than grey and RGB with 8 bits, 16 bits or floats, and
-    CMYK with 16 bits.
+    The last array has the samples (H, W, N) that are neither, if any. Four channels are CMYK. Raises ValueError for
+    pixels other than grey and RGB with 8 bits, 16 bits or floats, and CMYK with 8 or 16 bits.
     """
     with tifffile.TiffFile(file) as tiff:
-        page = tiff.pages.first
-        cmyk = page.photometric == PHOTOMETRIC.SEPARATED and page.bitspersample == 16 and _has_cmyk_inks(page)
+        page = place.of(tiff)
+        cmyk = page.photometric == PHOTOMETRIC.SEPARATED and page.bitspersample in (8, 16) and _has_cmyk_inks(page)
         if page.photometric not in _PLAIN and not cmyk:
             raise ValueError(
                 f"a TIFF with {PHOTOMETRIC(page.photometric).name} pixels deeper than 8 bits is not supported"
@@ -141,41 +161,53 @@ def read_direct(file: BinaryIO, notes: list[str]) -> tuple[NDArray, NDArray | No
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
         np.subtract(full, pixels, out=pixels, casting="unsafe")
-    if not extra:
-        return pixels, None
-    kind = int(extra[0])
-    if kind not in (1, 2):
-        notes.append("its extra channels are dropped")
-        return pixels, None
-    alpha = samples[..., colours]
-    if kind == 1:  # associated: the colours are stored multiplied by alpha
+    kinds = [int(kind) for kind in extra]
+    number = next((number for number, kind in enumerate(kinds) if kind in _ALPHA), None)
+    others = [colours + at for at in range(len(kinds)) if at != number]
+    extra = samples[..., others] if others else None
+    if number is None:
+        return pixels, None, extra
+    alpha = samples[..., colours + number]
+    if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
         unmultiplied = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
         pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
-    return pixels, alpha
+    return pixels, alpha, extra
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:
     return page.sampleformat == SAMPLEFORMAT.UINT and page.tags.valueof("InkSet", _CMYK) == _CMYK
 
 
-def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes | None:
-    """Copy the descriptive tags, the Exif and the GPS directory of the picture at `offset` into an EXIF block.
+def _has_more_than_inks(page: tifffile.TiffPage) -> bool:
+    """Return whether a CMYK picture has extra samples, which Pillow would drop without a word."""
+    plain = page.photometric == PHOTOMETRIC.SEPARATED and page.compression not in (6, 7)  # JPEG may invert the inks
+    return plain and bool(page.extrasamples) and _has_cmyk_inks(page)
 
-    The block has to be built again, because offsets in a TIFF refer to the whole file.
+
+def _first_value(tags: list[tifffile.TiffTags], code: int | str) -> Any:
+    return next((tag.value for one in tags if (tag := one.get(code)) is not None), None)
+
+
+def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool) -> bytes | None:
+    """Copy the descriptive tags, the Exif and the GPS directory of the pictures at `offsets` into an EXIF block.
+
+    Tags of later pictures replace those of earlier ones. The block has to be built again, because offsets in a TIFF
+    refer to the whole file.
     """
     if big and order == ">":
         raise ValueError("Pillow does not support big-endian BigTIFF")
-    found = Image.Exif()
-    found.endian, found.bigtiff = order, big
-    found.load_from_fp(file, offset)
     kept = Image.Exif()
-    kept.endian = found.endian
-    for tag in DESCRIPTIVE_TAGS:
-        if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
-            kept[tag] = found[tag]
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        if directory in found:
-            kept[directory] = with_interop(found, directory)
+    kept.endian = order
+    for offset in offsets:
+        found = Image.Exif()
+        found.endian, found.bigtiff = order, big
+        found.load_from_fp(file, offset)
+        for tag in DESCRIPTIVE_TAGS:
+            if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
+                kept[tag] = found[tag]
+        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            if directory in found:
+                kept[directory] = with_interop(found, directory)
     return kept.tobytes()[6:] if len(kept) else None
 
 

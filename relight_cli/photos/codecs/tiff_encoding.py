@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS, with_interop
 from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
 
 _XMP = 700
@@ -23,13 +24,15 @@ _BIG = 3 << 30  # bytes of samples that need a BigTIFF
 _LONG, _LONG8 = 4, 16  # types (TIFF 6.0, section 2, and BigTIFF)
 
 
-def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
+def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata, unspecified: int = 0) -> None:
     """Write (H, W, 1 to 4) uint8, uint16 or float32 samples; the 2nd or 4th is unassociated alpha.
 
-    Compress with deflate at level 1 and a predictor. EXIF tags become directories of the file, because TIFF has no
-    EXIF block. Raises OSError.
+    `unspecified` more samples may follow. Compress with deflate at level 1 and a predictor. EXIF tags become
+    directories of the file, because TIFF has no EXIF block. Raises OSError.
     """
     height, width, channels = samples.shape
+    colours = channels - unspecified
+    extrasamples = ("unassalpha",) * (colours in (2, 4)) + ("unspecified",) * unspecified
     row = width * channels * samples.dtype.itemsize
     rows = min(height, max(1, _STRIP // row))
     exif = Image.Exif()
@@ -53,20 +56,25 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
         rowsperstrip=rows,
         byteorder="<",
         bigtiff=height * row > _BIG,
-        photometric="rgb" if channels > 2 else "minisblack",
+        photometric="rgb" if colours > 2 else "minisblack",
         planarconfig="contig" if channels > 1 else None,
-        extrasamples=("unassalpha",) if channels in (2, 4) else None,
+        extrasamples=extrasamples or None,
         compression="zlib",
         predictor=True,
         metadata=None,
         software=False,
         iccprofile=metadata.icc,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
+        resolution=metadata.dpi or _dots(metadata),
+        resolutionunit="INCH" if metadata.dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
     directories = {int(tag): with_interop(exif, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
+
+
+def _dots(metadata: Metadata) -> tuple[int, int] | None:
+    aspect = pixel_aspect(metadata)
+    return None if aspect == 1 else dots_of(aspect)
 
 
 def _compressed_strips(samples: Raster, rows: int) -> Iterator[bytes]:
