@@ -3,8 +3,12 @@
 import re
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
+
+if TYPE_CHECKING:
+    from relight_cli.photos.colour_tags import ColourTags
 
 TOOL = "relight-cli"
 SOFTWARE = f"{TOOL} {__version__}"  # the Software tag of every output
@@ -21,6 +25,7 @@ class Metadata:
     icc: bytes | None = None  # a profile that converts to sRGB and back
     xmp: bytes | None = None  # the packet
     dpi: tuple[float, float] | None = None  # horizontal, vertical
+    colour: "ColourTags | None" = None  # the same as `icc` in other words, for containers that have them
 
 
 def strip_exif_header(exif: bytes) -> bytes:

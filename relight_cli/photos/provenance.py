@@ -57,7 +57,7 @@ def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[st
 
 def strip_metadata(metadata: Metadata) -> Metadata:
     """Return only the colour profile, which the colours need."""
-    return Metadata(icc=metadata.icc)
+    return Metadata(icc=metadata.icc, colour=metadata.colour)
 
 
 def with_history(xmp: bytes | None, provenance: Provenance) -> bytes | None:

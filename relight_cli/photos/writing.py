@@ -12,7 +12,7 @@ from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.photos.codecs.encoding import encode
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
-from relight_cli.photos.colour_profiles import LINEAR, profile_space
+from relight_cli.photos.colour_profiles import is_linear, profile_space
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
 
@@ -42,8 +42,8 @@ def write_photo(
     icc = photo.metadata.icc
     if chosen == "EXR":
         photo = photo.in_linear_light()
-    elif icc == LINEAR and chosen != "TIFF":
-        photo = photo.in_srgb()  # linear light needs many bits, and few programs expect it
+    elif icc and chosen != "TIFF" and is_linear(icc) and (chosen != photo.format or photo.pixels.dtype == np.float32):
+        photo = photo.in_display_curve()  # linear light needs many bits, and few programs expect it
     if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These formats store grey as RGB, which a grey profile does not describe.
         photo, notes = photo.in_srgb(), (f"{chosen} cannot store a grey profile; the picture is converted to sRGB",)

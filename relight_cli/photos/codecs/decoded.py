@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from relight_cli.photos.colour_tags import ColourTags
 
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
@@ -22,6 +26,7 @@ class Decoded:
     dpi: tuple[float, float] | None = None
     orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
+    colour: "ColourTags | None" = None  # what the container says about colours besides `icc`
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

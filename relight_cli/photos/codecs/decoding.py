@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.photos.codecs import jpeg2000, raw, tiff_decoding
+from relight_cli.photos.codecs import avif_colours, jpeg2000, png_colours, raw, tiff_decoding
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import reset_xmp_orientation, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 from relight_cli.rasters.rows import row_bands
@@ -83,16 +84,18 @@ def detect_format(file: BinaryIO) -> str:
 def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
     check_size(width, height)
-    decoded = None
+    notes: list[str] = []
+    colour, decoded = png_colours.read_colours(file, notes), None
+    file.seek(0)
     with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
         decoded = _decode_with_pillow(file, check_size, pixels=depth != 16)
     if decoded and depth != 16:
-        return decoded
+        return replace(decoded, colour=colour, notes=notes + decoded.notes)
     file.seek(0)
     pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
     if decoded:
-        return replace(decoded, pixels=pixels, alpha=alpha)
-    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and is dropped"])
+        return replace(decoded, pixels=pixels, alpha=alpha, colour=colour, notes=notes + decoded.notes)
+    return Decoded(pixels, alpha, "PNG", notes=[*notes, "its metadata is damaged and is dropped"], colour=colour)
 
 
 def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = True) -> Decoded:
@@ -106,8 +109,12 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             notes.append(f"only the first of {frames} pictures is used")
         info = image.info
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        colour = ColourTags(srgb=True) if image.mode == "CMYK" else None
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
+            if image.format == "AVIF":
+                file.seek(0)
+                colour = avif_colours.read_colours(file.read())
             if bits > 8:  # Pillow would reduce them to 8
                 file.seek(0)
                 samples, alpha = split_alpha(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
@@ -122,6 +129,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             info.get("xmp") or None,
             _valid_dpi(info.get("dpi")),
             notes=notes,
+            colour=colour,
         )
 
 
@@ -133,14 +141,15 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         return raw.develop(file, check_size, header.exif)
     if header.pages > 1:
         notes.append(f"only the first of {header.pages} pictures is used")
-    icc, dpi, orientation = header.icc, header.dpi, header.orientation
+    icc, dpi, orientation, colour = header.icc, header.dpi, header.orientation, header.colour
     file.seek(0)
     if header.direct:
         pixels, alpha = tiff_decoding.read_direct(file, notes)
         if pixels.shape[2] == 4:
-            pixels, icc = _from_cmyk(pixels, icc, notes), None
+            pixels, icc, colour = _from_cmyk(pixels, icc, notes), None, ColourTags(srgb=True)
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
+            colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 pixels, alpha, icc = _grey_or_rgb(image, icc, notes)
             except OSError as error:
@@ -152,7 +161,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         dpi = dpi[::-1] if dpi and applied >= 5 else dpi
         orientation = 1
-    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes)
+    return Decoded(pixels, alpha, "TIFF", header.exif, icc, header.xmp, _valid_dpi(dpi), orientation, notes, colour)
 
 
 def _grey_or_rgb(

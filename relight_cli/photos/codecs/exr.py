@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from relight_cli.photos.cicp import are_primaries
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
 from relight_cli.photos.codecs.quiet import quiet
-from relight_cli.photos.colour_profiles import LINEAR, REC709, convert_rgb, linear_profile
+from relight_cli.photos.colour_profiles import LINEAR, REC709, linear_profile
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata
 
@@ -19,7 +22,7 @@ _COLOURS = ("R", "G", "B")
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
-    """Decode RGB or luminance, and alpha, of the first part to float32 linear sRGB light with unassociated alpha.
+    """Decode RGB or luminance, and alpha, of the first part to float32 linear light with unassociated alpha.
 
     Raises MissingExtraError, and ValueError for a picture with neither RGB nor luminance.
     """
@@ -53,16 +56,25 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
         pixels /= _alpha_factor(alpha)
-    primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
-    if not np.allclose(primaries, REC709, atol=1e-3) and len(used) == 3:
-        pixels = convert_rgb(pixels, linear_profile(primaries), LINEAR)
-        notes.append("its primaries are converted to those of sRGB, without clipping")
+    icc, colour = _colours(header.get("chromaticities", REC709), len(used), notes)
     xmp = header.get("xmp")
-    return Decoded(pixels, alpha, "EXR", None, LINEAR, xmp.encode() if isinstance(xmp, str) else None, notes=notes)
+    packet = xmp.encode() if isinstance(xmp, str) else None
+    return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, colour=colour)
+
+
+def _colours(primaries: Iterable[float], channels: int, notes: list[str]) -> tuple[bytes, ColourTags | None]:
+    """Return the profile of linear light in a picture's primaries, and the primaries if they are not those of sRGB."""
+    own = tuple(float(value) for value in primaries)  # the default of the format are those of sRGB
+    if channels == 1 or np.allclose(own, REC709, atol=1e-3):
+        return LINEAR, None
+    if not are_primaries(own):
+        notes.append("its primaries are no colour space; they are read as those of sRGB")
+        return LINEAR, None
+    return linear_profile(own), ColourTags(chromaticities=own)
 
 
 def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
-    """Encode (H, W, 1 to 4) linear sRGB light, the 2nd or 4th channel being unassociated alpha, as float32.
+    """Encode (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
 
     Of the metadata only the XMP packet and the Software tag are kept. Raises MissingExtraError.
     """
@@ -77,6 +89,8 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
     if software := _software(metadata.exif):
         header["software"] = software
+    if metadata.colour and metadata.colour.chromaticities:
+        header["chromaticities"] = metadata.colour.chromaticities
     if metadata.xmp:
         header["xmp"] = metadata.xmp.decode()
     with tempfile.TemporaryDirectory() as folder:

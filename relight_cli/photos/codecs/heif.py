@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
@@ -25,7 +26,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         bits = int(picture.info["bit_depth"])
         samples = expand_bits(samples >> (16 - bits), bits)
     pixels, alpha = split_alpha(samples)
-    exif = picture.info.get("exif")
+    exif, codes = picture.info.get("exif"), picture.info.get("nclx_profile")
     return Decoded(
         np.ascontiguousarray(pixels),
         None if alpha is None else np.ascontiguousarray(alpha),
@@ -35,6 +36,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         picture.info.get("xmp") or None,
         orientation=1,  # from boxes, which libheif applies; EXIF is ignored (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
+        colour=codes and ColourTags((codes["color_primaries"], codes["transfer_characteristics"])),
     )
 
 

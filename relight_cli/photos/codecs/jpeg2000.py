@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -18,6 +19,14 @@ _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, p
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
 _INCH = 0.0254
+_PROFILES = (b"\2", b"\3")  # restricted, and any ICC profile (15444-2, table M.23)
+_METHODS = (b"\1", *_PROFILES, b"\5")  # enumerated, and code points of ITU-T H.273
+_SRGB_SPACES, _ROMM = (0, 15, 16, 17, 18), 21  # 0, 15: black and white; 17: grey; 18: sYCC, which the decoder converts
+ROMM_PRIMARIES = (0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585)  # ISO 22028-2
+_OTHER_SPACES = {
+    **dict.fromkeys((1, 3, 4, 22, 23), "YCbCr"),
+    **{11: "CMY", 12: "CMYK", 13: "YCCK", 14: "CIELab", 19: "CIEJab", 20: "e-sRGB", 24: "e-sYCC"},
+}
 
 
 def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -32,7 +41,9 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     (*corners, depth) = _read_siz(data)
     check_size(corners[0] - corners[2], corners[1] - corners[3])  # the boxes may state another size
     found = read_metadata(data)
-    if found.icc:  # the decoder would convert through it to 8-bit sRGB
+    notes: list[str] = []
+    colour = _read_colours(data, notes)
+    if found.icc or (colour and not colour.srgb):  # the decoder would convert through a profile to 8-bit sRGB
         data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype not in (np.uint8, np.uint16):
@@ -48,6 +59,8 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         found.icc,
         found.xmp,
         dpi,
+        notes=notes,
+        colour=colour,
     )
 
 
@@ -66,28 +79,56 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
 def read_metadata(data: bytes) -> Metadata:
     """Return the metadata in the boxes, except the resolution."""
     exif = icc = xmp = None
-    for name, body in _boxes(data) if data.startswith(MAGIC[0]) else ():
+    for name, body in iter_boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
             xmp = body[16:]
         elif name == b"uuid" and body.startswith(_EXIF):
             exif = strip_exif_header(body[16:])
         elif name == b"jp2h":
-            icc = next((part[3:] for kind, part in _boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
+            first = next((part for kind, part in iter_boxes(body) if kind == b"colr" and part[:1] in _METHODS), b"")
+            icc = first[3:] if first[:1] in _PROFILES else None
     return Metadata(exif, icc, xmp)
+
+
+def _read_colours(data: bytes, notes: list[str]) -> ColourTags | None:
+    """Return what the first colour specification says that is no ICC profile (I.5.3.3); others are not for JP2.
+
+    Raises ValueError for a colour space that the decoder does not convert.
+    """
+    header = dict(iter_boxes(data)).get(b"jp2h", b"") if data.startswith(MAGIC[0]) else b""
+    boxes = [body for name, body in iter_boxes(header) if name == b"colr"]
+    first = next((body for body in boxes if body[:1] in _METHODS), b"")
+    if first[:1] == b"\1" and len(first) >= 7:
+        (space,) = struct.unpack_from(">I", first, 3)
+        if space in _SRGB_SPACES:
+            return ColourTags(srgb=True)
+        if space == _ROMM:
+            return ColourTags(gamma=1.8, chromaticities=ROMM_PRIMARIES)
+        if name := _OTHER_SPACES.get(space):
+            raise ValueError(f"a JPEG 2000 with {name} colours is not supported")
+        notes.append(f"its colour space (number {space}) is not known; the colours are read as sRGB")
+    elif first[:1] == b"\5" and len(first) >= 9:
+        primaries, transfer, matrix = struct.unpack_from(">HHH", first, 3)
+        if matrix:
+            raise ValueError("a JPEG 2000 with YCbCr code points is not supported")
+        return ColourTags((primaries, transfer), full_range=len(first) < 10 or first[9] >= 0x80)
+    elif boxes and not first:
+        notes.append("its colour space is in a form that is not known; the colours are read as sRGB")
+    return None
 
 
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
     """Replace the colour specification in the header (I.5.3.3), unless it is None, and add more boxes."""
     boxes = []
-    for name, body in _boxes(data):
+    for name, body in iter_boxes(data):
         if name == b"jp2h":
-            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in _boxes(body)]
+            parts = [_box(kind, colour if kind == b"colr" and colour else part) for kind, part in iter_boxes(body)]
             body = b"".join(parts) + more
         boxes.append(_box(name, body))
     return b"".join(boxes)
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def iter_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and content of adjacent boxes; stop at one that is cut off."""
     start = 0
     while start + 8 <= len(data):

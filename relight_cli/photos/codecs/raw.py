@@ -34,6 +34,7 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
                 no_auto_bright=True,
                 output_bps=16,
                 use_camera_wb=True,
+                adjust_maximum_thr=0,  # else the brightest pixel of the frame becomes white
                 output_color=rawpy.ColorSpace.sRGB,
             )
             exif = exif or _preview_exif(raw)

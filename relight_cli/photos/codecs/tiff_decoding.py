@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
+from relight_cli.photos.codecs.tiff_colours import read_colours
+from relight_cli.photos.colour_tags import ColourTags
+
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # else its warnings reach stderr
 
 # The tags of IFD0 that describe the picture; the others describe the file layout and mean nothing elsewhere.
@@ -48,6 +51,7 @@ class TiffHeader:
     xmp: bytes | None
     dpi: tuple[float, float] | None
     orientation: int | None
+    colour: ColourTags | None = None
 
 
 def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
@@ -69,6 +73,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
         orientation = page.tags.valueof("Orientation")
+        colour = read_colours(page)
         exif = None
         try:
             exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
@@ -89,6 +94,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         xmp if isinstance(xmp, bytes) and xmp else None,
         dpi,
         int(orientation) if orientation in range(1, 9) else None,
+        colour,
     )
 
 
