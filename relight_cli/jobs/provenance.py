@@ -51,6 +51,9 @@ UNSIGNED = (".exr", ".npz")  # extra maps, which have no Software tag
 def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
+    colour = chosen.pop("input_colour")
+    if colour is not None:
+        chosen["input_colour"] = Path(colour).name
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}
 
 

@@ -13,7 +13,8 @@ from relight_cli.photos.reading import read_photo
 
 def read_input(path: Path, options: CommandOptions) -> Photo:
     """Read a photo, from stdin if its name is `-`."""
-    return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels)
+    source = stdin_stream() if path == STDIO else path
+    return read_photo(source, max_pixels=options.max_pixels, input_colour=options.input_colour)
 
 
 def read_with_notes(path: Path, options: CommandOptions) -> Photo:

@@ -58,6 +58,7 @@ def settle_colours(decoded: "Decoded", input_colour: InputColour = None) -> None
     found = next(_findings(decoded, tags, grey=grey), None)
     if found is None:
         if decoded.icc is None:
+            decoded.recoloured = input_colour not in (None, "srgb")
             decoded.icc = profile_for(input_colour, grey=grey) or (SRGB if says_adobe_rgb(decoded.exif) else None)
             if input_colour is None and decoded.pixels.dtype == np.float32 and np.nanmax(decoded.pixels) > 1:
                 decoded.notes.append(
@@ -152,6 +153,7 @@ def _by_primaries(source: str, tags: ColourTags, *, grey: bool) -> _Finding:
 
 def _to_display(decoded: "Decoded", primaries: int, transfer: int, *, grey: bool) -> None:
     """Convert PQ or HLG to the curve of sRGB in the same primaries, with a note."""
+    decoded.recoloured = True
     _convert(decoded, lambda values: cicp.hdr_to_display(values, primaries, transfer))
     primaries = 9 if primaries == cicp.UNSPECIFIED else primaries
     decoded.icc = cicp.display_profile_of(primaries, grey=grey)

@@ -27,6 +27,7 @@ class Photo:
     format: str = "PNG"  # one of `formats.SUFFIXES`
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()  # for the user: what was lost when the file was read
+    recoloured: bool = False  # the file alone does not say these colours: converted PQ or HLG, or given by the user
 
     @classmethod
     def from_array(cls, picture: "NDArray | Image", *, icc: bytes | None = None) -> "Photo":

@@ -91,6 +91,7 @@ def _upright_photo(decoded: Decoded) -> Photo:
         decoded.format,
         Metadata(exif, decoded.icc, xmp, dpi, decoded.colour),
         tuple(notes),
+        decoded.recoloured,
     )
     return _with_usable_profile(photo)
 

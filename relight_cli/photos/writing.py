@@ -42,8 +42,8 @@ def write_photo(
     icc = photo.metadata.icc
     if chosen == "EXR":
         photo = photo.in_linear_light()
-    elif icc and chosen != "TIFF" and is_linear(icc) and (chosen != photo.format or photo.pixels.dtype == np.float32):
-        photo = photo.in_display_curve()  # linear light needs many bits, and few programs expect it
+    elif icc and chosen != "TIFF" and is_linear(icc) and _needs_curve(photo, chosen):
+        photo = photo.in_display_curve()
     if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These formats store grey as RGB, which a grey profile does not describe.
         photo, notes = photo.in_srgb(), (f"{chosen} cannot store a grey profile; the picture is converted to sRGB",)
@@ -61,6 +61,16 @@ def write_photo(
     except OSError as error:
         raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
     return notes
+
+
+def _needs_curve(photo: Photo, kind: str) -> bool:
+    """Return whether linear light gets a curve: few programs expect it, and it needs more bits.
+
+    Eight bits of a file that says so stay as they are, and so do more bits where they are not rounded.
+    """
+    if photo.pixels.dtype == np.float32 or photo.format == "TIFF":  # light of an EXR, a camera or a renderer
+        return True
+    return photo.pixels.dtype == np.uint16 and (kind in ("JPEG", "WEBP", "AVIF") or kind == "HEIF" != photo.format)
 
 
 def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) -> tuple[str, ...]:

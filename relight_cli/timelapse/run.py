@@ -131,7 +131,8 @@ class TimelapseRun:
         self._photos = {n: photo for n, photo in self._photos.items() if n >= made.template}
         self._remember(self.after, number, made.picture)
         # A file has metadata, which --strip wants gone.
-        original = self.frames.original(made.template) if made.untouched and not self.log.options.strip else None
+        copied = made.untouched and not self.log.options.strip and not like.recoloured
+        original = self.frames.original(made.template) if copied else None
         if not (original and self.writer.copy(number, original)):
             photo = like if made.untouched else self._dated(like.with_srgb(made.picture), self.planned[number])
             photo, notes = self._record.recipe.sign(photo, self._record.inputs(number, self._lost))

@@ -27,6 +27,7 @@ class Decoded:
     orientation: int | None = None  # from the container (TIFF); 1 if the decoder has turned the pixels upright
     notes: list[str] = field(default_factory=list)
     colour: "ColourTags | None" = None  # what the container says about colours besides `icc`
+    recoloured: bool = False  # as in Photo
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -1,5 +1,6 @@
 """JPEG 2000: 8 to 16 bits, with metadata in the boxes around its codestream (ISO 15444-1, annex I)."""
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -31,20 +32,19 @@ _OTHER_SPACES = {
 
 def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode a picture; more than 8 bits become uint16. Raises ValueError for other pixels."""
-    with Image.open(file, formats=("JPEG2000",)) as image:
-        check_size(*image.size)
-        mode, dpi = image.mode, image.info.get("dpi")
-    if mode not in _MODES:
-        raise ValueError(f"a JPEG 2000 with pixels of mode {mode} is not supported")
-    file.seek(0)
     data = file.read()
-    (*corners, depth) = _read_siz(data)
+    (*corners, components, depth) = _read_siz(data)
     check_size(corners[0] - corners[2], corners[1] - corners[3])  # the boxes may state another size
     found = read_metadata(data)
     notes: list[str] = []
     colour = _read_colours(data, notes)
-    if found.icc or (colour and not colour.srgb):  # the decoder would convert through a profile to 8-bit sRGB
-        data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
+    if found.icc or notes or (colour and not colour.srgb):  # the decoder would convert to 8-bit sRGB or refuse
+        data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if components < 3 else 16))
+    with Image.open(io.BytesIO(data), formats=("JPEG2000",)) as image:
+        check_size(*image.size)
+        mode, dpi = image.mode, image.info.get("dpi")
+    if mode not in _MODES:
+        raise ValueError(f"a JPEG 2000 with pixels of mode {mode} is not supported")
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
@@ -156,5 +156,8 @@ def _resolution_box(across: float, down: float) -> bytes:
 
 
 def _read_siz(data: bytes) -> tuple[int, ...]:
-    """Return right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
-    return struct.unpack_from(">4I18xB", data, data.index(MAGIC[1]) + 8)
+    """Return right, bottom, left and top, the number of components and the first one's depth from SIZ (A.5.1)."""
+    start = data.find(MAGIC[1])
+    if start < 0 or start + 43 > len(data):
+        raise ValueError("the JPEG 2000 is cut off")
+    return struct.unpack_from(">4I16xHB", data, start + 8)

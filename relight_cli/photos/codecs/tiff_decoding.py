@@ -5,7 +5,7 @@ Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to st
 
 import logging
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -73,7 +73,7 @@ def read_header(file: BinaryIO, notes: list[str]) -> TiffHeader:
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
         orientation = page.tags.valueof("Orientation")
-        colour = read_colours(page)
+        colour = read_colours(page, notes)
         exif = None
         try:
             exif = _read_exif(file, page.offset, tiff.byteorder, big=tiff.is_bigtiff)
@@ -165,10 +165,15 @@ def _read_exif(file: BinaryIO, offset: int, order: str, *, big: bool) -> bytes |
             kept[tag] = found[tag]
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if directory in found:
-            kept[directory] = {
-                tag: value for tag, value in found.get_ifd(directory).items() if tag != ExifTags.IFD.Interop
-            }
+            kept[directory] = with_interop(found, directory)
     return kept.tobytes()[6:] if len(kept) else None
+
+
+def with_interop(exif: Image.Exif, directory: int) -> dict[int, Any]:
+    """Return the tags of a directory, the Interop directory in the Exif directory as tags too, not as an offset."""
+    values = dict(exif.get_ifd(directory))
+    interop = exif.get_ifd(ExifTags.IFD.Interop) if values.pop(ExifTags.IFD.Interop, None) else {}
+    return {**values, ExifTags.IFD.Interop: dict(interop)} if interop else values
 
 
 def _describes_array(description: object) -> bool:
