@@ -4,13 +4,11 @@ import io
 import struct
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import OpenEXR
 import pytest
 import rawpy
-import tifffile
-from command_line import Command
+from colour_checks import HDR, assert_displayed, assert_same, read, written
 from photo_fixtures import dng, wide_profile
 from PIL import Image
 from stated_colours import (
@@ -21,7 +19,6 @@ from stated_colours import (
     chunk,
     cicp_chunk,
     colours,
-    encode,
     exif,
     gama,
     heic,
@@ -38,58 +35,8 @@ from stated_colours import (
 )
 
 from relight_cli.errors import UsageError
-from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
-
-CASES = Path(__file__).parent.parent / "cases"
-HDR = ("PQ", "HLG")
-EIGHT, DEEP = 1.01 / 255, 1.01 / 4095
-
-
-def read(data: bytes, **options: object) -> Photo:
-    return read_photo(io.BytesIO(data), **options)
-
-
-def written(photo: Photo, kind: str) -> tuple[np.ndarray, bytes | None]:
-    """Return samples and profile of a written picture, as tifffile, imagecodecs and Pillow read them."""
-    file = io.BytesIO()
-    write_photo(photo, file, format=kind, quality=100)
-    file.seek(0)
-    if kind == "TIFF":
-        with tifffile.TiffFile(file) as found:
-            return found.asarray(), found.pages.first.iccprofile
-    with Image.open(file) as image:
-        icc = image.info.get("icc_profile")
-        return imagecodecs.png_decode(file.getvalue()) if kind == "PNG" else np.asarray(image), icc
-
-
-def distance(samples: np.ndarray, icc: bytes | None, expected: np.ndarray) -> float:
-    """Return the largest difference to the expected colours.
-
-    Profiles store numbers in steps of 1/65536, which become visible only where it is dark, or outside sRGB.
-    """
-    outside = (expected.min(axis=-1, keepdims=True) < 0.1) | (expected.max(axis=-1, keepdims=True) > 1)
-    return float((np.abs(seen(samples, icc) - expected) / np.where(outside, 3, 1)).max())
-
-
-def assert_same(
-    photo: Photo, expected: np.ndarray, dtype: str, kinds: tuple[str, ...] = ("PNG", "TIFF", "WEBP")
-) -> None:
-    """Compare with the expected sRGB values what readers see in the photo and in what is written."""
-    limit = EIGHT if dtype == "uint8" else DEEP
-    assert distance(photo.pixels, photo.metadata.icc, expected) < limit
-    for kind in kinds:
-        samples, icc = written(photo, kind)
-        assert distance(samples, icc, expected) < {"WEBP": 0.016, "JPEG": 0.04}.get(kind, limit), kind
-
-
-def assert_displayed(samples: np.ndarray, icc: bytes | None, values: np.ndarray, space: str, curve: str) -> None:
-    """Compare with what a display shows of PQ or HLG: its primaries, the curve of sRGB, 203 cd/m2 as white."""
-    full = np.iinfo(samples.dtype).max
-    assert np.abs(samples / full - encode(CURVES[curve][1](values))).max() < (0.6 / 255 if full == 255 else 0.6 / 4095)
-    assert distance(samples, icc, in_srgb(samples / full, space, "sRGB")) < DEEP
-
 
 SPACES = [
     *((space, curve) for space in ("sRGB", "P3", "BT.2020") for curve in ("sRGB", "linear", "gamma 2.2", "gamma 2.8")),
@@ -335,72 +282,3 @@ def test_raw_exposure_does_not_depend_on_the_brightest_pixel(lamp: bool) -> None
     with rawpy.imread(io.BytesIO(unbalanced)) as raw:
         assert min(raw.camera_whitebalance[:3]) <= 0
     assert "daylight" in read(unbalanced).notes[0]
-
-
-CASE_SPACES = {
-    "cicp_p3.png": ("P3", "sRGB"),
-    "cicp_pq16.png": ("BT.2020", "PQ"),
-    "gama_linear.png": ("sRGB", "linear"),
-    "gama_linear16.png": ("sRGB", "linear"),
-    "chrm_p3.png": ("P3", "gamma 2.2"),
-    "adobe_r03.jpg": ("AdobeRGB", "AdobeRGB"),
-    "avif_p3_10.avif": ("P3", "sRGB"),
-    "avif_linear_10.avif": ("sRGB", "linear"),
-    "avif_bt2020_hlg_8.avif": ("BT.2020", "HLG"),
-    "avif_bt2020_hlg_10.avif": ("BT.2020", "HLG"),
-    "avif_bt2020_pq_8.avif": ("BT.2020", "PQ"),
-    "heic_p3_10.heic": ("P3", "sRGB"),
-    "heic_linear_8.heic": ("sRGB", "linear"),
-    "heic_bt2020_hlg_8.heic": ("BT.2020", "HLG"),
-    "heic_bt2020_pq_8.heic": ("BT.2020", "PQ"),
-    "heic_bt2020_pq_10.heic": ("BT.2020", "PQ"),
-}
-
-
-@pytest.mark.parametrize("name", CASE_SPACES)
-def test_cases_come_out_in_the_colours_that_they_state(name: str, command: Command, tmp_path: Path) -> None:
-    space, curve = CASE_SPACES[name]
-    outcome = command("deshadow", CASES / name, "--model", "tiny", "--strength", 0, "-o", tmp_path / "a.tif")
-    assert outcome.code == 0, outcome.err
-    assert ("are converted to a display profile" in outcome.err) == (curve in HDR)
-    data = (CASES / name).read_bytes()
-    if name.endswith(".heic"):
-        import pillow_heif
-
-        picture = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)[0]
-        values = np.asarray(picture) / (255 if picture.mode == "RGB" else 65535 - 63)
-    elif name.endswith(".avif"):
-        samples = imagecodecs.avif_decode(data)
-        values = samples / (255 if samples.dtype == np.uint8 else 1023)
-    elif name.endswith(".jpg"):
-        values = np.asarray(Image.open(io.BytesIO(data))) / 255
-    else:
-        samples = imagecodecs.png_decode(data)
-        values = samples / np.iinfo(samples.dtype).max
-    with tifffile.TiffFile(tmp_path / "a.tif") as found:
-        samples, icc = found.asarray(), found.pages.first.iccprofile
-    if curve in HDR:
-        assert_displayed(samples, icc, values, space, curve)
-    else:
-        assert distance(samples, icc, in_srgb(values, space, curve)) < (EIGHT if samples.dtype == np.uint8 else DEEP)
-
-
-def test_cases_of_one_grey_stay_one_grey(command: Command, tmp_path: Path) -> None:
-    for name in ("white_with_lamp", "white_without_lamp"):
-        command("deshadow", CASES / f"{name}.dng", "--model", "tiny", "--strength", 0, "-o", tmp_path / f"{name}.tif")
-    lit, plain = (tifffile.imread(tmp_path / f"{n}.tif") / 65535 for n in ("white_with_lamp", "white_without_lamp"))
-    assert abs(np.median(lit) - 0.390) < 0.002
-    assert abs(np.median(plain) - 0.390) < 0.002
-
-
-def test_input_colour_on_the_command_line(command: Command, tmp_path: Path) -> None:
-    Image.fromarray(colours()).save(tmp_path / "a.png")
-    outcome = command("deshadow", "a.png", "--model", "tiny", "--strength", 0, "--input-colour", "linear")
-    assert outcome.code == 0, outcome.err
-    with Image.open(tmp_path / "a_deshadowed.png") as image:
-        assert (
-            distance(np.asarray(image), image.info["icc_profile"], in_srgb(colours() / 255, "sRGB", "linear")) < EIGHT
-        )
-    wrong = command("deshadow", "a.png", "--model", "tiny", "--input-colour", "nothing.icc", "-o", "b.png")
-    assert wrong.code == 2
-    assert "nothing.icc is neither linear, srgb nor a readable ICC profile" in wrong.err

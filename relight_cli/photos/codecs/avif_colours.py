@@ -18,11 +18,15 @@ def read_colours(data: bytes) -> ColourTags | None:
         wanted = set(dict(_associations(properties[b"ipma"]))[main])
     except (KeyError, IndexError, struct.error):
         return None
-    for number, (name, body) in enumerate(iter_boxes(properties.get(b"ipco", b"")), 1):
-        if number in wanted and name == b"colr" and body[:4] == b"nclx" and len(body) >= 10:
-            primaries, transfer = struct.unpack_from(">HH", body, 4)
-            return ColourTags((primaries, transfer))
-    return None
+    codes = {
+        number: struct.unpack_from(">HH", body, 4)
+        for number, (name, body) in enumerate(iter_boxes(properties.get(b"ipco", b"")), 1)
+        if name == b"colr" and body[:4] == b"nclx" and len(body) >= 10
+    }
+    own = [pair for number, pair in codes.items() if number in wanted]
+    if not own and len(set(codes.values())) == 1:  # only the tiles of a grid state them
+        own = list(codes.values())
+    return ColourTags(own[0]) if own else None
 
 
 def _associations(body: bytes) -> Iterator[tuple[int, list[int]]]:
