@@ -131,7 +131,12 @@ def _plan(
     from relight_cli.timelapse.frames import find_frames
 
     frames = find_frames(
-        inputs, recursive=options.recursive, null=options.null, max_pixels=options.max_pixels, failed=report.fail
+        inputs,
+        recursive=options.recursive,
+        null=options.null,
+        max_pixels=options.max_pixels,
+        failed=report.fail,
+        input_colour=options.input_colour,
     )
     rate = options.fps or frames.rate or DEFAULT_FPS
     planned = _wanted_frames(frames, options, rate)

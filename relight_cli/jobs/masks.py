@@ -1,6 +1,6 @@
 """The mask that deshadow and albedo read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,8 @@ class MaskFile:
 
         if options.mask is None:
             return cls()
-        return cls(options.mask, mask_of(read_mask(options.mask, options), invert=options.invert_mask))
+        plain = replace(options, input_colour=None)  # which is for photos
+        return cls(options.mask, mask_of(read_mask(options.mask, plain), invert=options.invert_mask))
 
     def for_photo(self, photo: "Photo") -> "LazyRows | None":
         """Return the mask for a photo. Raises UsageError if their sizes differ."""

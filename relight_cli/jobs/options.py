@@ -55,6 +55,15 @@ Offline = Annotated[bool, typer.Option("--offline", help="Do not download weight
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
 
 
+def check_input_colour(colour: str | None) -> str | None:
+    """Raise UsageError for a --input-colour that is not a profile."""
+    if colour not in (None, "linear", "srgb"):
+        from relight_cli.photos.colour_tags import profile_for
+
+        profile_for(colour)
+    return colour
+
+
 @dataclass(frozen=True)
 class CommandOptions:
     """Options of every command that makes files from photos."""
@@ -101,6 +110,15 @@ class CommandOptions:
     max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse photos with more than N pixels.")] = (
         500_000_000
     )
+    input_colour: Annotated[
+        str | None,
+        typer.Option(
+            "--input-colour",
+            metavar="linear|srgb|FILE.icc",
+            callback=check_input_colour,
+            help="Colours of files that state none: linear light, sRGB (default), or an ICC profile.",
+        ),
+    ] = None
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None

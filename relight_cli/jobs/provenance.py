@@ -43,7 +43,7 @@ RUN_OPTIONS = {
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page"}
+RECORDED_IF_GIVEN = {"page", "input_colour"}
 
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
@@ -55,6 +55,8 @@ def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
     chosen = {name: value for name, value in chosen.items() if value is not None or name not in RECORDED_IF_GIVEN}
+    if colour := chosen.get("input_colour"):
+        chosen["input_colour"] = Path(str(colour)).name
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}
 
 

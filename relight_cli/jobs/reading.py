@@ -13,7 +13,8 @@ from relight_cli.photos.reading import read_photo
 
 def read_input(path: Path, options: CommandOptions, page: int | None = None) -> Photo:
     """Read a photo, from stdin if its name is `-`; of a photo with pages, `page` from 1."""
-    return read_photo(stdin_stream() if path == STDIO else path, max_pixels=options.max_pixels, page=page)
+    source = stdin_stream() if path == STDIO else path
+    return read_photo(source, max_pixels=options.max_pixels, page=page, input_colour=options.input_colour)
 
 
 def read_with_notes(path: Path, options: CommandOptions, page: int | None = None) -> Photo:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions
-from relight_cli.jobs.reading import read_in_background
+from relight_cli.jobs.reading import read_in_background, read_input
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.reading import read_photo
 
 KEPT_BYTES = 1 << 27  # a larger reference is released; 44 MP of 8 bits, read again in a second
 
@@ -30,7 +29,7 @@ class ReferencePhoto:
 
     def photo(self) -> Photo:
         """Return the photo; release it here if it is large."""
-        photo = self._read.result() if self._read else read_photo(self.path, max_pixels=self.options.max_pixels)
+        photo = self._read.result() if self._read else read_input(self.path, self.options)
         size = math.prod(photo.pixels.shape) * photo.pixels.dtype.itemsize
         if size > KEPT_BYTES and self.path != STDIO:  # a pipe can be read once
             self._read = None

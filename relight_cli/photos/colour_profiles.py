@@ -108,6 +108,20 @@ def is_srgb(icc: bytes) -> bool:
 
 
 @lru_cache(maxsize=64)
+def is_linear(icc: bytes) -> bool:
+    """Return whether values in a profile are proportional to light; False for a broken profile."""
+    space, steps = profile_space(icc), np.linspace(0, 1, 65, dtype=np.float32)
+    if space not in ("rgb", "gray"):
+        return False
+    probe = np.repeat(steps[None, :, None], 1 if space == "gray" else 3, axis=2)
+    try:
+        light = _transform(probe, icc, space, LINEAR, "rgb")
+    except (imagecodecs.CmsError, ValueError):
+        return False
+    return bool(np.abs(light - steps[None, :, None]).max() < 1e-3)
+
+
+@lru_cache(maxsize=64)
 def converts_both_ways(icc: bytes) -> bool:
     """Return whether lcms2 can convert from the profile to sRGB and back; scanner profiles often convert one way."""
     space = profile_space(icc)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from relight_cli._version import __version__
 
 if TYPE_CHECKING:
+    from relight_cli.photos.colour_tags import ColourTags
     from relight_cli.photos.shape import Shape
 
 TOOL = "relight-cli"
@@ -43,6 +44,7 @@ class Metadata:
     dpi: tuple[float, float] | None = None  # horizontal, vertical
     extras: Extras = field(default_factory=Extras)
     shape: "Shape | None" = None  # None: square pixels, no windows
+    colour: "ColourTags | None" = None  # the same as `icc` in other words, for containers that have them
 
 
 def strip_exif_header(exif: bytes) -> bytes:

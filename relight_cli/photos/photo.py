@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import UsageError
-from relight_cli.photos.colour_profiles import LINEAR, is_srgb, profile_to_srgb, srgb_to_profile
+from relight_cli.photos.cicp import with_srgb_curve
+from relight_cli.photos.colour_profiles import LINEAR, SRGB, is_linear, is_srgb, profile_to_srgb, srgb_to_profile
+from relight_cli.photos.colour_tags import says_adobe_rgb
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.bit_depth import from_unit, in_depth, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, to_array
@@ -25,9 +27,9 @@ class Photo:
     format: str = "PNG"  # one of `formats.SUFFIXES`
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()  # for the user: what was lost when the file was read
-    extra: NDArray | None = (
-        None  # (H, W, N): samples of a TIFF that are neither colours nor alpha; only TIFF keeps them
-    )
+    # (H, W, N): samples of a TIFF that are neither colours nor alpha; only TIFF keeps them
+    extra: NDArray | None = None
+    recoloured: bool = False  # the file alone does not say these colours: converted PQ or HLG, or given by the user
 
     @classmethod
     def from_array(cls, picture: "NDArray | Image", *, icc: bytes | None = None) -> "Photo":
@@ -104,15 +106,25 @@ class Photo:
         return replace(self, pixels=LazyRows(self.pixels.shape, self.pixels.dtype, make))
 
     def in_srgb(self) -> "Photo":
-        """Return the photo converted to sRGB, without a profile."""
-        plain = replace(self, metadata=replace(self.metadata, icc=None))
+        """Return the photo converted to sRGB, without a profile unless its EXIF data states other colours."""
+        icc = SRGB if says_adobe_rgb(self.metadata.exif) else None
+        plain = replace(self, metadata=replace(self.metadata, icc=icc, colour=None))
         return plain.with_srgb(self.srgb)
 
+    def in_display_curve(self) -> "Photo":
+        """Return a photo in linear light with the curve of sRGB instead, in its own primaries; sRGB has no profile."""
+        icc = None if self.metadata.icc is None else with_srgb_curve(self.metadata.icc)
+        if icc is None:
+            return self.in_srgb()
+        return replace(self, metadata=replace(self.metadata, icc=icc, colour=None)).with_srgb(self.srgb)
+
     def in_linear_light(self) -> "Photo":
-        """Return the photo in linear sRGB light, as unclipped float32."""
-        if self.metadata.icc == LINEAR and self.pixels.dtype == np.float32:
+        """Return the photo in linear light, as unclipped float32: in its own primaries if it is linear, else sRGB's."""
+        own, colour = self.metadata.icc, self.metadata.colour
+        has_primaries = bool(own and is_linear(own) and colour and colour.chromaticities)
+        if self.pixels.dtype == np.float32 and (own == LINEAR or has_primaries):
             return self
         base = Photo(in_depth(self.pixels, np.dtype(np.float32)), metadata=Metadata(icc=LINEAR))
         light = base.with_lazy_srgb(self.srgb)
         alpha = None if self.alpha is None else to_array(in_depth(self.alpha, light.pixels.dtype))
-        return replace(self, pixels=light.pixels, alpha=alpha, metadata=replace(self.metadata, icc=LINEAR))
+        return replace(self, pixels=light.pixels, alpha=alpha, metadata=replace(self.metadata, icc=LINEAR, colour=None))

@@ -59,7 +59,7 @@ def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[st
 
 def strip_metadata(metadata: Metadata) -> Metadata:
     """Return only the colour profile, which the colours need, and the shape of the picture."""
-    return Metadata(icc=metadata.icc, shape=with_aspect(metadata))
+    return Metadata(icc=metadata.icc, shape=with_aspect(metadata), colour=metadata.colour)
 
 
 def with_history(xmp: bytes | None, provenance: Provenance) -> bytes | None:

@@ -10,10 +10,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError
 from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
+from relight_cli.photos.colour_tags import InputColour, settle_colours
 from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
@@ -22,14 +23,19 @@ MAX_PIXELS = 500_000_000
 
 
 def read_photo(
-    source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int = MAX_PIXELS, page: int | None = None
+    source: str | os.PathLike[str] | BinaryIO,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    page: int | None = None,
+    input_colour: InputColour = None,
 ) -> Photo:
     """Read a photo from a file or a binary stream (from its start, if it can seek), and turn it upright.
 
     `page` is the page of a TIFF or the part of an EXR, from 1; None is the first one that is neither a thumbnail nor
-    without colours. The size in the header is checked before a pixel is decoded. Raises PhotoUnreadableError for
-    anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for a format whose extra is not
-    installed.
+    without colours. `input_colour` holds for a file that says nothing about its colours: "linear", "srgb" (the
+    default), or an ICC profile as a file or its bytes. The size in the header is checked before a pixel is decoded.
+    Raises PhotoUnreadableError for anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for
+    a format whose extra is not installed, UsageError for an `input_colour` that is not a profile.
     """
     source = Path(source) if isinstance(source, str | os.PathLike) else source
     name = str(source) if isinstance(source, Path) else "standard input"
@@ -50,7 +56,8 @@ def read_photo(
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)
             decoded = decode(file, check_size, page)
-    except PhotoUnreadableError:
+            settle_colours(decoded, input_colour)
+    except (PhotoUnreadableError, UsageError):
         raise
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
@@ -90,9 +97,12 @@ def _upright_photo(decoded: Decoded) -> Photo:
         _turn(decoded.pixels, orientation),
         None if decoded.alpha is None else _turn(decoded.alpha, orientation),
         decoded.format,
-        Metadata(exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes), shape),
+        Metadata(
+            exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes), shape, decoded.colour
+        ),
         tuple(notes),
         None if decoded.extra is None else _turn(decoded.extra, orientation),
+        decoded.recoloured,
     )
     return _with_usable_profile(photo)
 
@@ -123,7 +133,7 @@ def _with_usable_profile(photo: Photo) -> Photo:
             note = "its colour profile converts only one way, so the picture is converted to sRGB"
             return replace(photo.in_srgb(), notes=(*photo.notes, note))
     note = "its colour profile is broken or does not fit its pixels and is dropped; the colours are read as sRGB"
-    return replace(photo, metadata=replace(photo.metadata, icc=None), notes=(*photo.notes, note))
+    return replace(photo, metadata=replace(photo.metadata, icc=None, colour=None), notes=(*photo.notes, note))
 
 
 def _unreadable(name: str, error: Exception) -> str:

@@ -12,7 +12,7 @@ from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.photos.codecs.encoding import encode
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
-from relight_cli.photos.colour_profiles import LINEAR, profile_space
+from relight_cli.photos.colour_profiles import is_linear, profile_space
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
 
@@ -42,8 +42,8 @@ def write_photo(
     icc = photo.metadata.icc
     if chosen == "EXR":
         photo = photo.in_linear_light()
-    elif icc == LINEAR and chosen != "TIFF":
-        photo = photo.in_srgb()  # linear light needs many bits, and few programs expect it
+    elif icc and chosen != "TIFF" and is_linear(icc) and _needs_curve(photo, chosen):
+        photo = photo.in_display_curve()
     if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These formats store grey as RGB, which a grey profile does not describe.
         photo, notes = photo.in_srgb(), (f"{chosen} cannot store a grey profile; the picture is converted to sRGB",)
@@ -61,6 +61,16 @@ def write_photo(
     except OSError as error:
         raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
     return notes
+
+
+def _needs_curve(photo: Photo, kind: str) -> bool:
+    """Return whether linear light gets a curve: few programs expect it, and it needs more bits.
+
+    Eight bits of a file that says so stay as they are, and so do more bits where they are not rounded.
+    """
+    if photo.pixels.dtype == np.float32 or photo.format == "TIFF":  # light of an EXR, a camera or a renderer
+        return True
+    return photo.pixels.dtype == np.uint16 and (kind in ("JPEG", "WEBP", "AVIF") or kind == "HEIF" != photo.format)
 
 
 def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,6 +12,7 @@ from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
 
 if TYPE_CHECKING:
+    from relight_cli.photos.colour_tags import InputColour
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.video import Video
 
@@ -64,6 +65,7 @@ def open_frames(
     *,
     recursive: bool = False,
     max_pixels: int = 500_000_000,
+    input_colour: "InputColour" = None,
 ) -> Frames:
     """Open the frames of a sequence: photos, folders, globs, or one video. They are read when they are needed.
 
@@ -76,11 +78,24 @@ def open_frames(
         raise error
 
     return find_frames(
-        [os.fspath(name) for name in names], recursive=recursive, null=False, max_pixels=max_pixels, failed=fail
+        [os.fspath(name) for name in names],
+        recursive=recursive,
+        null=False,
+        max_pixels=max_pixels,
+        failed=fail,
+        input_colour=input_colour,
     )
 
 
-def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: int, failed: Failed) -> Frames:
+def find_frames(
+    inputs: list[str],
+    *,
+    recursive: bool,
+    null: bool,
+    max_pixels: int,
+    failed: Failed,
+    input_colour: "InputColour" = None,
+) -> Frames:
     """Return the frames of photos, folders and globs, or those of one video.
 
     A photo whose header cannot be read is left out and passed to `failed`. Raises UsageError for fewer than two frames
@@ -93,7 +108,7 @@ def find_frames(inputs: list[str], *, recursive: bool, null: bool, max_pixels: i
         raise UsageError("a sequence cannot come from stdin: name its files.")
     videos = [path for path in paths if path.suffix.lower() in READABLE]
     if not videos:
-        return PhotoFrames.open(paths, max_pixels, failed)
+        return replace(PhotoFrames.open(paths, max_pixels, failed), input_colour=input_colour)
     if len(paths) > 1:
         raise UsageError(f"{videos[0]} is a video, but there are other inputs: name one video, or photos.")
     video = open_video(videos[0], max_pixels=max_pixels)
@@ -123,6 +138,7 @@ class PhotoFrames:
     order: str
     max_pixels: int
     rate: float | None = None
+    input_colour: "InputColour" = None
 
     @classmethod
     def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
@@ -192,7 +208,7 @@ class PhotoFrames:
         from relight_cli.photos.reading import read_photo
 
         def read(number: int) -> "Photo":
-            photo = read_photo(self.paths[number], max_pixels=self.max_pixels)
+            photo = read_photo(self.paths[number], max_pixels=self.max_pixels, input_colour=self.input_colour)
             size = photo.pixels.shape[:2]
             if size != (self.height, self.width):
                 sizes = f"{size[1]} x {size[0]} pixels, the others {self.width} x {self.height}"

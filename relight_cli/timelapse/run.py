@@ -130,8 +130,9 @@ class TimelapseRun:
         template = self._photos[made.template]
         self._photos = {n: photo for n, photo in self._photos.items() if n >= made.template}
         self._keep_colour(self.after, number, made.picture)
-        # A copied file would keep the metadata that --strip removes.
-        original = self.frames.original(made.template) if made.untouched and not self.report.options.strip else None
+        # A copied file would keep the metadata that --strip removes, and not say colours that were converted.
+        copied = made.untouched and not self.report.options.strip and not template.recoloured
+        original = self.frames.original(made.template) if copied else None
         if not (original and self.writer.copy(number, original)):
             photo = template if made.untouched else self._dated(template.with_srgb(made.picture), self.planned[number])
             photo, notes = self._record.recipe.sign(photo, self._record.inputs(number, self._unreadable))

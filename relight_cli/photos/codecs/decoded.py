@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from numpy.typing import NDArray
 
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape
+
+if TYPE_CHECKING:
+    from relight_cli.photos.colour_tags import ColourTags
 
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
@@ -33,6 +37,8 @@ class Decoded:
     dropped: set[str] = field(default_factory=set)  # names of parts that are not written again
     shape: Shape | None = None  # of the stored picture
     extra: NDArray | None = None  # (H, W, N), same dtype: samples of a TIFF that are neither colours nor alpha
+    colour: "ColourTags | None" = None  # what the container says about colours besides `icc`
+    recoloured: bool = False  # as in Photo
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -13,7 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from relight_cli.photos.codecs import bmp, jpeg, jpeg2000, jpeg_segments, netpbm, raw, tiff_decoding
+from relight_cli.photos.codecs import (
+    avif_colours,
+    bmp,
+    jpeg,
+    jpeg2000,
+    jpeg_segments,
+    netpbm,
+    png_colours,
+    raw,
+    tiff_decoding,
+)
 from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
@@ -24,6 +34,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.codecs.unsupported import LONGEST, name_of
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.shape import Shape, aspect_of, aspect_of_dots
@@ -111,18 +122,20 @@ def detect_format(file: BinaryIO) -> str:
 def _decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
     check_size(width, height)
-    decoded = None
+    notes: list[str] = []
+    colour, decoded = png_colours.read_colours(file, notes), None
+    file.seek(0)
     with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
         decoded = _decode_with_pillow(file, check_size, pixels=depth != 16)
     if decoded:
         decoded = _with_png_metadata(decoded, file)
     if decoded and depth != 16:
-        return decoded
+        return replace(decoded, colour=colour, notes=notes + decoded.notes)
     file.seek(0)
     pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
     if decoded:
-        return replace(decoded, pixels=pixels, alpha=alpha)
-    return Decoded(pixels, alpha, "PNG", notes=["its metadata is damaged and is dropped"])
+        return replace(decoded, pixels=pixels, alpha=alpha, colour=colour, notes=notes + decoded.notes)
+    return Decoded(pixels, alpha, "PNG", notes=[*notes, "its metadata is damaged and is dropped"], colour=colour)
 
 
 def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -187,8 +200,12 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             xmp, extras = jpeg_segments.read_extras(image, notes)
         aspect = aspect_of_dots(info)
         samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        colour = ColourTags(srgb=True) if image.mode == "CMYK" else None
         if pixels:
             bits = _avif_bits(file) if image.format == "AVIF" else 8
+            if image.format == "AVIF":
+                file.seek(0)
+                colour = avif_colours.read_colours(file.read())
             if bits > 8:  # Pillow would reduce them to 8
                 file.seek(0)
                 samples, alpha = split_alpha(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
@@ -206,6 +223,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
             extras=extras,
             dropped={GAIN_MAP} if gain_map else set(),
             shape=None if aspect == 1 else Shape(aspect),
+            colour=colour,
         )
 
 
@@ -234,13 +252,15 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
     if (note := page_note(header.place, header.pages)) and page is None:
         notes.append(note)
     icc, dpi, orientation, shape, extra = header.icc, header.dpi, header.orientation, header.shape, None
+    colour = header.colour
     file.seek(0)
     if header.direct:
         pixels, alpha, extra = tiff_decoding.read_direct(file, header.place, notes)
         if pixels.shape[2] == 4:
-            pixels, icc = _from_cmyk(pixels, icc, notes), None
+            pixels, icc, colour = _from_cmyk(pixels, icc, notes), None, ColourTags(srgb=True)
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
+            colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
                 pixels, alpha, icc = _grey_or_rgb(image, icc, notes)
@@ -268,6 +288,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         header.extras,
         shape=shape,
         extra=extra,
+        colour=colour,
     )
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from relight_cli.photos.cicp import are_primaries
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.quiet import quiet
-from relight_cli.photos.colour_profiles import LINEAR, REC709, convert_rgb, linear_profile
+from relight_cli.photos.colour_profiles import LINEAR, REC709, linear_profile
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
@@ -21,7 +24,7 @@ _COLOURS = ("R", "G", "B")
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
-    """Decode RGB or luminance, and alpha, to float32 linear sRGB light with unassociated alpha.
+    """Decode RGB or luminance, and alpha, to float32 linear light with unassociated alpha.
 
     That is of the first part with colours, or of part `page` (from 1). Raises MissingExtraError, and ValueError for a
     picture with neither RGB nor luminance.
@@ -56,18 +59,26 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
         pixels /= _alpha_factor(alpha)
-    primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
-    if not np.allclose(primaries, REC709, atol=1e-3) and len(used) == 3:
-        pixels = convert_rgb(pixels, linear_profile(primaries), LINEAR)
-        notes.append("its primaries are converted to those of sRGB, without clipping")
+    icc, colour = _colours(header.get("chromaticities", REC709), len(used), notes)
     xmp = header.get("xmp")
-    extras = Extras(attributes=descriptive_attributes(header))
+    extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
     packet = xmp.encode() if isinstance(xmp, str) else None
-    return Decoded(pixels, alpha, "EXR", None, LINEAR, packet, notes=notes, extras=extras, shape=_shape(header))
+    return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
+
+
+def _colours(primaries: Iterable[float], channels: int, notes: list[str]) -> tuple[bytes, ColourTags | None]:
+    """Return the profile of linear light in a picture's primaries, and the primaries if they are not those of sRGB."""
+    own = tuple(float(value) for value in primaries)  # the default of the format are those of sRGB
+    if channels == 1 or np.allclose(own, REC709, atol=1e-3):
+        return LINEAR, None
+    if not are_primaries(own):
+        notes.append("its primaries are no colour space; they are read as those of sRGB")
+        return LINEAR, None
+    return linear_profile(own), ColourTags(chromaticities=own)
 
 
 def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
-    """Encode (H, W, 1 to 4) linear sRGB light, the 2nd or 4th channel being unassociated alpha, as float32.
+    """Encode (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
 
     Of the metadata only XMP, the Software tag and the attributes of an EXR are kept. Raises MissingExtraError.
     """
@@ -84,6 +95,8 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
     header |= _shape_attributes(metadata, samples.shape)
     if software := _software(metadata.exif):
         header["software"] = software
+    if metadata.colour and metadata.colour.chromaticities:
+        header["chromaticities"] = metadata.colour.chromaticities
     if metadata.xmp:
         header["xmp"] = metadata.xmp.decode()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.heif_shape import read_shape
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.photos.shape import Shape
@@ -30,7 +31,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     pixels, alpha = split_alpha(samples)
     said = read_shape(file)
     aspect = 1 / said.aspect if said.on_its_side else said.aspect
-    exif = picture.info.get("exif")
+    exif, codes = picture.info.get("exif"), picture.info.get("nclx_profile")
     return Decoded(
         np.ascontiguousarray(pixels),
         None if alpha is None else np.ascontiguousarray(alpha),
@@ -42,6 +43,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         notes=notes,
         dropped=_auxiliary_parts(picture.info),
         shape=None if aspect == 1 else Shape(aspect),
+        colour=codes and ColourTags((codes["color_primaries"], codes["transfer_characteristics"])),
     )
 
 

@@ -1,5 +1,6 @@
 """JPEG 2000: 8 to 16 bits, with metadata in the boxes around its codestream (ISO 15444-1, annex I)."""
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -22,22 +24,31 @@ _BY_ENCODERS = (b"Created by", b"Kakadu", b"Creator:")  # of the old file, not o
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
 _INCH = 0.0254
+_PROFILES = (b"\2", b"\3")  # restricted, and any ICC profile (15444-2, table M.23)
+_METHODS = (b"\1", *_PROFILES, b"\5")  # enumerated, and code points of ITU-T H.273
+_SRGB_SPACES, _ROMM = (0, 15, 16, 17, 18), 21  # 0, 15: black and white; 17: grey; 18: sYCC, which the decoder converts
+ROMM_PRIMARIES = (0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585)  # ISO 22028-2
+_OTHER_SPACES = {
+    **dict.fromkeys((1, 3, 4, 22, 23), "YCbCr"),
+    **{11: "CMY", 12: "CMYK", 13: "YCCK", 14: "CIELab", 19: "CIEJab", 20: "e-sRGB", 24: "e-sYCC"},
+}
 
 
 def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode a picture; more than 8 bits become uint16. Raises ValueError for other pixels."""
-    with Image.open(file, formats=("JPEG2000",)) as image:
+    data = file.read()
+    (*corners, components, depth) = _read_siz(data)
+    check_size(corners[0] - corners[2], corners[1] - corners[3])  # the boxes may state another size
+    found = read_metadata(data)
+    notes: list[str] = []
+    colour = _read_colours(data, notes)
+    if found.icc or notes or (colour and not colour.srgb):  # the decoder would convert to 8-bit sRGB or refuse
+        data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if components < 3 else 16))
+    with Image.open(io.BytesIO(data), formats=("JPEG2000",)) as image:
         check_size(*image.size)
         mode, dpi = image.mode, image.info.get("dpi")
     if mode not in _MODES:
         raise ValueError(f"a JPEG 2000 with pixels of mode {mode} is not supported")
-    file.seek(0)
-    data = file.read()
-    (*corners, depth) = _read_siz(data)
-    check_size(corners[0] - corners[2], corners[1] - corners[3])  # the boxes may state another size
-    found = read_metadata(data)
-    if found.icc:  # the decoder would convert through it to 8-bit sRGB
-        data = _with_colour_box(data, b"\1\0\0" + struct.pack(">I", 17 if mode.startswith(("L", "I")) else 16))
     samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
@@ -53,6 +64,8 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         found.xmp,
         dpi,
         extras=found.extras,
+        notes=notes,
+        colour=colour,
     )
 
 
@@ -88,9 +101,37 @@ def read_metadata(data: bytes) -> Metadata:
         elif name in _KEPT_BOXES:
             boxes.append((name, body))
         elif name == b"jp2h":
-            icc = next((part[3:] for kind, part in iso_boxes(body) if kind == b"colr" and part[:1] == b"\2"), None)
+            first = next((part for kind, part in iso_boxes(body) if kind == b"colr" and part[:1] in _METHODS), b"")
+            icc = first[3:] if first[:1] in _PROFILES else None
     comments = tuple(_comments(data))
     return Metadata(exif, icc, xmp, extras=Extras(iptc, comments=comments, boxes=tuple(boxes)))
+
+
+def _read_colours(data: bytes, notes: list[str]) -> ColourTags | None:
+    """Return what the first colour specification says that is no ICC profile (I.5.3.3); others are not for JP2.
+
+    Raises ValueError for a colour space that the decoder does not convert.
+    """
+    header = dict(iso_boxes(data)).get(b"jp2h", b"") if data.startswith(MAGIC[0]) else b""
+    boxes = [body for name, body in iso_boxes(header) if name == b"colr"]
+    first = next((body for body in boxes if body[:1] in _METHODS), b"")
+    if first[:1] == b"\1" and len(first) >= 7:
+        (space,) = struct.unpack_from(">I", first, 3)
+        if space in _SRGB_SPACES:
+            return ColourTags(srgb=True)
+        if space == _ROMM:
+            return ColourTags(gamma=1.8, chromaticities=ROMM_PRIMARIES)
+        if name := _OTHER_SPACES.get(space):
+            raise ValueError(f"a JPEG 2000 with {name} colours is not supported")
+        notes.append(f"its colour space (number {space}) is not known; the colours are read as sRGB")
+    elif first[:1] == b"\5" and len(first) >= 9:
+        primaries, transfer, matrix = struct.unpack_from(">HHH", first, 3)
+        if matrix:
+            raise ValueError("a JPEG 2000 with YCbCr code points is not supported")
+        return ColourTags((primaries, transfer), full_range=len(first) < 10 or first[9] >= 0x80)
+    elif boxes and not first:
+        notes.append("its colour space is in a form that is not known; the colours are read as sRGB")
+    return None
 
 
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:
@@ -161,5 +202,8 @@ def _resolution_box(across: float, down: float) -> bytes:
 
 
 def _read_siz(data: bytes) -> tuple[int, ...]:
-    """Return right, bottom, left and top of the picture and the first component's depth from the SIZ marker (A.5.1)."""
-    return struct.unpack_from(">4I18xB", data, data.index(MAGIC[1]) + 8)
+    """Return right, bottom, left and top, the number of components and the first one's depth from SIZ (A.5.1)."""
+    start = data.find(MAGIC[1])
+    if start < 0 or start + 43 > len(data):
+        raise ValueError("the JPEG 2000 is cut off")
+    return struct.unpack_from(">4I16xHB", data, start + 8)

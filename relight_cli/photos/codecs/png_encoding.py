@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.png_chunks import chunks_of
+from relight_cli.photos.codecs.png_colours import colour_chunks
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
@@ -29,6 +30,8 @@ def encode_png(file: BinaryIO, samples: Raster, metadata: Metadata) -> None:
     height, width, channels = samples.shape
     header = struct.pack(">IIBBBBB", width, height, 8 * samples.dtype.itemsize, _COLOURS[channels], 0, 0, 0)
     file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header))
+    for name, body in colour_chunks(metadata.colour):
+        file.write(_chunk(name, body))
     if metadata.icc:
         file.write(_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
     if metadata.dpi:

@@ -19,8 +19,8 @@ MAGIC = (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM")  #
 def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) -> Decoded:
     """Develop a raw file to upright (H, W, 3) uint16 linear sRGB light, with the camera's white balance.
 
-    No curve and no automatic brightness: twice the light has twice the value, and a full sensor is white. Of a DNG only
-    the part that its DefaultCrop names. Without `exif` the EXIF data of the camera's preview is used. Raises
+    No curve, and nothing that depends on the frame: twice the light has twice the value, and a full sensor is white. Of
+    a DNG only the part that its DefaultCrop names. Without `exif` the EXIF data of the camera's preview is used. Raises
     MissingExtraError, and ValueError if LibRaw cannot develop the file.
     """
     require_format("RAW")
@@ -30,11 +30,13 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
     try:
         with quiet(), rawpy.imread(file) as raw:
             check_size(raw.sizes.width, raw.sizes.height)
+            known = raw.num_colors < 3 or min(raw.camera_whitebalance[:3]) > 0
             pixels = raw.postprocess(
                 gamma=(1, 1),
                 no_auto_bright=True,
                 output_bps=16,
-                use_camera_wb=True,
+                use_camera_wb=known,  # without one, LibRaw would take a balance from the frame itself
+                adjust_maximum_thr=0,  # else the brightest pixel of the frame becomes white
                 output_color=rawpy.ColorSpace.sRGB,
             )
             exif = exif or _preview_exif(raw)
@@ -46,7 +48,8 @@ def develop(file: BinaryIO, check_size: SizeCheck, exif: bytes | None = None) ->
             raise UnsupportedError("its raw data is compressed with JPEG XL, which LibRaw cannot develop") from error
         reason = error.args[0].decode(errors="replace") if error.args and isinstance(error.args[0], bytes) else error
         raise ValueError(f"LibRaw cannot develop the camera raw file: {reason}") from error
-    return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1)
+    notes = [] if known else ["it states no white balance and is developed for daylight"]
+    return Decoded(np.ascontiguousarray(pixels), None, "TIFF", exif, LINEAR, orientation=1, notes=notes)
 
 
 def upright_size(file: BinaryIO) -> tuple[int, int]:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
+from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
+from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape, aspect_of
 
@@ -69,6 +71,7 @@ class TiffHeader:
     orientation: int | None
     extras: Extras
     shape: Shape | None
+    colour: ColourTags | None = None
 
 
 def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> TiffHeader:
@@ -100,6 +103,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         resolution = [page.tags.valueof(name) for name in ("XResolution", "YResolution")]
         orientation = _first_value(tags, "Orientation")
         extras = read_tiff_extras(tiff, page, notes)
+        colour = read_colours(page, notes)
         exif = None
         try:
             offsets = [first.offset, page.offset] if len(tags) > 1 else [page.offset]
@@ -125,6 +129,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         int(orientation) if orientation in range(1, 9) else None,
         extras,
         None if aspect == 1 else Shape(aspect),
+        colour,
     )
 
 
