@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,8 @@ from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
 _COLOURS = ("R", "G", "B")
+_CHROMA = ("RY", "BY")
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of the primaries of BT.709
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -44,10 +47,22 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     if count > 1 and page is None:
         which = f"number {part + 1}" if part else "the first"
         notes.append(f"only {which} of {count} pictures is used; --page picks another")
+    primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
+    layer = _layer_with_colours(planes)
+    if layer:
+        notes.append(f"only its layer {layer.removesuffix('.')} is used")
+        planes = {name.removeprefix(layer): plane for name, plane in planes.items() if name.startswith(layer)}
+    if {"Y", *_CHROMA} <= set(planes) and np.allclose(primaries, REC709, atol=1e-3):
+        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)))
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
-    if used not in (list(_COLOURS), ["Y"]) or not set(used) <= set(wanted) or len(shapes) != 1:
+    if (
+        used not in (list(_COLOURS), ["Y"])
+        or (used == ["Y"] and set(_CHROMA) & set(planes))
+        or not set(used) <= set(wanted)
+        or len(shapes) != 1
+    ):
         raise ValueError(f"the EXR has the channels {', '.join(planes)}, not R, G, B or Y")
     if len(planes) > len(wanted):
         notes.append("its extra channels are dropped")
@@ -55,7 +70,6 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
         pixels /= _alpha_factor(alpha)
-    primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
     if not np.allclose(primaries, REC709, atol=1e-3) and len(used) == 3:
         pixels = convert_rgb(pixels, linear_profile(primaries), LINEAR)
         notes.append("its primaries are converted to those of sRGB, without clipping")
@@ -111,9 +125,30 @@ def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
         return wanted - 1, len(parts)
     for number, header in enumerate(parts):
         names = {channel.name for channel in header.get("channels", ())}
-        if (names.issuperset(_COLOURS) or "Y" in names) and "deep" not in str(header.get("type")):
+        if (names.issuperset(_COLOURS) or "Y" in names or _layer_with_colours(names)) and "deep" not in str(
+            header.get("type")
+        ):
             return number, len(parts)
     return 0, len(parts)
+
+
+def _layer_with_colours(names: Collection[str]) -> str:
+    """Return the prefix ("beauty.") of the first layer with RGB; empty if colours need none or there are none."""
+    if "Y" in names or any(name in names for name in _COLOURS):
+        return ""
+    prefixes = sorted({name[:-1] for name in names if name[-1:] == "R"})
+    return next((prefix for prefix in prefixes if all(prefix + name in names for name in _COLOURS)), "")
+
+
+def _rgb_of_chroma(luminance: NDArray, red: NDArray, blue: NDArray) -> dict[str, NDArray]:
+    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled."""
+    height, width = luminance.shape
+    y, ry, by = (np.asarray(plane, np.float32) for plane in (luminance, red, blue))
+    if ry.shape != y.shape:
+        steps = -(-height // ry.shape[0]), -(-width // ry.shape[1])
+        ry, by = (np.kron(plane, np.ones(steps, np.float32))[:height, :width] for plane in (ry, by))
+    r, b = (ry + 1) * y, (by + 1) * y
+    return {"R": r, "G": (y - _LUMINANCE[0] * r - _LUMINANCE[2] * b) / _LUMINANCE[1], "B": b}
 
 
 def _shape(header: dict[str, Any]) -> Shape | None:
