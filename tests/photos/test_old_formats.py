@@ -12,11 +12,12 @@ from command_line import Command
 from photo_fixtures import noise, wide_profile
 from PIL import Image
 
-from relight_cli.errors import PhotoUnreadableError
+from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.photos.header import made_by_relight_cli, read_header
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.shape import pixel_aspect
 from relight_cli.photos.video import VideoWriter
+from relight_cli.timelapse.frames import open_frames
 
 SAME = ("--model", "tiny", "--strength", "0")
 PIXELS = noise((6, 7, 3))
@@ -214,6 +215,15 @@ def test_folders_bring_them_along(command: Command) -> None:
         Path(f"in/{number}{name}{suffix}").write_bytes(data)
     assert command("albedo", *SAME, "in", "-o", "out").code == 0
     assert len(list(Path("out").glob("*.png"))) == len(FILES)
+
+
+def test_a_gif_beside_photos_is_no_frame(tmp_path: Path) -> None:
+    for number in range(3):
+        Image.fromarray(noise((16, 16, 3), seed=number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "b.gif").write_bytes(saved("P", "GIF"))
+    assert len(open_frames(tmp_path).times) == 3
+    with pytest.raises(UsageError, match="is a video and there are other inputs"):
+        open_frames([tmp_path / "0.png", tmp_path / "b.gif"])
 
 
 def test_own_gifs_are_known(tmp_path: Path) -> None:

@@ -76,6 +76,28 @@ def test_a_progressive_jpeg_cut_between_scans_is_refused() -> None:
                 read_photo(io.BytesIO(data[:end]))
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "progressive"])
+@pytest.mark.parametrize("missing", [200, 400])
+def test_scan_data_missing_before_the_end_marker_is_noted(kind: str, missing: int) -> None:
+    data = data_of(kind)
+    photo = read_photo(io.BytesIO(data[: -2 - missing] + b"\xff\xd9"))
+    assert photo.notes == ("its scan data ends early: a part of the picture is missing",)
+    assert read_photo(io.BytesIO(data + b"trailer")).notes == ()
+
+
+def test_scans_missing_before_the_end_marker_are_noted() -> None:
+    data = data_of("progressive")
+    last = data.rfind(b"\xff\xc4")
+    assert "ends early" in read_photo(io.BytesIO(data[:last] + b"\xff\xd9")).notes[0]
+    assert read_photo(io.BytesIO(data)).notes == ()
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_a_picture_of_one_colour_is_whole(options: dict) -> None:
+    for level in (0, 90, 255):
+        assert read_photo(io.BytesIO(jpeg(np.full((40, 50, 3), level, np.uint8), **options))).notes == ()
+
+
 @pytest.mark.parametrize("name", ["no_eoi.jpg", "no_eoi_trailer.jpg"])
 def test_no_end_marker_case(command: Command, name: str) -> None:
     done = command("albedo", *SAME, "-o", "out.png", CASES / name)

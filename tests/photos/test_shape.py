@@ -176,6 +176,25 @@ def test_the_first_part_with_colours_is_read(at: int, channels: str, tmp_path: P
     assert (header.width, header.height) == (8, 6)
 
 
+@pytest.mark.parametrize("layer", ["beauty.", "a.b.", "left."])
+def test_the_first_layer_with_colours_is_read(layer: str, tmp_path: Path) -> None:
+    pixels = noise((6, 8, 3), "float32")
+    planes = {layer + name: np.ascontiguousarray(pixels[..., n]) for n, name in enumerate("RGB")}
+    planes |= {"depth.Z": pixels[..., 0].copy(), "normal.X": pixels[..., 1].copy()}
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
+    photo = read_photo(tmp_path / "a.exr")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    assert photo.notes == (f"only its layer {layer[:-1]} is used",)
+
+
+def test_luminance_and_chroma_become_rgb(tmp_path: Path) -> None:
+    pixels = noise((6, 8, 3), "float32") + 0.1
+    luminance = pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    planes = {"Y": luminance, "RY": pixels[..., 0] / luminance - 1, "BY": pixels[..., 2] / luminance - 1}
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
+    np.testing.assert_allclose(read_photo(tmp_path / "a.exr").pixels, pixels, atol=1e-5)
+
+
 # crops
 
 

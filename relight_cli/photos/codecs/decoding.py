@@ -25,14 +25,14 @@ from relight_cli.photos.codecs import (
     tiff_decoding,
 )
 from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.tiff_pages import page_note
-from relight_cli.photos.codecs.unsupported import LONGEST, name_of
+from relight_cli.photos.codecs.unsupported import refuse_known
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.extras import extras_for_upright
@@ -147,22 +147,19 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         pixels, alpha = split_alpha(expand_bits(jpeg.decode_deep(data, frame), frame.bits))
         return replace(decoded, pixels=pixels, alpha=alpha)
     try:
-        return _decode_with_pillow(file, check_size)
+        decoded = _decode_with_pillow(file, check_size)
+        file.seek(0)
+        if frame and jpeg.ends_early(file.read(), frame, decoded.pixels, jpeg.decode_plain):
+            decoded.notes.append("its scan data ends early: a part of the picture is missing")
+        return decoded
     except OSError as error:
         file.seek(0)
         if error.errno or "truncated" not in str(error):
             raise
-        whole = jpeg.complete(file.read(), lambda data: np.asarray(Image.open(io.BytesIO(data), formats=("JPEG",))))
+        whole = jpeg.complete(file.read(), jpeg.decode_plain)
         if whole is None:
             raise
         return _decode_with_pillow(io.BytesIO(whole), check_size)
-
-
-def _refuse_unknown(file: BinaryIO) -> None:
-    """Raise UnsupportedError for a file of a known kind that is not read."""
-    file.seek(0)
-    if name := name_of(file.read(LONGEST)):
-        raise UnsupportedError(f"it is {name}, which is not supported")
 
 
 def _decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -184,7 +181,7 @@ def _decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool =
     try:
         image = Image.open(file, formats=PILLOW_FORMATS)
     except UnidentifiedImageError:
-        _refuse_unknown(file)
+        refuse_known(file)
         raise
     with image:
         check_size(*image.size)

@@ -80,10 +80,9 @@ def encode(
     metadata, lost = storable(metadata, kind)
     notes += lost
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
-    if extra is not None and (kind != "TIFF" or extra.dtype != samples.dtype):
-        notes.append("its extra channels are dropped")
-        extra = None
-    encoder = _encoder(kind, samples, quality) if extra is None else _tiff_encoder(samples, extra)
+    encoder = (
+        _encoder(kind, samples, quality) if extra is None else _encoder_with_extra(kind, samples, extra, notes, quality)
+    )
     refusal: Exception | None = None
     for attempt, dropped in _metadata_fallbacks(metadata):
         file.seek(0)
@@ -134,7 +133,13 @@ def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Me
     return lambda file, metadata: file.write(encode_exr(array, metadata))
 
 
-def _tiff_encoder(samples: Raster, extra: NDArray) -> Callable[[BinaryIO, Metadata], object]:
+def _encoder_with_extra(
+    kind: str, samples: Raster, extra: NDArray, notes: list[str], quality: int
+) -> Callable[[BinaryIO, Metadata], object]:
+    """Prepare a TIFF with extra samples; add a note if they cannot be kept."""
+    if kind != "TIFF" or extra.dtype != samples.dtype:
+        notes.append("its extra channels are dropped")
+        return _encoder(kind, samples, quality)
     shape = (*samples.shape[:2], samples.shape[2] + extra.shape[2])
     both = LazyRows(shape, samples.dtype, lambda rows: np.concatenate((samples[rows], extra[rows]), axis=-1))
     return lambda file, metadata: encode_tiff(file, both, metadata, extra.shape[2])

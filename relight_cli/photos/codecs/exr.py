@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +21,8 @@ from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
 _COLOURS = ("R", "G", "B")
+_CHROMA = ("RY", "BY")
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of the primaries of BT.709
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -48,10 +50,22 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     if count > 1 and page is None:
         which = f"number {part + 1}" if part else "the first"
         notes.append(f"only {which} of {count} pictures is used; --page picks another")
+    primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
+    layer = _layer_with_colours(planes)
+    if layer:
+        notes.append(f"only its layer {layer.removesuffix('.')} is used")
+        planes = {name.removeprefix(layer): plane for name, plane in planes.items() if name.startswith(layer)}
+    if {"Y", *_CHROMA} <= set(planes) and np.allclose(primaries, REC709, atol=1e-3):
+        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)))
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
-    if used not in (list(_COLOURS), ["Y"]) or not set(used) <= set(wanted) or len(shapes) != 1:
+    if (
+        used not in (list(_COLOURS), ["Y"])
+        or (used == ["Y"] and set(_CHROMA) & set(planes))
+        or not set(used) <= set(wanted)
+        or len(shapes) != 1
+    ):
         raise ValueError(f"the EXR has the channels {', '.join(planes)}, not R, G, B or Y")
     if len(planes) > len(wanted):
         notes.append("its extra channels are dropped")
@@ -59,16 +73,15 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
         pixels /= _alpha_factor(alpha)
-    icc, colour = _colours(header.get("chromaticities", REC709), len(used), notes)
+    icc, colour = _colours(primaries, len(used), notes)
     xmp = header.get("xmp")
     extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
     packet = xmp.encode() if isinstance(xmp, str) else None
     return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
 
 
-def _colours(primaries: Iterable[float], channels: int, notes: list[str]) -> tuple[bytes, ColourTags | None]:
+def _colours(own: tuple[float, ...], channels: int, notes: list[str]) -> tuple[bytes, ColourTags | None]:
     """Return the profile of linear light in a picture's primaries, and the primaries if they are not those of sRGB."""
-    own = tuple(float(value) for value in primaries)  # the default of the format are those of sRGB
     if channels == 1 or np.allclose(own, REC709, atol=1e-3):
         return LINEAR, None
     if not are_primaries(own):
@@ -127,9 +140,30 @@ def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
         return wanted - 1, len(parts)
     for number, header in enumerate(parts):
         names = {channel.name for channel in header.get("channels", ())}
-        if (names.issuperset(_COLOURS) or "Y" in names) and "deep" not in str(header.get("type")):
+        if (names.issuperset(_COLOURS) or "Y" in names or _layer_with_colours(names)) and "deep" not in str(
+            header.get("type")
+        ):
             return number, len(parts)
     return 0, len(parts)
+
+
+def _layer_with_colours(names: Collection[str]) -> str:
+    """Return the prefix ("beauty.") of the first layer with RGB; empty if colours need none or there are none."""
+    if "Y" in names or any(name in names for name in _COLOURS):
+        return ""
+    prefixes = sorted({name[:-1] for name in names if name[-1:] == "R"})
+    return next((prefix for prefix in prefixes if all(prefix + name in names for name in _COLOURS)), "")
+
+
+def _rgb_of_chroma(luminance: NDArray, red: NDArray, blue: NDArray) -> dict[str, NDArray]:
+    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled."""
+    height, width = luminance.shape
+    y, ry, by = (np.asarray(plane, np.float32) for plane in (luminance, red, blue))
+    if ry.shape != y.shape:
+        steps = -(-height // ry.shape[0]), -(-width // ry.shape[1])
+        ry, by = (np.kron(plane, np.ones(steps, np.float32))[:height, :width] for plane in (ry, by))
+    r, b = (ry + 1) * y, (by + 1) * y
+    return {"R": r, "G": (y - _LUMINANCE[0] * r - _LUMINANCE[2] * b) / _LUMINANCE[1], "B": b}
 
 
 def _shape(header: dict[str, Any]) -> Shape | None:

@@ -1,5 +1,6 @@
 """JPEGs that Pillow does not read: more than 8 bits a channel, no end marker, and processes that nobody decodes."""
 
+import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +9,15 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from relight_cli.photos.codecs.decoded import UnsupportedError
 
 _END = b"\xff\xd9"
 _ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a segment
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
+_PROGRESSIVE = 0xC2
+_FILLED = 8  # pixels in a row of the smallest block
 _SEARCHED = 1 << 26  # bytes of metadata before the frame
 # What follows the last code of whole scan data is never decoded, so the pixels are the same with each of these.
 _TAILS = (bytes(256), b"\x55" * 256, b"\xaa" * 256, b"\x92\x49\x24" * 86)
@@ -28,6 +32,7 @@ class Frame:
     at: int = 0  # offset of the number of bits
     components: list[int] = field(default_factory=list)
     scans: list[tuple[tuple[int, ...], int, int, int]] = field(default_factory=list)  # components, from, to, low bit
+    end: int = 0  # offset of the end marker; 0: not found
 
     @property
     def is_lossless(self) -> bool:
@@ -55,14 +60,18 @@ class Frame:
 def read_frame(data: bytes) -> Frame | None:
     """Read the markers of a JPEG; None if it has no frame."""
     frame, at = None, 2
-    while at + 4 <= len(data):
+    while at + 2 <= len(data):
         if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF, *_ALONE):
             at = _next_marker(data, at + 1)
             continue
+        if data[at + 1] == 0xD9:
+            if frame is not None:
+                frame.end = at
+            break
+        if at + 4 > len(data):
+            break
         marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
         body = data[at + 4 : at + 2 + length]
-        if marker == 0xD9:
-            break
         if marker in _FRAMES and frame is None and len(body) >= 6:
             frame = Frame(marker, body[0], at + 4, list(body[6 : 6 + 3 * body[5] : 3]))
         elif marker == 0xDA and frame is not None and body and len(body) >= 2 * body[0] + 4:
@@ -93,6 +102,12 @@ def read_start(file: BinaryIO) -> Frame | None:
     if frame and (reason := frame.refusal()):
         raise UnsupportedError(reason)
     return frame
+
+
+def decode_plain(data: bytes) -> NDArray[np.uint8]:
+    """Decode the samples of a JPEG of 8 bits. Raises what Pillow raises."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return np.asarray(image)
 
 
 def decode_deep(data: bytes, frame: Frame) -> NDArray[np.uint16]:
@@ -136,6 +151,23 @@ def complete(data: bytes, decode: Callable[[bytes], NDArray]) -> bytes | None:
     if all(np.array_equal(first, decode(data + tail + _END)) for tail in _TAILS):
         return data + _END
     return None
+
+
+def ends_early(data: bytes, frame: Frame, samples: NDArray, decode: Callable[[bytes], NDArray]) -> bool:
+    """Return whether scan data is missing before the end marker; decoders fill the rest with one colour.
+
+    `samples` are the decoded pixels (H, W, C): only where they end in one colour the data is decoded again.
+    """
+    if frame.process != _PROGRESSIVE and (samples[-1, -_FILLED:] != samples[-1, -1]).any():
+        return False
+    found = read_frame(data)
+    if found is None or not found.end:
+        return False
+    if not found.has_all_coefficients():
+        return True
+    start = data[: found.end].rstrip(b"\xff")
+    first = decode(data)
+    return not all(np.array_equal(first, decode(start + tail + _END)) for tail in _TAILS[:2])
 
 
 def _next_marker(data: bytes, at: int) -> int:

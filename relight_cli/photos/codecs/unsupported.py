@@ -1,5 +1,9 @@
 """Names of picture formats that are not read, by the first bytes, so that a message can name the real reason."""
 
+from typing import BinaryIO
+
+from relight_cli.photos.codecs.decoded import UnsupportedError
+
 _MAGIC = (
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (4, b"JXL \r\n\x87\n", "a JPEG XL picture"),
@@ -33,9 +37,12 @@ _MAGIC = (
     (0, b"<!DOCTYPE html", "a web page"),
     (0, b"<html", "a web page"),
 )
-LONGEST = 160  # bytes to pass to `name_of`
 
 
-def name_of(start: bytes) -> str | None:
-    """Return what a file is that begins with these bytes, None if that is unknown."""
-    return next((name for at, magic, name in _MAGIC if start[at : at + len(magic)] == magic), None)
+def refuse_known(file: BinaryIO) -> None:
+    """Raise UnsupportedError for a file of one of these kinds."""
+    file.seek(0)
+    start = file.read(160)
+    for at, magic, name in _MAGIC:
+        if start[at : at + len(magic)] == magic:
+            raise UnsupportedError(f"it is {name}, which is not supported")
