@@ -1,9 +1,8 @@
-"""Videos: read frame by frame through imageio's pyav plugin, written frame by frame through PyAV."""
+"""Videos: read and written frame by frame through PyAV."""
 
 import contextlib
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +15,9 @@ from PIL import Image
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.metadata import SOFTWARE, TOOL
+from relight_cli.photos.video_colour import UnknownColoursError, colour_of, has_transparency, to_srgb
+from relight_cli.photos.video_shape import VideoShape, shape_of
+from relight_cli.photos.video_timing import VideoTiming, ticks_of, timing_of
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
 
@@ -31,6 +33,7 @@ CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".gif": ("gif", "pal8", {}),
 }
 READABLE = (*CODECS, ".mkv", ".avi", ".m4v", ".mts", ".mpg", ".mpeg", ".wmv")
+_CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
 _BT709 = 1  # primaries, transfer and matrix of HD video (ITU-T H.273); players assume them
 _LIMITED = 1  # luma 16 to 235
 
@@ -40,7 +43,6 @@ def _import_extra(name: str) -> ModuleType:
     from importlib import import_module
 
     try:
-        import_module("av")
         return import_module(name)
     except ImportError as error:
         raise MissingExtraError(f"videos need an extra ({error}): pip install 'relight-cli[video]'.") from error
@@ -48,7 +50,7 @@ def _import_extra(name: str) -> ModuleType:
 
 def require_video() -> None:
     """Raise MissingExtraError if the extra [video] is not installed."""
-    _import_extra("imageio.v3")
+    _import_extra("av")
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,79 @@ class Video:
     width: int
     rate: float  # frames a second
     damage: str | None = None  # why there are fewer frames than the header says
+    timing: VideoTiming = field(default_factory=lambda: VideoTiming((), 0.0))
+    pixel_aspect: Fraction = Fraction(1)  # width of a pixel of the upright frame divided by its height
+    notes: tuple[str, ...] = ()  # on what is not kept as it is
+
+
+@dataclass
+class _Reader:
+    """Decodes a video and keeps what it says."""
+
+    path: Path
+    rate: float = 25.0
+    tick: float = 0.0  # seconds
+    declared: int = 0  # frames by the header
+    duration: str | None = None  # as Matroska has it
+    shape: VideoShape | None = None
+    times: list[float | None] = field(default_factory=list)
+    last: float | None = None  # seconds for which the last frame is shown
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def frames(self) -> Iterator[Pixels]:
+        """Yield the frames, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
+        with _opened_file(self.path) as file:
+            stream = file.streams.video[0]
+            stream.thread_type = "FRAME"
+            self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
+            self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
+            tags = (stream.color_primaries, stream.color_trc, stream.colorspace)
+            reformatter = _import_extra("av.video.reformatter").VideoReformatter()
+            frames = self._decoded(file, stream)
+            while True:
+                try:
+                    frame = next(frames, None)
+                    if frame is None:
+                        return
+                    pixels = self._upright(frame, stream.sample_aspect_ratio, tags, reformatter)
+                except UnknownColoursError as error:
+                    reason = f"its colours ({error}) cannot be converted; convert it to BT.709 with FFmpeg"
+                    raise PhotoUnreadableError(f"{self.path}: {reason}.") from error
+                except Exception as error:  # decoders raise anything
+                    reason = f"frame {len(self.times)} cannot be decoded ({_one_line(error)})"
+                    raise PhotoUnreadableError(f"{self.path}: {reason}; copy the video again.") from error
+                self.times.append(frame.time)
+                yield pixels
+
+    def _decoded(self, file: Any, stream: Any) -> Iterator[Any]:
+        for packet in file.demux(stream):
+            if packet.size and packet.duration:
+                self.last = float(packet.duration * packet.time_base)
+            yield from packet.decode()
+
+    def _upright(self, frame: Any, aspect: Fraction | None, tags: tuple[int, int, int], reformatter: Any) -> Pixels:
+        colour = colour_of(frame, tags)
+        if self.shape is None:
+            self.shape = shape_of(frame, aspect)
+            self.size = (frame.width, frame.height)
+            alpha = ("its transparency is left out",) if has_transparency(frame, reformatter) else ()
+            self.notes |= dict.fromkeys((*self.shape.notes, *alpha))
+        if (frame.width, frame.height) != self.size:
+            raise ValueError(f"it has {frame.width} x {frame.height} pixels, others {self.size[0]} x {self.size[1]}")
+        self.notes |= dict.fromkeys(colour.notes)
+        if colour.matrix is not None:
+            frame.colorspace = colour.matrix
+        # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
+        rgb = reformatter.reformat(frame, format="gbrp16le").to_ndarray()
+        return self.shape.upright(to_srgb(rgb, colour))
 
 
 def open_video(path: Path, *, max_pixels: int) -> Video:
     """Decode a video once to count its frames. Raises PhotoUnreadableError if it has none or they are too large."""
     count, damage, shape = 0, None, (0, 0)
-    frames = frames_of(path)
+    reader = _Reader(path)
     try:
-        for frame in frames:
+        for frame in reader.frames():
             count, shape = count + 1, frame.shape[:2]
             if shape[0] * shape[1] > max_pixels:
                 message = f"{path}: frames of {shape[1]} x {shape[0]} pixels are too large; raise --max-pixels."
@@ -79,67 +146,43 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
         if not count or shape[0] * shape[1] > max_pixels:
             raise
         damage = str(error)
-    if not count:
+    if not count or reader.shape is None:
         raise PhotoUnreadableError(f"{path}: no frame can be decoded; copy the video again from its source.")
-    with _opened_file(path) as file:
-        rate = float(file.metadata().get("fps") or 25.0)
-        declared = int(file.properties().shape[0]) or _frames_by_duration(file, count, rate)
+    declared = reader.declared or _frames_by_duration(reader, count)
     if damage is None and count < declared:
         damage = f"{path}: only {count} of {declared} frames can be decoded; copy the video again from its source."
-    return Video(path, count, shape[0], shape[1], rate, damage)
+    timing = timing_of(reader.times, reader.rate, reader.tick, reader.last)
+    notes = (*reader.notes, *timing.notes)
+    return Video(path, count, shape[0], shape[1], reader.rate, damage, timing, reader.shape.aspect, notes)
 
 
 def frames_of(path: Path) -> Iterator[Pixels]:
-    """Yield the frames of a video, upright. Raises PhotoUnreadableError that names the frame."""
-    number = 0
-    with _opened_file(path) as file:
-        turns = _quarter_turns(file)
-    with _opened_file(path) as file:
-        # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
-        frames = file.iter(format="gbrp16le", thread_type="FRAME")
-        while True:
-            try:
-                planes = next(frames, None)
-            except Exception as error:  # decoders raise anything
-                message = f"{path}: frame {number} cannot be decoded ({_one_line(error)}); copy the video again."
-                raise PhotoUnreadableError(message) from error
-            if planes is None:
-                return
-            rounded = ((planes[[2, 0, 1]].astype(np.uint32) + 128) >> 8).clip(max=255)  # white is 255 * 256
-            yield np.ascontiguousarray(np.rot90(rounded.transpose(1, 2, 0).astype(np.uint8), turns))
-            number += 1
+    """Yield the frames of a video, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
+    return _Reader(path).frames()
 
 
-def _frames_by_duration(file: Any, count: int, rate: float) -> int:
+def _frames_by_duration(reader: _Reader, count: int) -> int:
     """Return the number of frames by duration if the header has no number (WebM, Matroska), else `count`."""
     with contextlib.suppress(Exception):
-        facts = file.metadata()
-        hours, minutes, seconds = (float(part) for part in facts["DURATION"].split(":"))
-        missing = 3600 * hours + 60 * minutes + seconds - float(file.metadata(index=count - 1)["time"])
-        return count + round(missing * rate) - 1
+        hours, minutes, seconds = (float(part) for part in (reader.duration or "").split(":"))
+        missing = 3600 * hours + 60 * minutes + seconds - (reader.times[-1] or 0.0)
+        return count + round(missing * reader.rate) - 1
     return count
 
 
 @contextlib.contextmanager
 def _opened_file(path: Path) -> Iterator[Any]:
-    imageio = _import_extra("imageio.v3")
+    av = _import_extra("av")
     if not path.is_file():
         raise PhotoUnreadableError(f"{path}: no such file; check the path.")
-    try:
-        file = imageio.imopen(path, "r", plugin="pyav")  # a Path, because a string could be a URL
-    except Exception as error:  # decoders raise anything
-        raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
-    with file:
-        yield file
-
-
-def _quarter_turns(file: Any) -> int:
-    """Return how many anticlockwise quarter turns make the frames upright (the matrix of ISO 14496-12, 8.3.2)."""
-    with contextlib.suppress(Exception):
-        matrix = struct.unpack("<9i", file.metadata(index=0)["DISPLAYMATRIX"])
-        a, b = np.sign(matrix[0]), np.sign(matrix[1])
-        return {(1, 0): 0, (0, 1): 3, (-1, 0): 2, (0, -1): 1}.get((int(a), int(b)), 0)
-    return 0
+    with contextlib.ExitStack() as opened:
+        try:
+            file = opened.enter_context(path.open("rb"))  # a name could be a URL
+            container = opened.enter_context(av.open(file))
+            _ = container.streams.video[0]
+        except Exception as error:  # decoders raise anything
+            raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
+        yield container
 
 
 def recorded_recipe(path: Path) -> str | None:
@@ -161,10 +204,22 @@ def recorded_recipe(path: Path) -> str | None:
 class VideoWriter:
     """Writer of a video; the file is complete only after `close`."""
 
-    def __init__(self, path: Path, kind: str, height: int, width: int, rate: float, made: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: str,
+        height: int,
+        width: int,
+        rate: float,
+        made: str | None = None,
+        *,
+        times: Sequence[float] | None = None,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
         """Open a video of a `kind` in CODECS, for frames (height, width, 3) at `rate` a second.
 
-        `made` is ASCII that records how it is made; `recorded_recipe` returns it.
+        `made` is ASCII that records how it is made; `recorded_recipe` returns it. With `times`, in seconds, each frame
+        has its own; one more is the end of the last frame. `pixel_aspect` is the width of a pixel by its height.
         """
         self._av = _import_extra("av")
         codec, self._pixel_format, options = CODECS[kind]
@@ -177,10 +232,20 @@ class VideoWriter:
         if self._comment:
             self._file.metadata["comment"] = self._comment
         self._path, self._kind = path, kind
+        if times and codec == "libx264":
+            options = options | {"bf": "0"}  # durations in an MP4 are those of the order of decoding
         self._stream = self._file.add_stream(codec, Fraction(rate).limit_denominator(1001), options=options)
         self._stream.width = width + (width % 2 if self._even else 0)
         self._stream.height = height + (height % 2 if self._even else 0)
         self._stream.pix_fmt = self._pixel_format
+        if pixel_aspect != 1:
+            self._stream.codec_context.sample_aspect_ratio = pixel_aspect.limit_denominator(255)  # x264 stores 16 bits
+        self._ticks: dict[int, int] | None = None
+        if times:
+            clock = _CLOCKS.get(kind, 90_000)
+            self._ticks = ticks_of(times, clock)
+            self._starts = iter(self._ticks)
+            self._stream.codec_context.time_base = self._stream.time_base = Fraction(1, clock)
         if self._even:
             context = self._stream.codec_context
             context.color_primaries = context.color_trc = context.colorspace = _BT709
@@ -189,11 +254,20 @@ class VideoWriter:
     def add(self, pixels: Pixels) -> None:
         """Add a frame; a format with even sizes repeats the last pixel of an odd side."""
         frame = self._even_frame(pixels) if self._even else self._palette_frame(pixels)
-        self._file.mux(self._stream.encode(frame))
+        if self._ticks:
+            frame.pts, frame.time_base = next(self._starts), self._stream.codec_context.time_base
+            frame.duration = self._ticks[frame.pts]
+        self._mux(frame)
+
+    def _mux(self, frame: Any) -> None:
+        for packet in self._stream.encode(frame):
+            if self._ticks:
+                packet.duration = self._ticks[packet.pts]
+            self._file.mux(packet)
 
     def close(self) -> None:
         """Write the frames that the codec still holds, and the index."""
-        self._file.mux(self._stream.encode(None))
+        self._mux(None)
         self._file.close()
         if self._comment and self._kind == ".gif":  # FFmpeg does not write it into a GIF
             add_comment(self._path, self._comment)

@@ -5,6 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,7 @@ from relight_cli.jobs.inputs import STDIO, expand_inputs
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.video import Video
+    from relight_cli.photos.video_timing import VideoTiming
 
 CACHED_FRAMES = 4  # last decoded frames of a video that can be read again without decoding from the start
 Failed = Callable[[Path, Exception], None]
@@ -27,6 +29,9 @@ class Frames(Protocol):
     times: list[float]  # strictly rising
     rate: float | None  # frames per second of a video
     order: str  # how the frames are ordered, for a message
+    notes: tuple[str, ...]  # on what may not be as expected
+    pixel_aspect: Fraction  # width of a pixel divided by its height
+    timing: "VideoTiming | None"  # of a video whose frames are not evenly spaced
 
     def name(self, number: int) -> str:
         """Return the name of a frame in messages."""
@@ -116,7 +121,10 @@ class PhotoFrames:
     start: float | None  # capture time of the first photo, if `times` are capture times
     order: str
     max_pixels: int
+    notes: tuple[str, ...] = ()
     rate: float | None = None
+    pixel_aspect = Fraction(1)
+    timing: "VideoTiming | None" = None
 
     @classmethod
     def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
@@ -214,7 +222,10 @@ class VideoFrames:
     def __init__(self, video: "Video") -> None:
         self.video, self.height, self.width = video, video.height, video.width
         self.rate: float | None = video.rate
-        self.times = [number / video.rate for number in range(video.count)]
+        self.times = list(video.timing.times)
+        self.timing = video.timing if video.timing.variable else None
+        self.pixel_aspect = video.pixel_aspect
+        self.notes = tuple(f"{video.path}: {note}." for note in video.notes)
 
     def name(self, number: int) -> str:
         """Return the video's file and the frame's number."""
