@@ -106,8 +106,8 @@ def _as_given(sources: Sequence[Source]) -> list[Path]:
 def _continued(paths: list[Path]) -> tuple[list[Path], tuple[Path, Path] | None]:
     """Return sorted paths with numbers that begin again after 9999 at the end, and the two around the new beginning.
 
-    That is the case if one number changes, it has a fixed width of 3 or more digits, and the gap in the middle is ten
-    times as large as that from the last number over the largest possible one to the first.
+    That is the case if one number changes, it has a fixed width of 3 or more digits, and one gap is ten times as large
+    as that from the last number over the largest possible one to the first, and three times as large as all others.
     """
     numbers = [re.findall(r"\d+", path.stem) for path in paths]
     changing = [values for values in zip(*numbers, strict=True) if len(set(values)) > 1]
@@ -118,7 +118,9 @@ def _continued(paths: list[Path]) -> tuple[list[Path], tuple[Path, Path] | None]
     # Cameras with five digits also begin again after 9999: DSC09999, DSC00001.
     limit = 10**4 if digits > 4 and values[-1] < 10**4 else 10**digits
     over = values[0] + limit - values[-1]
-    gap, place = max((after - before, number) for number, (before, after) in enumerate(pairwise(values), 1))
-    if over > len(values) + 2 or gap < 10 * over:
+    gaps = [after - before for before, after in pairwise(values)]
+    gap, *others = sorted(gaps, reverse=True)
+    place = gaps.index(gap) + 1
+    if over > len(values) + 2 or gap < 10 * over or (others and gap < 3 * others[0]):
         return paths, None
     return paths[place:] + paths[:place], (paths[-1], paths[0])
