@@ -5,21 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.metadata import SOFTWARE, TOOL
-from relight_cli.photos.video_colour import UnknownColoursError, colour_of, has_transparency, to_srgb
-from relight_cli.photos.video_shape import VideoShape, shape_of
+from relight_cli.photos.video_decoding import Pixels, VideoReader, import_extra
 from relight_cli.photos.video_timing import VideoTiming, ticks_of, timing_of
-
-Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
 
 # crf 16 keeps the grain of a photo. x264's code for specific processors reads uninitialised memory (with AVX-512 in
 # core 165), so that the same frames give different bytes; its code for all processors does not, and takes 8 % longer.
@@ -38,19 +33,9 @@ _BT709 = 1  # primaries, transfer and matrix of HD video (ITU-T H.273); players 
 _LIMITED = 1  # luma 16 to 235
 
 
-def _import_extra(name: str) -> ModuleType:
-    """Import a module of the extra [video]. Raises MissingExtraError."""
-    from importlib import import_module
-
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(f"videos need an extra ({error}): pip install 'relight-cli[video]'.") from error
-
-
 def require_video() -> None:
     """Raise MissingExtraError if the extra [video] is not installed."""
-    _import_extra("av")
+    import_extra("av")
 
 
 @dataclass(frozen=True)
@@ -68,72 +53,10 @@ class Video:
     notes: tuple[str, ...] = ()  # on what is not kept as it is
 
 
-@dataclass
-class _Reader:
-    """Decodes a video and keeps what it says."""
-
-    path: Path
-    rate: float = 25.0
-    tick: float = 0.0  # seconds
-    declared: int = 0  # frames by the header
-    duration: str | None = None  # as Matroska has it
-    shape: VideoShape | None = None
-    times: list[float | None] = field(default_factory=list)
-    last: float | None = None  # seconds for which the last frame is shown
-    notes: dict[str, None] = field(default_factory=dict)
-
-    def frames(self) -> Iterator[Pixels]:
-        """Yield the frames, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
-        with _opened_file(self.path) as file:
-            stream = file.streams.video[0]
-            stream.thread_type = "FRAME"
-            self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
-            self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
-            tags = (stream.color_primaries, stream.color_trc, stream.colorspace)
-            reformatter = _import_extra("av.video.reformatter").VideoReformatter()
-            frames = self._decoded(file, stream)
-            while True:
-                try:
-                    frame = next(frames, None)
-                    if frame is None:
-                        return
-                    pixels = self._upright(frame, stream.sample_aspect_ratio, tags, reformatter)
-                except UnknownColoursError as error:
-                    reason = f"its colours ({error}) cannot be converted; convert it to BT.709 with FFmpeg"
-                    raise PhotoUnreadableError(f"{self.path}: {reason}.") from error
-                except Exception as error:  # decoders raise anything
-                    reason = f"frame {len(self.times)} cannot be decoded ({_one_line(error)})"
-                    raise PhotoUnreadableError(f"{self.path}: {reason}; copy the video again.") from error
-                self.times.append(frame.time)
-                yield pixels
-
-    def _decoded(self, file: Any, stream: Any) -> Iterator[Any]:
-        for packet in file.demux(stream):
-            if packet.size and packet.duration:
-                self.last = float(packet.duration * packet.time_base)
-            yield from packet.decode()
-
-    def _upright(self, frame: Any, aspect: Fraction | None, tags: tuple[int, int, int], reformatter: Any) -> Pixels:
-        colour = colour_of(frame, tags)
-        if self.shape is None:
-            self.shape = shape_of(frame, aspect)
-            self.size = (frame.width, frame.height)
-            alpha = ("its transparency is left out",) if has_transparency(frame, reformatter) else ()
-            self.notes |= dict.fromkeys((*self.shape.notes, *alpha))
-        if (frame.width, frame.height) != self.size:
-            raise ValueError(f"it has {frame.width} x {frame.height} pixels, others {self.size[0]} x {self.size[1]}")
-        self.notes |= dict.fromkeys(colour.notes)
-        if colour.matrix is not None:
-            frame.colorspace = colour.matrix
-        # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
-        rgb = reformatter.reformat(frame, format="gbrp16le").to_ndarray()
-        return self.shape.upright(to_srgb(rgb, colour))
-
-
 def open_video(path: Path, *, max_pixels: int) -> Video:
     """Decode a video once to count its frames. Raises PhotoUnreadableError if it has none or they are too large."""
     count, damage, shape = 0, None, (0, 0)
-    reader = _Reader(path)
+    reader = VideoReader(path)
     try:
         for frame in reader.frames():
             count, shape = count + 1, frame.shape[:2]
@@ -158,10 +81,10 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
 
 def frames_of(path: Path) -> Iterator[Pixels]:
     """Yield the frames of a video, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
-    return _Reader(path).frames()
+    return VideoReader(path).frames()
 
 
-def _frames_by_duration(reader: _Reader, count: int) -> int:
+def _frames_by_duration(reader: VideoReader, count: int) -> int:
     """Return the number of frames by duration if the header has no number (WebM, Matroska), else `count`."""
     with contextlib.suppress(Exception):
         hours, minutes, seconds = (float(part) for part in (reader.duration or "").split(":"))
@@ -170,28 +93,13 @@ def _frames_by_duration(reader: _Reader, count: int) -> int:
     return count
 
 
-@contextlib.contextmanager
-def _opened_file(path: Path) -> Iterator[Any]:
-    av = _import_extra("av")
-    if not path.is_file():
-        raise PhotoUnreadableError(f"{path}: no such file; check the path.")
-    with contextlib.ExitStack() as opened:
-        try:
-            file = opened.enter_context(path.open("rb"))  # a name could be a URL
-            container = opened.enter_context(av.open(file))
-            _ = container.streams.video[0]
-        except Exception as error:  # decoders raise anything
-            raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
-        yield container
-
-
 def recorded_recipe(path: Path) -> str | None:
     """Return the `Provenance.parameters` that this tool wrote into a video, None if it wrote none."""
     try:
         if path.suffix.lower() == ".gif":
             comment = read_comment(path)
         else:
-            with _import_extra("av").open(path) as file:
+            with import_extra("av").open(path) as file:
                 comment = {name.lower(): value for name, value in file.metadata.items()}.get("comment")
     except MissingExtraError:
         raise
@@ -221,7 +129,7 @@ class VideoWriter:
         `made` is ASCII that records how it is made; `recorded_recipe` returns it. With `times`, in seconds, each frame
         has its own; one more is the end of the last frame. `pixel_aspect` is the width of a pixel by its height.
         """
-        self._av = _import_extra("av")
+        self._av = import_extra("av")
         codec, self._pixel_format, options = CODECS[kind]
         self._even = self._pixel_format == "yuv420p"  # stores one colour for 2 x 2 pixels
         # faststart: an MP4 begins with its index and plays while it loads; bitexact: a WebM has no random numbers.
@@ -292,7 +200,3 @@ class VideoWriter:
         palette = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
         argb[: len(palette), 1:], argb[:, 0] = palette, 255
         return self._av.VideoFrame.from_ndarray((np.asarray(picture), argb), format="pal8")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

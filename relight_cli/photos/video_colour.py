@@ -1,5 +1,6 @@
 """The colours of videos: which matrix, range, curve and primaries their numbers have, and the same colours in sRGB."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.colour_profiles import REC709, is_srgb, profile_to_srgb
+from relight_cli.photos.colour_profiles import REC709, converts_to_srgb, is_srgb, profile_to_srgb
 from relight_cli.rasters.rows import row_bands
 
 UNSPECIFIED = 2  # in all tables of ITU-T H.273
@@ -31,6 +32,7 @@ _MATRICES = (1, 4, 5, 6, 7, 9)  # that swscale converts
 _MATRIX_OF_PRIMARIES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, _BT2020: 9}
 _SDR_WHITE = 203.0  # cd/m2 of the white of a picture in PQ and HLG (ITU-R BT.2408, section 2.1)
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # of the display that HLG is converted for (BT.2100, table 5)
+_WHITE = 255 * 256  # in the 16 bits that swscale makes of limited range, and of 8 bits
 
 
 class UnknownColoursError(Exception):
@@ -45,7 +47,7 @@ class VideoColour:
     transfer: int
     matrix: int | None  # None for RGB and grey
     range_expanded: bool = True  # False for RGB with black at 16 and white at 235 of 255
-    white: int = 255 * 256  # in the 16 bits that swscale gives
+    white: int = _WHITE
     icc: bytes | None = None  # takes the place of primaries and transfer
 
     @property
@@ -73,8 +75,8 @@ class VideoColour:
         return (f"its colours ({named}) are converted to sRGB; {clipped}",)
 
 
-def colour_of(frame: Any, declared: tuple[int, int, int]) -> VideoColour:
-    """Return what the numbers of a decoded frame of PyAV mean. Raises UnknownColoursError.
+def colour_of(frame: Any, sides: Mapping[str, bytes], declared: tuple[int, int, int]) -> VideoColour:
+    """Return what the numbers of a decoded frame of PyAV, with its side data, mean. Raises UnknownColoursError.
 
     What the frame does not say comes from the container: `declared` primaries, transfer and matrix. If neither says
     it, the matrix is that of the primaries, else that of BT.709 for 720 lines (or 1280 columns) or more, else that of
@@ -85,7 +87,6 @@ def colour_of(frame: Any, declared: tuple[int, int, int]) -> VideoColour:
         _known(code) if _known(code) != UNSPECIFIED else _known(other)
         for code, other in zip(own, declared, strict=True)
     )
-    sides = {item.type.name: item for item in frame.side_data}
     if {"DOVI_METADATA", "DOVI_RPU_BUFFER"} & set(sides) and UNSPECIFIED in (transfer, primaries):
         raise UnknownColoursError("Dolby Vision without a base layer that other players show")
     if primaries == UNSPECIFIED and transfer in (_PQ, _HLG):
@@ -95,9 +96,10 @@ def colour_of(frame: Any, declared: tuple[int, int, int]) -> VideoColour:
     if primaries not in (*_PRIMARIES, UNSPECIFIED, *_SD_PRIMARIES):
         raise UnknownColoursError(f"colour primaries {primaries} of ITU-T H.273")
     bits = frame.format.components[0].bits
-    full = frame.color_range == 2 or frame.format.name.startswith("yuvj")
-    white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else 255 * 256
-    icc = bytes(sides["ICC_PROFILE"]) if "ICC_PROFILE" in sides else None
+    full = frame.color_range == 2 or frame.format.name.startswith("yuvj") or frame.format.is_rgb
+    white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else _WHITE
+    icc = sides.get("ICC_PROFILE")
+    icc = icc if icc and converts_to_srgb(icc, "rgb") else None
     if _has_matrix(frame.format):
         return VideoColour(primaries, transfer, _matrix(matrix, primaries, frame.width, frame.height), True, white, icc)
     return VideoColour(primaries, transfer, None, not (frame.format.is_rgb and frame.color_range == 1), white, icc)
@@ -118,8 +120,8 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
         band = pixels[rows]
         if not colour.range_expanded:
             band = ((band.astype(np.float32) - 16 * 256) * (255 / 219)).clip(0, 65535).astype(np.uint16)
-        if colour.is_srgb:
-            srgb[rows] = ((band.astype(np.uint32) + 128) >> 8).clip(max=255)  # white is 255 * 256
+        if colour.is_srgb and colour.white == _WHITE:
+            srgb[rows] = ((band.astype(np.uint32) + 128) >> 8).clip(max=255)
         else:
             values = (band / np.float32(colour.white)).clip(max=1).astype(np.float32)
             srgb[rows] = np.rint(_converted(values, colour).clip(0, 1) * 255)
@@ -149,6 +151,8 @@ def _matrix(matrix: int, primaries: int, width: int, height: int) -> int:
 
 def _converted(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.float32]:
     """Convert values in [0, 1] to sRGB, not clipped to its colours."""
+    if colour.is_srgb:
+        return values
     if colour.icc:
         return profile_to_srgb(values, colour.icc)
     light = _light(values, colour)

@@ -3,7 +3,6 @@
 import struct
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,9 @@ class VideoShape:
         return np.ascontiguousarray(turned[::-1] if self.flipped else turned)
 
 
-def shape_of(frame: Any, aspect: Fraction | None) -> VideoShape:
-    """Return the shape of a decoded frame of PyAV, whose pixels have this aspect as they are stored."""
+def shape_of(matrix: bytes | None, aspect: Fraction | None) -> VideoShape:
+    """Return the shape by a display matrix (FFmpeg's, 9 integers) and the aspect of the pixels as they are stored."""
     stored = aspect if aspect and aspect > 0 else Fraction(1)
-    matrix = next((bytes(item) for item in frame.side_data if item.type.name == "DISPLAYMATRIX"), None)
     shape = _by_matrix(matrix) if matrix and len(matrix) == 36 else VideoShape()
     return replace(shape, aspect=1 / stored if shape.swapped else stored)
 

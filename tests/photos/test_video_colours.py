@@ -1,18 +1,22 @@
 """Colours of videos: what their tags say, judged with the program ffmpeg and its zscale (zimg)."""
 
+import io
+import subprocess
+import sys
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from command_line import Command
-from ffmpeg import decode, encode
-from PIL import Image
+from ffmpeg import decode, encode, ffmpeg
+from PIL import Image, ImageCms
 
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.photos.video import frames_of, open_video
 
 CASES = Path(__file__).parents[1] / "cases"
-H264 = ("-c:v", "libx264", "-crf", "0")
+H264 = ("-c:v", "libx264", "-qp", "0")
 FFV1 = ("-c:v", "ffv1")
 VP9 = ("-c:v", "libvpx-vp9", "-lossless", "1")
 SRGB = "t=iec61966-2-1:p=bt709"
@@ -46,6 +50,7 @@ ROWS: list[tuple[str, tuple[str, ...], str, tuple[str, ...], str, tuple[float, f
     ("v.mp4", H264, "yuv444p", tagged("bt709", "bt709", "bt709"), "", (0.0, 1.0)),
     ("v.mp4", H264, "yuv444p", tagged("bt709", "bt709", "bt709", full=True), "", (0.0, 1.0)),
     ("v.mkv", FFV1, "yuv444p10le", tagged("bt709", "iec61966-2-1", "bt709"), "", (0.0, 1.0)),
+    ("v.mp4", H264, "yuv444p10le", tagged("bt709", "bt709", "bt709", full=True), "", (0.0, 1.0)),
     ("v.mp4", H264, "yuv444p", tagged("smpte170m", "smpte170m", "smpte170m"), "", (0.0, 1.0)),
     ("v.mp4", H264, "yuv444p", tagged("bt709", "smpte240m", "smpte240m"), "", (0.0, 1.0)),
     ("v.mov", H264, "yuv444p10le", tagged(P3, "bt709", "bt709"), "tin=iec61966-2-1", (0.3, 0.6)),
@@ -142,11 +147,6 @@ def test_hlg_light_is_that_of_the_standard(tmp_path: Path) -> None:
     assert np.abs(next(frames_of(tmp_path / "v.mp4"))[20, 20] / 255 - wanted).max() < 1.2 / 255
 
 
-def bars(low: float, high: float) -> np.ndarray:
-    """Give white, yellow, cyan, green, magenta, red and blue."""
-    return np.array([[high if on else low for on in (n & 2, n & 4, n & 1)] for n in (7, 6, 5, 4, 3, 2, 1)])
-
-
 def middles(frame: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
     return frame[height // 2, [int((n + 0.5) * width / 7) for n in range(7)]].astype(float)
@@ -179,3 +179,23 @@ def test_transparency_is_noted(tmp_path: Path, form: str, noted: bool) -> None:
     fade = "geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='X'," if noted else ""
     encode(tmp_path / "v.mkv", patches(0, 1), f"format=gbrap,{fade}format={form}", "-c:v", "ffv1")
     assert any("transparency" in note for note in open_video(tmp_path / "v.mkv", max_pixels=10**6).notes) is noted
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".jpg", "copy"), (".png", "copy"), (".png", "png")])
+@pytest.mark.parametrize("kind", [".mov", ".avi", ".mkv"])
+def test_icc_profiles_of_frames(tmp_path: Path, suffix: str, codec: str, kind: str) -> None:
+    """Judged with Pillow. A second process shows that Python ends, which PyAV prevents for named profiles."""
+    icc = bytes(imagecodecs.cms_profile("adobergb"))
+    picture = Image.fromarray((patches(0.4, 0.6) / 257).round().astype(np.uint8))
+    picture.save(tmp_path / f"p{suffix}", icc_profile=icc, quality=100, subsampling=0)
+    ffmpeg("-framerate", 10, "-i", tmp_path / f"p{suffix}", "-c:v", codec, tmp_path / f"v{kind}")
+    show = f"from pathlib import Path; from relight_cli.photos.video import *; p = Path('v{kind}'); "
+    show += "print(open_video(p, max_pixels=10**6).notes, next(frames_of(p)).tobytes().hex())"
+    shown = subprocess.run(
+        [sys.executable, "-c", show], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert "ICC profile" in shown
+    frame = np.frombuffer(bytes.fromhex(shown.split()[-1]), np.uint8).reshape(np.asarray(picture).shape)
+    profiles = (ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB"))
+    wanted = ImageCms.profileToProfile(Image.open(tmp_path / f"p{suffix}"), *profiles, renderingIntent=1)
+    assert np.abs(frame.astype(int) - np.asarray(wanted)).max() <= 1
