@@ -44,7 +44,7 @@ def interpolate_timelapse(
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.photos.video import require_video
-    from relight_cli.timelapse.destination import is_video
+    from relight_cli.timelapse.destination import aspect_notes, is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
     from relight_cli.timelapse.run import TimelapseRun
@@ -75,6 +75,8 @@ def interpolate_timelapse(
     fallback = MemoryFallback(model, options.tile_batch, options.dtype)
     chosen = _timelapse_options(options)
     frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
+    for note in frames.notes + aspect_notes(str(writer.path), frames):
+        notify(note)
     notify(f"{len(frames.times)} frames {frames.order}, {len(planned)} to make.")
     if model and record.with_model(model) != record:  # `auto` has loaded another one than expected
         record = record.with_model(model)
@@ -141,9 +143,18 @@ def _plan(
     rate = options.fps or frames.rate or DEFAULT_FPS
     planned = _wanted_frames(frames, options, rate)
     output = options.output or default_output(inputs, frames)
-    writer = choose_writer(output, frames, planned, quality=options.quality, rate=rate)
+    times = _own_times(frames, planned, options)
+    writer = choose_writer(output, frames, planned, quality=options.quality, rate=rate, times=times)
     check_other_files(writer, frames, options)
     return frames, planned, writer
+
+
+def _own_times(frames: "Frames", planned: list[OutputFrame], options: TimelapseCommandOptions) -> list[float] | None:
+    """Return the times of the planned frames and the end of the last; None if they are evenly spaced."""
+    if frames.timing is None or options.fps or options.frames or options.duration is not None:
+        return None
+    slower = (options.between or 0) + 1  # as at a constant rate, where more frames take more time
+    return [slower * frame.time for frame in planned] + [slower * planned[-1].time + frames.timing.last]
 
 
 def _wanted_frames(frames: "Frames", options: TimelapseCommandOptions, rate: float) -> list[OutputFrame]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.jobs.companions import is_companion, is_named_companion, is_of_system
 from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.formats import SUFFIXES, format_of
 
@@ -27,8 +28,9 @@ def expand_inputs(photos: list[str], *, recursive: bool, null: bool = False) -> 
     """Return the photos that the arguments name, each once, in order.
 
     A name that exists is that file, even with brackets or a leading @. A name that does not exist is kept and fails
-    later, on its own. With `null` the names in lists end in NUL, else in a line end. Raises UsageError if a folder or
-    a list is empty or stdin has two uses, PhotoUnreadableError if a folder or a list cannot be read.
+    later, on its own. Files that lie next to photos (`is_companion`) are left out if there is anything else. With
+    `null` the names in lists end in NUL, else in a line end. Raises UsageError if a folder or a list is empty or stdin
+    has two uses, PhotoUnreadableError if a folder or a list cannot be read.
     """
     if null and not any(name.startswith(LIST_PREFIX) for name in photos):
         raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
@@ -38,7 +40,8 @@ def expand_inputs(photos: list[str], *, recursive: bool, null: bool = False) -> 
     for name in photos:
         for source in _expand(name, recursive, null):
             found.setdefault("-" if source.path == STDIO else os.path.abspath(source.path), source)  # noqa: PTH100
-    return list(found.values())
+    # A shell expands * to companions, too.
+    return [source for source in found.values() if not is_named_companion(source.path)] or list(found.values())
 
 
 def reads_stdin(photos: list[str]) -> bool:
@@ -75,7 +78,8 @@ def _expand(name: str, recursive: bool, null: bool) -> list[Source]:
         names = _read_list(name.removeprefix(LIST_PREFIX), null)
         return [source for listed in names for source in _expand_listed(listed, recursive)]
     matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path.glob drops ./
-    return [Source(match, named=False) for match in matches if match.is_file()] or [Source(Path(name), named=True)]
+    files = [match for match in matches if match.is_file() and not is_companion(match) and not is_of_system(match)]
+    return [Source(match, named=False) for match in files] or [Source(Path(name), named=True)]
 
 
 def _expand_listed(name: str, recursive: bool) -> list[Source]:
@@ -103,7 +107,11 @@ def _read_list(path: str, null: bool) -> list[str]:
 def _photos_in(folder: Path, recursive: bool) -> list[Source]:
     try:
         entries = folder.rglob("*") if recursive else folder.iterdir()
-        inside = sorted(path for path in entries if format_of(path) and path.is_file())
+        inside = sorted(
+            path
+            for path in entries
+            if format_of(path) and not (is_companion(path) or is_of_system(path.relative_to(folder))) and path.is_file()
+        )
     except OSError as error:
         raise PhotoUnreadableError(f"{folder}: cannot be listed ({error.strerror}): check its permissions.") from error
     if not inside:

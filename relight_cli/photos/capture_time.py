@@ -14,8 +14,13 @@ from relight_cli.photos import header as photo_header
 
 _EXIF_DIRECTORY = 0x8769
 _TAKEN, _TAKEN_FRACTION = 0x9003, 0x9291  # DateTimeOriginal, SubSecTimeOriginal (EXIF 2.32, section 4.6.5.G)
+_TAKEN_OFFSET = 0x9011  # OffsetTimeOriginal
+_CHANGED, _CHANGED_OFFSET = 0x0132, 0x9010  # DateTime, OffsetTime
 _PATTERN = "%Y:%m:%d %H:%M:%S"
 _XMP_TAKEN = re.compile(rb"exif:DateTimeOriginal(?:\s*=\s*[\"']|\s*>\s*)(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)")
+_XMP_REST = re.compile(rb"(?:\.(\d+))?\s*(Z|[+-]\d\d:\d\d)?")  # what may follow: fraction and offset from UTC
+_OFFSET = re.compile(r"([+-])(\d\d?):?([0-5]\d)")
+_MOST_HOURS = 15  # from UTC
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class CaptureHeader:
     width: int
     height: int
     turned: bool  # the stored pixels are not upright
-    taken: float | None  # capture time in seconds; without a time zone, so only differences are meaningful
+    taken: float | None  # capture time in seconds by the camera's clock, so only differences are meaningful
+    offset: float | None = None  # seconds that the camera's clock is ahead of UTC
 
 
 def read_header(path: Path) -> CaptureHeader:
@@ -37,7 +43,12 @@ def read_header(path: Path) -> CaptureHeader:
         exif.load(header.exif or b"")
         details = exif.get_ifd(_EXIF_DIRECTORY)
         taken = _seconds(details.get(_TAKEN), details.get(_TAKEN_FRACTION))
-        return CaptureHeader(width, height, header.orientation > 1, taken)
+        if taken is None:
+            taken, offset = _time_in_xmp(header.xmp)
+        else:
+            same = str(exif.get(_CHANGED)).strip("\0 ") == str(details.get(_TAKEN)).strip("\0 ")
+            offset = _offset(details.get(_TAKEN_OFFSET) or (details.get(_CHANGED_OFFSET) if same else None))
+        return CaptureHeader(width, height, header.orientation > 1, taken, offset)
     except MissingExtraError as error:
         raise MissingExtraError(f"{path}: {error}") from error
     except FileNotFoundError as error:
@@ -53,6 +64,29 @@ def _seconds(taken: object, fraction: object) -> float | None:
         return None
     digits = str(fraction).strip("\0 ")
     return moment.timestamp() + (float(f"0.{digits}") if re.fullmatch(r"[0-9]+", digits) else 0.0)
+
+
+def _offset(text: object) -> float | None:
+    """Return the seconds ahead of UTC that EXIF or XMP says, None if it says none."""
+    stripped = str(text).strip("\0 ")
+    found = _OFFSET.fullmatch(stripped)
+    if stripped == "Z":
+        return 0.0
+    if found is None or int(found[2]) >= _MOST_HOURS:
+        return None
+    seconds = 3600.0 * int(found[2]) + 60.0 * int(found[3])
+    return -seconds if found[1] == "-" else seconds
+
+
+def _time_in_xmp(xmp: bytes | None) -> tuple[float | None, float | None]:
+    """Return the capture time in an XMP packet and its offset from UTC, None for what it does not say."""
+    found = _XMP_TAKEN.search(xmp) if isinstance(xmp, bytes) else None
+    if xmp is None or found is None:
+        return None, None
+    rest = _XMP_REST.match(xmp, found.end(1))
+    fraction, offset = (part and part.decode() for part in rest.groups()) if rest else (None, None)
+    taken = found[1].decode().replace("-", ":").replace("T", " ")
+    return _seconds(taken, fraction), _offset(offset)
 
 
 def exif_with_time(exif: bytes, seconds: float) -> bytes:

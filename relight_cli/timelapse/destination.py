@@ -2,6 +2,7 @@
 
 import os
 from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
@@ -35,19 +36,39 @@ def default_output(inputs: list[str], frames: Frames) -> str:
     return str(first.with_name(f"{first.stem}_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"))
 
 
-def choose_writer(output: str, frames: Frames, planned: list[OutputFrame], *, quality: int, rate: float) -> Writer:
-    """Return the writer of the frames. Raises UsageError if its folder holds an input or its video is one."""
+def choose_writer(
+    output: str,
+    frames: Frames,
+    planned: list[OutputFrame],
+    *,
+    quality: int,
+    rate: float,
+    times: Sequence[float] | None = None,
+) -> Writer:
+    """Return the writer of the frames. Raises UsageError if its folder holds an input or its video is one.
+
+    A video has the frames at `times` (in seconds, and the end of the last frame), without them at a constant rate.
+    """
     path, inputs = Path(output), {frames.path(number) for number in range(len(frames.times))}
     if is_video(output):
         if file_identity(path) in map(file_identity, inputs):
             raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
         require_folders([path.parent])
-        return VideoFileWriter(path, frames.height, frames.width, rate)
+        return VideoFileWriter(path, frames.height, frames.width, rate, times, frames.pixel_aspect)
     if file_identity(path) in {file_identity(source.parent) for source in inputs}:
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
     suffixes = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
     return FolderWriter(path, suffixes, quality=quality)
+
+
+def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:
+    """Return a note if the output cannot say that the pixels of the frames are not square."""
+    kept = is_video(output) and output is not None and not output.lower().endswith(".webm")
+    if frames.pixel_aspect == 1 or kept:
+        return ()
+    aspect = f"{frames.pixel_aspect.numerator}:{frames.pixel_aspect.denominator}"
+    return (f"{frames.path(0)}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
 
 
 def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:

@@ -1,20 +1,24 @@
 """Find the frames of a timelapse, put them in order and read them one by one."""
 
 import os
-import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
+from relight_cli.timelapse.name_order import NameOrder, name_order
 
 if TYPE_CHECKING:
+    from relight_cli.photos.capture_time import CaptureHeader
     from relight_cli.photos.colour_tags import InputColour
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.video import Video
+    from relight_cli.photos.video_timing import VideoTiming
 
 CACHED_FRAMES = 4  # last decoded frames of a video that can be read again without decoding from the start
 Failed = Callable[[Path, Exception], None]
@@ -28,6 +32,9 @@ class Frames(Protocol):
     times: list[float]  # strictly rising
     rate: float | None  # frames per second of a video
     order: str  # how the frames are ordered, for a message
+    notes: tuple[str, ...]  # on what may not be as expected
+    pixel_aspect: Fraction  # width of a pixel divided by its height
+    timing: "VideoTiming | None"  # of a video whose frames are not evenly spaced
 
     def name(self, number: int) -> str:
         """Return the name of a frame in messages."""
@@ -45,19 +52,16 @@ class Frames(Protocol):
         """Return the file that holds this frame alone and upright; None if there is none."""
         ...
 
-    def taken(self, time: float) -> float | None:
-        """Return the capture time in seconds of a frame at one of `times` or between them; None if it is unknown."""
+    def taken(self, time: float, keyframe: int | None = None) -> float | None:
+        """Return the capture time in seconds of a frame at one of `times` or between them; None if it is unknown.
+
+        It is by the camera's clock at a keyframe: the one before that time, or the `keyframe` given.
+        """
         ...
 
     def reader(self) -> Callable[[int], "Photo"]:
         """Return a function that reads a frame by number and raises PhotoUnreadableError; fast if numbers rise."""
         ...
-
-
-def natural_key(path: Path) -> list[tuple[int, int | str]]:
-    """Return a sort key that orders the numbers in file names by value: 9 before 10."""
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts] + [(1, str(path))]
 
 
 def open_frames(
@@ -69,8 +73,9 @@ def open_frames(
 ) -> Frames:
     """Open the frames of a sequence: photos, folders, globs, or one video. They are read when they are needed.
 
-    Photos are ordered by capture time if all have one, else by the numbers in their names. Raises UsageError for fewer
-    than two frames or several sizes, PhotoUnreadableError for a file that cannot be read, MissingExtraError.
+    Photos are ordered by capture time (in UTC if all say how far their clock is from it) if all have one, else by
+    folder and by the numbers in their names, else as they are given (`name_order`). Raises UsageError for fewer than
+    two frames or several sizes, PhotoUnreadableError for a file that cannot be read, MissingExtraError.
     """
     names = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
 
@@ -103,12 +108,13 @@ def find_frames(
     """
     from relight_cli.photos.video import READABLE, open_video
 
-    paths = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null))
+    sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null))
+    paths = [source.path for source in sources]
     if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")
     videos = [path for path in paths if path.suffix.lower() in READABLE]
     if not videos:
-        return replace(PhotoFrames.open(paths, max_pixels, failed), input_colour=input_colour)
+        return replace(PhotoFrames.open(name_order(sources), max_pixels, failed), input_colour=input_colour)
     if len(paths) > 1:
         raise UsageError(f"{videos[0]} is a video, but there are other inputs: name one video, or photos.")
     video = open_video(videos[0], max_pixels=max_pixels)
@@ -119,10 +125,10 @@ def find_frames(
     return VideoFrames(video)
 
 
-def _without_stray_gifs(sources: list[Source]) -> list[Path]:
-    """Return the paths without the GIFs that a folder brings along with photos: a GIF is a video here."""
+def _without_stray_gifs(sources: list[Source]) -> list[Source]:
+    """Return the inputs without the GIFs that a folder brings along with photos: a GIF is a video here."""
     strays = [source for source in sources if not source.named and source.path.suffix.lower() == ".gif"]
-    return [source.path for source in sources if source not in strays or len(strays) == len(sources)]
+    return [source for source in sources if source not in strays or len(strays) == len(sources)]
 
 
 @dataclass
@@ -134,50 +140,54 @@ class PhotoFrames:
     width: int
     turned: list[bool]  # by EXIF orientation
     times: list[float]
-    start: float | None  # capture time of the first photo, if `times` are capture times
+    start: float | None  # capture time of the first photo, if `times` are capture times; in UTC with `offsets`
     order: str
     max_pixels: int
+    notes: tuple[str, ...] = ()
+    offsets: list[float] | None = None  # seconds that the clock is ahead of UTC, if all photos say it
     rate: float | None = None
+    pixel_aspect = Fraction(1)
+    timing: "VideoTiming | None" = None
     input_colour: "InputColour" = None
 
     @classmethod
-    def open(cls, paths: list[Path], max_pixels: int, failed: Failed) -> "PhotoFrames":
+    def open(cls, names: NameOrder, max_pixels: int, failed: Failed) -> "PhotoFrames":
         """Read the headers and order the photos: by capture time if all have one, else by name."""
         from relight_cli.photos.capture_time import read_header
         from relight_cli.timelapse.sequencing import keyframe_times
 
         found = []
-        for path in sorted(paths, key=natural_key):
+        for path in names.paths:
             try:
                 found.append((path, read_header(path)))
             except PhotoUnreadableError as error:
-                if len(paths) == 1:
+                if len(names.paths) == 1:
                     raise
                 failed(path, error)
-        if len(paths) < 2:
-            raise UsageError(f"{paths[0]} is one photo: a sequence needs two or more.")
+        if len(names.paths) < 2:
+            raise UsageError(f"{names.paths[0]} is one photo: a sequence needs two or more.")
         if len(found) < 2:
-            raise PhotoUnreadableError(f"only {len(found)} of {len(paths)} photos can be read: a sequence needs two.")
-        by_time = all(header.taken is not None for _, header in found)
-        if by_time:
-            found.sort(key=lambda photo: photo[1].taken or 0.0)  # stable: equal times keep the order of names
+            message = f"only {len(found)} of {len(names.paths)} photos can be read: a sequence needs two."
+            raise PhotoUnreadableError(message)
+        headers = [header for _, header in found]
+        by_time = all(header.taken is not None for header in headers)
+        by_utc = by_time and all(header.offset is not None for header in headers)
+        if by_time:  # the sort is stable: equal times keep the order of names
+            found.sort(key=lambda photo: _seconds(photo[1], by_utc) or 0.0)
+            headers = [header for _, header in found]
         _require_one_size([(path, (header.width, header.height)) for path, header in found])
-        times, spaced = keyframe_times([header.taken for _, header in found])
-        order = (
-            "in order of capture time"
-            if spaced
-            else "in order of capture time, evenly spaced since some times are equal"
-        )
-        first = found[0][1]
+        times, spaced = keyframe_times([_seconds(header, by_utc) for header in headers])
         return cls(
             [path for path, _ in found],
-            first.height,
-            first.width,
-            [header.turned for _, header in found],
+            headers[0].height,
+            headers[0].width,
+            [header.turned for header in headers],
             times,
-            first.taken if spaced else None,
-            order if by_time else "in order of file names",
+            _seconds(headers[0], by_utc) if spaced else None,
+            _order_by_time(headers, spaced) if by_time else names.order,
             max_pixels,
+            () if by_time else names.notes,
+            [header.offset or 0.0 for header in headers] if by_utc else None,
         )
 
     def name(self, number: int) -> str:
@@ -199,9 +209,12 @@ class PhotoFrames:
         path = self.paths[number]
         return None if self.turned[number] or self.suffix(number) != path.suffix else path
 
-    def taken(self, time: float) -> float | None:
-        """Return the capture time of a frame at `time`; None if it is unknown."""
-        return None if self.start is None else self.start + time
+    def taken(self, time: float, keyframe: int | None = None) -> float | None:
+        """Return the capture time of a frame at `time` by the clock at a keyframe; None if it is unknown."""
+        if self.start is None:
+            return None
+        number = max(0, bisect_right(self.times, time) - 1) if keyframe is None else keyframe
+        return self.start + time + (self.offsets[number] if self.offsets else 0.0)
 
     def reader(self) -> Callable[[int], "Photo"]:
         """Return a function that reads a photo by number."""
@@ -216,6 +229,19 @@ class PhotoFrames:
             return photo
 
         return read
+
+
+def _seconds(header: "CaptureHeader", by_utc: bool) -> float | None:
+    """Return the capture time, in UTC or by the camera's clock."""
+    return header.taken - (header.offset or 0.0) if by_utc and header.taken is not None else header.taken
+
+
+def _order_by_time(headers: "list[CaptureHeader]", spaced: bool) -> str:
+    order = "in order of capture time"
+    known = [header.offset is not None for header in headers]
+    if any(known) and not all(known):
+        order += " by their clocks, since some do not say their time zone"
+    return order if spaced else f"{order}, evenly spaced since some times are equal"
 
 
 def _require_one_size(sizes: list[tuple[Path, tuple[int, int]]]) -> None:
@@ -236,7 +262,10 @@ class VideoFrames:
     def __init__(self, video: "Video") -> None:
         self.video, self.height, self.width = video, video.height, video.width
         self.rate: float | None = video.rate
-        self.times = [number / video.rate for number in range(video.count)]
+        self.times = list(video.timing.times)
+        self.timing = video.timing if video.timing.variable else None
+        self.pixel_aspect = video.pixel_aspect
+        self.notes = tuple(f"{video.path}: {note}." for note in video.notes)
 
     def name(self, number: int) -> str:
         """Return the video's file and the frame's number."""
@@ -254,7 +283,7 @@ class VideoFrames:
         """Return None: no file holds the frame alone."""
         return None
 
-    def taken(self, time: float) -> float | None:
+    def taken(self, time: float, keyframe: int | None = None) -> float | None:
         """Return None: a video's frames have no capture times."""
         return None
 

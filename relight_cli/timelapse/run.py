@@ -134,7 +134,11 @@ class TimelapseRun:
         copied = made.untouched and not self.report.options.strip and not template.recoloured
         original = self.frames.original(made.template) if copied else None
         if not (original and self.writer.copy(number, original)):
-            photo = template if made.untouched else self._dated(template.with_srgb(made.picture), self.planned[number])
+            photo = (
+                template
+                if made.untouched
+                else self._dated(template.with_srgb(made.picture), self.planned[number], made.template)
+            )
             photo, notes = self._record.recipe.sign(photo, self._record.inputs(number, self._unreadable))
             for note in notes + self.writer.write(number, photo):
                 self._notify(f"{self.writer.target(number)}: {note}")
@@ -151,11 +155,11 @@ class TimelapseRun:
         self._unreadable.add(number)
         self.report.fail(self.frames.path(number), error)
 
-    def _dated(self, photo: "Photo", frame: OutputFrame) -> "Photo":
-        """Return a photo with the capture time of a frame, if capture times are known."""
+    def _dated(self, photo: "Photo", frame: OutputFrame, template: int) -> "Photo":
+        """Return a photo, made with the metadata of a keyframe, with the capture time of a frame if it is known."""
         from relight_cli.photos.capture_time import exif_with_time, xmp_with_time
 
-        taken = self.frames.taken(frame.time)
+        taken = self.frames.taken(frame.time, template)
         if taken is None:
             return photo
         exif, xmp = photo.metadata.exif, photo.metadata.xmp

@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -170,8 +171,18 @@ class VideoFileWriter:
 
     is_single_file = True
 
-    def __init__(self, path: Path, height: int, width: int, rate: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        height: int,
+        width: int,
+        rate: float,
+        times: Sequence[float] | None = None,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
+        """Plan a video at a constant rate, or with each frame at its time; `times` ends with the end of the last."""
         self.path, self.height, self.width, self.rate = path, height, width, rate
+        self.times, self.pixel_aspect = times, pixel_aspect
         self.targets = [path]
         self._kept: set[Path] | None = None
 
@@ -204,7 +215,10 @@ class VideoFileWriter:
         make_folder(self.path.parent)
         replaced = overwrite or self._kept is not None
         with atomic_file(self.path, overwrite=replaced) as temporary:
-            self._writer = VideoWriter(temporary, self.path.suffix.lower(), self.height, self.width, self.rate, made)
+            kind, size = self.path.suffix.lower(), (self.height, self.width)
+            self._writer = VideoWriter(
+                temporary, kind, *size, self.rate, made, times=self.times, pixel_aspect=self.pixel_aspect
+            )
             try:
                 yield
                 self._writer.close()

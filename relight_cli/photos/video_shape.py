@@ -1,0 +1,42 @@
+"""The shape of a video's frames: turned and mirrored by the display matrix, and the aspect of their pixels."""
+
+import struct
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class VideoShape:
+    """How stored frames become upright ones."""
+
+    swapped: bool = False  # rows become columns, before any mirroring
+    mirrored: bool = False  # left and right
+    flipped: bool = False  # top and bottom
+    aspect: Fraction = Fraction(1)  # width of an upright pixel divided by its height
+    notes: tuple[str, ...] = ()
+
+    def upright(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return (H, W, 3) pixels upright."""
+        turned = pixels.transpose(1, 0, 2) if self.swapped else pixels
+        turned = turned[:, ::-1] if self.mirrored else turned
+        return np.ascontiguousarray(turned[::-1] if self.flipped else turned)
+
+
+def shape_of(matrix: bytes | None, aspect: Fraction | None) -> VideoShape:
+    """Return the shape by a display matrix (FFmpeg's, 9 integers) and the aspect of the pixels as they are stored."""
+    stored = aspect if aspect and aspect > 0 else Fraction(1)
+    shape = _by_matrix(matrix) if matrix and len(matrix) == 36 else VideoShape()
+    return replace(shape, aspect=1 / stored if shape.swapped else stored)
+
+
+def _by_matrix(matrix: bytes) -> VideoShape:
+    """Return the nearest of the eight orientations (x' = a x + c y, y' = b x + d y; ISO 14496-12, section 8.3.2)."""
+    a, b, _, c, d, *_ = struct.unpack("<9i", matrix)
+    swapped = abs(b) + abs(c) > abs(a) + abs(d)
+    along, across = (c, b) if swapped else (a, d)
+    small, large = sorted((abs(a) + abs(d), abs(b) + abs(c)))
+    askew = ("it is turned by an angle that is not a quarter turn; the nearest is taken",)
+    return VideoShape(swapped, along < 0, across < 0, notes=askew if small > large / 100 else ())

@@ -1,0 +1,158 @@
+"""Orientation, pixel aspect and times of videos, judged with the program ffmpeg."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command
+from ffmpeg import decode, encode, ffmpeg, shown
+from PIL import Image
+
+from relight_cli.photos.video import frames_of, open_video
+from relight_cli.photos.video_timing import ticks_of, timing_of
+
+CASES = Path(__file__).parents[1] / "cases"
+SIZE = (48, 64)
+QUICK = ("--between", 0, "--mode", "image")
+QUARTERS = [(angle, flips) for angle in (0, 90, 180, 270) for flips in ((), ("-display_hflip",), ("-display_vflip",))]
+
+
+def corner() -> np.ndarray:
+    """Give a picture with a different colour in each quarter."""
+    colours = np.array([[(0.9, 0.1, 0.1), (0.1, 0.9, 0.1)], [(0.1, 0.1, 0.9), (0.8, 0.8, 0.8)]])
+    return colours.repeat(SIZE[0] // 2, 0).repeat(SIZE[1] // 2, 1) * 65535
+
+
+def write(path: Path, *options: str, filters: str = "null", frames: int = 3, rate: float = 10) -> None:
+    encode(path, corner(), f"{filters},format=yuv444p", *options, frames=frames, rate=rate)
+
+
+@pytest.mark.parametrize(("angle", "flips"), QUARTERS)
+def test_all_display_matrices(tmp_path: Path, angle: int, flips: tuple[str, ...]) -> None:
+    write(tmp_path / "plain.mp4")
+    ffmpeg("-display_rotation:v:0", angle, *flips, "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "v.mp4")
+    shape = SIZE if angle % 180 == 0 else SIZE[::-1]
+    video = open_video(tmp_path / "v.mp4", max_pixels=10**6)
+    assert (video.height, video.width, video.notes) == (*shape, ())
+    frame = next(frames_of(tmp_path / "v.mp4"))
+    assert np.abs(frame / 255 - decode(tmp_path / "v.mp4", shape)[0]).max() < 4 / 255
+
+
+@pytest.mark.parametrize("orientation", ["rotate=90", "rotate=270:flip=horizontal", "flip=vertical"])
+def test_orientation_in_the_bitstream(tmp_path: Path, orientation: str) -> None:
+    write(tmp_path / "plain.mp4")
+    bitstream = f"h264_metadata=display_orientation=insert:{orientation}"
+    ffmpeg("-i", tmp_path / "plain.mp4", "-c", "copy", "-bsf:v", bitstream, tmp_path / "v.mkv")
+    shape = SIZE[::-1] if "rotate" in orientation else SIZE
+    frame = next(frames_of(tmp_path / "v.mkv"))
+    assert np.abs(frame / 255 - decode(tmp_path / "v.mkv", shape)[0]).max() < 4 / 255
+
+
+def test_an_odd_angle_is_noted(tmp_path: Path) -> None:
+    write(tmp_path / "plain.mp4")
+    ffmpeg("-display_rotation:v:0", 80, "-i", tmp_path / "plain.mp4", "-c", "copy", tmp_path / "v.mp4")
+    video = open_video(tmp_path / "v.mp4", max_pixels=10**6)
+    assert (video.height, video.width) == SIZE[::-1]
+    assert "nearest" in video.notes[0]
+
+
+def test_the_case_of_a_mirrored_video(command: Command, tmp_path: Path) -> None:
+    assert command("interpolate-timelapse", CASES / "hflip.mp4", *QUICK, "-o", "f").code == 0
+    frame = np.asarray(Image.open(tmp_path / "f" / "frame_0001.png")) / 255
+    wanted = decode(CASES / "hflip.mp4", (120, 160))[0]
+    assert np.abs(frame - wanted).mean() < 6 / 255  # colours between pixels are interpolated differently
+    assert np.abs(frame[::-1] - wanted).mean() > 30 / 255
+
+
+def aspect_of(path: Path) -> str | None:
+    found = re.search(r"SAR (\d+:\d+)", ffmpeg("-i", path, "-f", "null", "-", level="info").stderr.decode())
+    return found and found[1]
+
+
+@pytest.mark.parametrize("source", ["v.mp4", "v.mov", "v.mkv", "v.avi", "turned.mp4"])
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".gif", ".webm", ""])
+def test_pixel_aspect_is_kept_or_noted(command: Command, tmp_path: Path, source: str, kind: str) -> None:
+    plain = f"plain{Path(source).suffix}"
+    write(tmp_path / plain, filters="setsar=4/3")
+    turn = ("-display_rotation:v:0", 90) if source == "turned.mp4" else ()
+    ffmpeg(*turn, "-i", tmp_path / plain, "-c", "copy", tmp_path / source)
+    run = command("interpolate-timelapse", source, *QUICK, "-o", f"out{kind}")
+    assert run.code == 0
+    wanted = "3:4" if source == "turned.mp4" else "4:3"
+    if kind in (".webm", ""):
+        assert f"its pixels are {wanted}" in run.err
+    else:
+        assert "pixels" not in run.err
+        across, down = (int(part) for part in str(aspect_of(tmp_path / f"out{kind}")).split(":"))
+        assert across / down == pytest.approx(4 / 3 if wanted == "4:3" else 3 / 4, abs=0.01)
+
+
+def test_the_case_of_pixel_aspect(command: Command, tmp_path: Path) -> None:
+    assert command("interpolate-timelapse", CASES / "sar2.mp4", *QUICK, "-o", "out.mp4").code == 0
+    assert aspect_of(tmp_path / "out.mp4") == "2:1"
+
+
+STEPS = (0, 2, 3, 9, 10, 16)  # tenths of a second; the last frame is shown for one
+
+
+@pytest.mark.parametrize("source", ["v.mp4", "v.mov", "v.mkv", "v.webm", "v.gif"])
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".webm", ".gif"])
+def test_frames_keep_their_own_times(command: Command, tmp_path: Path, source: str, kind: str) -> None:
+    chosen = f"select='{'+'.join(f'eq(n,{n})' for n in STEPS)}'"
+    fade = "geq=r='r(X,Y)*(1-N/40)':g='g(X,Y)':b='b(X,Y)'"
+    vp9 = ("-c:v", "libvpx-vp9") if source == "v.webm" else ()
+    write(tmp_path / source, "-fps_mode", "vfr", *vp9, filters=f"format=gbrp,{fade},{chosen}", frames=17)
+    run = command("interpolate-timelapse", source, *QUICK, "-o", f"out{kind}")
+    assert run.code == 0
+    times, end = shown(tmp_path / f"out{kind}")
+    assert times == pytest.approx([step / 10 for step in STEPS], abs=0.0051)
+    assert end == pytest.approx(1.7, abs=0.011) or source == "v.gif"  # FFmpeg may repeat a GIF's delay at the end
+
+
+def test_the_case_of_variable_frame_rate(command: Command, tmp_path: Path) -> None:
+    own = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 1.5, 2.0, 2.5]
+    for options, wanted, length in (
+        (("--between", 0), own, 2.6),
+        (("--between", 1), [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5], 5.1),
+        (("--fps", 10), [number / 10 for number in range(10)], 1.0),
+        (("--frames", 6), [number / 10 for number in range(6)], 0.6),
+    ):
+        run = command(
+            "interpolate-timelapse", CASES / "vfr.mp4", "--mode", "image", *options, "-o", "o.mp4", "--overwrite"
+        )
+        assert run.code == 0
+        times, end = shown(tmp_path / "o.mp4")
+        assert times == pytest.approx(wanted, abs=1e-3)
+        assert length - 0.25 < end < length + 0.01  # with B-frames FFmpeg reads the end too early
+
+
+def test_even_frames_of_a_variable_video_are_even_in_time() -> None:
+    """--frames are evenly spaced in the video's own time."""
+    from relight_cli.timelapse.frames import open_frames
+
+    frames = open_frames(CASES / "vfr.mp4")
+    assert frames.times == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0, 1.5, 2.0, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("times", "variable", "own"),
+    [
+        ([0.0, 0.033, 0.067, 0.1], False, [0, 1 / 30, 2 / 30, 3 / 30]),  # rounded to milliseconds
+        ([5.0, 5.033, 5.067, 5.1], False, [0, 1 / 30, 2 / 30, 3 / 30]),
+        ([0.0, 0.033, 0.2, 0.3], True, [0, 0.033, 0.2, 0.3]),
+        ([None, None, None], False, [0, 1 / 30, 2 / 30]),
+        ([0.0, 0.0, 0.1], False, [0, 1 / 30, 2 / 30]),
+        ([0.0, None, 0.5], False, [0, 1 / 30, 2 / 30]),
+    ],
+)
+def test_times_of_frames(times: list[float | None], variable: bool, own: list[float]) -> None:
+    timing = timing_of(times, 30, 0.001, 0.5)
+    assert timing.variable is variable
+    assert timing.times == pytest.approx(own)
+    assert timing.last == pytest.approx(0.5 if variable else 1 / 30)
+    assert bool(timing.notes) is (times in ([0.0, 0.0, 0.1], [0.0, None, 0.5]))
+
+
+def test_every_frame_is_shown_for_a_tick() -> None:
+    assert ticks_of([0.0, 0.001, 0.002, 0.5, 1.0], 100) == {0: 1, 1: 1, 2: 48, 50: 50}
