@@ -16,7 +16,7 @@ _DROPPED = {
     *("deepImageState", "originalDataWindow"),
 }
 
-_DEFAULTS = {"screenWindowCenter": (0, 0), "screenWindowWidth": 1}
+_DEFAULTS: dict[str, Any] = {"screenWindowCenter": (0, 0), "screenWindowWidth": 1}
 
 
 def descriptive_attributes(header: Mapping[str, Any]) -> dict[str, Any]:
