@@ -7,6 +7,8 @@ from relight_cli.photos.image_resources import for_turned_picture
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.xmp_packets import has_dropped_parts, merge_extension, scrub
 
+_GEO_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")  # UUID of GeoJP2; asoc boxes have the GML of GMLJP2
+
 
 def drop_stale_xmp(decoded: Decoded) -> bytes | None:
     """Return the XMP packet without tags about parts that are not written again; add one note that names them."""
@@ -27,7 +29,9 @@ def extras_for_upright(extras: Extras, orientation: int, notes: list[str]) -> Ex
     if orientation == 1:
         return extras
     resources, paths = for_turned_picture(extras.resources)
-    lost = [name for name, part in (("clipping paths", paths), ("GeoTIFF tags", extras.geo)) if part]
+    boxes = tuple(box for box in extras.boxes if box[0] != b"asoc" and not box[1].startswith(_GEO_BOX))
+    placed = {"clipping paths": paths, "GeoTIFF tags": extras.geo, "geographic boxes": boxes != extras.boxes}
+    lost = [name for name, part in placed.items() if part]
     if lost:
         notes.append(f"its {' and '.join(lost)} are dropped, because the picture is turned upright")
-    return replace(extras, resources=resources, geo=())
+    return replace(extras, resources=resources, geo=(), boxes=boxes)

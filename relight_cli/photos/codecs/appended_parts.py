@@ -10,7 +10,7 @@ SEARCHED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
 _VIDEO = re.compile(rb"\0\0\0[\x10-\x40]ftyp[\w ]{4}")
 # The label of a manifest store (C2PA, section 11.1.4.2).
 _MANIFESTS = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
-_BLOCK = 1 << 22  # bytes read at a time
+_BLOCK = 1 << 16  # bytes read at a time
 _OVERLAP = 32
 _OWN_HEAD = 16  # bytes at the start, where HEIF and AVIF have such a box themselves
 

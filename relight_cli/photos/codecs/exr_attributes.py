@@ -16,10 +16,12 @@ _DROPPED = {
     *("deepImageState", "originalDataWindow"),
 }
 
+_DEFAULTS: dict[str, Any] = {"screenWindowCenter": (0, 0), "screenWindowWidth": 1}
+
 
 def descriptive_attributes(header: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes that hold for another picture of the same size; the library owns the arrays of `header`."""
-    kept = {name: value for name, value in header.items() if name not in _DROPPED}
+    kept = {name: value for name, value in header.items() if name not in _DROPPED and not _is_default(name, value)}
     return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in kept.items()}
 
 
@@ -31,6 +33,10 @@ def writable_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     lost = ", ".join(name for name in attributes if name not in kept)
     warnings.warn(f"the EXR attributes {lost} cannot be written and are dropped", stacklevel=2)
     return kept
+
+
+def _is_default(name: str, value: Any) -> bool:  # of attributes that every file has
+    return name in _DEFAULTS and np.array_equal(value, _DEFAULTS[name])
 
 
 def _can_write(attributes: Mapping[str, Any]) -> bool:

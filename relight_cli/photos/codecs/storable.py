@@ -32,6 +32,8 @@ def storable(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
     extras, stored = metadata.extras, _STORED.get(kind, ())
     if "comments" in stored and "texts" not in stored:
         extras = _with_comment_texts(extras)
+    if "texts" not in stored:  # the time of the last change is not worth a note
+        extras = replace(extras, texts=tuple(text for text in extras.texts if text[0] != b"tIME"))
     lost = [part.name for part in fields(Extras) if part.name not in stored and getattr(extras, part.name)]
     if not lost:
         return replace(metadata, extras=extras), notes
@@ -66,5 +68,5 @@ def _utf8(text: bytes) -> bytes:
 
 
 def _listed(extras: Extras) -> str:
-    keywords = (b"time" if name == b"tIME" else body.split(b"\0", 1)[0] for name, body in extras.texts)
+    keywords = (body.split(b"\0", 1)[0] for _, body in extras.texts)
     return f" ({', '.join(dict.fromkeys(word.decode('latin-1') for word in keywords))})"
