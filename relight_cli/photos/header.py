@@ -8,8 +8,9 @@ from typing import BinaryIO
 from PIL import ExifTags, Image
 
 from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, raw, tiff_decoding
-from relight_cli.photos.codecs.decoding import PILLOW_FORMATS, detect_format
+from relight_cli.photos.codecs.decoding import detect_format
 from relight_cli.photos.codecs.heif_shape import read_shape
+from relight_cli.photos.codecs.pillow_decoding import PILLOW_FORMATS
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.gif_comments import read_comment

@@ -2,7 +2,6 @@
 
 import os
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
 from relight_cli.timelapse.name_order import NameOrder, name_order
+from relight_cli.timelapse.video_frames import VideoFrames
 
 if TYPE_CHECKING:
     from relight_cli.photos.capture_time import CaptureHeader
     from relight_cli.photos.colour_tags import InputColour
     from relight_cli.photos.photo import Photo
-    from relight_cli.photos.video import Video
     from relight_cli.photos.video_timing import VideoTiming
 
-CACHED_FRAMES = 4  # last decoded frames of a video that can be read again without decoding from the start
 Failed = Callable[[Path, Exception], None]
 
 
@@ -252,57 +250,3 @@ def _require_one_size(sizes: list[tuple[Path, tuple[int, int]]]) -> None:
         if size != usual:
             pixels = f"{size[0]} x {size[1]} pixels, the others {usual[0]} x {usual[1]}"
             raise UsageError(f"{path} has {pixels}: bring the frames to one size, or leave it out.")
-
-
-class VideoFrames:
-    """Frames of a video."""
-
-    order = "of a video"
-
-    def __init__(self, video: "Video") -> None:
-        self.video, self.height, self.width = video, video.height, video.width
-        self.rate: float | None = video.rate
-        self.times = list(video.timing.times)
-        self.timing = video.timing if video.timing.variable else None
-        self.pixel_aspect = video.pixel_aspect
-        self.notes = tuple(f"{video.path}: {note}." for note in video.notes)
-
-    def name(self, number: int) -> str:
-        """Return the video's file and the frame's number."""
-        return f"{self.video.path}, frame {number}"
-
-    def suffix(self, number: int) -> str:
-        """Return .png: a video's frames become PNG files."""
-        return ".png"
-
-    def path(self, number: int) -> Path:
-        """Return the video's file."""
-        return self.video.path
-
-    def original(self, number: int) -> Path | None:
-        """Return None: no file holds the frame alone."""
-        return None
-
-    def taken(self, time: float, keyframe: int | None = None) -> float | None:
-        """Return None: a video's frames have no capture times."""
-        return None
-
-    def reader(self) -> Callable[[int], "Photo"]:
-        """Return a function that reads a frame by number; a frame before the cached ones is decoded from the start."""
-        from relight_cli.photos.photo import Photo
-        from relight_cli.photos.video import frames_of
-
-        cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)
-        frames = enumerate(frames_of(self.video.path))
-
-        def read(number: int) -> Photo:
-            nonlocal frames
-            if cached and number < cached[0][0]:
-                cached.clear()
-                frames = enumerate(frames_of(self.video.path))
-            while not cached or cached[-1][0] < number:
-                index, pixels = next(frames)
-                cached.append((index, Photo(pixels, format="PNG")))
-            return next(photo for index, photo in cached if index == number)
-
-        return read

@@ -1,0 +1,61 @@
+"""Decode PNG: Pillow for 8 bits and metadata, libpng for 16 bits."""
+
+import contextlib
+import io
+import struct
+from dataclasses import replace
+from typing import BinaryIO
+
+import imagecodecs
+
+from relight_cli.photos.codecs import (
+    png_colours,
+)
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.pillow_decoding import decode_with_pillow
+from relight_cli.photos.codecs.png_chunks import read_png_metadata
+
+
+def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
+    check_size(width, height)
+    notes: list[str] = []
+    colour, decoded = png_colours.read_colours(file, notes), None
+    file.seek(0)
+    with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
+        decoded = decode_with_pillow(file, check_size, pixels=depth != 16)
+    if decoded:
+        decoded = _with_png_metadata(decoded, file)
+    if decoded and depth != 16:
+        return replace(decoded, colour=colour, notes=notes + decoded.notes)
+    file.seek(0)
+    pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
+    if decoded:
+        return replace(decoded, pixels=pixels, alpha=alpha, colour=colour, notes=notes + decoded.notes)
+    return Decoded(pixels, alpha, "PNG", notes=[*notes, "its metadata is damaged and is dropped"], colour=colour)
+
+
+def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
+    """Add the metadata that Pillow does not interpret or, without decoding the pixels, does not reach."""
+    found = read_png_metadata(file)
+    return replace(
+        decoded,
+        exif=decoded.exif or found.exif,
+        xmp=decoded.xmp or found.xmp,
+        icc=decoded.icc or found.icc,
+        extras=found.extras,
+    )
+
+
+def _png_without_metadata(file: BinaryIO) -> bytes:
+    """Return only the chunks for the pixels (PNG, section 5.3); libpng reports damage in the others on stderr."""
+    kept = io.BytesIO()
+    kept.write(file.read(8))
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name[:1].isupper() or name == b"tRNS":
+            kept.write(head)
+            kept.write(file.read(length + 4))
+        else:
+            file.seek(length + 4, io.SEEK_CUR)
+    return kept.getvalue()
