@@ -35,7 +35,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(text: str, **_: Any) -> str:
-    """Lead links to the copies, draw diagrams, and put tables and sections of the README where a line only links to them."""
+    """Lead links to the copies, draw diagrams, put tables and sections of the README in."""
     text = with_container_tables(SECTION.sub(lambda link: readme_section(link[1]), text))
     text = text.replace("](../examples/", "](examples/").replace("](../docs/", "](")
     for path, page in COPIED.items():
