@@ -27,8 +27,6 @@ def decode_netpbm(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     notes = []
     with netpbmfile.NetpbmFile(file) as picture:
         check_size(picture.width, picture.height)
-        if picture.header[:2] in (b"PF", b"Pf"):
-            picture.dataoffset = _start_of_floats(file, picture)
         samples = picture.asarray()
         if picture.axes.startswith("I"):  # whatever follows the first picture
             notes.append("only the first picture is used")
@@ -43,13 +41,6 @@ def decode_netpbm(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         return Decoded(np.ascontiguousarray(samples[::-1], np.float32), None, "PNG", icc=LINEAR, notes=notes)
     pixels, alpha = split_alpha(_scaled(samples, largest))
     return Decoded(pixels, alpha, "PNG", notes=notes)
-
-
-def _start_of_floats(file: BinaryIO, picture: netpbmfile.NetpbmFile) -> int:
-    """Return where the samples of a PFM start; netpbmfile takes first bytes that look like white space as header."""
-    needed = 4 * picture.width * picture.height * (3 if picture.header[:2] == b"PF" else 1)
-    ends = len(picture.header.rstrip()) + 1
-    return min(picture.dataoffset, max(file.seek(0, 2) - needed, ends))
 
 
 def read_size(file: BinaryIO) -> tuple[int, int]:
