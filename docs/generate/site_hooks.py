@@ -10,6 +10,7 @@ from typing import Any
 
 import mermaidx
 from command_pages import command_pages, markdown
+from container_tables import with_container_tables
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +35,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(text: str, **_: Any) -> str:
-    """Lead links to the copies, draw diagrams, and put sections of the README where a line only links to them."""
-    text = SECTION.sub(lambda link: readme_section(link[1]), text)
+    """Lead links to the copies, draw diagrams, put tables and sections of the README in."""
+    text = with_container_tables(SECTION.sub(lambda link: readme_section(link[1]), text))
     text = text.replace("](../examples/", "](examples/").replace("](../docs/", "](")
     for path, page in COPIED.items():
         text = text.replace(f"](../{path}", f"]({page}")
