@@ -222,7 +222,7 @@ def test_a_gif_beside_photos_is_no_frame(tmp_path: Path) -> None:
         Image.fromarray(noise((16, 16, 3), seed=number)).save(tmp_path / f"{number}.png")
     (tmp_path / "b.gif").write_bytes(saved("P", "GIF"))
     assert len(open_frames(tmp_path).times) == 3
-    with pytest.raises(UsageError, match="is a video and there are other inputs"):
+    with pytest.raises(UsageError, match="is a video, but there are other inputs"):
         open_frames([tmp_path / "0.png", tmp_path / "b.gif"])
 
 
