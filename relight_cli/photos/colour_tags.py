@@ -1,4 +1,4 @@
-"""What the numbers of a picture mean, settled before pixels are used, in the order of the container's standard."""
+"""What the numbers of a picture mean, decided before pixels are used, in the order of the container's standard."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ class _Finding:
     tags: ColourTags | None = None  # that say the same
 
 
-def settle_colours(decoded: "Decoded", input_colour: InputColour = None) -> None:
+def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> None:
     """Replace the profile of a decoded picture by what its file says; convert values that no profile describes.
 
     A broken profile is kept if nothing else is said, so that the reader of the profile reports it.

@@ -14,7 +14,7 @@ from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageErr
 from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
-from relight_cli.photos.colour_tags import InputColour, settle_colours
+from relight_cli.photos.colour_tags import InputColour, resolve_colours
 from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
@@ -56,7 +56,7 @@ def read_photo(
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)
             decoded = decode(file, check_size, page)
-            settle_colours(decoded, input_colour)
+            resolve_colours(decoded, input_colour)
     except (PhotoUnreadableError, UsageError):
         raise
     except MissingExtraError as error:
