@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.timelapse.frames import Frames
     from relight_cli.timelapse.options import TimelapseOptions
+    from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport
     from relight_cli.timelapse.writers import Plan, Writer
 
@@ -39,15 +40,13 @@ def interpolate_timelapse(
     Writes numbered frames to a folder, or a video if -o ends in .mp4, .webm, .mov or .gif. Run the same command again
     to resume an unfinished folder.
     """
-    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.models import expected_model
     from relight_cli.devices import choose
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.photos.video import require_video
-    from relight_cli.timelapse.destination import aspect_notes, is_video
+    from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
-    from relight_cli.timelapse.run import TimelapseRun
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -62,14 +61,32 @@ def interpolate_timelapse(
         record.resolve_existing(writer, notify)
         if writer.finished:
             report_skipped(frames, planned, writer, report)
-            return finish(report, 0)
+            finish(report, 0)
+            return
     writer.refuse_existing(overwrite=options.overwrite)
     if writer.other_frames:
         notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
+    _interpolate(options, frames, planned, writer, record, report)
 
+
+def _interpolate(
+    options: TimelapseCommandOptions,
+    frames: "Frames",
+    planned: list[OutputFrame],
+    writer: "Writer",
+    record: "TimelapseRecord",
+    report: "TimelapseReport",
+) -> None:
+    """Load the model and make every frame that does not exist yet."""
+    from relight_cli.checkpoints.models import load_model
+    from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.memory import MemoryFallback
+    from relight_cli.timelapse.destination import aspect_notes
+    from relight_cli.timelapse.report import finish
+    from relight_cli.timelapse.run import TimelapseRun
     from relight_cli.timelapse.timelapse import Timelapse
 
-    model = None
+    notify, model = notifier(options.quiet), None
     if _needs_model(options):
         model = load_model(tasks=["interpolate-timelapse"], **options.model_arguments())
     fallback = MemoryFallback(model, options.tile_batch, options.dtype)
@@ -99,7 +116,7 @@ def interpolate_timelapse(
     )
     if options.plot:
         run.draw(options.plot)
-    return finish(report, len(planned) - existing)
+    finish(report, len(planned) - existing)
 
 
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
