@@ -59,14 +59,7 @@ def encode(
     Raises OSError with its `errno` if the file cannot be written, whatever the encoders raise for pixels that they
     cannot store (WebP: more than 16383 pixels a side), and MemoryError, also if memory runs out while pixels are made.
     """
-    notes = []
-    depths = _DEPTHS.get(kind, ("uint8",))
-    if pixels.dtype.name not in depths:
-        if kind != "EXR":
-            bits = HEIF_BITS if kind == "HEIF" else 8 * np.dtype(depths[-1]).itemsize
-            notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
-        pixels = in_depth(pixels, np.dtype(depths[-1]))
-        alpha = None if alpha is None else in_depth(alpha, pixels.dtype)
+    pixels, alpha, notes = _in_depth_of(kind, pixels, alpha)
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG cannot store transparency; the picture is blended with white")
         pixels, alpha = _blend_with_white(pixels, alpha), None
@@ -104,6 +97,19 @@ def encode(
         return tuple(notes)
     assert refusal is not None
     raise refusal
+
+
+def _in_depth_of(kind: str, pixels: Raster, alpha: Raster | None) -> tuple[Raster, Raster | None, list[str]]:
+    """Return pixels and alpha in a depth that the format stores, and a note if that rounds them."""
+    notes: list[str] = []
+    depths = _DEPTHS.get(kind, ("uint8",))
+    if pixels.dtype.name in depths:
+        return pixels, alpha, notes
+    if kind != "EXR":
+        bits = HEIF_BITS if kind == "HEIF" else 8 * np.dtype(depths[-1]).itemsize
+        notes.append(f"{kind} is written with at most {bits} bits a channel; the rest is rounded")
+    pixels = in_depth(pixels, np.dtype(depths[-1]))
+    return pixels, None if alpha is None else in_depth(alpha, pixels.dtype), notes
 
 
 def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:

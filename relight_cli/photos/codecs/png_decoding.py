@@ -17,6 +17,7 @@ from relight_cli.photos.codecs.png_chunks import read_png_metadata
 
 
 def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode a PNG of any depth with its metadata; damaged metadata gives a note."""
     width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
     check_size(width, height)
     notes: list[str] = []
