@@ -1,5 +1,6 @@
 """Colours by code points: what the numbers of ITU-T H.273 mean, as ICC profiles; PQ and HLG as light of a display."""
 
+import contextlib
 import struct
 from functools import lru_cache
 
@@ -42,6 +43,7 @@ _CURVES: dict[int, Curve] = {  # from values to light, by transfer characteristi
 }
 _LOGARITHMS = {9: 2.0, 10: 2.5}  # decades
 WHITE = 203.0  # cd/m2 of the white of a picture in PQ and HLG (ITU-R BT.2408, section 2.1)
+_MOST_TAGS = 100  # of a profile, as in lcms2
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # of the display for which HLG is converted (BT.2100, table 5)
 
 
@@ -105,6 +107,20 @@ def with_curve(profile: bytes, curve: bytes) -> bytes:
         table += struct.pack(">4sII", name, places[body], len(body))
     whole = profile[4:132] + table + bytes(data)
     return struct.pack(">I", len(whole) + 4) + whole
+
+
+def codes_of_profile(profile: bytes) -> tuple[int, int] | None:
+    """Return primaries and transfer in the cicp tag of a profile (ICC.1:2022, sections 9.2.17 and 10.3), if it has one.
+
+    None for a tag that is cut off, too.
+    """
+    with contextlib.suppress(struct.error):
+        (count,) = struct.unpack_from(">I", profile, 128)
+        for number in range(min(count, _MOST_TAGS)):
+            name, start, _ = struct.unpack_from(">4sII", profile, 132 + 12 * number)
+            if name == b"cicp" and profile[start : start + 4] == b"cicp":
+                return struct.unpack_from(">BB", profile, start + 8)
+    return None
 
 
 def with_srgb_curve(profile: bytes) -> bytes | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 InputColour = str | os.PathLike[str] | bytes | None
 """The colours of files that say nothing: "linear", "srgb", or an ICC profile, as a file or its bytes."""
 _CICP_FIRST = ("PNG",)  # PNG, 3rd edition, section 11.3.2.1; elsewhere an ICC profile comes first
-_WITH_EXIF = ("JPEG", "WEBP", "TIFF", "AVIF", "HEIF")  # the others say it elsewhere, or not at all
+_WITH_EXIF = ("JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "PNG")  # the others say it elsewhere, or not at all
 _GAMMA_OF_SRGB = (2.15, 2.25)  # 2.2 with the primaries of sRGB is how files approximate sRGB
 
 
@@ -60,6 +60,9 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
         if decoded.icc is None:
             decoded.recoloured = input_colour not in (None, "srgb")
             decoded.icc = profile_for(input_colour, grey=grey) or (SRGB if says_adobe_rgb(decoded.exif) else None)
+            if decoded.icc and (hdr := _by_profile(decoded.icc, None).tags) and hdr.cicp:
+                _to_display(decoded, *hdr.cicp, grey=grey)
+                return
             if input_colour is None and decoded.pixels.dtype == np.float32 and np.nanmax(decoded.pixels) > 1:
                 decoded.notes.append(
                     "it has no colour profile and is read as sRGB, but has values above 1; if it is linear light, "
@@ -67,7 +70,7 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
                 )
         decoded.colour = None
         return
-    if decoded.icc and decoded.icc != found.icc and found.source != "its cICP chunk":
+    if decoded.icc and decoded.icc != found.icc and found.source not in ("its cICP chunk", "its profile"):
         decoded.notes.append(f"its colour profile is broken and dropped; the colours are those of {found.source}")
     decoded.icc, decoded.colour = found.icc, found.tags
     if found.tags and found.tags.cicp and cicp.is_hdr(found.tags.cicp[1]):
@@ -104,7 +107,7 @@ def _findings(decoded: "Decoded", tags: ColourTags, *, grey: bool) -> Iterator[_
     if codes and decoded.format in _CICP_FIRST:
         yield codes
     if decoded.icc and _is_usable(decoded.icc, grey=grey):
-        yield _Finding("its profile", decoded.icc, tags if decoded.format == "EXR" else None)
+        yield _by_profile(decoded.icc, tags if decoded.format == "EXR" else None)
     if codes:
         yield codes
     if tags.srgb:
@@ -126,6 +129,14 @@ def _is_usable(icc: bytes, *, grey: bool) -> bool:
     if space == "cmyk" or space is None or not (grey or space == "rgb"):
         return False
     return converts_both_ways(icc) or converts_to_srgb(icc, space)
+
+
+def _by_profile(icc: bytes, tags: ColourTags | None) -> _Finding:
+    """Return what a profile says; its curve of PQ or HLG is that of a screen with HDR, so only its code points count."""
+    codes = cicp.codes_of_profile(icc)
+    if codes and cicp.is_hdr(codes[1]) and cicp.is_known(*codes):
+        return _Finding("its profile", None, ColourTags(codes))
+    return _Finding("its profile", icc, tags)
 
 
 def _by_cicp(decoded: "Decoded", tags: ColourTags, *, grey: bool) -> _Finding | None:

@@ -29,6 +29,7 @@ from relight_cli.photos.codecs.pillow_decoding import (
 )
 from relight_cli.photos.codecs.png_decoding import decode_png
 from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.extras import extras_for_upright
@@ -50,6 +51,7 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
         decoded = _decode(file, check_size, page)
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
             decoded = apply_heif_shape(decoded, read_shape(file))
+    complete_colours(decoded, file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
