@@ -132,7 +132,7 @@ def _is_usable(icc: bytes, *, grey: bool) -> bool:
 
 
 def _by_profile(icc: bytes, tags: ColourTags | None) -> _Finding:
-    """Return what a profile says; its curve of PQ or HLG is that of a screen with HDR, so only its code points count."""
+    """Return what a profile says: its code points alone if they are those of PQ or HLG."""
     codes = cicp.codes_of_profile(icc)
     if codes and cicp.is_hdr(codes[1]) and cicp.is_known(*codes):
         return _Finding("its profile", None, ColourTags(codes))

@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 from typing import BinaryIO
 
+import numpy as np
 from PIL import Image
 
 from relight_cli.photos.codecs import (
@@ -152,7 +153,10 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
-                pixels, alpha, icc = grey_or_rgb(image, icc, notes)
+                if header.ycbcr and image.mode == "YCbCr":  # else libjpeg has made RGB of it
+                    pixels, alpha = header.ycbcr.to_rgb(np.asarray(image)), None
+                else:
+                    pixels, alpha, icc = grey_or_rgb(image, icc, notes)
             except OSError as error:
                 if error.errno:  # from the file system
                     raise

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from relight_cli.photos.codecs.exr import encode_exr, loses_exif
+from relight_cli.photos.codecs.exr import encode_exr
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.codecs.heif import encode_heif
 from relight_cli.photos.codecs.jpeg2000 import encode_jpeg2000
@@ -20,7 +20,7 @@ from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
-from relight_cli.photos.shape import pixel_aspect, shape_losses, with_aspect, write_jfif_aspect
+from relight_cli.photos.shape import pixel_aspect, shape_losses, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
 
@@ -64,12 +64,6 @@ def encode(
         notes.append("JPEG cannot store transparency; the picture is blended with white")
         pixels, alpha = _blend_with_white(pixels, alpha), None
     notes += shape_losses(metadata, kind)
-    if metadata.dpi and kind in ("WEBP", "AVIF", "HEIF", "EXR"):
-        notes.append(f"{kind} cannot store a resolution; the dpi are dropped")
-        metadata = replace(metadata, dpi=None, shape=with_aspect(metadata))
-
-    if kind == "EXR" and loses_exif(metadata.exif):
-        notes.append("EXR cannot store EXIF data; it is dropped")
     metadata, lost = storable(metadata, kind)
     notes += lost
     samples = pixels if alpha is None else with_alpha(pixels, alpha)

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from relight_cli.photos.cicp import are_primaries
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
+from relight_cli.photos.codecs.exr_colours import exr_colours
 from relight_cli.photos.codecs.quiet import quiet
-from relight_cli.photos.colour_profiles import LINEAR, REC709, linear_profile
-from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
@@ -62,7 +61,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     shapes = {plane.shape for plane in wanted.values()}
     if (
         used not in (list(_COLOURS), ["Y"])
-        or (used == ["Y"] and set(_CHROMA) & set(planes))
+        or (used == ["Y"] and (set(_CHROMA) & set(planes) or {"X", "Z"} <= set(planes)))  # CIE XYZ
         or not set(used) <= set(wanted)
         or len(shapes) != 1
     ):
@@ -73,21 +72,11 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
         pixels /= _alpha_factor(alpha)
-    icc, colour = _colours(primaries, len(used), notes)
+    icc, colour = exr_colours(header, len(used), notes)
     xmp = header.get("xmp")
     extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
     packet = xmp.encode() if isinstance(xmp, str) else None
     return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
-
-
-def _colours(own: tuple[float, ...], channels: int, notes: list[str]) -> tuple[bytes, ColourTags | None]:
-    """Return the profile of linear light in a picture's primaries, and the primaries if they are not those of sRGB."""
-    if channels == 1 or np.allclose(own, REC709, atol=1e-3):
-        return LINEAR, None
-    if not are_primaries(own):
-        notes.append("its primaries are no colour space; they are read as those of sRGB")
-        return LINEAR, None
-    return linear_profile(own), ColourTags(chromaticities=own)
 
 
 def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:

@@ -2,8 +2,10 @@
 
 from dataclasses import fields, replace
 
+from relight_cli.photos.codecs.exr import loses_exif
 from relight_cli.photos.codecs.png_chunks import text_of
 from relight_cli.photos.metadata import Extras, Metadata
+from relight_cli.photos.shape import with_aspect
 from relight_cli.photos.xmp_packets import merge_extension, without_extension
 
 # Other containers store none of it.
@@ -24,6 +26,7 @@ _NAMES = {
     "attributes": "EXR attributes",
 }
 _COMMENT = b"Comment"
+_WITHOUT_RESOLUTION, _RESOLUTION = ("WEBP", "AVIF", "HEIF", "EXR"), "resolution (dpi)"
 
 
 def storable(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
@@ -35,12 +38,18 @@ def storable(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
     if "texts" not in stored:  # the time of the last change is not worth a note
         extras = replace(extras, texts=tuple(text for text in extras.texts if text[0] != b"tIME"))
     lost = [part.name for part in fields(Extras) if part.name not in stored and getattr(extras, part.name)]
-    if not lost:
-        return replace(metadata, extras=extras), notes
+    names = [_NAMES[name] + (_listed(extras) if name == "texts" else "") for name in lost]
+    if kind in _WITHOUT_RESOLUTION and metadata.dpi:
+        names.insert(0, _RESOLUTION)
+        metadata = replace(metadata, dpi=None, shape=with_aspect(metadata))
+    if kind == "EXR" and loses_exif(metadata.exif):
+        names.insert(0, "EXIF data")
     empty = Extras()
-    names = ", ".join(_NAMES[name] + (_listed(extras) if name == "texts" else "") for name in lost)
     kept = replace(extras, **{name: getattr(empty, name) for name in lost})
-    return replace(metadata, extras=kept), (*notes, f"its {names} are dropped, because {kind} cannot store them")
+    if names:
+        are, them = ("is", "it") if names == [_RESOLUTION] else ("are", "them")
+        notes += (f"its {', '.join(names)} {are} dropped, because {kind} cannot store {them}",)
+    return replace(metadata, extras=kept), notes
 
 
 def _with_whole_xmp(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:

@@ -22,8 +22,8 @@ def complete_colours(decoded: Decoded, file: BinaryIO) -> None:
         import av
     except ImportError:
         decoded.notes.append(
-            "only its stream can state its colours, and av reads it (pip install 'relight-cli[video]'); the colours are "
-            "read as sRGB"
+            "its colours could only be stated in its stream, which av reads (pip install 'relight-cli[video]'); they "
+            "are taken as sRGB"
         )
         return
     file.seek(0)
@@ -31,8 +31,8 @@ def complete_colours(decoded: Decoded, file: BinaryIO) -> None:
     with quiet(), contextlib.suppress(av.FFmpegError, StopIteration), av.open(file) as container:
         found = _code_points(container)
     if found:
-        codes = tuple(own if own != UNSPECIFIED else other for own, other in zip(stated, found, strict=True))
-        decoded.colour = replace(decoded.colour or ColourTags(), cicp=codes)
+        primaries, transfer = (own if own != UNSPECIFIED else other for own, other in zip(stated, found, strict=True))
+        decoded.colour = replace(decoded.colour or ColourTags(), cicp=(primaries, transfer))
 
 
 def _code_points(container: Any) -> tuple[int, int] | None:

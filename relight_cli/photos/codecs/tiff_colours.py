@@ -13,7 +13,7 @@ _FLOAT = 3  # SampleFormat
 
 def read_colours(page: Any, notes: list[str]) -> ColourTags | None:
     """Return TransferFunction, WhitePoint and PrimaryChromaticities of a page of tifffile; None if they are missing."""
-    values = [_fractions(page.tags.valueof(name, ())) for name in ("PrimaryChromaticities", "WhitePoint")]
+    values = [fractions(page.tags.valueof(name, ())) for name in ("PrimaryChromaticities", "WhitePoint")]
     chromaticities = (*values[0], *values[1])
     curve = _curve(page, notes)
     if not are_primaries(chromaticities):
@@ -39,7 +39,7 @@ def _curve(page: Any, notes: list[str]) -> bytes | None:
     return table_curve(np.rint(np.interp(steps, np.arange(len(light)), light * 65535 / light[-1])).astype(np.uint16))
 
 
-def _fractions(value: object) -> tuple[float, ...]:
+def fractions(value: object) -> tuple[float, ...]:
     """Return the floats of a tag of fractions, numerators and denominators in turn."""
     try:
         numbers = [float(part) for part in value]  # type: ignore[attr-defined]

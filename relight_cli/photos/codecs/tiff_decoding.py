@@ -18,6 +18,7 @@ from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
+from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, read_ycbcr
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape, aspect_of
@@ -72,6 +73,7 @@ class TiffHeader:
     extras: Extras
     shape: Shape | None
     colour: ColourTags | None = None
+    ycbcr: YCbCr | None = None  # if the pixels are YCbCr, but not as in a JPEG
 
 
 def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> TiffHeader:
@@ -104,6 +106,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         orientation = _first_value(tags, "Orientation")
         extras = read_tiff_extras(tiff, page, notes)
         colour = read_colours(page, notes)
+        ycbcr = read_ycbcr(page) if page.photometric == PHOTOMETRIC.YCBCR else None
         exif = None
         try:
             offsets = [first.offset, page.offset] if len(tags) > 1 else [page.offset]
@@ -130,6 +133,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         extras,
         None if aspect == 1 else Shape(aspect),
         colour,
+        ycbcr,
     )
 
 

@@ -1,0 +1,49 @@
+"""The colours that the header of an EXR states: chromaticities, and the colorInteropID of OpenEXR 3.4."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from relight_cli.photos import cicp
+from relight_cli.photos.colour_profiles import LINEAR, REC709, linear_profile
+from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.exif_colours import ADOBE_RGB
+
+_ACES_WHITE = (0.32168, 0.33767)
+# Names of the Color Interop Forum (Color Space Encodings for Texture Assets and CG Rendering): curve_primaries_state.
+_PRIMARIES = {
+    "rec709": REC709,
+    "p3d65": cicp.PRIMARIES[12],
+    "rec2020": cicp.PRIMARIES[9],
+    "adobergb": ADOBE_RGB,
+    "ap0": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.077, *_ACES_WHITE),
+    "ap1": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, *_ACES_WHITE),
+}
+_LINEAR = "lin"
+_CURVES: dict[str, cicp.Curve] = {"srgb": cicp.SRGB_LIGHT, "g18": (1.8,), "g22": (2.2,), "g24": (2.4,), "g26": (2.6,)}
+_SAYS_NOTHING = ("", "unknown")
+
+
+def exr_colours(header: Mapping[str, Any], channels: int, notes: list[str]) -> tuple[bytes | None, ColourTags | None]:
+    """Return the profile of a picture, linear light unless its header says otherwise, and what says the same.
+
+    Linear light in primaries other than those of sRGB has tags with its primaries. A name that is known counts more
+    than chromaticities; any other gets a note.
+    """
+    own = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
+    name = str(header.get("colorInteropID") or "")
+    curve, primaries = (*name.split("_"), "")[:2]
+    if primaries in _PRIMARIES and curve in (_LINEAR, *_CURVES):
+        own = _PRIMARIES[primaries]
+        if curve != _LINEAR:
+            icc = cicp.profile_of(own, _CURVES[curve], grey=channels == 1)
+            return icc, None if icc else ColourTags(srgb=True)
+    elif name not in _SAYS_NOTHING:
+        notes.append(f"its colour space ({name}) is not known; the colours are read as linear light")
+    if channels == 1 or np.allclose(own, REC709, atol=1e-3):
+        return LINEAR, None
+    if not cicp.are_primaries(own):
+        notes.append("its primaries are no colour space; they are read as those of sRGB")
+        return LINEAR, None
+    return linear_profile(own), ColourTags(chromaticities=own)

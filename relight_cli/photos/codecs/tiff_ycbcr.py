@@ -1,0 +1,46 @@
+"""YCbCr pixels of a TIFF, whose tags say how they were made (TIFF 6.0, sections 20 and 21); Pillow ignores the tags."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.photos.codecs.tiff_colours import fractions
+from relight_cli.rasters.rows import row_bands
+
+_BT601 = (0.299, 0.587, 0.114)  # the default of YCbCrCoefficients
+_FULL = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)  # ReferenceBlackWhite as programs write it, and its default
+_CHROMA = 127  # codes from no to full chroma
+
+
+@dataclass(frozen=True)
+class YCbCr:
+    """How luma and chroma are made of RGB, and the codes of black and white of each of the three."""
+
+    luma: tuple[float, ...] = _BT601  # shares of red, green and blue
+    black_and_white: tuple[float, ...] = _FULL
+
+    def to_rgb(self, samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Convert (H, W, 3) samples to RGB, rounded and clipped."""
+        red, green, blue = self.luma
+        low, high = np.array(self.black_and_white[0::2]), np.array(self.black_and_white[1::2])
+        scale = np.array([255, _CHROMA, _CHROMA]) / (high - low)
+        rgb = np.empty_like(samples)
+        for rows in row_bands(*samples.shape[:2]):
+            y, cb, cr = np.moveaxis((samples[rows] - low) * scale, -1, 0)
+            r, b = y + cr * (2 - 2 * red), y + cb * (2 - 2 * blue)
+            g = (y - red * r - blue * b) / green
+            rgb[rows] = np.clip(np.rint(np.stack((r, g, b), axis=-1)), 0, 255).astype(np.uint8)
+        return rgb
+
+
+def read_ycbcr(page: Any) -> YCbCr | None:
+    """Return what the tags of a page of tifffile say; None for the defaults, and for tags that make no sense."""
+    luma = fractions(page.tags.valueof("YCbCrCoefficients")) or _BT601
+    levels = fractions(page.tags.valueof("ReferenceBlackWhite")) or _FULL
+    if (len(luma), len(levels)) != (3, 6):
+        return None
+    if abs(sum(luma) - 1) > 0.01 or min(luma) <= 0 or any(high <= low for low, high in zip(levels[::2], levels[1::2])):  # noqa: B905
+        return None
+    return None if np.allclose((*luma, *levels), (*_BT601, *_FULL), atol=1e-3) else YCbCr(luma, levels)
