@@ -138,7 +138,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             raise ValueError(f"there is no page {page}: only TIFF and EXR have pages")
         developed = raw.develop(file, check_size, header.exif)
         xmp = without_development(header.xmp) if header.xmp else None
-        return replace(developed, xmp=xmp, extras=Extras(header.extras.iptc))
+        return replace(developed, xmp=xmp, dpi=valid_dpi(header.dpi), extras=Extras(header.extras.iptc))
     if (note := page_note(header.place, header.pages)) and page is None:
         notes.append(note)
     icc, dpi, orientation, shape, extra = header.icc, header.dpi, header.orientation, header.shape, None

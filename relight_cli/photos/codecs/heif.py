@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.formats import require_format
@@ -16,6 +16,7 @@ from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
 BITS = 10  # written for uint16; the depth that phones and viewers support
+_CONSTANT_LUMINANCE = 10  # of the matrix coefficients (ITU-T H.273, table 4)
 _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "RGB;16", (2, 4): "RGBA;16"}
 
 
@@ -32,6 +33,8 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     said = read_shape(file)
     aspect = 1 / said.aspect if said.on_its_side else said.aspect
     exif, codes = picture.info.get("exif"), picture.info.get("nclx_profile")
+    if codes and codes["matrix_coefficients"] == _CONSTANT_LUMINANCE:  # libheif takes it for the other one of BT.2020
+        raise UnsupportedError("its colours are BT.2020 with constant luminance")
     return Decoded(
         np.ascontiguousarray(pixels),
         None if alpha is None else np.ascontiguousarray(alpha),

@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from relight_cli.photos.cicp import UNSPECIFIED
+from relight_cli.photos.cicp import UNSPECIFIED, is_hdr, is_known, profile_of_cicp
 from relight_cli.photos.codecs.decoded import Decoded
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_tags import ColourTags
@@ -30,9 +30,16 @@ def complete_colours(decoded: Decoded, file: BinaryIO) -> None:
     found: tuple[int, int] | None = None
     with quiet(), contextlib.suppress(av.FFmpegError, StopIteration), av.open(file) as container:
         found = _code_points(container)
-    if found:
+    if found and _says_more_than_srgb(*found):
         primaries, transfer = (own if own != UNSPECIFIED else other for own, other in zip(stated, found, strict=True))
         decoded.colour = replace(decoded.colour or ColourTags(), cicp=(primaries, transfer))
+
+
+def _says_more_than_srgb(primaries: int, transfer: int) -> bool:
+    """Return whether code points are others than those of sRGB, the default of encoders."""
+    if is_hdr(transfer):
+        return True
+    return is_known(primaries, transfer) and profile_of_cicp(primaries, transfer) is not None
 
 
 def _code_points(container: Any) -> tuple[int, int] | None:

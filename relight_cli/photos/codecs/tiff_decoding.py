@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
+from relight_cli.photos.codecs.decoded import UnsupportedError
 from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
@@ -92,6 +93,8 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         raw = canon_raw or is_camera_raw(tiff)
         place = Place(0) if raw else choose_page(tiff, wanted)
         page = place.of(tiff)
+        if page.photometric == PHOTOMETRIC.SEPARATED and page.tags.valueof("InkSet", _CMYK) != _CMYK:
+            raise UnsupportedError("its inks are not those of CMYK")
         # A thumbnail before the photo often has the tags of the photo.
         tags = [one.tags for one in ((page, first) if first.is_reduced and wanted is None else (page,))]
         bits = page.bitspersample
