@@ -1,7 +1,6 @@
 """Profiles, bit depths and grey: unchanged colours keep their samples."""
 
 import io
-import struct
 
 import imagecodecs
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photo_fixtures import WIDE, cmyk_profile, noise, wide_profile
+from photo_fixtures import WIDE, cmyk_profile, noise, scanner_profile, wide_profile
 from PIL import Image, ImageCms
 
 from relight_cli.errors import PhotoUnreadableError
@@ -156,17 +155,6 @@ def test_a_broken_or_foreign_profile_costs_a_note(icc):
     np.testing.assert_array_equal(photo.to_srgb(), pixels / np.float32(255))
     assert photo.metadata.icc is None
     assert "profile" in photo.notes[0]
-
-
-def scanner_profile() -> bytes:
-    """Build an input profile of one table, RGB -> Lab, and no table back (ICC.1:2010, sections 7.2, 10.8)."""
-    ramp = bytes(range(256)) * 3
-    corners = np.array([[r | g | b, 128, 128] for r in (0, 255) for g in (0, 255) for b in (0, 255)], np.uint8)
-    identity = np.eye(3).ravel().astype(int) * 65536
-    table = b"mft1" + bytes(4) + bytes([3, 3, 2, 0]) + struct.pack(">9i", *identity) + ramp + corners.tobytes() + ramp
-    head = struct.pack(">I4sI4s4s4s", 144 + len(table), b"lcms", 0x02400000, b"scnr", b"RGB ", b"Lab ")
-    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
-    return head.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
 
 
 def test_a_one_way_profile_is_converted_once():
