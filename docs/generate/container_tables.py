@@ -5,13 +5,20 @@ from pathlib import Path
 from typing import Any
 
 SOURCE = Path(__file__).parents[1] / "containers.toml"
-MARKS = {"colours": "<!-- colours per container -->", "metadata": "<!-- metadata per container -->"}
 
 
 def with_container_tables(text: str) -> str:
     """Put the tables where a page has their marks."""
     rows = tomllib.loads(SOURCE.read_text(encoding="utf-8"))
-    return text.replace(MARKS["colours"], colours_table(rows)).replace(MARKS["metadata"], metadata_table(rows))
+    tables = {
+        "colours per container": colours_table(rows),
+        "other colours per container": blocks_table(rows, "others"),
+        "metadata per container": blocks_table(rows, "metadata"),
+        "metadata held per container": blocks_table(rows, "holds"),
+    }
+    for name, table in tables.items():
+        text = text.replace(f"<!-- {name} -->", table)
+    return text
 
 
 def colours_table(rows: dict[str, Any]) -> str:
@@ -24,12 +31,12 @@ def colours_table(rows: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def metadata_table(rows: dict[str, Any]) -> str:
-    """Return a row for each block of metadata: in which container it is kept."""
-    written = {name: row["metadata"] for name, row in rows.items() if "metadata" in row}
-    blocks = list(dict.fromkeys(block for kept in written.values() for block in kept))
-    lines = [_line("", *written), _line(*["---"] * (len(written) + 1))]
-    lines += [_line(block, *(kept.get(block, "") for kept in written.values())) for block in blocks]
+def blocks_table(rows: dict[str, Any], part: str) -> str:
+    """Return a row for each block of a part of the table, and a column for each container that has the part."""
+    having = {name: row[part] for name, row in rows.items() if part in row}
+    blocks = list(dict.fromkeys(block for kept in having.values() for block in kept))
+    lines = [_line("", *having), _line(*["---"] * (len(having) + 1))]
+    lines += [_line(block, *(kept.get(block, "") for kept in having.values())) for block in blocks]
     return "\n".join(lines)
 
 

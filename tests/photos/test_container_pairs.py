@@ -9,7 +9,7 @@ from container_charts import CONTAINERS, SPACES, bits_of, expected_values, state
 from container_readers import read_chromaticities, read_profile, read_samples
 from stated_colours import CURVES, encode, to_xyz, xyz_matrix
 
-SOURCES = ["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG 2000", "HEIF", "EXR", "BMP"]
+SOURCES = ["JPEG", "PNG", "TIFF", "WebP", "AVIF", "JPEG 2000", "HEIF", "EXR"]
 TARGETS = [name for name, row in CONTAINERS.items() if row["written"]]
 UNCHANGED = ("--model", "tiny", "--strength", 0, "--quality", 100)
 
@@ -17,13 +17,14 @@ UNCHANGED = ("--model", "tiny", "--strength", 0, "--quality", 100)
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("space", SPACES)
 def test_colours_stay_from_container_to_container(space: str, target: str, command: Command) -> None:
-    """Write all sources of a space, in all their bits, to one container together."""
+    """Write all sources of a space, with their fewest and most bits, to one container together."""
     row, stated = CONTAINERS[target], {}
     for number, source in enumerate(SOURCES):
         ways = CONTAINERS[source]["colours"].get(space)
         if not ways or source == target:
             continue
-        for bits in bits_of(source, next(iter(ways))):
+        depths = bits_of(source, next(iter(ways)))
+        for bits in {depths[0], depths[-1]}:
             name = f"{number}_{bits}.{CONTAINERS[source]['suffix']}"
             stated[source, bits] = name, write_chart(source, space, next(iter(ways)), bits, Path(name))
     done = command(

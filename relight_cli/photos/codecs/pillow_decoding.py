@@ -29,6 +29,7 @@ from relight_cli.rasters.rows import row_bands
 # The only decoders of Pillow that ever see the bytes (EPS would run Ghostscript); MPO is read as JPEG.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JPEG2000", "BMP", "GIF", "PPM")
 
+_GIF_XMP, _GIF_XMP_END = b"!\xff\x0bXMP DataXMP", b"\x01\xff\xfe\xfd"  # XMP specification, part 3, section 1.1.2
 _WRITTEN_AS = {"MPO": "JPEG", "BMP": "PNG", "GIF": "PNG", "PPM": "PNG"}
 
 Image.MAX_IMAGE_PIXELS = None  # check_size replaces it
@@ -95,9 +96,14 @@ def decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 def decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     decoded = decode_with_pillow(file, check_size)
-    file.seek(12)
-    (aspect,) = file.read(1)  # (GIF89a, section 18)
-    return replace(decoded, shape=Shape(aspect_of(aspect + 15, 64)) if aspect else None)
+    file.seek(0)
+    data = file.read()
+    aspect = data[12]  # (GIF89a, section 18)
+    _, _, packet = data.partition(_GIF_XMP)
+    xmp, end, _ = packet.partition(_GIF_XMP_END)
+    return replace(
+        decoded, xmp=xmp if end and xmp else None, shape=Shape(aspect_of(aspect + 15, 64)) if aspect else None
+    )
 
 
 def grey_or_rgb(
