@@ -28,6 +28,7 @@ CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".gif": ("gif", "pal8", {}),
 }
 READABLE = (*CODECS, ".mkv", ".avi", ".m4v", ".mts", ".mpg", ".mpeg", ".wmv")
+WITHOUT_ASPECT = (".webm",)  # FFmpeg writes no aspect of pixels into it
 _CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
 _BT709 = 1  # primaries, transfer and matrix of HD video (ITU-T H.273); players assume them
 _LIMITED = 1  # luma 16 to 235

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.video_colour import UnknownColoursError, colour_of, has_transparency, to_srgb
 from relight_cli.photos.video_shape import VideoShape, shape_of
-from relight_cli.photos.video_side_data import side_data_of
+from relight_cli.photos.video_side_data import cropping_of, side_data_of
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
 
@@ -49,6 +49,7 @@ class VideoReader:
             stream.thread_type = "FRAME"
             self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
             self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
+            self.cropped = cropping_of(file, stream, import_extra("av"))
             tags = (stream.color_primaries, stream.color_trc, stream.colorspace)
             reformatter = import_extra("av.video.reformatter").VideoReformatter()
             frames = self._decoded(file, stream)
@@ -81,7 +82,7 @@ class VideoReader:
         """Keep what the first frame says for all."""
         self.size = (frame.width, frame.height)
         self.sides = side_data_of(frame, self.packet, stream.codec_context.name, import_extra("av"))
-        self.shape = shape_of(self.sides.get("DISPLAYMATRIX"), stream.sample_aspect_ratio)
+        self.shape = shape_of(self.sides.get("DISPLAYMATRIX"), stream.sample_aspect_ratio, self.cropped, self.size)
         alpha = ("its transparency is left out",) if has_transparency(frame, reformatter) else ()
         self.notes |= dict.fromkeys((*self.shape.notes, *alpha))
 

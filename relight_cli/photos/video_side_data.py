@@ -1,11 +1,13 @@
-"""Side data of decoded frames: display matrix, ICC profile and the like, by their names in FFmpeg."""
+"""Side data of decoded frames (display matrix, ICC profile and the like, by their names in FFmpeg) and of streams."""
 
 import io
+import re
 from types import ModuleType
 from typing import Any
 
 from PIL import Image
 
+_CROPPING = re.compile(r"^ {6}Frame Cropping: (\d+)/(\d+)/(\d+)/(\d+)$", re.MULTILINE | re.IGNORECASE)
 _NAMED_PROFILES = ("png", "apng")  # codecs whose profiles have names
 
 
@@ -25,3 +27,21 @@ def side_data_of(frame: Any, packet: Any, codec: str, av: ModuleType) -> dict[st
     with Image.open(io.BytesIO(bytes(packet)), formats=["PNG"]) as image:
         profile = image.info.get("icc_profile")
     return found | ({"ICC_PROFILE": profile} if profile else {})
+
+
+def cropping_of(container: Any, stream: Any, av: ModuleType) -> tuple[int, int, int, int]:
+    """Return the pixels that the container cuts off at the left, right, top and bottom (`clap` of MP4, Matroska).
+
+    PyAV has no side data of streams but in FFmpeg's description of the file.
+    """
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)  # below it, FFmpeg describes nothing
+    try:
+        described = container.dumps_format()
+    finally:
+        av.logging.set_level(level)
+    parts = re.split(r"^  Stream #0:(\d+)", described, flags=re.MULTILINE)
+    own = dict(zip(parts[1::2], parts[2::2], strict=True)).get(str(stream.index), "")
+    found = _CROPPING.search(own)
+    left, right, top, bottom = (int(number) for number in found.groups()) if found else (0, 0, 0, 0)
+    return left, right, top, bottom

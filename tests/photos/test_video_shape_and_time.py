@@ -1,6 +1,7 @@
 """Orientation, pixel aspect and times of videos, judged with the program ffmpeg."""
 
 import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -80,10 +81,11 @@ def test_pixel_aspect_is_kept_or_noted(command: Command, tmp_path: Path, source:
     run = command("interpolate-timelapse", source, *QUICK, "-o", f"out{kind}")
     assert run.code == 0
     wanted = "3:4" if source == "turned.mp4" else "4:3"
-    if kind in (".webm", ""):
-        assert f"its pixels are {wanted}" in run.err
-    else:
-        assert "pixels" not in run.err
+    assert (f"its pixels are {wanted}" in run.err) == (kind == ".webm") == ("pixels" in run.err)
+    if kind == "":
+        with Image.open(tmp_path / "out" / "frame_0001.png") as image:
+            assert image.info["aspect"] == tuple(int(part) for part in wanted.split(":")[::-1])  # dots per unit
+    elif kind != ".webm":
         across, down = (int(part) for part in str(aspect_of(tmp_path / f"out{kind}")).split(":"))
         assert across / down == pytest.approx(4 / 3 if wanted == "4:3" else 3 / 4, abs=0.01)
 
@@ -91,6 +93,60 @@ def test_pixel_aspect_is_kept_or_noted(command: Command, tmp_path: Path, source:
 def test_the_case_of_pixel_aspect(command: Command, tmp_path: Path) -> None:
     assert command("interpolate-timelapse", CASES / "sar2.mp4", *QUICK, "-o", "out.mp4").code == 0
     assert aspect_of(tmp_path / "out.mp4") == "2:1"
+
+
+@pytest.mark.parametrize("dots", [(1, 2), (3, 4), (5, 4), (1, 1)])
+def test_photos_hand_their_pixel_aspect_on_to_a_video_and_back(
+    command: Command, tmp_path: Path, dots: tuple[int, int]
+) -> None:
+    across, down = dots
+    for number in (1, 2, 3):
+        picture = Image.fromarray((corner() / 257).astype(np.uint8))
+        picture.save(tmp_path / f"{number}.tif", x_resolution=across * 100, y_resolution=down * 100, resolution_unit=2)
+    run = command("interpolate-timelapse", *(f"{number}.tif" for number in (1, 2, 3)), *QUICK, "-o", "out.mp4")
+    assert run.code == 0
+    assert "pixels" not in run.err
+    square = across == down
+    assert aspect_of(tmp_path / "out.mp4") in ([None, "1:1"] if square else [f"{down}:{across}"])
+    run = command("interpolate-timelapse", *(f"{number}.tif" for number in (1, 2, 3)), *QUICK, "-o", "out.webm")
+    assert (f"its pixels are {down}:{across}" in run.err) is not square
+
+
+def test_photos_of_several_pixel_aspects_are_noted(command: Command, tmp_path: Path) -> None:
+    for number, across in ((1, 100), (2, 100), (3, 200)):
+        picture = Image.fromarray((corner() / 257).astype(np.uint8))
+        picture.save(tmp_path / f"{number}.tif", x_resolution=across, y_resolution=100, resolution_unit=2)
+    run = command("interpolate-timelapse", "1.tif", "2.tif", "3.tif", *QUICK, "-o", "out.mp4")
+    assert run.code == 0
+    assert "frame 3 has pixels of 1:2, the video has 1:1" in run.err
+
+
+def add_clean_aperture(path: Path, target: Path, size: tuple[int, int], offset: tuple[int, int]) -> None:
+    """Add a clap box to an MP4 whose index is at its end (ISO 14496-12, section 12.1.4)."""
+    data = bytearray(path.read_bytes())
+    box = struct.pack(">I4s8i", 40, b"clap", size[1], 1, size[0], 1, offset[1], 1, offset[0], 1)
+    entry = data.find(b"avc1", data.find(b"stsd")) - 4
+    data[entry + 86 : entry + 86] = box
+    for name in (b"avc1", b"stsd", b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        start = data.rfind(name, 0, entry + 8) - 4
+        struct.pack_into(">I", data, start, struct.unpack_from(">I", data, start)[0] + len(box))
+    target.write_bytes(data)
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180])
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize(("size", "offset"), [((32, 40), (0, 0)), ((20, 30), (-6, 8)), ((48, 63), (0, 0))])
+def test_clean_apertures_are_cropped(
+    command: Command, tmp_path: Path, turn: int, kind: str, size: tuple[int, int], offset: tuple[int, int]
+) -> None:
+    write(tmp_path / "plain.mp4")
+    add_clean_aperture(tmp_path / "plain.mp4", tmp_path / "clap.mp4", size, offset)
+    ffmpeg("-display_rotation:v:0", turn, "-i", tmp_path / "clap.mp4", "-c", "copy", tmp_path / f"v{kind}")
+    shape = size if turn % 180 == 0 else size[::-1]
+    assert command("interpolate-timelapse", f"v{kind}", *QUICK, "-o", "out").code == 0
+    frame = np.asarray(Image.open(tmp_path / "out" / "frame_0001.png"))
+    assert frame.shape[:2] == shape
+    assert np.abs(frame / 255 - decode(tmp_path / f"v{kind}", shape)[0]).max() < 4 / 255
 
 
 STEPS = (0, 2, 3, 9, 10, 16)  # tenths of a second; the last frame is shown for one
