@@ -48,6 +48,7 @@ class VideoColour:
     range_expanded: bool = True  # False for RGB with black at 16 and white at 235 of 255
     white: int = _WHITE_OF_RGB
     icc: bytes | None = None  # takes the place of primaries and transfer
+    contradicted: bool = False  # the container states other colours than the stream
 
     @property
     def is_srgb(self) -> bool:
@@ -61,6 +62,11 @@ class VideoColour:
         """Say what the conversion changes."""
         if self.icc:
             return () if self.is_srgb else ("the colours of its ICC profile are converted to sRGB",)
+        contradiction = "its container states other colours than its stream; those of the stream are taken"
+        return self._conversion + ((contradiction,) if self.contradicted else ())
+
+    @property
+    def _conversion(self) -> tuple[str, ...]:
         if self.is_srgb:
             if self.primaries in _SD_PRIMARIES:
                 return ("its primaries (SD video) are taken as those of BT.709",)
@@ -89,6 +95,7 @@ def colour_of(frame: Any, sides: Mapping[str, bytes], declared: tuple[int, int, 
         _known(code) if _known(code) != UNSPECIFIED else _known(other)
         for code, other in zip(own, declared, strict=True)
     )
+    contradicted = _contradict(own, declared)
     if {"DOVI_METADATA", "DOVI_RPU_BUFFER"} & set(sides) and UNSPECIFIED in (transfer, primaries):
         raise UnknownColoursError("Dolby Vision without a base layer that other players show")
     if primaries == UNSPECIFIED and is_hdr(transfer):
@@ -102,9 +109,9 @@ def colour_of(frame: Any, sides: Mapping[str, bytes], declared: tuple[int, int, 
     white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else _WHITE_OF_RGB
     icc = sides.get("ICC_PROFILE")
     icc = icc if icc and converts_to_srgb(icc, "rgb") else None
-    if _has_matrix(frame.format):
-        return VideoColour(primaries, transfer, _matrix(matrix, primaries, frame.width, frame.height), True, white, icc)
-    return VideoColour(primaries, transfer, None, not (frame.format.is_rgb and frame.color_range == 1), white, icc)
+    used = _matrix(matrix, primaries, frame.width, frame.height) if _has_matrix(frame.format) else None
+    expanded = used is not None or not (frame.format.is_rgb and frame.color_range == 1)
+    return VideoColour(primaries, transfer, used, expanded, white, icc, contradicted)
 
 
 def has_transparency(frame: Any, reformatter: Any) -> bool:
@@ -133,6 +140,15 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
 def _known(code: int) -> int:
     """Return a code point; the reserved 0 and 3 say nothing."""
     return UNSPECIFIED if code in (0, 3) else int(code)
+
+
+def _contradict(own: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Return whether two statements of primaries, transfer and matrix have different effects."""
+    equal = ((1, *_SD_PRIMARIES), _SDR_CURVES, (5, 6))
+    return any(
+        first != second and UNSPECIFIED not in (first, second) and not (first in same and second in same)
+        for first, second, same in zip(map(_known, own), map(_known, other), equal, strict=True)
+    )
 
 
 def _has_matrix(form: Any) -> bool:

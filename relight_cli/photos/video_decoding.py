@@ -83,7 +83,9 @@ class VideoReader:
         self.size = (frame.width, frame.height)
         self.sides = side_data_of(frame, self.packet, stream.codec_context.name, import_extra("av"))
         self.shape = shape_of(self.sides.get("DISPLAYMATRIX"), stream.sample_aspect_ratio, self.cropped, self.size)
-        alpha = ("its transparency is left out",) if has_transparency(frame, reformatter) else ()
+        # FFmpeg's own decoders of VP8 and VP9 do not decode the transparency that WebM stores beside the frames.
+        beside = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode") == "1"
+        alpha = ("its transparency is left out",) if beside or has_transparency(frame, reformatter) else ()
         self.notes |= dict.fromkeys((*self.shape.notes, *alpha))
 
     def _upright(self, frame: Any, tags: tuple[int, int, int], reformatter: Any) -> Pixels:
