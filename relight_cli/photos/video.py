@@ -72,10 +72,10 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
         damage = str(error)
     if not count or reader.shape is None:
         raise PhotoUnreadableError(f"{path}: no frame can be decoded; copy the video again from its source.")
-    declared = reader.declared or _frames_by_duration(reader, count)
+    declared = reader.expected or _frames_by_duration(reader, count)
     if damage is None and count < declared:
         damage = f"{path}: only {count} of {declared} frames can be decoded; copy the video again from its source."
-    timing = timing_of(reader.times, reader.rate, reader.tick, reader.last)
+    timing = timing_of(reader.shown, reader.rate, reader.tick, reader.last)
     notes = (*reader.notes, *timing.notes)
     return Video(path, count, shape[0], shape[1], reader.rate, damage, timing, reader.shape.aspect, notes)
 

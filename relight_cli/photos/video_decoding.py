@@ -37,6 +37,8 @@ class VideoReader:
     tick: float = 0.0  # seconds
     declared: int = 0  # frames by the header
     duration: str | None = None  # as Matroska has it
+    hidden: int = 0  # frames that an edit list cuts off
+    slots: list[float] | None = None  # when the packets of an AVI begin, which has no times of frames
     shape: VideoShape | None = None
     times: list[float | None] = field(default_factory=list)
     last: float | None = None  # seconds for which the last frame is shown
@@ -49,6 +51,7 @@ class VideoReader:
             stream.thread_type = "FRAME"
             self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
             self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
+            self.slots = [] if file.format.name == "avi" else None
             self.cropped = cropping_of(file, stream, import_extra("av"))
             tags = (stream.color_primaries, stream.color_trc, stream.colorspace)
             reformatter = import_extra("av.video.reformatter").VideoReformatter()
@@ -70,12 +73,29 @@ class VideoReader:
                 self.times.append(frame.time)
                 yield pixels
 
+    @property
+    def shown(self) -> list[float | None]:
+        """Return the time in seconds at which each frame is shown, None for one that has none."""
+        if self.slots is not None and len(self.slots) == len(self.times):
+            return [*sorted(self.slots)]
+        return self.times
+
+    @property
+    def expected(self) -> int:
+        """Return the number of frames that the header promises, 0 if it has no number."""
+        if self.slots and self.declared:  # an AVI also counts the empty packets between frames
+            missing = self.declared * self.tick - (max(self.slots) + (self.last or self.tick))
+            return len(self.times) + max(0, round(missing * self.rate))
+        return max(0, self.declared - self.hidden)
+
     def _decoded(self, file: Any, stream: Any) -> Iterator[Any]:
         for packet in file.demux(stream):
             if packet.size:
                 self.packet = packet
-            if packet.size and packet.duration:
-                self.last = float(packet.duration * packet.time_base)
+                self.hidden += packet.is_discard
+                self.last = float(packet.duration * packet.time_base) if packet.duration else self.last
+            if self.slots is not None and packet.size and packet.dts is not None:
+                self.slots.append(float(packet.dts * packet.time_base))
             yield from packet.decode()
 
     def _begin(self, frame: Any, stream: Any, reformatter: Any) -> None:

@@ -52,5 +52,5 @@ def _by_matrix(matrix: bytes) -> VideoShape:
     small, large = sorted((abs(a) + abs(d), abs(b) + abs(c)))
     askew = ("it is turned by an angle that is not a quarter turn; the nearest is taken",)
     return VideoShape(
-        swapped=swapped, mirrored=along < 0, flipped=across < 0, notes=askew if small > large / 100 else ()
+        swapped=swapped, mirrored=along < 0, flipped=across < 0, notes=askew if small > large / 1000 else ()
     )

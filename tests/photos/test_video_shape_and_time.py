@@ -2,6 +2,7 @@
 
 import re
 import struct
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -198,8 +199,12 @@ def test_even_frames_of_a_variable_video_are_even_in_time() -> None:
         ([5.0, 5.033, 5.067, 5.1], False, [0, 1 / 30, 2 / 30, 3 / 30]),
         ([0.0, 0.033, 0.2, 0.3], True, [0, 0.033, 0.2, 0.3]),
         ([None, None, None], False, [0, 1 / 30, 2 / 30]),
-        ([0.0, 0.0, 0.1], False, [0, 1 / 30, 2 / 30]),
-        ([0.0, None, 0.5], False, [0, 1 / 30, 2 / 30]),
+        ([0.0, 0.0, 0.1], True, [0, 0.05, 0.1]),
+        ([0.0, None, 0.5], True, [0, 0.25, 0.5]),
+        ([0.0, None, 2 / 30], False, [0, 1 / 30, 2 / 30]),
+        ([None, 0.1, 9.0, 0.2, 0.4, None], True, [0, 1 / 30, 1 / 12, 4 / 30, 1 / 3, 11 / 30]),
+        ([0.0, 0.0, 0.0, 0.0], False, [0, 1 / 30, 2 / 30, 0.1]),
+        ([0.3, 0.2, 0.1, 0.0], False, [0, 1 / 30, 2 / 30, 0.1]),
     ],
 )
 def test_times_of_frames(times: list[float | None], variable: bool, own: list[float]) -> None:
@@ -207,7 +212,62 @@ def test_times_of_frames(times: list[float | None], variable: bool, own: list[fl
     assert timing.variable is variable
     assert timing.times == pytest.approx(own)
     assert timing.last == pytest.approx(0.5 if variable else 1 / 30)
-    assert bool(timing.notes) is (times in ([0.0, 0.0, 0.1], [0.0, None, 0.5]))
+    unknown = len(set(times)) < len(times) or None in times or times != sorted(times)
+    assert bool(timing.notes) is (unknown and times != [None, None, None])
+
+
+def fading(path: Path, *options: object, frames: int = 24, rate: str = "25", filters: str = "null") -> None:
+    """Write a video whose frames become brighter."""
+    drawn = f"trim=end_frame={frames},geq=lum='16+N*8':cb=128:cr=128,{filters}"
+    ffmpeg("-f", "lavfi", "-i", f"color=black:s=64x48:r={rate}", "-vf", drawn, *options, path)
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".mov", ".mkv", ".mts"])
+@pytest.mark.parametrize("options", [("-bf", 0), ("-bf", 2)])
+@pytest.mark.parametrize("cut", [("-ss", "0.3"), ("-itsoffset", "3.7"), ("-ss", "0.3", "-t", "0.3")])
+def test_frames_that_an_edit_list_hides(
+    command: Command, tmp_path: Path, kind: str, options: tuple[object, ...], cut: tuple[str, ...]
+) -> None:
+    fading(tmp_path / "s.mp4", "-c:v", "libx264", *options, rate="30000/1001")
+    ffmpeg(*cut, "-i", tmp_path / "s.mp4", "-c", "copy", tmp_path / f"v{kind}")
+    judged, _ = shown(tmp_path / f"v{kind}")
+    video = open_video(tmp_path / f"v{kind}", max_pixels=10**6)
+    assert video.damage is None
+    assert video.timing.times == pytest.approx([time - judged[0] for time in judged], abs=2e-3)
+    assert bool((np.diff([frame.mean() for frame in frames_of(tmp_path / f"v{kind}")]) > 1).all())
+    assert command("interpolate-timelapse", f"v{kind}", *QUICK, "-o", "o.mp4").code == 0
+
+
+@pytest.mark.parametrize("codec", [("libx264", "-bf", 0), ("mpeg4",), ("mjpeg",)])
+@pytest.mark.parametrize("rate", ["25", "30000/1001"])
+def test_an_avi_with_empty_packets(tmp_path: Path, codec: tuple[object, ...], rate: str) -> None:
+    chosen = (0, 1, 4, 5, 6, 13, 14, 20)
+    select = f"select='{'+'.join(f'eq(n,{n})' for n in chosen)}'"
+    fading(tmp_path / "v.avi", "-c:v", *codec, "-fps_mode", "vfr", rate=rate, filters=select)
+    video = open_video(tmp_path / "v.avi", max_pixels=10**6)
+    assert (video.damage, video.notes) == (None, ())
+    seconds = 1 / 25 if rate == "25" else 1001 / 30000
+    assert video.timing.times == pytest.approx([number * seconds for number in chosen], abs=1e-3)
+
+
+def test_a_cut_off_avi_is_noticed(tmp_path: Path) -> None:
+    fading(tmp_path / "s.avi", "-c:v", "mjpeg", "-q:v", "1")
+    data = (tmp_path / "s.avi").read_bytes()
+    (tmp_path / "v.avi").write_bytes(data[: len(data) // 2])
+    video = open_video(tmp_path / "v.avi", max_pixels=10**6)
+    assert 0 < video.count < 24
+    assert "copy the video again" in str(video.damage)
+
+
+@pytest.mark.parametrize("rate", ["24000/1001", "30000/1001", "60000/1001", "12", "15/2", "1", "120"])
+@pytest.mark.parametrize("kind", [".mp4", ".mkv", ".webm", ".avi", ".mts"])
+def test_an_even_rate_stays_even(tmp_path: Path, rate: str, kind: str) -> None:
+    """Matroska and WebM count milliseconds."""
+    codec = {".webm": "libvpx-vp9", ".avi": "mpeg4"}.get(kind, "libx264")
+    fading(tmp_path / f"v{kind}", "-c:v", codec, rate=rate, frames=8)
+    video = open_video(tmp_path / f"v{kind}", max_pixels=10**6)
+    assert (video.count, video.damage, video.notes, video.timing.variable) == (8, None, (), False)
+    assert video.rate == pytest.approx(float(Fraction(rate)), rel=1e-3)
 
 
 def test_every_frame_is_shown_for_a_tick() -> None:
