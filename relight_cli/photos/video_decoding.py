@@ -84,7 +84,7 @@ class VideoReader:
     def expected(self) -> int:
         """Return the number of frames that the header promises, 0 if it has no number."""
         if self.slots and self.declared:  # an AVI also counts the empty packets between frames
-            missing = self.declared * self.tick - (max(self.slots) + (self.last or self.tick))
+            missing = self.declared * self.tick - (max(self.slots) + max(self.last or 0, 1 / self.rate))
             return len(self.times) + max(0, round(missing * self.rate))
         return max(0, self.declared - self.hidden)
 
