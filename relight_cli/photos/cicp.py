@@ -24,7 +24,7 @@ PRIMARIES: dict[int, tuple[float, ...]] = {  # (x, y) of red, green, blue and wh
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),  # Display P3
     22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
-NAMES = {1: "BT.709", 9: "BT.2020", 11: "DCI-P3", 12: "P3"}
+NAMES = {1: "BT.709", 4: "BT.470 M", 8: "film", 9: "BT.2020", 10: "XYZ", 11: "DCI-P3", 12: "P3"}
 UNSPECIFIED, LINEAR_LIGHT, SRGB_CURVE, PQ, HLG = 2, 8, 13, 16, 18
 VIDEO_CURVES = (1, 6, 14, 15)  # the curve of BT.709 under its names
 _HD_AND_SD = (1, 5, 6)  # primaries of video that differ little from those of sRGB
@@ -146,6 +146,15 @@ def hdr_to_display(values: NDArray[np.float32], primaries: int, transfer: int) -
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
+def display_to_light(values: NDArray[np.float32], transfer: int) -> NDArray[np.float32]:
+    """Return the light of values in [0, 1] with the curve of a transfer, which is not PQ, HLG or a logarithm."""
+    curve = _CURVES[transfer]
+    if len(curve) == 1:
+        return (values ** np.float32(curve[0])).astype(np.float32)
+    g, a, b, c, d = (np.float32(number) for number in curve)
+    return np.where(values < d, c * values, (a * values + b) ** g).astype(np.float32)
+
+
 def _pq_light(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return cd/m2 (SMPTE ST 2084, the EOTF in BT.2100, table 4)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
@@ -163,8 +172,14 @@ def _hlg_light(signal: NDArray[np.float64], primaries: int) -> NDArray[np.float6
 
 def luma_weights(primaries: int) -> NDArray[np.float64]:
     """Return the share of red, green and blue in the luminance of white."""
-    known = PRIMARIES[9 if primaries == UNSPECIFIED else primaries]
-    return _amounts(known) * known[1:6:2]
+    return to_xyz(9 if primaries == UNSPECIFIED else primaries)[1]
+
+
+def to_xyz(primaries: int) -> NDArray[np.float64]:
+    """Return the matrix (3, 3) from linear light to CIE XYZ in which white has Y = 1."""
+    known = PRIMARIES[primaries]
+    red, green, blue = ((x, y, 1 - x - y) for x, y in zip(known[:6:2], known[1:6:2], strict=True))
+    return np.array([red, green, blue]).T * _amounts(known)
 
 
 def are_primaries(chromaticities: tuple[float, ...]) -> bool:

@@ -28,6 +28,7 @@ CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".gif": ("gif", "pal8", {}),
 }
 READABLE = (*CODECS, ".mkv", ".avi", ".m4v", ".mts", ".mpg", ".mpeg", ".wmv")
+WITHOUT_ASPECT = (".webm",)  # FFmpeg writes no aspect of pixels into it
 _CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
 _BT709 = 1  # primaries, transfer and matrix of HD video (ITU-T H.273); players assume them
 _LIMITED = 1  # luma 16 to 235
@@ -71,10 +72,10 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
         damage = str(error)
     if not count or reader.shape is None:
         raise PhotoUnreadableError(f"{path}: no frame can be decoded; copy the video again from its source.")
-    declared = reader.declared or _frames_by_duration(reader, count)
+    declared = reader.expected or _frames_by_duration(reader, count)
     if damage is None and count < declared:
         damage = f"{path}: only {count} of {declared} frames can be decoded; copy the video again from its source."
-    timing = timing_of(reader.times, reader.rate, reader.tick, reader.last)
+    timing = timing_of(reader.shown, reader.rate, reader.tick, reader.last)
     notes = (*reader.notes, *timing.notes)
     return Video(path, count, shape[0], shape[1], reader.rate, damage, timing, reader.shape.aspect, notes)
 

@@ -8,31 +8,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.colour_profiles import REC709, converts_to_srgb, is_srgb, profile_to_srgb
+from relight_cli.photos.cicp import (
+    HLG,
+    LINEAR_LIGHT,
+    NAMES,
+    PQ,
+    PRIMARIES,
+    SRGB_CURVE,
+    UNSPECIFIED,
+    WHITE,
+    display_to_light,
+    hdr_to_display,
+    is_hdr,
+    to_xyz,
+)
+from relight_cli.photos.colour_profiles import converts_to_srgb, is_srgb, profile_to_srgb
 from relight_cli.rasters.rows import row_bands
 
-UNSPECIFIED = 2  # in all tables of ITU-T H.273
-_PQ, _HLG, _BT2020 = 16, 18, 9
-_D65, _ILLUMINANT_C = (0.3127, 0.3290), (0.310, 0.316)
-_PRIMARIES: dict[int, tuple[float, ...]] = {  # (x, y) of red, green, blue and white (H.273, table 2)
-    1: REC709,
-    4: (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, *_ILLUMINANT_C),
-    8: (0.681, 0.319, 0.243, 0.692, 0.145, 0.049, *_ILLUMINANT_C),
-    _BT2020: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65),
-    10: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3),  # CIE XYZ
-    11: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351),
-    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),
-}
-_NAMES = {4: "BT.470 M", 8: "film", _BT2020: "BT.2020", 10: "XYZ", 11: "DCI-P3", 12: "Display P3"}
+_BT2020 = 9
 _SD_PRIMARIES = (5, 6, 7, 22)  # differ little from BT.709; players show their numbers as they are
 _SDR_CURVES = (1, UNSPECIFIED, 6, 7, 11, 12, 13, 14, 15)  # for the same displays as sRGB
-_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
-_CURVE_NAMES = {4: "gamma 2.2", 5: "gamma 2.8", 8: "linear", _PQ: "PQ", _HLG: "HLG", 17: "SMPTE 428"}
+_CONVERTED_CURVES = {4: "gamma 2.2", 5: "gamma 2.8", LINEAR_LIGHT: "linear", PQ: "PQ", HLG: "HLG", 17: "SMPTE 428"}
 _MATRICES = (1, 4, 5, 6, 7, 9)  # that swscale converts
 _MATRIX_OF_PRIMARIES = {1: 1, 4: 4, 5: 5, 6: 6, 7: 7, _BT2020: 9}
-_SDR_WHITE = 203.0  # cd/m2 of the white of a picture in PQ and HLG (ITU-R BT.2408, section 2.1)
-_HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # of the display that HLG is converted for (BT.2100, table 5)
-_WHITE = 255 * 256  # in the 16 bits that swscale makes of limited range, and of 8 bits
+_WHITE_OF_RGB = 255 * 256  # in the 16 bits that swscale makes of limited range, and of 8 bits
 
 
 class UnknownColoursError(Exception):
@@ -47,8 +46,9 @@ class VideoColour:
     transfer: int
     matrix: int | None  # None for RGB and grey
     range_expanded: bool = True  # False for RGB with black at 16 and white at 235 of 255
-    white: int = _WHITE
+    white: int = _WHITE_OF_RGB
     icc: bytes | None = None  # takes the place of primaries and transfer
+    contradicted: bool = False  # the container states other colours than the stream
 
     @property
     def is_srgb(self) -> bool:
@@ -62,14 +62,22 @@ class VideoColour:
         """Say what the conversion changes."""
         if self.icc:
             return () if self.is_srgb else ("the colours of its ICC profile are converted to sRGB",)
+        contradiction = "its container states other colours than its stream; those of the stream are taken"
+        return self._conversion + ((contradiction,) if self.contradicted else ())
+
+    @property
+    def _conversion(self) -> tuple[str, ...]:
         if self.is_srgb:
             if self.primaries in _SD_PRIMARIES:
                 return ("its primaries (SD video) are taken as those of BT.709",)
             return ()
-        names = [_NAMES.get(self.primaries), _CURVE_NAMES.get(self.transfer)]
+        names = [
+            self.primaries != 1 and self.primaries not in _SD_PRIMARIES and NAMES.get(self.primaries),
+            _CONVERTED_CURVES.get(self.transfer),
+        ]
         named = ", ".join(name for name in names if name)
-        if self.transfer in (_PQ, _HLG):
-            clipped = f"white is {_SDR_WHITE:.0f} cd/m2, brighter light and colours outside sRGB are clipped"
+        if is_hdr(self.transfer):
+            clipped = f"white is {WHITE:.0f} cd/m2, brighter light and colours outside sRGB are clipped"
         else:
             clipped = "colours outside sRGB are clipped"
         return (f"its colours ({named}) are converted to sRGB; {clipped}",)
@@ -87,22 +95,23 @@ def colour_of(frame: Any, sides: Mapping[str, bytes], declared: tuple[int, int, 
         _known(code) if _known(code) != UNSPECIFIED else _known(other)
         for code, other in zip(own, declared, strict=True)
     )
+    contradicted = _contradict(own, declared)
     if {"DOVI_METADATA", "DOVI_RPU_BUFFER"} & set(sides) and UNSPECIFIED in (transfer, primaries):
         raise UnknownColoursError("Dolby Vision without a base layer that other players show")
-    if primaries == UNSPECIFIED and transfer in (_PQ, _HLG):
+    if primaries == UNSPECIFIED and is_hdr(transfer):
         primaries = _BT2020
-    if transfer not in (*_SDR_CURVES, *_GAMMAS, _PQ, _HLG, 17):
+    if transfer not in (*_SDR_CURVES, *_CONVERTED_CURVES):
         raise UnknownColoursError(f"transfer characteristics {transfer} of ITU-T H.273")
-    if primaries not in (*_PRIMARIES, UNSPECIFIED, *_SD_PRIMARIES):
+    if primaries not in (*PRIMARIES, UNSPECIFIED):
         raise UnknownColoursError(f"colour primaries {primaries} of ITU-T H.273")
     bits = frame.format.components[0].bits
     full = frame.color_range == 2 or frame.format.name.startswith("yuvj") or frame.format.is_rgb
-    white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else _WHITE
+    white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else _WHITE_OF_RGB
     icc = sides.get("ICC_PROFILE")
     icc = icc if icc and converts_to_srgb(icc, "rgb") else None
-    if _has_matrix(frame.format):
-        return VideoColour(primaries, transfer, _matrix(matrix, primaries, frame.width, frame.height), True, white, icc)
-    return VideoColour(primaries, transfer, None, not (frame.format.is_rgb and frame.color_range == 1), white, icc)
+    used = _matrix(matrix, primaries, frame.width, frame.height) if _has_matrix(frame.format) else None
+    expanded = used is not None or not (frame.format.is_rgb and frame.color_range == 1)
+    return VideoColour(primaries, transfer, used, expanded, white, icc, contradicted)
 
 
 def has_transparency(frame: Any, reformatter: Any) -> bool:
@@ -120,7 +129,7 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
         band = pixels[rows]
         if not colour.range_expanded:
             band = ((band.astype(np.float32) - 16 * 256) * (255 / 219)).clip(0, 65535).astype(np.uint16)
-        if colour.is_srgb and colour.white == _WHITE:
+        if colour.is_srgb and colour.white == _WHITE_OF_RGB:
             srgb[rows] = ((band.astype(np.uint32) + 128) >> 8).clip(max=255)
         else:
             values = (band / np.float32(colour.white)).clip(max=1).astype(np.float32)
@@ -131,6 +140,15 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
 def _known(code: int) -> int:
     """Return a code point; the reserved 0 and 3 say nothing."""
     return UNSPECIFIED if code in (0, 3) else int(code)
+
+
+def _contradict(own: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
+    """Return whether two statements of primaries, transfer and matrix have different effects."""
+    equal = ((1, *_SD_PRIMARIES), _SDR_CURVES, (5, 6))
+    return any(
+        first != second and UNSPECIFIED not in (first, second) and not (first in same and second in same)
+        for first, second, same in zip(map(_known, own), map(_known, other), equal, strict=True)
+    )
 
 
 def _has_matrix(form: Any) -> bool:
@@ -156,7 +174,7 @@ def _converted(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.f
     if colour.icc:
         return profile_to_srgb(values, colour.icc)
     light = _light(values, colour)
-    if colour.primaries in _PRIMARIES and colour.primaries != 1:
+    if colour.primaries not in (1, UNSPECIFIED, *_SD_PRIMARIES):
         light = light @ _to_rec709(colour.primaries).T
     light = light.clip(0, 1)
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - np.float32(0.055))
@@ -164,44 +182,19 @@ def _converted(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.f
 
 def _light(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.float32]:
     """Return the light of a display on which the white of a picture is 1; brighter light is clipped."""
-    light: NDArray
-    if colour.transfer == _HLG:
-        light = _HLG_PEAK / _SDR_WHITE * _hlg_light(values, colour.primaries)
-    elif colour.transfer == _PQ:
-        m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128  # BT.2100, table 4
-        root = values.astype(np.float64) ** (1 / m2)
-        light = 10000 / _SDR_WHITE * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
-    elif colour.transfer == 17:
-        light = 52.37 / 48 * values**2.6
-    elif colour.transfer in _GAMMAS:
-        light = values ** _GAMMAS[colour.transfer]
-    else:
-        light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    return light.clip(0, 1).astype(np.float32)
-
-
-def _hlg_light(values: NDArray[np.float32], primaries: int) -> NDArray[np.float64]:
-    """Return light as a share of the display's peak (the inverse OETF and the OOTF in BT.2100, table 5)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    signal = values.astype(np.float64)
-    scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
-    return (scene @ _to_xyz(primaries)[1])[..., None] ** (_HLG_GAMMA - 1) * scene
+    if is_hdr(colour.transfer):
+        return display_to_light(hdr_to_display(values, colour.primaries, colour.transfer), SRGB_CURVE)
+    # All curves of SDR video are for displays with the curve of sRGB.
+    curve = colour.transfer if colour.transfer in _CONVERTED_CURVES else SRGB_CURVE
+    return display_to_light(values, curve).clip(0, 1)
 
 
 @lru_cache(maxsize=16)
 def _to_rec709(primaries: int) -> NDArray[np.float32]:
     """Return the matrix from linear light of some primaries to that of BT.709, white to white."""
-    own = _to_xyz(primaries)
+    own = to_xyz(primaries)
     # The whites are adapted by scaling in Bradford's cone space, as in ICC profiles (ICC.1:2010, annex E).
     cones = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-    scale = (cones @ _to_xyz(1).sum(1)) / (cones @ own.sum(1))
+    scale = (cones @ to_xyz(1).sum(1)) / (cones @ own.sum(1))
     adapted = np.linalg.inv(cones) @ np.diag(scale) @ cones @ own
-    return (np.linalg.inv(_to_xyz(1)) @ adapted).astype(np.float32)
-
-
-@lru_cache(maxsize=16)
-def _to_xyz(primaries: int) -> NDArray[np.float64]:
-    """Return the matrix from linear light to CIE XYZ in which white has Y = 1; its second row is the luminance."""
-    points = _PRIMARIES.get(primaries, REC709)
-    xyz = np.array([(x, y, 1 - x - y) for x, y in zip(points[::2], points[1::2], strict=True)])
-    return xyz[:3].T * np.linalg.solve(xyz[:3].T, xyz[3] / xyz[3, 1])
+    return (np.linalg.inv(to_xyz(1)) @ adapted).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The shape of a video's frames: turned and mirrored by the display matrix, and the aspect of their pixels."""
+"""The shape of a video's frames: cropped, turned and mirrored by the display matrix; the aspect of their pixels."""
 
 import struct
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 class VideoShape:
     """How stored frames become upright ones."""
 
+    cropped: tuple[int, int, int, int] = (0, 0, 0, 0)  # pixels at the left, right, top and bottom, as stored
     swapped: bool = False  # rows become columns, before any mirroring
     mirrored: bool = False  # left and right
     flipped: bool = False  # top and bottom
@@ -20,16 +21,27 @@ class VideoShape:
 
     def upright(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return (H, W, 3) pixels upright."""
-        turned = pixels.transpose(1, 0, 2) if self.swapped else pixels
+        left, right, top, bottom = self.cropped
+        shown = pixels[top : pixels.shape[0] - bottom, left : pixels.shape[1] - right]
+        turned = shown.transpose(1, 0, 2) if self.swapped else shown
         turned = turned[:, ::-1] if self.mirrored else turned
         return np.ascontiguousarray(turned[::-1] if self.flipped else turned)
 
 
-def shape_of(matrix: bytes | None, aspect: Fraction | None) -> VideoShape:
-    """Return the shape by a display matrix (FFmpeg's, 9 integers) and the aspect of the pixels as they are stored."""
+def shape_of(
+    matrix: bytes | None, aspect: Fraction | None, cropped: tuple[int, int, int, int], size: tuple[int, int]
+) -> VideoShape:
+    """Return the shape by a display matrix (FFmpeg's, 9 integers), aspect and cropping, all of the pixels as stored.
+
+    `size` is the width and height of a frame; a cropping that leaves nothing of it is not applied.
+    """
     stored = aspect if aspect and aspect > 0 else Fraction(1)
     shape = _by_matrix(matrix) if matrix and len(matrix) == 36 else VideoShape()
-    return replace(shape, aspect=1 / stored if shape.swapped else stored)
+    shape = replace(shape, aspect=1 / stored if shape.swapped else stored)
+    left, right, top, bottom = cropped
+    if left + right >= size[0] or top + bottom >= size[1]:
+        return replace(shape, notes=(*shape.notes, "its cropping leaves nothing and is not applied"))
+    return replace(shape, cropped=cropped)
 
 
 def _by_matrix(matrix: bytes) -> VideoShape:
@@ -39,4 +51,6 @@ def _by_matrix(matrix: bytes) -> VideoShape:
     along, across = (c, b) if swapped else (a, d)
     small, large = sorted((abs(a) + abs(d), abs(b) + abs(c)))
     askew = ("it is turned by an angle that is not a quarter turn; the nearest is taken",)
-    return VideoShape(swapped, along < 0, across < 0, notes=askew if small > large / 100 else ())
+    return VideoShape(
+        swapped=swapped, mirrored=along < 0, flipped=across < 0, notes=askew if small > large / 1000 else ()
+    )

@@ -12,7 +12,7 @@ from relight_cli.photos.formats import SUFFIXES
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.sequencing import OutputFrame
-from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
+from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer, ratio
 
 
 def is_video(output: str | None) -> bool:
@@ -63,11 +63,14 @@ def choose_writer(
 
 
 def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:
-    """Return a note if the output cannot say that the pixels of the frames are not square."""
-    kept = is_video(output) and output is not None and not output.lower().endswith(".webm")
-    if frames.pixel_aspect == 1 or kept:
+    """Return a note if the output is a video that cannot say that the pixels of the frames are not square."""
+    from relight_cli.photos.video import WITHOUT_ASPECT
+
+    if output is None or not is_video(output) or Path(output).suffix.lower() not in WITHOUT_ASPECT:
         return ()
-    aspect = f"{frames.pixel_aspect.numerator}:{frames.pixel_aspect.denominator}"
+    if frames.pixel_aspect == 1:
+        return ()
+    aspect = ratio(frames.pixel_aspect)
     return (f"{frames.path(0)}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
 
 

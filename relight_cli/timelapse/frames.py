@@ -1,10 +1,12 @@
 """Find the frames of a timelapse, put them in order and read them one by one."""
 
+import contextlib
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,8 +33,12 @@ class Frames(Protocol):
     rate: float | None  # frames per second of a video
     order: str  # how the frames are ordered, for a message
     notes: tuple[str, ...]  # on what may not be as expected
-    pixel_aspect: Fraction  # width of a pixel divided by its height
     timing: "VideoTiming | None"  # of a video whose frames are not evenly spaced
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel divided by its height."""
+        ...
 
     def name(self, number: int) -> str:
         """Return the name of a frame in messages."""
@@ -144,7 +150,6 @@ class PhotoFrames:
     notes: tuple[str, ...] = ()
     offsets: list[float] | None = None  # seconds that the clock is ahead of UTC, if all photos say it
     rate: float | None = None
-    pixel_aspect = Fraction(1)
     timing: "VideoTiming | None" = None
     input_colour: "InputColour" = None
 
@@ -187,6 +192,17 @@ class PhotoFrames:
             () if by_time else names.notes,
             [header.offset or 0.0 for header in headers] if by_utc else None,
         )
+
+    @cached_property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel divided by its height, of the first photo that can be read."""
+        from relight_cli.photos.shape import pixel_aspect
+
+        read = self.reader()
+        for number in range(len(self.paths)):
+            with contextlib.suppress(PhotoUnreadableError):  # reported when its frame is made
+                return pixel_aspect(read(number).metadata)
+        return Fraction(1)
 
     def name(self, number: int) -> str:
         """Return the photo's file."""

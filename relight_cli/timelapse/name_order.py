@@ -47,8 +47,13 @@ def name_order(sources: Sequence[Source]) -> NameOrder:
     return NameOrder(paths, _named(groups))
 
 
-def _named(groups: Sequence[object]) -> str:
-    return "in order of folders and file names" if len(groups) > 1 else "in order of file names"
+def _named(groups: Sequence[Sequence[Source]]) -> str:
+    folders = [group[0].path.parent for group in groups]
+    if len(folders) < 2:
+        return "in order of file names"
+    if folders != sorted(folders, key=_folder_key):
+        return "in the order of folders as they are given, then of file names"
+    return "in order of folders and file names"
 
 
 def _key(name: str) -> Key:

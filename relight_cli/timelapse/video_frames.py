@@ -47,9 +47,12 @@ class VideoFrames:
 
     def reader(self) -> Callable[[int], "Photo"]:
         """Return a function that reads a frame by number; a frame before the cached ones is decoded from the start."""
+        from relight_cli.photos.metadata import Metadata
         from relight_cli.photos.photo import Photo
+        from relight_cli.photos.shape import Shape
         from relight_cli.photos.video import frames_of
 
+        metadata = Metadata(shape=None if self.pixel_aspect == 1 else Shape(self.pixel_aspect))
         cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)
         frames = enumerate(frames_of(self.video.path))
 
@@ -60,7 +63,7 @@ class VideoFrames:
                 frames = enumerate(frames_of(self.video.path))
             while not cached or cached[-1][0] < number:
                 index, pixels = next(frames)
-                cached.append((index, Photo(pixels, format="PNG")))
+                cached.append((index, Photo(pixels, format="PNG", metadata=metadata)))
             return next(photo for index, photo in cached if index == number)
 
         return read

@@ -239,13 +239,22 @@ class VideoFileWriter:
         return False
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
-        """Add a photo's colours as 8-bit sRGB."""
+        """Add a photo's colours as 8-bit sRGB; return a note if its pixels have another aspect than the video's."""
         import numpy as np
 
+        from relight_cli.photos.shape import pixel_aspect
         from relight_cli.rasters.bit_depth import from_unit
 
         self._writer.add(from_unit(photo.to_srgb(), np.dtype(np.uint8)))
-        return ()
+        aspect = pixel_aspect(photo.metadata)
+        if aspect == self.pixel_aspect:
+            return ()
+        return (f"frame {number + 1} has pixels of {ratio(aspect)}, the video has {ratio(self.pixel_aspect)}",)
+
+
+def ratio(aspect: Fraction) -> str:
+    """Return the aspect of pixels for a message."""
+    return f"{aspect.numerator}:{aspect.denominator}"
 
 
 def _plan_hash(plan: Plan) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from ffmpeg import decode, encode, ffmpeg
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.photos.video import frames_of, open_video
@@ -174,11 +174,68 @@ def test_the_case_of_untagged_hd(command: Command, tmp_path: Path) -> None:
     assert np.abs(middles(frame) / 255 - middles(judged)).max() < 2 / 255
 
 
+STREAM_CODECS = {
+    "h264": ("-c:v", "libx264"),
+    "hevc": ("-c:v", "libx265", "-x265-params", "log-level=0"),
+    "av1": ("-c:v", "libaom-av1", "-cpu-used", "8"),
+}
+STATEMENTS = {"709": tagged("bt709", "bt709", "bt709"), "2020": tagged(BT2020, "smpte2084", "bt2020nc"), "none": ()}
+
+
+@pytest.mark.parametrize("codec", STREAM_CODECS)
+@pytest.mark.parametrize("kind", [".mp4", ".mkv"])
+@pytest.mark.parametrize(
+    ("stream", "container", "wanted", "noted"),
+    [
+        ("2020", "none", "2020", False),
+        ("none", "2020", "2020", False),
+        ("2020", "709", "2020", True),
+        ("709", "2020", "709", True),
+        ("709", "709", "709", False),
+    ],
+)
+def test_the_stream_counts_more_than_the_container(
+    tmp_path: Path, codec: str, kind: str, stream: str, container: str, wanted: str, noted: bool
+) -> None:
+    """As FFmpeg decides; the contradiction is noted."""
+    tags, other = STATEMENTS[stream], STATEMENTS[container][:6]
+    states = f",setparams=color_primaries={tags[1]}:color_trc={tags[3]}:colorspace={tags[5]}" if tags else ""
+    encode(tmp_path / "s.mkv", patches(0.2, 0.8), f"format=yuv420p{states}", *STREAM_CODECS[codec], *tags, frames=1)
+    ffmpeg("-i", tmp_path / "s.mkv", "-c", "copy", *other, tmp_path / f"v{kind}")
+    notes = " ".join(open_video(tmp_path / f"v{kind}", max_pixels=10**6).notes)
+    assert ("PQ" in notes) is (wanted == "2020")
+    assert ("container states other colours" in notes) is noted
+
+
 @pytest.mark.parametrize(("form", "noted"), [("yuva444p", True), ("gbrap", True), ("gbrp", False)])
 def test_transparency_is_noted(tmp_path: Path, form: str, noted: bool) -> None:
     fade = "geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='X'," if noted else ""
     encode(tmp_path / "v.mkv", patches(0, 1), f"format=gbrap,{fade}format={form}", "-c:v", "ffv1")
     assert any("transparency" in note for note in open_video(tmp_path / "v.mkv", max_pixels=10**6).notes) is noted
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("kind", [".webm", ".mkv"])
+def test_transparency_beside_the_frames_is_noted(tmp_path: Path, codec: str, kind: str) -> None:
+    faded = "format=yuva420p,lutyuv=a=100"
+    encode(tmp_path / "s.webm", patches(0, 1), faded, "-c:v", codec, "-auto-alt-ref", "0")
+    ffmpeg("-i", tmp_path / "s.webm", "-c", "copy", tmp_path / f"v{kind}")
+    assert "its transparency is left out" in open_video(tmp_path / f"v{kind}", max_pixels=10**6).notes
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("kind", [".mov", ".avi", ".mkv"])
+@pytest.mark.parametrize("orientation", [1, 2, 5, 6])
+def test_frames_that_are_photos_with_exif_data(tmp_path: Path, suffix: str, kind: str, orientation: int) -> None:
+    """Judged with Pillow."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "Maker"
+    picture = Image.fromarray((patches(0.1, 0.9) / 257).astype(np.uint8))
+    picture.save(tmp_path / f"p{suffix}", exif=exif, quality=100, subsampling=0)
+    ffmpeg("-framerate", 10, "-i", tmp_path / f"p{suffix}", "-c:v", "copy", tmp_path / f"v{kind}")
+    assert open_video(tmp_path / f"v{kind}", max_pixels=10**6).notes == ()
+    wanted = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / f"p{suffix}")))
+    assert np.abs(next(frames_of(tmp_path / f"v{kind}")).astype(int) - wanted).max() <= 2
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".jpg", "copy"), (".png", "copy"), (".png", "png")])

@@ -132,6 +132,71 @@ def test_capture_times_in_xmp(tmp_path: Path, form: str, text: str, offset: floa
     assert found.taken % 86400 == 36000 + (0.25 if "." in text else 0)
 
 
+TEN = datetime(2025, 6, 1, 10, tzinfo=UTC).timestamp()  # by the camera's clock
+ORIGINAL, DIGITIZED, CHANGED, FRACTION = 0x9003, 0x9004, 0x0132, 0x9291
+OFFSETS = {ORIGINAL: 0x9011, DIGITIZED: 0x9012, CHANGED: 0x9010}
+SAME, OTHER = "2025:06:01 10:00:00", "2025:06:02 09:00:00"
+STATEMENTS = [
+    # tags, exif:DateTimeOriginal in XMP, time of GPS in hours: seconds after TEN (None: no time), offset in hours
+    ({ORIGINAL: SAME}, "", None, 0, None),
+    *(({ORIGINAL: SAME, FRACTION: "123456"[:n]}, "", None, float(f"0.{'123456'[:n]}"), None) for n in range(1, 7)),
+    ({ORIGINAL: SAME, FRACTION: "5 "}, "", None, 0.5, None),
+    *(
+        ({ORIGINAL: text}, "", None, None, None)
+        for text in (
+            "0000:00:00 00:00:00",
+            "    :  :     :  :  ",
+            " " * 19,
+            "2025:02:30 10:00:00",
+            "2025:06:01 24:00:00",
+        )
+    ),
+    *(({ORIGINAL: text}, "", None, 0, None) for text in ("2025-06-01 10:00:00", "2025:06:01T10:00:00")),
+    ({ORIGINAL: "2025-06-01T10:00:00+02:00"}, "", None, 0, 2),
+    ({ORIGINAL: SAME, OFFSETS[ORIGINAL]: "+02:00", OFFSETS[DIGITIZED]: "+05:00"}, "", None, 0, 2),
+    ({ORIGINAL: SAME, DIGITIZED: SAME, OFFSETS[DIGITIZED]: "+02:00"}, "", None, 0, 2),
+    ({ORIGINAL: SAME, DIGITIZED: OTHER, OFFSETS[DIGITIZED]: "+02:00"}, "", None, 0, None),
+    ({ORIGINAL: SAME, CHANGED: SAME, OFFSETS[CHANGED]: "+02"}, "", None, 0, 2),
+    ({ORIGINAL: SAME, CHANGED: OTHER, OFFSETS[CHANGED]: "+02:00"}, "", None, 0, None),
+    ({ORIGINAL: SAME, OFFSETS[ORIGINAL]: "   :  "}, "", None, 0, None),
+    ({DIGITIZED: SAME, OFFSETS[DIGITIZED]: "-03:00"}, "", None, 0, -3),
+    ({CHANGED: SAME}, "", None, None, None),
+    ({ORIGINAL: SAME}, "2025-06-01T10:00:00+02:00", None, 0, 2),
+    ({ORIGINAL: SAME}, "2025-06-02T10:00:00+02:00", None, 0, None),
+    ({ORIGINAL: "0000:00:00 00:00:00"}, "2025-06-01T10:00:00+02:00", None, 0, 2),
+    ({}, "2025-06-01T10:00Z", None, 0, 0),
+    ({ORIGINAL: SAME}, "", 8.0, 0, 2),
+    ({ORIGINAL: SAME}, "", 8 + 10 / 3600, 0, 2),  # a clock is not exact
+    ({ORIGINAL: SAME}, "", 7.9, 0, None),  # an old position
+    ({ORIGINAL: SAME, OFFSETS[ORIGINAL]: "+01:00"}, "", 8.0, 0, 1),
+]
+
+
+@pytest.mark.parametrize(("tags", "xmp", "gps", "seconds", "hours"), STATEMENTS, ids=range(len(STATEMENTS)))
+def test_statements_of_the_capture_time(
+    tmp_path: Path, tags: dict[int, str], xmp: str, gps: float | None, seconds: float | None, hours: float | None
+) -> None:
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        (exif if tag == CHANGED else exif.get_ifd(0x8769))[tag] = value
+    if gps is not None:
+        exif.get_ifd(0x8825).update({29: "2025:06:01", 7: (float(int(gps)), gps % 1 * 60, 0.0)})
+    spaces = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:exif="http://ns.adobe.com/exif/1.0/"'
+    packet = f'<rdf:RDF {spaces}><rdf:Description exif:DateTimeOriginal="{xmp}"/></rdf:RDF>'.encode()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif, **({"xmp": packet} if xmp else {}))
+    found = read_header(tmp_path / "a.jpg")
+    assert found.taken == (None if seconds is None else pytest.approx(TEN + seconds, abs=1e-6))
+    assert found.offset == (None if hours is None else 3600 * hours)
+
+
+def test_folders_as_given_are_said(command: Command, tmp_path: Path) -> None:
+    for light, name in enumerate(("y/1", "y/2", "x/1", "x/2")):
+        write(tmp_path / f"{name}.jpg", 40 + 40 * light)
+    run = command("interpolate-timelapse", "y", "x", *QUICK)
+    assert "in the order of folders as they are given, then of file names" in run.err
+    assert is_rising(tmp_path / "out")
+
+
 ORDERS = [
     # names as given (a trailing / is a folder of what follows it), their right order, the part of a note
     ("img_2 img_10 img_1", "img_1 img_2 img_10", ""),
