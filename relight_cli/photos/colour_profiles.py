@@ -1,73 +1,61 @@
-"""ICC profiles: a photo's own colours to sRGB and back, unclipped, through lcms2.
+"""ICC profiles: a photo's own colours to sRGB and back, unclipped.
 
-lcms2 does not clip floats: colours outside sRGB become values below 0 or above 1 and can be converted back. Negative
-values follow the linear part of the sRGB curve (12.92 times the linear value).
+Profiles of curves and a matrix are converted by tables (`matrix_profiles`), all others by lcms2. Neither clips floats:
+colours outside sRGB become values below 0 or above 1 and can be converted back. Negative values follow the linear part
+of the sRGB curve (12.92 times the linear value).
 """
 
-import struct
 from functools import lru_cache
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.photos.lcms import CHANNELS, INTENT, LINEAR, REC709, SRGB, linear_profile, profile_space, transform
+from relight_cli.photos.matrix_profiles import matrix_profile
+from relight_cli.photos.parallel import convert_pixels
 from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import row_bands
 
-SRGB = bytes(imagecodecs.cms_profile("srgb"))
-REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # chromaticities, also of sRGB (IEC 61966-2-1)
+__all__ = ["LINEAR", "REC709", "SRGB", "linear_profile", "profile_space"]
 
-
-def linear_profile(chromaticities: tuple[float, ...]) -> bytes:
-    """Return a profile of linear light for the (x, y) of red, green, blue and white; always the same bytes."""
-    red, green, blue, white = ((*chromaticities[at : at + 2], 1.0) for at in range(0, 8, 2))
-    profile = bytes(imagecodecs.cms_profile("rgb", whitepoint=white, primaries=(*red, *green, *blue), gamma=1.0))
-    # The creation date is set to 1 January 2000, the profile ID to zero (ICC.1:2010, section 7.2.1).
-    return profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:84] + bytes(16) + profile[100:]
-
-
-LINEAR = linear_profile(REC709)
-
-_INTENT = imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709
-_SPACES = {b"RGB ": "rgb", b"GRAY": "gray", b"CMYK": "cmyk"}
 
 
-def profile_space(icc: bytes) -> str | None:
-    """Return the colour space of a profile: "rgb", "gray" or "cmyk"; None for any other or a broken one."""
-    return _SPACES.get(icc[16:20])
+def profile_to_srgb(samples: NDArray, icc: bytes | None) -> NDArray[np.float32]:
+    """Convert (H, W, C) samples of C = 1 or 3 channels, uint8, uint16 or float32, to (H, W, 3) sRGB.
 
-
-def profile_to_srgb(values: NDArray[np.float32], icc: bytes | None) -> NDArray[np.float32]:
-    """Convert (H, W, C) values of C = 1 or 3 channels in [0, 1] to (H, W, 3) sRGB.
-
-    Without a profile, or with one that is equivalent to sRGB, values are unchanged. Grey becomes three equal channels,
-    also in an RGB profile. Raises imagecodecs.CmsError for a broken profile.
+    Without a profile, or with one that is equivalent to sRGB, samples are only scaled. Grey becomes three equal
+    channels, also in an RGB profile. Raises imagecodecs.CmsError for a broken profile.
     """
     if icc is None or is_srgb(icc):
+        values = to_unit(samples)
         return values if values.shape[2] == 3 else np.broadcast_to(values, (*values.shape[:2], 3))
-    if profile_space(icc) == "gray":
-        return _transform(values[..., :1], icc, "gray", SRGB, "rgb")
-    return _transform(np.broadcast_to(values, (*values.shape[:2], 3)), icc, "rgb", SRGB, "rgb")
+    space = "gray" if profile_space(icc) == "gray" else "rgb"
+    own = samples[..., :1] if space == "gray" else np.broadcast_to(samples, (*samples.shape[:2], 3))
+    if profile := matrix_profile(icc):
+        return convert_pixels(own, profile.to_srgb, 3, np.dtype(np.float32))
+    return transform(to_unit(own), icc, space, SRGB, "rgb")
 
 
-def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int) -> NDArray[np.float32]:
-    """Convert (H, W, 3) sRGB to (H, W, C) values in the profile, C = 1 or 3; unclipped.
+def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int, dtype: np.dtype) -> NDArray:
+    """Convert (H, W, 3) sRGB to (H, W, C) samples in the profile, C = 1 or 3, as uint8, uint16 or float32.
 
-    Grey without a grey profile is the BT.709 luma of the encoded colour.
+    Floats are not clipped. Grey without a grey profile is the BT.709 luma of the encoded colour.
     """
+    space = "gray" if icc and profile_space(icc) == "gray" else "rgb"
     if icc is None or is_srgb(icc):
         own = srgb
-    elif profile_space(icc) == "gray":
-        return _transform(srgb, SRGB, "rgb", icc, "gray")
+    elif profile := matrix_profile(icc):
+
+        def convert(band: NDArray[np.float32]) -> NDArray:
+            values = profile.from_srgb(band, clip=dtype != np.float32)
+            return from_unit(values if channels == profile.channels else (values @ _LUMA)[:, None], dtype)
+
+        return convert_pixels(srgb, convert, 1 if space == "gray" else channels, dtype)
     else:
-        own = _transform(srgb, SRGB, "rgb", icc, "rgb")
-    return (own @ _LUMA)[..., None] if channels == 1 else own
-
-
-def convert_rgb(values: NDArray[np.float32], source: bytes, target: bytes) -> NDArray[np.float32]:
-    """Convert (H, W, 3) values from one RGB profile to another, unclipped."""
-    return _transform(values, source, "rgb", target, "rgb")
+        own = transform(srgb, SRGB, "rgb", icc, space)
+    return from_unit((own @ _LUMA)[..., None] if channels == 1 and own.shape[2] == 3 else own, dtype)
 
 
 def cmyk_to_srgb(inks: NDArray, icc: bytes | None) -> NDArray:
@@ -88,7 +76,7 @@ def cmyk_to_srgb(inks: NDArray, icc: bytes | None) -> NDArray:
             colorspace="cmyk",
             outcolorspace="rgb",
             outdtype=inks.dtype.name,
-            intent=_INTENT,
+            intent=INTENT,
             flags=imagecodecs.CMS.FLAGS.BLACKPOINTCOMPENSATION,
         )
     return srgb
@@ -102,9 +90,9 @@ def is_srgb(icc: bytes) -> bool:
     """
     if profile_space(icc) == "gray":
         probe = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16, 1)
-        return bool(np.abs(_transform(probe, icc, "gray", SRGB, "rgb") - probe).max() < 0.5 / 255)
+        return bool(np.abs(transform(probe, icc, "gray", SRGB, "rgb") - probe).max() < 0.5 / 255)
     probe = _rgb_probe()
-    return bool(np.abs(_transform(probe, icc, "rgb", SRGB, "rgb") - probe).max() < 0.5 / 255)
+    return bool(np.abs(transform(probe, icc, "rgb", SRGB, "rgb") - probe).max() < 0.5 / 255)
 
 
 @lru_cache(maxsize=64)
@@ -115,7 +103,7 @@ def is_linear(icc: bytes) -> bool:
         return False
     probe = np.repeat(steps[None, :, None], 1 if space == "gray" else 3, axis=2)
     try:
-        light = _transform(probe, icc, space, LINEAR, "rgb")
+        light = transform(probe, icc, space, LINEAR, "rgb")
     except (imagecodecs.CmsError, ValueError):
         return False
     return bool(np.abs(light - steps[None, :, None]).max() < 1e-3)
@@ -128,8 +116,8 @@ def converts_both_ways(icc: bytes) -> bool:
     if space not in ("rgb", "gray"):
         return False
     try:
-        srgb = _transform(_rgb_probe()[..., : 1 if space == "gray" else 3], icc, space, SRGB, "rgb")
-        _transform(srgb, SRGB, "rgb", icc, space)
+        srgb = transform(_rgb_probe()[..., : 1 if space == "gray" else 3], icc, space, SRGB, "rgb")
+        transform(srgb, SRGB, "rgb", icc, space)
     except (imagecodecs.CmsError, ValueError):
         return False
     return True
@@ -137,11 +125,10 @@ def converts_both_ways(icc: bytes) -> bool:
 
 def converts_to_srgb(icc: bytes, space: str) -> bool:
     """Return whether a profile is of a space ("rgb", "gray", "cmyk") and lcms2 can convert from it."""
-    channels = {"rgb": 3, "gray": 1, "cmyk": 4}[space]
     if profile_space(icc) != space:
         return False
     try:
-        _transform(np.zeros((1, 1, channels), np.float32), icc, space, SRGB, "rgb")
+        transform(np.zeros((1, 1, CHANNELS[space]), np.float32), icc, space, SRGB, "rgb")
     except (imagecodecs.CmsError, ValueError):
         return False
     return True
@@ -150,14 +137,3 @@ def converts_to_srgb(icc: bytes, space: str) -> bool:
 def _rgb_probe() -> NDArray[np.float32]:
     steps = np.linspace(0, 1, 9, dtype=np.float32)
     return np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(27, 27, 3)
-
-
-def _transform(
-    values: NDArray[np.float32], source: bytes, space: str, target: bytes, target_space: str
-) -> NDArray[np.float32]:
-    # imagecodecs takes and returns grey without a channel axis.
-    planes = np.ascontiguousarray(values[..., 0] if space == "gray" else values)
-    converted = imagecodecs.cms_transform(
-        planes, source, target, colorspace=space, outcolorspace=target_space, outdtype="float32", intent=_INTENT
-    )
-    return converted[..., None] if target_space == "gray" else converted

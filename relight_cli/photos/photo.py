@@ -1,6 +1,8 @@
 """A photo in its own colour profile and bit depth, with the metadata that came with it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +13,8 @@ from relight_cli.photos.cicp import with_srgb_curve
 from relight_cli.photos.colour_profiles import LINEAR, SRGB, is_linear, is_srgb, profile_to_srgb, srgb_to_profile
 from relight_cli.photos.colour_tags import says_adobe_rgb
 from relight_cli.photos.metadata import Metadata
-from relight_cli.rasters.bit_depth import from_unit, in_depth, to_unit
-from relight_cli.rasters.rows import LazyRows, Raster, to_array
+from relight_cli.rasters.bit_depth import from_unit, in_depth
+from relight_cli.rasters.rows import LazyRows, Raster, rows_from, to_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -54,17 +56,14 @@ class Photo:
         alpha = samples[..., -1] if colours < samples.shape[2] else None
         return cls(samples[..., :colours], alpha, metadata=Metadata(icc=icc or info.get("icc_profile")))
 
-    @property
+    @cached_property
     def srgb(self) -> LazyRows:
         """The sRGB-encoded colours (H, W, 3), converted when they are read.
 
         Nominally in [0, 1]; outside it for colours outside sRGB. Rows of a float photo may share its memory.
         """
-        icc = self.metadata.icc
-
-        def make(rows: slice) -> NDArray[np.float32]:
-            return np.ascontiguousarray(profile_to_srgb(to_unit(self.pixels[rows]), icc))
-
+        # Not a closure: that would refer to the photo, whose memory would be freed late.
+        make = partial(_srgb_rows, self.pixels, self.metadata.icc)
         return LazyRows((*self.pixels.shape[:2], 3), np.dtype(np.float32), make)
 
     def to_srgb(self) -> NDArray[np.float32]:
@@ -92,16 +91,15 @@ class Photo:
         """Return the same photo as `with_srgb`, with pixels that are made when they are read."""
         if srgb.shape != (*self.pixels.shape[:2], 3):
             raise ValueError(f"colours of shape {srgb.shape} do not fit a photo of shape {self.pixels.shape}")
-        icc, channels = self.metadata.icc, self.pixels.shape[2]
+        icc, (_, _, channels) = self.metadata.icc, self.pixels.shape
         exact = channels == 3 and (icc is None or is_srgb(icc))  # rounding alone restores unchanged samples
 
         def make(rows: slice) -> NDArray:
-            new = np.asarray(srgb[rows], np.float32)
             if exact:
-                return from_unit(new, self.pixels.dtype)
-            own = self.pixels[rows]
-            same = (new == profile_to_srgb(to_unit(own), icc)).all(axis=-1, keepdims=True)
-            return np.where(same, own, from_unit(srgb_to_profile(new, icc, channels), own.dtype))
+                return from_unit(np.asarray(srgb[rows], np.float32), self.pixels.dtype)
+            own, old = self.pixels[rows], self.srgb[rows]
+            new = np.asarray(rows_from(srgb, self.srgb, rows, old), np.float32)
+            return keep_unchanged(own, old, new, lambda: srgb_to_profile(new, icc, channels, own.dtype))
 
         return replace(self, pixels=LazyRows(self.pixels.shape, self.pixels.dtype, make))
 
@@ -128,3 +126,19 @@ class Photo:
         light = base.with_lazy_srgb(self.srgb)
         alpha = None if self.alpha is None else to_array(in_depth(self.alpha, light.pixels.dtype))
         return replace(self, pixels=light.pixels, alpha=alpha, metadata=replace(self.metadata, icc=LINEAR, colour=None))
+
+
+def _srgb_rows(pixels: Raster, icc: bytes | None, rows: slice) -> NDArray[np.float32]:
+    return np.ascontiguousarray(profile_to_srgb(pixels[rows], icc))
+
+
+def keep_unchanged(
+    own: NDArray, old: NDArray[np.float32], new: NDArray[np.float32], convert: Callable[[], NDArray]
+) -> NDArray:
+    """Return the samples (H, W, C) of `own` where the colours `old` and `new` (H, W, 3) are equal, else converted."""
+    equal = old == new
+    same = equal[..., 0] & equal[..., 1] & equal[..., 2]
+    if same.all():
+        return own
+    converted = np.broadcast_to(convert(), own.shape)
+    return np.where(same[..., None], own, converted) if same.any() else converted

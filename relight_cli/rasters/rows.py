@@ -31,6 +31,33 @@ Raster: TypeAlias = NDArray | LazyRows
 """A picture or a map, (H, W, ...), in memory or made when it is read."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class AdjustedRows(LazyRows):
+    """Rows made from the same rows of another picture."""
+
+    source: Raster
+    adjust: Callable[[slice, NDArray], NDArray]  # takes slice(start, stop) and the rows of `source`
+
+
+def adjusted_rows(
+    source: Raster, adjust: Callable[[slice, NDArray], NDArray], *, rereadable: bool = True
+) -> AdjustedRows:
+    """Return float32 rows of the shape of `source`, made by `adjust` from its rows; see `rows_from`."""
+
+    def make(rows: slice) -> NDArray:
+        return adjust(rows, source[rows])
+
+    dtype = np.dtype(np.float32)
+    return AdjustedRows(shape=source.shape, dtype=dtype, make=make, rereadable=rereadable, source=source, adjust=adjust)
+
+
+def rows_from(picture: Raster, source: Raster, rows: slice, own: NDArray) -> NDArray:
+    """Return rows of a picture, given those of `source`, which are not made again if the picture is made from them."""
+    if isinstance(picture, AdjustedRows) and picture.source is source:
+        return picture.adjust(rows, own)
+    return picture[rows]
+
+
 def row_bands(height: int, width: int) -> Iterator[slice]:
     """Yield slices of rows of about 64 k pixels each, so that float copies of a band stay in the cache."""
     rows = max(1, _BAND_PIXELS // max(1, width))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.models.colour import KNEE, linear_to_srgb, srgb_to_linear
-from relight_cli.rasters.rows import LazyRows, Raster
+from relight_cli.rasters.rows import AdjustedRows, Raster, adjusted_rows
 
 # Linear light added to both sides of the ratio, about a network's error in black: where both pictures are black the
 # gain is one, not the ratio of two errors.
@@ -31,7 +31,7 @@ def log_gain(relit: Tensor, reconstructed: Tensor) -> Tensor:
     return torch.log2(numerator / denominator).clamp(-LARGEST, LARGEST)
 
 
-def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -> LazyRows:
+def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -> AdjustedRows:
     """Return an sRGB-encoded picture (H, W, C) multiplied in linear light by 2^gain; black stays black.
 
     Where the gain is zero stops, pixels are unchanged to the bit. A clipped pixel is dimmed like its neighbours: its
@@ -39,11 +39,7 @@ def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -
     Without `rereadable`, rows can be read once, from the top.
     """
 
-    def make(rows: slice) -> NDArray[np.float32]:
-        own = picture[rows]
-        return multiply_light(own, gain(rows, own))
-
-    return LazyRows(picture.shape, np.dtype(np.float32), make, rereadable)
+    return adjusted_rows(picture, lambda rows, own: multiply_light(own, gain(rows, own)), rereadable=rereadable)
 
 
 def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,16 @@ import torch
 from numpy.typing import NDArray
 
 from relight_cli.models.colour import LUMINANCE, linear_to_srgb, srgb_to_linear
-from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, row_bands, to_array
+from relight_cli.rasters.rows import (
+    AdjustedRows,
+    LazyRows,
+    Raster,
+    adjusted_rows,
+    is_rereadable,
+    row_bands,
+    rows_from,
+    to_array,
+)
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
 
@@ -27,22 +36,23 @@ def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
     return LazyRows((*photo.shape[:2], 1), np.dtype(np.uint8), make)
 
 
-def expose_albedo(photo: Raster, albedo: Raster) -> LazyRows:
+def expose_albedo(photo: Raster, albedo: Raster) -> AdjustedRows:
     """Brighten an albedo until no light on it exceeds white, so that its shading fits into [0, 1].
 
     An albedo's scale is not known. Outliers (highlights) take the photo's value, so that their shading is white.
     """
     quantiles, albedo = [], albedo if is_rereadable(albedo) else to_array(albedo)
     for rows in row_bands(*photo.shape[:2]):
-        light, surface = to_linear(photo[rows]), to_linear(albedo[rows])
+        own = photo[rows]
+        light, surface = to_linear(own), to_linear(rows_from(albedo, photo, rows, own))
         quantiles.append(np.quantile((light + 1e-3) / (surface + 1e-3), 1 - OUTLIERS))
     scale = max(1.0, float(np.median(quantiles)))
 
-    def make(rows: slice) -> Pixels:
-        brighter = linear_to_srgb(torch.from_numpy(to_linear(albedo[rows])) * scale).numpy()
-        return np.maximum(brighter, np.nan_to_num(photo[rows]))
+    def brighten(rows: slice, own: Pixels) -> Pixels:
+        surface = to_linear(rows_from(albedo, photo, rows, own))
+        return np.maximum(linear_to_srgb(torch.from_numpy(surface) * scale).numpy(), np.nan_to_num(own))
 
-    return LazyRows(albedo.shape, np.dtype(np.float32), make)
+    return adjusted_rows(photo, brighten)
 
 
 def shading_layer(photo: Raster, albedo: Raster, channels: int) -> LazyRows:

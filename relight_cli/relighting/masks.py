@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from relight_cli.errors import UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.bit_depth import to_unit
-from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable
+from relight_cli.rasters.rows import AdjustedRows, LazyRows, Raster, adjusted_rows, is_rereadable, rows_from
 from relight_cli.relighting.guided import LUMA
 
 _DARK = 50  # a mask that nowhere reaches a 50th of white is taken for one of numbers, not of brightness
@@ -45,11 +45,11 @@ def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> Non
         raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
 
 
-def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> LazyRows:
+def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> AdjustedRows:
     """Return the changed picture (H, W, C) where the mask (H, W) is 1, and the old one, to the bit, where it is 0."""
 
-    def make(rows: slice) -> NDArray[np.float32]:
-        share, old, new = mask[rows][..., None], picture[rows], changed[rows]
+    def blend(rows: slice, old: NDArray[np.float32]) -> NDArray[np.float32]:
+        share, new = mask[rows][..., None], rows_from(changed, picture, rows, old)
         return np.where(share == 0, old, old * (1 - share) + new * share)
 
-    return LazyRows(picture.shape, np.dtype(np.float32), make, is_rereadable(changed))
+    return adjusted_rows(picture, blend, rereadable=is_rereadable(changed))

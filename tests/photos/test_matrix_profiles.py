@@ -1,0 +1,188 @@
+"""Profiles of curves and a matrix, and of grey, against lcms2: colours, samples, and the way back."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photo_fixtures import noise
+from profiles import gamma_curve, grey_profile, matrix_profile, parametric_curve, sampled_curve, table_profile
+
+from relight_cli.photos.cicp import PRIMARIES
+from relight_cli.photos.colour_profiles import SRGB, is_srgb, profile_space, profile_to_srgb
+from relight_cli.photos.lcms import CHANNELS, transform
+from relight_cli.photos.matrix_profiles import matrix_profile as measured
+from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.photo import Photo
+
+STEP = 1 / 4095
+PROPHOTO = (0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585)
+ADOBE = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
+CAMERA = (0.72, 0.29, 0.22, 0.79, 0.12, 0.02, 0.3457, 0.3585)
+SPACES = [*PRIMARIES.values(), PROPHOTO, ADOBE, CAMERA]
+
+
+def ramp(count: int) -> np.ndarray:
+    return np.linspace(0, 1, count)
+
+
+CURVES = {  # those that never fall and never stay the same can be inverted
+    "linear": b"curv" + bytes(8),
+    "gamma 1.0": gamma_curve(1),
+    "gamma 1.8": gamma_curve(1.8),
+    "gamma 2.2": gamma_curve(2.2),
+    "gamma 2.6": gamma_curve(2.6),
+    "type 0": parametric_curve(0, 2.4),
+    "type 1": parametric_curve(1, 2.2, 1 / 1.1, 0.1 / 1.1),
+    "type 2": parametric_curve(2, 2.2, 0.9, 0.05, 0.01),
+    "type 3": parametric_curve(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
+    "type 4": parametric_curve(4, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0, 0),
+    "2 samples": sampled_curve(ramp(2)),
+    "16 samples": sampled_curve(ramp(16) ** 1.6),
+    "256 samples": sampled_curve(0.1 * ramp(256) + 0.9 * ramp(256) ** 2.2),
+    "1024 samples": sampled_curve(0.05 * ramp(1024) + 0.95 * ramp(1024) ** 2.4),
+    "L*": sampled_curve(np.where(ramp(4096) < 0.08, ramp(4096) / 9.033, ((ramp(4096) + 0.16) / 1.16) ** 3)),
+}
+NOT_INVERTIBLE = {
+    "black": sampled_curve(np.maximum(ramp(256) - 0.05, 0) / 0.95),
+    "raised black": sampled_curve(0.01 + 0.99 * ramp(256) ** 2.2),
+    "8-bit gamma": sampled_curve(ramp(256) ** 2.4),
+}
+
+
+def every_profile() -> dict[str, bytes]:
+    """Return profiles of all curves, versions and primaries, in turn, and of grey."""
+    profiles = {}
+    for number, ((name, curve), version) in enumerate(product((CURVES | NOT_INVERTIBLE).items(), (2, 4))):
+        space = SPACES[number % len(SPACES)]
+        profiles[f"{name} v{version}"] = matrix_profile(space, [curve] * 3, version=version)
+        profiles[f"grey {name} v{version}"] = grey_profile(curve, version=version)
+    three = [CURVES["gamma 1.8"], CURVES["type 3"], CURVES["L*"]]
+    profiles |= {
+        f"three curves {number}": matrix_profile(ADOBE, three[number:] + three[:number]) for number in range(3)
+    }
+    profiles["black point"] = matrix_profile(ADOBE, [gamma_curve(2.2)] * 3, black=0.004)
+    return {name: icc for name, icc in profiles.items() if not is_srgb(icc)}
+
+
+PROFILES = every_profile()
+EVERY = pytest.mark.parametrize("name", PROFILES)
+
+
+def colours(icc: bytes, dtype: str = "uint16") -> np.ndarray:
+    """Return random, dark and neutral samples, and the corners, (1, n, C)."""
+    channels = CHANNELS[str(profile_space(icc))]
+    values = noise((3000, channels), "float32")
+    neutral = np.repeat(np.linspace(0, 1, 4096, dtype=np.float32)[:, None], channels, axis=1)
+    corners = np.array(list(product((0, 1), repeat=channels)), np.float32)
+    values = np.concatenate((values, values**3, neutral, corners))[None]
+    return values if dtype == "float32" else np.rint(values * np.iinfo(dtype).max).astype(dtype)
+
+
+def by_lcms(samples: np.ndarray, icc: bytes) -> np.ndarray:
+    values = samples / np.float32(np.iinfo(samples.dtype).max) if samples.dtype != np.float32 else samples
+    return transform(values.astype(np.float32), icc, str(profile_space(icc)), SRGB, "rgb")
+
+
+def test_there_are_sixty_profiles() -> None:
+    assert len(PROFILES) >= 60
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_colours_are_those_of_lcms(name: str, dtype: str) -> None:
+    icc = PROFILES[name]
+    assert measured(icc) is not None
+    samples = colours(icc, dtype)
+    assert np.abs(profile_to_srgb(samples, icc) - by_lcms(samples, icc)).max() < STEP * (1 if dtype != "float32" else 2)
+
+
+@EVERY
+def test_the_way_back_is_as_exact_as_by_lcms(name: str) -> None:
+    """lcms2's own way back misses the samples where 32-bit floats of sRGB, or its tables, cannot tell them apart."""
+    icc = PROFILES[name]
+    own = colours(icc)
+    values = (own / np.float32(65535)).astype(np.float32)
+    srgb, space = by_lcms(own, icc), str(profile_space(icc))
+    profile = measured(icc)
+    assert profile is not None
+    back = profile.from_srgb(srgb[0], clip=True)[None]
+    lcms_error = np.abs(transform(srgb, SRGB, "rgb", icc, space) - values)
+    assert (np.abs(back - values) <= STEP + 2 * lcms_error.max()).all()
+    assert np.abs(transform(back, icc, space, SRGB, "rgb") - srgb).max() < STEP * 1.5
+
+
+@pytest.mark.parametrize("version", [2, 4])
+@pytest.mark.parametrize("curve", CURVES)
+def test_curves_are_inverted_to_a_step_of_sixteen_bits(curve: str, version: int) -> None:
+    """Neutral colours: no other channel is so much brighter that floats lose the darkest samples."""
+    for icc in (matrix_profile(CAMERA, [CURVES[curve]] * 3, version=version), grey_profile(CURVES[curve])):
+        profile = measured(icc)
+        assert profile is not None
+        own = np.repeat(np.arange(65536, dtype=np.uint16)[:, None], profile.channels, axis=1)
+        back = profile.from_srgb(profile.to_srgb(own), clip=True)
+        assert np.abs(back * 65535 - own).max() <= 1
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_unchanged_colours_keep_their_samples(name: str, dtype: str) -> None:
+    photo = Photo(colours(PROFILES[name], dtype).reshape(-1, 4, CHANNELS[str(profile_space(PROFILES[name]))]))
+    photo = Photo(photo.pixels, metadata=Metadata(icc=PROFILES[name]))
+    np.testing.assert_array_equal(photo.with_srgb(photo.srgb).pixels, photo.pixels)
+    np.testing.assert_array_equal(photo.with_srgb(photo.to_srgb()).pixels, photo.pixels)
+
+
+@pytest.mark.parametrize("curve", ["linear", "gamma 2.2", "type 3", "16 samples"])
+def test_floats_beyond_white_and_below_black_follow_lcms(curve: str) -> None:
+    icc = matrix_profile(ADOBE, [CURVES[curve]] * 3)
+    light = (noise((50, 60, 3), "float32") * 4 - 1).astype(np.float32)
+    photo = Photo(light, metadata=Metadata(icc=icc))
+    wanted = transform(light, icc, "rgb", SRGB, "rgb")
+    np.testing.assert_allclose(photo.to_srgb(), wanted, atol=2 * STEP)
+    changed = (wanted * np.float32(0.7)).astype(np.float32)
+    back = transform(changed, SRGB, "rgb", icc, "rgb")
+    outside = ((back < 0) | (back > 1)).any(axis=2)
+    assert outside.any()
+    np.testing.assert_allclose(photo.with_srgb(changed).pixels[outside], back[outside], atol=2 * STEP)
+    assert np.isnan(Photo(np.full((1, 1, 3), np.nan, np.float32), metadata=Metadata(icc=icc)).to_srgb()).any()
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 90), top=st.integers(0, 39), dtype=st.sampled_from("BHf"))
+def test_a_pixel_does_not_depend_on_its_neighbours(height: int, width: int, top: int, dtype: str) -> None:
+    pixels = noise((height, width, 3), np.dtype(dtype).name)
+    photo = Photo(pixels, metadata=Metadata(icc=PROFILES["three curves 0"]))
+    whole, top = photo.to_srgb(), min(top, height - 1)
+    np.testing.assert_array_equal(photo.srgb[slice(top, height)], whole[top:])
+    darker = whole * np.float32(0.8)
+    made, part = photo.with_srgb(darker).pixels, Photo(pixels[top:], metadata=photo.metadata).with_srgb(darker[top:])
+    np.testing.assert_array_equal(part.pixels, made[top:])
+
+
+def mirrored(light: np.ndarray) -> bytes:
+    return matrix_profile(ADOBE, [sampled_curve(light)] * 3)
+
+
+@pytest.mark.parametrize(
+    "icc",
+    [
+        mirrored(1 - ramp(256)),  # a negative
+        mirrored(4 * (ramp(256) - 0.5) ** 2),
+        table_profile(
+            lambda rgb: rgb**2 * (0.9642, 1, 0.8249), lambda xyz: np.sqrt((xyz / (0.9642, 1, 0.8249)).clip(0))
+        ),
+    ],
+)
+def test_all_other_profiles_are_left_to_lcms(icc: bytes) -> None:
+    assert measured(icc) is None
+    samples = noise((90, 1000, 3), "uint8")  # more than one band
+    np.testing.assert_array_equal(profile_to_srgb(samples, icc), by_lcms(samples, icc))
+    photo = Photo(samples, metadata=Metadata(icc=icc))
+    np.testing.assert_array_equal(photo.with_srgb(photo.srgb).pixels, samples)
+
+
+@pytest.mark.parametrize("icc", [b"", b"rubbish" * 40, PROFILES["type 3 v4"][:200]])
+def test_a_broken_profile_is_not_of_curves(icc: bytes) -> None:
+    assert measured(icc) is None
