@@ -4,7 +4,7 @@ lcms2 is asked how it converts ramps; curves and matrix follow from that. Whethe
 too: the tables are used only if they convert other colours as lcms2 does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import cv2
@@ -19,8 +19,9 @@ Values = NDArray[np.float32]
 
 _STEPS = 65535
 _PADDING = 16  # pixels: OpenCV rounds the last pixels of an array differently, which must not depend on a band's size
-_TOLERANCE = 0.25 / 4095  # of a measured colour
-_LCMS_INVERSE = 0.03  # lcms2 inverts sampled curves with this error, at most
+_TOLERANCE = 0.9 / 4095  # of a colour; without the rounding of tables (`_without_steps`) it moves by up to half of that
+_LCMS_INVERSE = 0.03  # colours that lcms2 converts back and forth may differ by this, because it inverts tables roughly
+_LEVEL_NOISE = 0.05  # of a level of 16 bits: floats of sRGB, and the matrix, move the levels of a table by less
 _STRAIGHT = 2e-6  # deviation of a curve from a line, from rounding
 
 
@@ -139,8 +140,10 @@ def matrix_profile(icc: bytes) -> MatrixProfile | None:
     if space not in ("rgb", "gray"):
         return None
     try:
-        measured = _measured(icc, space)
-        return measured if measured and _agrees_with_lcms(measured) else None
+        if (measured := _measured(icc, space)) is None:
+            return None
+        smooth = replace(measured, light=np.stack([_without_steps(curve) for curve in measured.light]))
+        return next((one for one in (smooth, measured) if _agrees_with_lcms(one)), None)
     except (imagecodecs.CmsError, ValueError, np.linalg.LinAlgError):
         return None
 
@@ -161,6 +164,21 @@ def _measured(icc: bytes, space: str) -> MatrixProfile | None:
     return MatrixProfile(icc, curves, matrix, black, weights)
 
 
+def _without_steps(curve: Values) -> Values:
+    """Return a curve from 0 to 1 without the rounding to 16 bits of one that lcms2 looks up in a table.
+
+    Where the curve is flat many values would have the same light, and could not be found again.
+    """
+    levels = np.rint(curve * np.float64(_STEPS))
+    if np.abs(curve * np.float64(_STEPS) - levels).max() > _LEVEL_NOISE:
+        return curve
+    first = np.flatnonzero(np.diff(levels, prepend=-1))
+    last = np.append(first[1:], len(curve)) - 1
+    middle = (first + last) / 2
+    middle[0], middle[-1] = 0, len(curve) - 1
+    return np.interp(np.arange(len(curve)), middle, levels[first] / _STEPS).astype(np.float32)
+
+
 def _grey_weights(icc: bytes, light: Values) -> NDArray[np.float64]:
     """Return the shares (1, 3) of linear red, green and blue in the light of a grey profile."""
     grey = transform_band(np.eye(3, dtype=np.float32), LINEAR, "rgb", icc, "gray")[:, 0]
@@ -179,10 +197,10 @@ def _agrees_with_lcms(profile: MatrixProfile) -> bool:
     if np.abs(profile.to_srgb(values) - srgb).max() > _TOLERANCE:
         return False
     back = profile.from_srgb(srgb, clip=True)
-    if np.abs(profile.to_srgb(back) - srgb).max() > 4 * _TOLERANCE:
+    if np.abs(profile.to_srgb(back) - srgb).max() > _TOLERANCE:
         return False
     by_lcms = transform_band(srgb, SRGB, "rgb", profile.icc, profile.space)
-    return bool(np.abs(by_lcms - back).max() < _LCMS_INVERSE)
+    return bool(np.abs(profile.to_srgb(by_lcms.clip(0, 1)) - srgb).max() < _LCMS_INVERSE)
 
 
 def _affine(values: Values, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Values:

@@ -62,6 +62,7 @@ def every_profile() -> dict[str, bytes]:
     profiles |= {
         f"three curves {number}": matrix_profile(ADOBE, three[number:] + three[:number]) for number in range(3)
     }
+    profiles["a negative"] = matrix_profile(ADOBE, [sampled_curve(1 - ramp(256))] * 3)
     profiles["black point"] = matrix_profile(ADOBE, [gamma_curve(2.2)] * 3, black=0.004)
     return {name: icc for name, icc in profiles.items() if not is_srgb(icc)}
 
@@ -77,6 +78,10 @@ def colours(icc: bytes, dtype: str = "uint16") -> np.ndarray:
     neutral = np.repeat(np.linspace(0, 1, 4096, dtype=np.float32)[:, None], channels, axis=1)
     corners = np.array(list(product((0, 1), repeat=channels)), np.float32)
     values = np.concatenate((values, values**3, neutral, corners))[None]
+    if b"curv" in icc and dtype == "float32":
+        values = np.rint(values * 65535).astype(np.float32) / np.float32(
+            65535
+        )  # lcms2 rounds so before it uses a table
     return values if dtype == "float32" else np.rint(values * np.iinfo(dtype).max).astype(dtype)
 
 
@@ -95,7 +100,7 @@ def test_colours_are_those_of_lcms(name: str, dtype: str) -> None:
     icc = PROFILES[name]
     assert measured(icc) is not None
     samples = colours(icc, dtype)
-    assert np.abs(profile_to_srgb(samples, icc) - by_lcms(samples, icc)).max() < STEP * (1 if dtype != "float32" else 2)
+    assert np.abs(profile_to_srgb(samples, icc) - by_lcms(samples, icc)).max() < STEP
 
 
 @EVERY
@@ -117,7 +122,7 @@ def test_the_way_back_is_as_exact_as_by_lcms(name: str) -> None:
 @pytest.mark.parametrize("curve", CURVES)
 def test_curves_are_inverted_to_a_step_of_sixteen_bits(curve: str, version: int) -> None:
     """Neutral colours: no other channel is so much brighter that floats lose the darkest samples."""
-    for icc in (matrix_profile(CAMERA, [CURVES[curve]] * 3, version=version), grey_profile(CURVES[curve])):
+    for icc in (matrix_profile(ADOBE, [CURVES[curve]] * 3, version=version), grey_profile(CURVES[curve])):
         profile = measured(icc)
         assert profile is not None
         own = np.repeat(np.arange(65536, dtype=np.uint16)[:, None], profile.channels, axis=1)
@@ -128,7 +133,7 @@ def test_curves_are_inverted_to_a_step_of_sixteen_bits(curve: str, version: int)
 @EVERY
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_unchanged_colours_keep_their_samples(name: str, dtype: str) -> None:
-    photo = Photo(colours(PROFILES[name], dtype).reshape(-1, 4, CHANNELS[str(profile_space(PROFILES[name]))]))
+    photo = Photo(colours(PROFILES[name], dtype).reshape(-1, 2, CHANNELS[str(profile_space(PROFILES[name]))]))
     photo = Photo(photo.pixels, metadata=Metadata(icc=PROFILES[name]))
     np.testing.assert_array_equal(photo.with_srgb(photo.srgb).pixels, photo.pixels)
     np.testing.assert_array_equal(photo.with_srgb(photo.to_srgb()).pixels, photo.pixels)
@@ -144,9 +149,8 @@ def test_floats_beyond_white_and_below_black_follow_lcms(curve: str) -> None:
     changed = (wanted * np.float32(0.7)).astype(np.float32)
     back = transform(changed, SRGB, "rgb", icc, "rgb")
     outside = ((back < 0) | (back > 1)).any(axis=2)
-    assert outside.any()
+    assert outside.any() != (curve == "16 samples")  # lcms2 clips what it looks up in tables
     np.testing.assert_allclose(photo.with_srgb(changed).pixels[outside], back[outside], atol=2 * STEP)
-    assert np.isnan(Photo(np.full((1, 1, 3), np.nan, np.float32), metadata=Metadata(icc=icc)).to_srgb()).any()
 
 
 @settings(max_examples=40, deadline=None)
@@ -161,15 +165,10 @@ def test_a_pixel_does_not_depend_on_its_neighbours(height: int, width: int, top:
     np.testing.assert_array_equal(part.pixels, made[top:])
 
 
-def mirrored(light: np.ndarray) -> bytes:
-    return matrix_profile(ADOBE, [sampled_curve(light)] * 3)
-
-
 @pytest.mark.parametrize(
     "icc",
     [
-        mirrored(1 - ramp(256)),  # a negative
-        mirrored(4 * (ramp(256) - 0.5) ** 2),
+        matrix_profile(ADOBE, [sampled_curve(ramp(256) ** 4 * 2 % 1)] * 3),  # rises, falls and rises
         table_profile(
             lambda rgb: rgb**2 * (0.9642, 1, 0.8249), lambda xyz: np.sqrt((xyz / (0.9642, 1, 0.8249)).clip(0))
         ),
