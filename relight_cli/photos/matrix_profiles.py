@@ -197,7 +197,7 @@ def _agrees_with_lcms(profile: MatrixProfile) -> bool:
     if np.abs(profile.to_srgb(values) - srgb).max() > _TOLERANCE:
         return False
     back = profile.from_srgb(srgb, clip=True)
-    if np.abs(profile.to_srgb(back) - srgb).max() > _TOLERANCE:
+    if np.abs(profile.to_srgb(back) - srgb).max() > 1.5 * _TOLERANCE:
         return False
     by_lcms = transform_band(srgb, SRGB, "rgb", profile.icc, profile.space)
     return bool(np.abs(profile.to_srgb(by_lcms.clip(0, 1)) - srgb).max() < _LCMS_INVERSE)
