@@ -83,7 +83,7 @@ def test_no_command_imports_another(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["relighting", "models", "rasters"])
 def test_maths_knows_no_files_and_no_terminal(package: str) -> None:
-    for path in (PACKAGE / package).glob("*.py"):
+    for path in (PACKAGE / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & {"pathlib", "os", "typer", "tqdm", "sys"}, path
 
 
