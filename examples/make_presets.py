@@ -1,19 +1,25 @@
-"""Make the presets of `relight-cli lights` anew: python examples/make_presets.py
+"""Make the presets of `relight-cli lights`, and the sheets of docs/lights.md, anew: python examples/make_presets.py
 
 Skies and suns are those of the clear-sky model; lamps and windows are given by their colour temperature, their size as
 seen from the subject and their share of the light. The results are TOML files in the package, which may be edited.
 """
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from relight_cli.jobs.light_files import save_light
-from relight_cli.relighting.lights.clear_sky import GROUND
+from relight_cli.jobs.light_files import preset_names, save_light
+from relight_cli.relighting.lights.clear_sky import GROUND, sky_radiance, sun_irradiance
+from relight_cli.relighting.lights.environment import map_directions
 from relight_cli.relighting.lights.harmonics import project, sphere_grid
 from relight_cli.relighting.lights.light import Light, Sun, as_rows
 from relight_cli.relighting.lights.place import light_of_clear_sky
@@ -21,16 +27,67 @@ from relight_cli.relighting.lights.spectra import colour_of_temperature
 from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, exposed
 
 FOLDER = Path(__file__).parents[1] / "relight_cli" / "relighting" / "lights" / "presets"
+FOLDER_OF_PICTURES = Path(__file__).parent
 LAMPS = 3200.0  # kelvin: what a camera set to lamps shows as white
 WARM = 4200.0  # kelvin: a camera halfway between lamps and daylight, which leaves the mood of lamps and fires
 STUDIO = 5500.0  # kelvin of flashes, and the white of a camera set to them
 
 
 def main() -> None:
-    """Write the presets."""
+    """Write the presets and the sheets."""
     for name, light in presets().items():
         save_light(light, FOLDER / f"{name}.toml", overwrite=True)
-        print(name, light.origin, sep=": ")
+    write_sheet("lights_presets", {name: [name] for name in preset_names()}, 5)
+    with TemporaryDirectory() as folder:
+        sky = Path(folder) / "sky.hdr"
+        cv2.imwrite(str(sky), sky_map()[..., ::-1])
+        write_sheet("lights_recipes", recipes(sky), 4)
+
+
+def recipes(sky_map: Path) -> dict[str, list[str]]:
+    """Return the arguments of `lights preview` by label."""
+    munich = ("--place", "48.14,11.58", "--facing", "SW", "--sun-at")
+    hours = ("05:30", "12:00", "19:30", "21:45")
+    return {
+        "--sun left,35": ["--sun", "left,35"],
+        "--sun -60,20 --kelvin 3200": ["--sun", "-60,20", "--kelvin", "3200"],
+        "--sun right,30 --soft 25": ["--sun", "right,30", "--soft", "25"],
+        "--sun front,60 --ambient 0.7": ["--sun", "front,60", "--ambient", "0.7"],
+        **{f"--sun-at ...T{hour}": [*munich, f"2026-06-21T{hour}"] for hour in hours},
+        "sky.hdr": [str(sky_map)],
+        "sky.hdr --rotate 90": [str(sky_map), "--rotate", "90"],
+        "window-left:0.7,candle:0.5": ["window-left:0.7,candle:0.5"],
+        "golden-hour --exposure -1": ["golden-hour", "--exposure", "-1"],
+    }
+
+
+def write_sheet(name: str, lights: dict[str, list[str]], columns: int) -> None:
+    """Write a sheet of previews, as the command line draws them, with their labels."""
+    width, height = 180, 120
+    sheet = Image.new("RGB", (columns * width, -(-len(lights) // columns) * height), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    with TemporaryDirectory() as folder:
+        for number, (label, arguments) in enumerate(lights.items()):
+            path, corner = Path(folder) / f"{number}.png", (number % columns * width, number // columns * height)
+            program = (sys.executable, "-m", "relight_cli", "lights", "preview")
+            subprocess.run([*program, *arguments, "-o", path], check=True)
+            sheet.paste(Image.open(path).resize((width, height), Image.Resampling.BOX), corner)
+            place = (corner[0] + 5, corner[1] + 3)
+            draw.text(place, label, "white", font, stroke_width=1, stroke_fill=(0, 0, 0))
+    sheet.save(FOLDER_OF_PICTURES / f"{name}.jpg", quality=88)
+
+
+def sky_map() -> NDArray[np.float32]:
+    """Return an environment map (256, 512, 3) of a clear afternoon, in klx: sun on the left, 35 degrees high."""
+    directions, angles = map_directions(256, 512)
+    to_sun = np.array(direction_of(-75, 35))
+    flat = directions.reshape(-1, 3)
+    up = flat[:, 1] > 0
+    radiance = np.full_like(flat, 3.0)
+    radiance[up] = sky_radiance(flat[up], to_sun)
+    disc = flat @ to_sun > math.cos(math.radians(1.0))
+    radiance[disc] = sun_irradiance(35) / angles.ravel()[disc].sum()
+    return radiance.reshape(256, 512, 3).astype(np.float32)
 
 
 def presets() -> dict[str, Light]:

@@ -129,6 +129,7 @@ COMPLETION = {"_RELIGHT_CLI_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
         (["relight", "--help"], {}),
         (["refine-depth", "--help"], {}),
         (["weights", "--help"], {}),
+        (["lights", "show", "--help"], {}),
         ([], {"_RELIGHT_CLI_COMPLETE": "source_bash"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli relight --"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli refine-depth --"}),

@@ -112,6 +112,8 @@ def check_one_source(name: str | None, options: LightOptions) -> None:
         raise UsageError(
             "no light is named: give a preset, a file, --sun, or --sun-at; 'relight-cli lights list' shows the presets."
         )
+    if place and options.sun_at is None:
+        raise UsageError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.")
     for value, option in ((options.rotate, "--rotate"), (options.exposure, "--exposure")):
         if not abs(value) <= 1000:
             raise UsageError(f"{option} {value:g} is out of range.")
