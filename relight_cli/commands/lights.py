@@ -42,11 +42,11 @@ def list_lights() -> None:
 @with_options(LightOptions)
 def show(options: LightOptions, light: Name = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Print the facts of a light: its suns, its ambient light, where it comes from."""
-    from relight_cli.jobs.streams import stdout_stream
+    from relight_cli.jobs.streams import write_stdout
     from relight_cli.relighting.lights.facts import facts
 
     lines = [f"{name:8}  {printable(text)}" for name, text in facts(light_of(light, options, notifier(quiet)))]
-    stdout_stream().write("".join(f"{line}\n" for line in lines).encode())
+    write_stdout("".join(f"{line}\n" for line in lines).encode())
 
 
 @lights_app.command(short_help="Write a light as TOML.")
@@ -64,14 +64,14 @@ def save(
     """Write a light as TOML that can be edited, and given as LIGHT again."""
     from relight_cli.errors import UsageError
     from relight_cli.jobs.light_files import SUFFIX, save_light
-    from relight_cli.jobs.streams import stdout_stream
+    from relight_cli.jobs.streams import write_stdout
     from relight_cli.relighting.lights.look import to_toml
 
     if output != "-" and Path(output).suffix.lower() != SUFFIX:
         raise UsageError(f"--output {output}: a light is written as TOML; end the name in {SUFFIX}, or give -.")
     chosen = light_of(light, options, notifier(quiet))
     if output == "-":
-        stdout_stream().write(to_toml(chosen).encode())
+        write_stdout(to_toml(chosen).encode())
     else:
         save_light(chosen, output, overwrite=overwrite)
 

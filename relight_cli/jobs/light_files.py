@@ -134,6 +134,6 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
         found = light_of_environment(radiance, clipped=photo.pixels.dtype != np.float32)
     except UsageError as error:
         raise PhotoUnreadableError(f"{path}: {error}") from None
-    for note in found.notes:
+    for note in (*photo.notes, *found.notes):
         notify(f"{path}: {note}")
     return replace(found.light, origin=f"environment map {path.name}")

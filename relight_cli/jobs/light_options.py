@@ -114,9 +114,9 @@ def check_one_source(name: str | None, options: LightOptions) -> None:
         )
     if place and options.sun_at is None:
         raise UsageError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.")
-    for value, option in ((options.rotate, "--rotate"), (options.exposure, "--exposure")):
-        if not abs(value) <= 1000:
-            raise UsageError(f"{option} {value:g} is out of range.")
+    for value, most, option in ((options.rotate, 360, "--rotate"), (options.exposure, 20, "--exposure")):
+        if not abs(value) <= most:
+            raise UsageError(f"{option} {value:g} is out of range: give {-most} to {most}.")
 
 
 def _light_of_place(options: LightOptions) -> "Light":

@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -75,6 +77,15 @@ def test_preview_draws_a_picture(command: Command) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(streamed.out))), left)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["show noon", "save noon -o -"])
+def test_a_full_disk_behind_stdout_is_one_line(words: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        program = [sys.executable, "-m", "relight_cli", "lights", *words.split()]
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
+
+
 def test_the_light_of_a_map_turns(command: Command) -> None:
     sky = np.full((32, 64, 3), 0.1, np.float32)
     sky[10, 48] = 300  # right of the centre
@@ -98,6 +109,9 @@ def test_the_light_of_a_map_turns(command: Command) -> None:
         ("show --sun-at 2026-06-21T19:30", 2, "--sun-at needs --place"),
         ("show --sun-at 2026-06-21T19:30 --place 48,11", 2, "--sun-at needs --facing"),
         ("show --sun-at 2026-06-21 --place 48,11 --facing N", 2, "not a date and a time"),
+        ("show --sun-at 0001-01-01T00:30 --place 48,11 --facing N", 2, "years 1800 to 2200"),
+        ("show --sun-at 9999-12-31T23:30-05:00 --place 48,11 --facing N", 2, "years 1800 to 2200"),
+        ("show noon --rotate 400", 2, "--rotate 400 is out of range"),
         ("show --place 48,11", 2, "--place needs --sun-at"),
         ("show --sun-at 2026-06-21T19:30 --place Munich --facing N", 2, "--place Munich: not a place"),
         ("show --sun-at 2026-06-21T19:30 --place 148,11 --facing N", 2, "not on the earth"),

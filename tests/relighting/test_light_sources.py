@@ -320,6 +320,17 @@ def test_several_suns_the_strongest_first_and_near_ones_as_one() -> None:
     assert across == pytest.approx(180 - (141.5 / 256 * 360 - 180), abs=0.5)
 
 
+def test_a_sun_on_the_border_of_a_map_is_one_and_a_weak_lamp_among_many_is_left() -> None:
+    picture = np.full((64, 128, 3), 0.01, np.float32)
+    picture[20:22, [0, 127]] = 2000  # behind the camera
+    picture[40, 4:120:2] = 30  # many lamps
+    light = light_of_environment(picture).light
+    assert len(light.suns) >= 1
+    assert angles_of(light.suns[0].direction)[0] == pytest.approx(0, abs=0.1)
+    normals = np.array([light.suns[0].direction])
+    np.testing.assert_allclose(light.irradiance(normals), irradiance_of_map(picture, normals) * light.factor, rtol=0.02)
+
+
 def test_large_maps_keep_their_light() -> None:
     picture = np.kron(a_map(32), np.ones((40, 40, 1), np.float32))  # 2560 columns
     picture[600:604, 100:104] = 1e6

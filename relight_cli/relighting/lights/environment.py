@@ -81,7 +81,7 @@ def take_suns(
     """Return the map without its suns, and the suns, the strongest first."""
     luminance = radiance @ LUMINANCE
     mean = float((luminance * angles).sum() / angles.sum())
-    labels = _regions(luminance > SUN_CONTRAST * mean, directions)
+    labels = _regions(luminance * angles, luminance > SUN_CONTRAST * mean, directions)
     rest, suns = radiance.copy(), []
     for label in range(1, labels.max() + 1):
         inside = labels == label
@@ -110,13 +110,18 @@ def _sun(excess: NDArray, directions: NDArray[np.float64], angles: NDArray[np.fl
     return Sun(_three(centre), _three(facing), min(90.0, radius))
 
 
-def _regions(bright: NDArray[np.bool_], directions: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return labels (H, W), 0 elsewhere, of connected bright regions; also across the border, and if near together."""
+def _regions(
+    flux: NDArray[np.float64], bright: NDArray[np.bool_], directions: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Return labels (H, W), 0 elsewhere, of connected bright regions; also across the border, and if near together.
+
+    Of very many regions only those with the most flux are kept.
+    """
     count, found = cv2.connectedComponents(bright.astype(np.uint8), connectivity=8)
     labels = np.asarray(found, np.int32)
     if count <= 2:
         return labels
-    order = np.argsort(-np.bincount(labels[bright], minlength=count))[: 8 * MOST_SUNS]
+    order = np.argsort(-np.bincount(labels[bright], flux[bright], minlength=count))[: 8 * MOST_SUNS]
     kept = [int(label) for label in order if label and (labels == label).any()]
     centres = np.array([_unit(directions[labels == label].sum(axis=0)) for label in kept])
     near = centres @ centres.T > math.cos(math.radians(_TOGETHER))

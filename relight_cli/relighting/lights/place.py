@@ -22,6 +22,7 @@ from relight_cli.relighting.lights.light import Light, Sun, Vector, as_rows
 from relight_cli.relighting.lights.words import LEVEL, direction_of
 
 KILOLUX = 0.01  # irradiance of 1 klx: 1 is the full sun of noon
+YEARS = (1800, 2200)  # for which astral's formulas hold
 ADAPTATION = 0.85  # share of the stops between day and dusk that a camera's exposure makes up for
 
 
@@ -35,6 +36,10 @@ def sun_position(time: datetime, latitude: float, longitude: float) -> tuple[flo
 
     if time.tzinfo is None:
         raise UsageError(f"{time.isoformat()}: the time has no zone; add an offset from UTC, such as +02:00.")
+    if not YEARS[0] <= time.year <= YEARS[1]:
+        raise UsageError(
+            f"{time.isoformat()}: the sun is known for the years {YEARS[0]} to {YEARS[1]}; give one of them."
+        )
     check_place(latitude, longitude)
     observer, at = Observer(latitude, longitude), time.astimezone(UTC)
     return float(azimuth(observer, at)), float(elevation(observer, at))
