@@ -41,6 +41,7 @@ man: setup
 # The pictures of README.md and docs/.
 examples: setup
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_presets.py
 
 bench: setup
 	$(BIN)/python benchmarks/start_up.py

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
     from relight_cli.errors import (
         DeviceError,
+        LightUnreadableError,
         MissingExtraError,
         ModelUnavailableError,
         OutputUnwritableError,
@@ -30,12 +31,16 @@ if TYPE_CHECKING:
         RelightError,
         UsageError,
     )
+    from relight_cli.jobs.light_files import load_light, save_light
     from relight_cli.models.depth_model import DepthModel
     from relight_cli.models.interface import Model
     from relight_cli.photos.metadata import Metadata
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.reading import read_photo
     from relight_cli.photos.writing import write_photo
+    from relight_cli.relighting.lights.light import Light, Sun, mix_lights
+    from relight_cli.relighting.lights.place import light_of_place
+    from relight_cli.relighting.lights.words import light_from_words
     from relight_cli.relighting.mapping import AlbedoResult, DeshadowResult, albedo, deshadow
     from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, RelightOptions, TileColour
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
@@ -54,6 +59,8 @@ __all__ = [
     "DeshadowResult",
     "DeviceError",
     "Ease",
+    "Light",
+    "LightUnreadableError",
     "Metadata",
     "MissingExtraError",
     "Mode",
@@ -67,6 +74,7 @@ __all__ = [
     "RelightError",
     "RelightOptions",
     "RelightResult",
+    "Sun",
     "TileColour",
     "TimelapseFrame",
     "TimelapseOptions",
@@ -75,12 +83,17 @@ __all__ = [
     "albedo",
     "deshadow",
     "interpolate_timelapse",
+    "light_from_words",
+    "light_of_place",
     "load_depth_model",
+    "load_light",
     "load_model",
+    "mix_lights",
     "open_frames",
     "read_photo",
     "refine_depth",
     "relight",
+    "save_light",
     "write_photo",
 ]
 
@@ -92,6 +105,7 @@ _HOMES = {
     "depth.refined_depth": ("RefinedDepth",),
     "errors": (
         "DeviceError",
+        "LightUnreadableError",
         "MissingExtraError",
         "ModelUnavailableError",
         "OutputUnwritableError",
@@ -99,12 +113,16 @@ _HOMES = {
         "RelightError",
         "UsageError",
     ),
+    "jobs.light_files": ("load_light", "save_light"),
     "models.depth_model": ("DepthModel",),
     "models.interface": ("Model",),
     "photos.metadata": ("Metadata",),
     "photos.photo": ("Photo",),
     "photos.reading": ("read_photo",),
     "photos.writing": ("write_photo",),
+    "relighting.lights.light": ("Light", "Sun", "mix_lights"),
+    "relighting.lights.place": ("light_of_place",),
+    "relighting.lights.words": ("light_from_words",),
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),

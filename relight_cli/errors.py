@@ -3,7 +3,8 @@
 RelightError                 1
  +-- UsageError              2   the options contradict each other or the inputs
  +-- MissingExtraError       3   a pip extra is needed
- +-- PhotoUnreadableError    4   an input cannot be read
+ +-- PhotoUnreadableError    4   an input photo cannot be read
+ +-- LightUnreadableError    4   a file with a light cannot be read
  +-- OutputUnwritableError   5   an output cannot be written
  +-- ModelUnavailableError   6   a checkpoint is missing, corrupt or does not fit the network
  +-- DeviceError             7   the device is missing, failed or out of memory
@@ -48,6 +49,12 @@ class MissingExtraError(RelightError):
 
 class PhotoUnreadableError(RelightError):
     """An input photo cannot be found, opened or decoded."""
+
+    exit_code = ExitCode.UNREADABLE
+
+
+class LightUnreadableError(RelightError):
+    """A file with a light cannot be found, or says something wrong."""
 
     exit_code = ExitCode.UNREADABLE
 

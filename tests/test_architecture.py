@@ -83,7 +83,7 @@ def test_no_command_imports_another(path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["relighting", "models", "rasters"])
 def test_maths_knows_no_files_and_no_terminal(package: str) -> None:
-    for path in (PACKAGE / package).glob("*.py"):
+    for path in (PACKAGE / package).rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & {"pathlib", "os", "typer", "tqdm", "sys"}, path
 
 
@@ -129,6 +129,7 @@ COMPLETION = {"_RELIGHT_CLI_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
         (["relight", "--help"], {}),
         (["refine-depth", "--help"], {}),
         (["weights", "--help"], {}),
+        (["lights", "show", "--help"], {}),
         ([], {"_RELIGHT_CLI_COMPLETE": "source_bash"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli relight --"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli refine-depth --"}),

@@ -15,6 +15,9 @@ PACKAGES = {  # distribution: module to import; empty for slow ones, which are o
     "safetensors": "safetensors",
     "huggingface-hub": "huggingface_hub",
     "tqdm": "tqdm",
+    "tomlkit": "tomlkit",
+    "astral": "astral",
+    "tzfpy": "tzfpy",
     "diffusers": "",
     "transformers": "",
 }

@@ -59,6 +59,17 @@ def stdout_stream() -> BinaryIO:
     return _reserved[-1]
 
 
+def write_stdout(data: bytes) -> None:
+    """Write all of `data` to stdout, which is reserved. Raises OutputUnwritableError, also for a closed pipe."""
+    stream = stdout_stream()
+    try:
+        stream.write(data)
+        stream.flush()
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputUnwritableError(f"standard output: cannot be written ({reason}); check the pipe") from error
+
+
 def stdin_stream() -> BinaryIO:
     """Return stdin. Raises PhotoUnreadableError if it is closed."""
     if sys.stdin is None:

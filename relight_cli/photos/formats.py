@@ -30,6 +30,7 @@ _READ_ONLY = {
     **dict.fromkeys((".bmp", ".dib"), "BMP"),
     **dict.fromkeys((".pbm", ".pgm", ".ppm", ".pnm", ".pam", ".pfm"), "NETPBM"),
     ".gif": "GIF",
+    ".hdr": "RADIANCE",
     **dict.fromkeys(RAW_SUFFIXES, "RAW"),
 }
 _OUTPUT_SUFFIXES = {"JPEG2000": ".jp2", "RAW": ".tif"}  # by format, for suffixes that are only read

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
-from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, raw, tiff_decoding
+from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, radiance, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import detect_format
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.codecs.pillow_decoding import PILLOW_FORMATS
@@ -62,6 +62,8 @@ def read_header(path: Path) -> Header:
             return Header(*size, xmp=packet.encode() if packet else None, software_text=texts.get("software"))
         if kind == "NETPBM":
             return Header(*netpbm.read_size(file))
+        if kind == "RADIANCE":
+            return Header(*radiance.read_size(file))
         with Image.open(file, formats=PILLOW_FORMATS) as image:
             exif, xmp = image.info.get("exif"), image.info.get("xmp")
             if kind == "JPEG2000":

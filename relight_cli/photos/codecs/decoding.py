@@ -12,6 +12,7 @@ from relight_cli.photos.codecs import (
     jpeg,
     jpeg2000,
     netpbm,
+    radiance,
     raw,
     tiff_decoding,
 )
@@ -74,6 +75,7 @@ def _decode(file: BinaryIO, check_size: SizeCheck, page: int | None) -> Decoded:
         "GIF": decode_gif,
         "NETPBM": netpbm.decode_netpbm,
         "JPEG2000": jpeg2000.decode_jpeg2000,
+        "RADIANCE": radiance.decode_radiance,
         "RAW": raw.develop,
         "HEIF": decode_heif,
     }
@@ -94,6 +96,7 @@ def detect_format(file: BinaryIO) -> str:
         "RAW": raw.MAGIC,
         "BMP": (b"BM",),
         "GIF": (b"GIF8",),
+        "RADIANCE": radiance.MAGIC,
     }
     if found := next((kind for kind, begin in magic.items() if start.startswith(begin)), ""):
         return found
