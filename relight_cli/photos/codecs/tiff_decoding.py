@@ -80,7 +80,8 @@ class TiffHeader:
 def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> TiffHeader:
     """Read the tags of the photo, or of page `wanted` (from 1), without its pixels.
 
-    Add a note if its EXIF data is dropped. Raises ValueError if there is no such page.
+    Add a note if its EXIF data is dropped. Raises ValueError if there is no such page, UnsupportedError for inks other
+    than those of CMYK.
     """
     file.seek(8)
     canon_raw = file.read(2) == b"CR"
@@ -93,13 +94,9 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         raw = canon_raw or is_camera_raw(tiff)
         place = Place(0) if raw else choose_page(tiff, wanted)
         page = place.of(tiff)
-        if page.photometric == PHOTOMETRIC.SEPARATED and page.tags.valueof("InkSet", _CMYK) != _CMYK:
-            raise UnsupportedError("its inks are not those of CMYK")
         # A thumbnail before the photo often has the tags of the photo.
         tags = [one.tags for one in ((page, first) if first.is_reduced and wanted is None else (page,))]
-        bits = page.bitspersample
-        deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
-        direct = deep or (bits == 8 and (page.photometric in _PLAIN or _has_more_than_inks(page)))
+        direct = _is_direct(page)
         if not direct and place.below is not None:
             raise ValueError(f"its picture is a sub-directory with {PHOTOMETRIC(page.photometric).name} pixels")
         width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
@@ -184,6 +181,15 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         unmultiplied = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
         pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
     return pixels, alpha, extra
+
+
+def _is_direct(page: tifffile.TiffPage) -> bool:
+    """Return whether `read_direct` decodes a picture. Raises UnsupportedError for inks other than those of CMYK."""
+    if page.photometric == PHOTOMETRIC.SEPARATED and page.tags.valueof("InkSet", _CMYK) != _CMYK:
+        raise UnsupportedError("its inks are not those of CMYK")
+    bits = page.bitspersample
+    deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
+    return deep or (bits == 8 and (page.photometric in _PLAIN or _has_more_than_inks(page)))
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:
