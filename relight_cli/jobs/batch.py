@@ -225,13 +225,14 @@ class Batch(Generic[Result]):
         Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from.
         """
         photo, notes = changed.photos[0]
-        quality, overwrite = self.options.quality, self.options.overwrite or job.may_replace
+        quality, effort = self.options.quality, self.options.effort
+        overwrite = self.options.overwrite or job.may_replace
         if job.target == STDIO:
-            return Written(notes + write_photo(photo, stdout_stream(), quality=quality))
+            return Written(notes + write_photo(photo, stdout_stream(), quality=quality, effort=effort))
         make_folder(job.target.parent)
         for path in job.extras:
-            write_photo(changed.photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
-        notes += write_photo(photo, job.target, quality=quality, overwrite=overwrite)
+            write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
+        notes += write_photo(photo, job.target, quality=quality, effort=effort, overwrite=overwrite)
         return Written(notes, self.recipe.report_facts(job, changed.inputs))
 
     def _report_finished(self) -> None:

@@ -13,6 +13,7 @@ import typer
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.streams import reserve_stdout
+from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
 
 T = TypeVar("T")
@@ -169,6 +170,13 @@ class PhotoCommandOptions(CommandOptions):
     quality: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG 2000.")
     ] = 95
+    effort: Annotated[
+        Effort,
+        typer.Option(
+            case_sensitive=False,
+            help="Time to encode photos (not videos). fast: larger files; small: smaller files, slower.",
+        ),
+    ] = Effort.DEFAULT
     strip: Annotated[
         bool,
         typer.Option("--strip", help="Write no metadata (EXIF, GPS, XMP, dpi, Software tag), only the colour profile."),

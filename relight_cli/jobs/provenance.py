@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.reported_outputs import ReportedOutputs, output_entry
+from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
@@ -43,7 +44,8 @@ RUN_OPTIONS = {
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page", "input_colour"}
+RECORDED_IF_GIVEN = {"page", "input_colour", "effort"}
+_NOT_GIVEN = (None, Effort.DEFAULT)
 
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
@@ -54,7 +56,7 @@ UNSIGNED = (".exr", ".npz")  # extra maps, which have no Software tag
 def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
-    chosen = {name: value for name, value in chosen.items() if value is not None or name not in RECORDED_IF_GIVEN}
+    chosen = {name: value for name, value in chosen.items() if name not in RECORDED_IF_GIVEN or value not in _NOT_GIVEN}
     if colour := chosen.get("input_colour"):
         chosen["input_colour"] = Path(str(colour)).name
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}

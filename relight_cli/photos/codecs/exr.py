@@ -15,10 +15,13 @@ from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, wri
 from relight_cli.photos.codecs.exr_colours import exr_colours
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import REC709
+from relight_cli.photos.effort import Effort, available_cores
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
+# Lossless compressions that every program reads, by benchmarks/encoders.py.
+_COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "ZIP_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
 _COLOURS = ("R", "G", "B")
 _CHROMA = ("RY", "BY")
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # of the primaries of BT.709
@@ -79,8 +82,10 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
 
 
-def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
-    """Encode (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
+def encode_exr(
+    file: BinaryIO, samples: NDArray[np.float32], metadata: Metadata, effort: Effort = Effort.DEFAULT
+) -> None:
+    """Write (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
 
     Of the metadata only XMP, the Software tag and the attributes of an EXR are kept. Raises MissingExtraError.
     """
@@ -93,7 +98,7 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
         samples = np.concatenate((samples[..., :-1] * _alpha_factor(samples[..., -1]), samples[..., -1:]), axis=-1)
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
     header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
-    header |= {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header |= {"compression": getattr(OpenEXR, _COMPRESSIONS[effort]), "type": OpenEXR.scanlineimage}
     header |= _shape_attributes(metadata, samples.shape)
     if software := _software(metadata.exif):
         header["software"] = software
@@ -103,8 +108,18 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
         header["xmp"] = metadata.xmp.decode()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.exr"
+        _use_cores()
         OpenEXR.File(header, planes).write(str(path))
-        return path.read_bytes()
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file)
+
+
+def _use_cores() -> None:
+    """Let the library compress on all cores, which it does not by itself; the bytes are the same."""
+    import OpenEXR
+
+    if not OpenEXR.global_thread_count() and (cores := available_cores()) > 1:
+        OpenEXR.set_global_thread_count(cores)
 
 
 def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:

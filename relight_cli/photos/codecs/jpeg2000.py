@@ -12,6 +12,7 @@ from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.effort import available_cores
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -73,7 +74,8 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
     """Encode (H, W, 1 to 4) samples: uint16 and quality 100 are lossless, else the PSNR is 20 + 0.3 x quality dB."""
     plane = np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     lossless = quality == 100 or samples.dtype == np.uint16
-    data = imagecodecs.jpeg2k_encode(plane, level=0 if lossless else 20 + 3 * quality // 10, codecformat="jp2")
+    level = 0 if lossless else 20 + 3 * quality // 10
+    data = imagecodecs.jpeg2k_encode(plane, level=level, codecformat="jp2", numthreads=available_cores())
     colour = b"\2\0\0" + metadata.icc if metadata.icc else None
     data = _with_colour_box(bytes(data), colour, _resolution_box(*metadata.dpi) if metadata.dpi else b"")
     if metadata.extras.comments:
