@@ -33,6 +33,13 @@ class Compute:
         return torch.float32 if self.dtype_is_auto else self.dtype
 
     @property
+    def tiny_workers(self) -> int:
+        """The number of batches of tiles that `tiny` computes at a time: one per thread of torch on a CPU."""
+        import torch
+
+        return torch.get_num_threads() if self.device == "cpu" else 1
+
+    @property
     def tile_batch(self) -> int:
         """The number of tiles at a time that uses the device well and needs little memory."""
         return 2 if self.device == "cpu" else 8

@@ -316,6 +316,7 @@ def test_the_next_photo_is_read_and_the_previous_written_during_the_work(
         note(f"changed {job.source}")
         return change(self, job, original)
 
+    monkeypatch.setattr(batch, "LARGE", 1)
     monkeypatch.setattr(batch.Batch, "_read", read)
     monkeypatch.setattr(batch.Batch, "_write", write)
     monkeypatch.setattr(batch.Batch, "_change", work)
