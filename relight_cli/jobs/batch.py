@@ -12,13 +12,23 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.console import notifier, progress_bar
-from relight_cli.jobs.in_flight import LARGE, TOGETHER, Changed, InFlight, Notes, Original, Threads, Written
-from relight_cli.jobs.inputs import STDIO, sha256_of
+from relight_cli.jobs.in_flight import (
+    LARGE,
+    TOGETHER,
+    Changed,
+    FirstRead,
+    InFlight,
+    Notes,
+    Original,
+    Threads,
+    Written,
+    read_original,
+)
+from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.provenance import Recipe
-from relight_cli.jobs.reading import read_input
 from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.jobs.time_budget import LongRunNote
@@ -69,15 +79,16 @@ def run_batch(
     fallback: MemoryFallback,
     layers: Callable[[Result], list[Photo]] = lambda result: [],
     resolve: Callable[[Photo], Recipe] | None = None,
+    first: FirstRead | None = None,
 ) -> None:
     """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as in `run_jobs`.
 
-    `resolve` is called with the first photo and returns the recipe of all.
+    `resolve` is called with the first photo and returns the recipe of all; `first` has begun to read that photo.
     """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
-    Batch(change, fallback, layers, recipe, options, summary, resolve).run(jobs)
+    Batch(change, fallback, layers, recipe, options, summary, resolve, first).run(jobs)
     summary.finish()
 
 
@@ -105,6 +116,7 @@ class Batch(Generic[Result]):
     options: PhotoCommandOptions
     summary: Summary
     resolve: Callable[[Photo], Recipe] | None = None
+    first: FirstRead | None = None
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
     reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
     changing: deque["Future[None]"] = field(default_factory=deque)  # small photos in other threads
@@ -212,8 +224,10 @@ class Batch(Generic[Result]):
         release_memory()
 
     def _read(self, path: Path) -> Original:
-        sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
-        return Original(read_input(path, self.options, self.options.page), sha256)
+        if self.first and self.first.path == path:
+            first, self.first = self.first, None
+            return first.original.result()
+        return read_original(path, self.options)
 
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""

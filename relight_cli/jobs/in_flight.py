@@ -6,10 +6,14 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
+from relight_cli.jobs.inputs import sha256_of
+from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.provenance import Inputs
+from relight_cli.jobs.reading import read_input
 from relight_cli.jobs.reports import ReportEntry
 from relight_cli.photos.photo import Photo
 
@@ -25,6 +29,22 @@ class Original(NamedTuple):
 
     photo: Photo
     sha256: str | None  # of its file
+
+
+class FirstRead:
+    """The first photo of a run, which is read while torch is loaded."""
+
+    def __init__(self, path: Path, options: PhotoCommandOptions) -> None:
+        self.path = path
+        thread = ThreadPoolExecutor(1, "first photo")
+        self.original = thread.submit(read_original, path, options)
+        thread.shutdown(wait=False)
+
+
+def read_original(path: Path, options: PhotoCommandOptions) -> Original:
+    """Read a photo and its hash. Raises the errors of `read_photo`."""
+    sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
+    return Original(read_input(path, options, options.page), sha256)
 
 
 class Changed(NamedTuple):

@@ -1,5 +1,6 @@
 """The steps that relight, deshadow and albedo share: plan, then run with a model."""
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from relight_cli.jobs.batch import Change, Result, nothing_to_do, run_batch
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.in_flight import FirstRead
+from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
@@ -35,6 +38,7 @@ class PhotoCommand:
         self.options, self.files = options, files  # --max-side is chosen later if --budget is given
         self.recipe = Recipe(task, expected, options, files, more or {})
         self.jobs: list[Job] = []
+        self.first: FirstRead | None = None
 
     def plan(self, photos: list[str], outputs: Outputs | None = None) -> bool:
         """Check everything that can be checked without a model; return whether there is anything to do."""
@@ -48,7 +52,11 @@ class PhotoCommand:
             outputs,
             lambda job: self.recipe.resolve_existing(job, notify),
         )
-        return not nothing_to_do(self.jobs, self.recipe)
+        if nothing_to_do(self.jobs, self.recipe):
+            return False
+        first = next(job.source for job in self.jobs if not job.skip)
+        self.first = FirstRead(first, self.options) if first != STDIO else None
+        return True
 
     def run(
         self,
@@ -60,6 +68,8 @@ class PhotoCommand:
         """Make every photo; errors as in `run_batch`. `change` uses the current `options`."""
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
         self.recipe = replace(self.recipe, model=model)
+        first, self.first = self.first, None  # the batch releases it
+        gc.freeze()  # what was loaded is never garbage
 
         def resolve(photo: "Photo") -> Recipe:
             """Return the recipe of all photos, given the first."""
@@ -70,4 +80,4 @@ class PhotoCommand:
                 self.recipe = replace(self.recipe, options=self.options)
             return self.recipe
 
-        run_batch(self.jobs, self.recipe, change, fallback, layers, resolve)
+        run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first)
