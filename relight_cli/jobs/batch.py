@@ -224,10 +224,8 @@ class Batch(Generic[Result]):
         release_memory()
 
     def _read(self, path: Path) -> Original:
-        if self.first and self.first.path == path:
-            first, self.first = self.first, None
-            return first.original.result()
-        return read_original(path, self.options)
+        first = self.first.take() if self.first and self.first.path == path else None
+        return first or read_original(path, self.options)
 
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""

@@ -37,8 +37,13 @@ class FirstRead:
     def __init__(self, path: Path, options: PhotoCommandOptions) -> None:
         self.path = path
         thread = ThreadPoolExecutor(1, "first photo")
-        self.original = thread.submit(read_original, path, options)
+        self._original: Future[Original] | None = thread.submit(read_original, path, options)
         thread.shutdown(wait=False)
+
+    def take(self) -> Original | None:
+        """Return the photo, or raise the error of its reading; release it here. Return None after the first call."""
+        reading, self._original = self._original, None
+        return reading.result() if reading else None
 
 
 def read_original(path: Path, options: PhotoCommandOptions) -> Original:
