@@ -238,7 +238,7 @@ class Batch(Generic[Result]):
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
         assert model is not None
-        progress = self.note.watch(str(job.source), model.device, progress)
+        progress = self.note.watch(str(job.source), model, progress)
         result = self.change(model, batch, photo, progress)
         if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
             return result

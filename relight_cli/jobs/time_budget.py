@@ -83,7 +83,7 @@ class LongRunNote:
     clock: Callable[[], float] = time.monotonic
     said: bool = field(default=False, init=False)
 
-    def watch(self, name: str, device: str, progress: "Progress") -> "Progress":
+    def watch(self, name: str, model: "Model", progress: "Progress") -> "Progress":
         """Return a progress callback that also measures, from now on, and says the time of the photo `name`."""
         began = self.clock()
         measured = self.said
@@ -92,22 +92,23 @@ class LongRunNote:
             nonlocal measured
             if not measured and done:
                 measured = True
-                self._say(name, device, total, (self.clock() - began) / done * total)
+                self._say(name, model, total, (self.clock() - began) / done * total)
             progress(done, total)
 
         return watched
 
-    def _say(self, name: str, device: str, tiles: int, seconds: float) -> None:
+    def _say(self, name: str, model: "Model", tiles: int, seconds: float) -> None:
         if seconds < LONG:
             return
         self.said = True
-        where = "this CPU" if device == "cpu" else device
-        self.notify(f"{name}: {tile_text(tiles)}, about {duration(seconds)} on {where}{self._remedy()}.")
+        where = "this CPU" if model.device == "cpu" else model.device
+        self.notify(f"{name}: {tile_text(tiles)}, about {duration(seconds)} on {where}{self._remedy(model)}.")
 
-    def _remedy(self) -> str:
+    def _remedy(self, model: "Model") -> str:
         side = self.options.max_side
         if not self.options.detail or getattr(self.options, "budget", None) is not None:
             return ""
         if side:
             return "; a smaller --max-side shortens it"
-        return "; --max-side 1024 or --budget 60 shortens it"
+        smaller = "a smaller --max-side" if model.network.max_side else "--max-side 1024"
+        return f"; {smaller} or --budget 60 shortens it"

@@ -22,6 +22,12 @@ SIDE = 120  # of the photos
 TASKS = {"deshadow": (), "albedo": (), "relight": ("--light", "light.png")}
 
 
+class FullSize:
+    """What a note needs to know of a network that works best at full size."""
+
+    max_side = 0
+
+
 @pytest.fixture(autouse=True)
 def small_sizes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Sizes that suit small photos, and a network for them that works best at full size, with tiles of 32."""
@@ -152,7 +158,9 @@ def test_a_long_run_says_so_once(options: dict, remedy: str) -> None:
     note = time_budget.LongRunNote(LightCommandOptions(**options), said.append, lambda: now[0])
     seen: list[tuple[int, int]] = []
     for name in ("a.jpg", "b.jpg"):
-        progress = note.watch(name, "cpu", lambda done, total: seen.append((done, total)))
+        progress = note.watch(
+            name, Model(FullSize(), "big", None, None), lambda done, total: seen.append((done, total))
+        )
         for done in (2, 4):
             now[0] += 21.6
             progress(done, 187)
@@ -164,7 +172,7 @@ def test_a_short_run_says_nothing() -> None:
     said: list[str] = []
     now = [0.0]
     note = time_budget.LongRunNote(LightCommandOptions(), said.append, lambda: now[0])
-    progress = note.watch("a.jpg", "cuda", lambda done, total: None)
+    progress = note.watch("a.jpg", Model(FullSize(), "big", None, None, "cuda"), lambda done, total: None)
     now[0] = 0.5
     progress(2, 200)
     assert not said
