@@ -1,12 +1,11 @@
 """relight-cli relight: the light of one photo, applied to others."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.options import PhotoCommandOptions, Photos, subset, with_options
+from relight_cli.jobs.options import LightCommandOptions, Photos, subset, with_options
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
     from relight_cli.relighting.relight import RelightResult
 
 
-@with_options(PhotoCommandOptions)
+@with_options(LightCommandOptions)
 def relight(
     photos: Photos,
     light: Annotated[Path, typer.Option("--light", metavar="REF", help="Reference photo whose light to apply.")],
-    options: PhotoCommandOptions,
+    options: LightCommandOptions,
 ) -> None:
     """Apply the light of REF to each PHOTO.
 
@@ -30,6 +29,7 @@ def relight(
     from relight_cli.jobs.inputs import STDIO, reads_stdin
     from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.reference import ReferencePhoto
+    from relight_cli.jobs.time_budget import TileCost
 
     if light == STDIO and reads_stdin(photos):
         raise UsageError("stdin cannot be both PHOTO and --light: name a file for one of them.")
@@ -43,9 +43,16 @@ def relight(
     from relight_cli.relighting import relight as relighting
 
     reference_light = relighting.ReferenceLight(reference.photo)
-    chosen = subset(options, relighting.RelightOptions)
+
+    def chosen(**more: object) -> relighting.RelightOptions:
+        return subset(command.options, relighting.RelightOptions, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "RelightResult":
-        return relighting.relight(model, photo, reference_light, replace(chosen, tile_batch=batch), progress)
+        return relighting.relight(model, photo, reference_light, chosen(tile_batch=batch), progress)
 
-    command.run(model, change)
+    cost = TileCost(
+        lambda model, photo, side: relighting.tiles_to_relight(model, photo, chosen(max_side=side)),
+        lambda model: model.network.reference_side,
+        relighting.relighting_seconds,
+    )
+    command.run(model, change, cost)

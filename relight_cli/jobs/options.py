@@ -201,7 +201,29 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class MappingCommandOptions(PhotoCommandOptions):
+class LightCommandOptions(PhotoCommandOptions):
+    """Options of relight, deshadow and albedo."""
+
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Choose --max-side so that the network takes about this long for a photo like the first.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        super().__post_init__()
+        if self.budget is not None and self.max_side is not None:
+            raise UsageError("--budget chooses --max-side: give only one of them.")
+        if self.budget is not None and not self.detail:
+            raise UsageError("--budget and --no-detail contradict each other: give only one of them.")
+
+
+@dataclass(frozen=True)
+class MappingCommandOptions(LightCommandOptions):
     """Options of deshadow and albedo."""
 
     mask: Annotated[
