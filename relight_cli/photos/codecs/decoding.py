@@ -118,18 +118,23 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         return replace(decoded, pixels=pixels, alpha=alpha)
     try:
         decoded = decode_with_pillow(file, check_size)
-        file.seek(0)
-        if frame and jpeg.ends_early(file.read(), frame, decoded.pixels, jpeg.decode_plain):
-            decoded.notes.append("its scan data ends early: a part of the picture is missing")
-        return decoded
     except OSError as error:
         file.seek(0)
-        if error.errno or "truncated" not in str(error):
-            raise
-        whole = jpeg.complete(file.read(), jpeg.decode_plain)
+        whole = None if error.errno else _completed_jpeg(file.read())
         if whole is None:
             raise
-        return decode_with_pillow(io.BytesIO(whole), check_size)
+        decoded = decode_with_pillow(io.BytesIO(whole), check_size)
+    file.seek(0)
+    if frame and (note := jpeg.missing_scan_data(file.read(), frame, decoded.pixels, jpeg.decode_plain)):
+        decoded.notes.append(note)
+    return decoded
+
+
+def _completed_jpeg(data: bytes) -> bytes | None:
+    try:
+        return jpeg.complete(data, jpeg.decode_plain)
+    except OSError:
+        return None
 
 
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
