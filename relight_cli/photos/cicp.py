@@ -184,8 +184,10 @@ def to_xyz(primaries: int) -> NDArray[np.float64]:
 
 def are_primaries(chromaticities: tuple[float, ...]) -> bool:
     """Return whether (x, y) of red, green, blue and white are those of a colour space: white is a mixture of all."""
+    if len(chromaticities) != 8 or not np.isfinite(chromaticities).all() or not chromaticities[7]:
+        return False
     try:
-        return len(chromaticities) == 8 and bool((_amounts(chromaticities) > 1e-3).all())
+        return bool((_amounts(chromaticities) > 1e-3).all())
     except (ArithmeticError, np.linalg.LinAlgError):
         return False
 

@@ -91,7 +91,8 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
 
 def decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     decoded = decode_with_pillow(file, check_size)
-    return replace(decoded, icc=bmp.read_profile(file, decoded.notes))
+    icc, colour = bmp.read_colours(file, decoded.notes)
+    return replace(decoded, icc=icc, colour=colour)
 
 
 def decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
