@@ -172,7 +172,12 @@ def _hlg_light(signal: NDArray[np.float64], primaries: int) -> NDArray[np.float6
 
 def luma_weights(primaries: int) -> NDArray[np.float64]:
     """Return the share of red, green and blue in the luminance of white."""
-    return to_xyz(9 if primaries == UNSPECIFIED else primaries)[1]
+    return weights_of(PRIMARIES[9 if primaries == UNSPECIFIED else primaries])
+
+
+def weights_of(chromaticities: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the share of red, green and blue in the luminance of white, from their (x, y) and that of white."""
+    return _amounts(chromaticities) * chromaticities[1:6:2]
 
 
 def to_xyz(primaries: int) -> NDArray[np.float64]:

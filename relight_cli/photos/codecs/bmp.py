@@ -12,6 +12,7 @@ _HEADER = 14  # bytes of the file header, before that of the bitmap
 _CALIBRATED, _EMBEDDED, _LINKED = 0, 0x4D424544, 0x4C494E4B  # CSType: "MBED", "LINK"
 _D65 = (0.3127, 0.3290)
 _FIXED, _GAMMA = 1 << 30, 1 << 16  # one as FXPT2DOT30 and as 16.16
+_CLOSE = 0.02  # to a sum of 1
 _GAMMAS = (0.9, 3.0)  # ImageMagick writes the chromaticities as gammas
 
 
@@ -34,7 +35,7 @@ def read_colours(file: BinaryIO, notes: list[str]) -> tuple[bytes | None, Colour
             return icc, None
         notes.append("its colour profile is cut off; the colours are read as sRGB")
     if kind == _LINKED:
-        notes.append("its colour profile is in another file; the colours are read as sRGB unless --input-colour names it")
+        notes.append("its colour profile is in another file and not used: --input-colour can name it")
     return None, None
 
 
@@ -48,7 +49,8 @@ def _calibrated(head: bytes, notes: list[str]) -> ColourTags | None:
     chromaticities = None
     if xyz.any():
         sums = xyz.sum(axis=1, keepdims=True)
-        white = tuple(xyz.sum(axis=0)[:2] / xyz.sum()) if np.abs(sums - 1).max() > 0.02 and xyz.sum() else _D65  # noqa: PLR2004
+        are_xyz = np.abs(sums - 1).max() > _CLOSE and xyz.sum() > 0
+        white = tuple(xyz.sum(axis=0)[:2] / xyz.sum()) if are_xyz else _D65
         with np.errstate(divide="ignore", invalid="ignore"):
             stated = tuple(float(value) for value in (*(xyz / sums)[:, :2].ravel(), *white))
         chromaticities = stated if are_primaries(stated) else None

@@ -34,6 +34,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
@@ -174,6 +175,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
+            header = replace(header, exif=header.exif and swap_axes(header.exif))
         header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
         orientation = 1
     return Decoded(
