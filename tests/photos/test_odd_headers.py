@@ -1,4 +1,4 @@
-"""Headers that other programs write: PFM, calibrated BMP, EXR of odd channels; judged by arithmetic, Pillow and OIIO."""
+"""Headers that other programs write: PFM, calibrated BMP, EXR of odd channels; judged by arithmetic and OpenImageIO."""
 
 import struct
 from pathlib import Path
