@@ -31,12 +31,12 @@ class ColourTags:
     """What a container says about colours besides an ICC profile; None for what it does not say."""
 
     cicp: tuple[int, int] | None = None  # primaries and transfer characteristics (ITU-T H.273)
-    full_range: bool = True  # else black is at 16 and white at 235 of 256, in samples of `bits`
-    bits: int = 0  # 0: as many as the decoded samples have
+    full_range: bool = True  # else black is at 16 and white at 235 of 256 (H.273, section 8.3)
     srgb: bool = False
     gamma: float | None = None  # light = value ** gamma
     chromaticities: tuple[float, ...] | None = None  # (x, y) of red, green, blue and white
     curve: bytes | None = None  # from values to light, as ICC stores it
+    bits: int = 0  # of the samples in the file, for a narrow range; 0: as many as the decoded samples have
 
 
 @dataclass(frozen=True)

@@ -81,4 +81,4 @@ def test_the_display_resolution_of_a_jpeg_2000(across: int, down: int, command: 
     Path("a.jp2").write_bytes(plain[:at] + head + plain[at + size :])
     assert command("deshadow", *SAME, "a.jp2", "-o", "b.png").code == 0
     with Image.open("b.png") as image:
-        assert image.info["dpi"] == pytest.approx((across, down), abs=0.1)
+        assert image.info["dpi"] == pytest.approx((across, down), rel=2e-3)
