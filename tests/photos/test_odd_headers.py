@@ -7,6 +7,7 @@ import numpy as np
 import OpenEXR
 import OpenImageIO as oiio  # noqa: N813
 import pytest
+import tifffile
 from command_line import Command
 from photo_fixtures import noise
 from PIL import Image
@@ -115,3 +116,23 @@ def test_luminance_and_chroma_use_the_primaries_of_the_file(command: Command) ->
     file = oiio.ImageInput.open(str(Path("b.exr").absolute()))
     np.testing.assert_allclose(file.read_image(oiio.FLOAT).reshape(6, 8, 3), pixels, atol=2e-5)
     file.close()
+
+
+@pytest.mark.parametrize(
+    ("primaries", "seen_as", "note"),
+    [((0.68, 0.32, 0.265, 0.69, 0.15, 0.06), "P3", ""), ((0.0,) * 6, "sRGB", "PrimaryChromaticities are no colour")],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_primaries_of_a_tiff_without_a_white_point(
+    primaries: tuple[float, ...], seen_as: str, note: str, order: str, command: Command
+) -> None:
+    pixels = (noise((4, 4, 3)) // 4 + 96).astype(np.uint8)
+    values = tuple(part for value in primaries for part in (round(value * 100_000), 100_000))
+    tags = [(319, "2I", 6, values, True)]
+    tifffile.imwrite("a.tif", pixels, photometric="rgb", metadata=None, byteorder=order, extratags=tags)
+    done = command("deshadow", *SAME, "a.tif", "-o", "b.tif")
+    assert (done.code, note in done.err, len(done.lines)) == (0, True, 1 if note else 0)
+    with Image.open("b.tif") as image:
+        ours = seen(np.asarray(image), image.info.get("icc_profile"))
+    curve = "sRGB" if note else "gamma 2.2"
+    np.testing.assert_allclose(ours, in_srgb(pixels / 255, seen_as, curve), atol=1 / 255)

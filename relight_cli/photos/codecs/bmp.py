@@ -5,12 +5,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from relight_cli.photos.cicp import are_primaries
+from relight_cli.photos.cicp import D65, are_primaries
 from relight_cli.photos.colour_tags import ColourTags
 
 _HEADER = 14  # bytes of the file header, before that of the bitmap
 _CALIBRATED, _EMBEDDED, _LINKED = 0, 0x4D424544, 0x4C494E4B  # CSType: "MBED", "LINK"
-_D65 = (0.3127, 0.3290)
 _FIXED, _GAMMA = 1 << 30, 1 << 16  # one as FXPT2DOT30 and as 16.16
 _CLOSE = 0.02  # to a sum of 1
 _GAMMAS = (0.9, 3.0)  # ImageMagick writes the chromaticities as gammas
@@ -50,7 +49,7 @@ def _calibrated(head: bytes, notes: list[str]) -> ColourTags | None:
     if xyz.any():
         sums = xyz.sum(axis=1, keepdims=True)
         are_xyz = np.abs(sums - 1).max() > _CLOSE and xyz.sum() > 0
-        white = tuple(xyz.sum(axis=0)[:2] / xyz.sum()) if are_xyz else _D65
+        white = tuple(xyz.sum(axis=0)[:2] / xyz.sum()) if are_xyz else D65
         with np.errstate(divide="ignore", invalid="ignore"):
             stated = tuple(float(value) for value in (*(xyz / sums)[:, :2].ravel(), *white))
         chromaticities = stated if are_primaries(stated) else None

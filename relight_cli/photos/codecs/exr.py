@@ -61,7 +61,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
         planes = {name.removeprefix(layer): plane for name, plane in planes.items() if name.startswith(layer)}
     if {"Y", *_CHROMA} <= set(planes):
         weights = weights_of(primaries if are_primaries(primaries) else REC709)
-        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)), weights)
+        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)), weights=weights)
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
@@ -171,7 +171,9 @@ def _refusal(header: dict[str, Any]) -> str | None:
     return None
 
 
-def _rgb_of_chroma(luminance: NDArray, red: NDArray, blue: NDArray, weights: NDArray[np.float64]) -> dict[str, NDArray]:
+def _rgb_of_chroma(
+    luminance: NDArray, red: NDArray, blue: NDArray, *, weights: NDArray[np.float64]
+) -> dict[str, NDArray]:
     """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled.
 
     `weights` are the shares of R, G and B in Y.
