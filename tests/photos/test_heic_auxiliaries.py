@@ -1,4 +1,4 @@
-"""Gain maps, depth maps and alpha that belong to the main picture of a HEIC; the boxes are written here."""
+"""Gain maps, depth maps and mattes that belong to the main picture of a HEIC; the boxes are written here."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ KINDS = {
     "urn:com:apple:photo:2020:aux:hdrgainmap": "HDR gain map",
     "urn:mpeg:mpegB:cicp:systems:auxiliary:depth": "depth map",
     "urn:mpeg:hevc:2015:auxid:2": "depth map",
-    "urn:com:apple:photo:2018:aux:portraiteffectsmatte": "",
+    "urn:com:apple:photo:2018:aux:portraiteffectsmatte": "auxiliary picture",
 }
 
 
@@ -87,7 +87,25 @@ def test_auxiliary_pictures_are_noted(kind: str, suffix: str, command: Command) 
     Path("a.heic").write_bytes(heic_with_auxiliary(kind))
     done = command("deshadow", *SAME, "a.heic", "-o", f"b.{suffix}", "--quality", "100")
     assert done.code == 0, done.err
-    assert len(done.lines) == bool(KINDS[kind])
-    assert f"its {KINDS[kind]} is dropped" in done.err or not KINDS[kind]
+    assert len(done.lines) == 1
+    assert f"its {KINDS[kind]} is dropped" in done.err
     if suffix == "png":
         np.testing.assert_array_equal(np.asarray(Image.open("b.png")), noise((64, 64, 3)))
+
+
+def test_alpha_is_no_auxiliary_that_is_lost(command: Command) -> None:
+    file = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(noise((64, 64, 4)))).save(file, quality=-1, chroma=444)
+    Path("a.heic").write_bytes(file.getvalue())
+    done = command("deshadow", *SAME, "a.heic", "-o", "b.png")
+    assert (done.code, done.err) == (0, "")
+    with Image.open("b.png") as image:
+        np.testing.assert_array_equal(np.asarray(image)[..., 3], noise((64, 64, 4))[..., 3])
+
+
+def test_a_cut_avif_is_named(command: Command) -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise((64, 64, 3))).save(file, "AVIF")
+    Path("a.avif").write_bytes(file.getvalue()[:200])
+    done = command("deshadow", *SAME, "a.avif", "-o", "b.png")
+    assert (done.code, len(done.lines), "the AVIF is damaged or cut off" in done.err) == (4, 1, True)
