@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.cicp import are_primaries, weights_of
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.exr_colours import exr_colours
 from relight_cli.photos.codecs.quiet import quiet
@@ -24,7 +25,6 @@ from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 _COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "ZIP_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
 _COLOURS = ("R", "G", "B")
 _CHROMA = ("RY", "BY")
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of the primaries of BT.709
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -45,6 +45,8 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
             part, count = _part_with_colours(exr, page)
             header = dict(exr.header(part))  # a copy, because the library empties it at the end
             check_size(*_size(header["dataWindow"]))
+            if reason := _refusal(header):
+                raise UnsupportedError(reason)
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
             if not exr.parts:  # the library could not read the pixels
                 raise ValueError("its pixels are damaged or cut off")
@@ -57,8 +59,9 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     if layer:
         notes.append(f"only its layer {layer.removesuffix('.')} is used")
         planes = {name.removeprefix(layer): plane for name, plane in planes.items() if name.startswith(layer)}
-    if {"Y", *_CHROMA} <= set(planes) and np.allclose(primaries, REC709, atol=1e-3):
-        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)))
+    if {"Y", *_CHROMA} <= set(planes):
+        weights = weights_of(primaries if are_primaries(primaries) else REC709)
+        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)), weights=weights)
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
@@ -159,15 +162,29 @@ def _layer_with_colours(names: Collection[str]) -> str:
     return next((prefix for prefix in prefixes if all(prefix + name in names for name in _COLOURS)), "")
 
 
-def _rgb_of_chroma(luminance: NDArray, red: NDArray, blue: NDArray) -> dict[str, NDArray]:
-    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled."""
+def _refusal(header: dict[str, Any]) -> str | None:
+    """Return why a part cannot be read, None if it can."""
+    if "deep" in str(header.get("type")):
+        return "it is a deep EXR, with any number of samples a pixel"
+    if "ONE_LEVEL" not in str(getattr(header.get("tiles"), "mode", "ONE_LEVEL")):
+        return "it is an EXR with copies in several sizes (a mipmap)"
+    return None
+
+
+def _rgb_of_chroma(
+    luminance: NDArray, red: NDArray, blue: NDArray, *, weights: NDArray[np.float64]
+) -> dict[str, NDArray]:
+    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled.
+
+    `weights` are the shares of R, G and B in Y.
+    """
     height, width = luminance.shape
     y, ry, by = (np.asarray(plane, np.float32) for plane in (luminance, red, blue))
     if ry.shape != y.shape:
         steps = -(-height // ry.shape[0]), -(-width // ry.shape[1])
         ry, by = (np.kron(plane, np.ones(steps, np.float32))[:height, :width] for plane in (ry, by))
     r, b = (ry + 1) * y, (by + 1) * y
-    return {"R": r, "G": (y - _LUMINANCE[0] * r - _LUMINANCE[2] * b) / _LUMINANCE[1], "B": b}
+    return {"R": r, "G": ((y - weights[0] * r - weights[2] * b) / weights[1]).astype(np.float32), "B": b}
 
 
 def _shape(header: dict[str, Any]) -> Shape | None:

@@ -55,9 +55,11 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 def _auxiliary_parts(info: dict[str, Any]) -> set[str]:
     """Return the names of the pictures that belong to the primary one and are not written again."""
-    kinds = " ".join(info.get("aux") or ()).lower()
-    maps = {GAIN_MAP} if "gainmap" in kinds else set()
-    return maps | {"depth map"} if info.get("depth_images") or "depth" in kinds else maps
+    found = set()
+    for kind in info.get("aux") or ():  # all but alpha
+        name = str(kind).lower()
+        found.add(GAIN_MAP if "gainmap" in name else "depth map" if "depth" in name else "auxiliary picture")
+    return found | {"depth map"} if info.get("depth_images") else found
 
 
 def open_primary(file: BinaryIO) -> tuple[Any, int]:

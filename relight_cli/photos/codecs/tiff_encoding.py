@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
@@ -108,7 +109,8 @@ def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) 
     entries = []
     for tag, values in directories.items():
         start = _next_word(file)
-        if start >= 1 << 32:  # Pillow stores the offset of the Interop directory in 32 bits
+        if start >= 1 << 32 and ExifTags.IFD.Interop in values:  # Pillow stores its offset in 32 bits
+            warnings.warn("the Interop directory is dropped, because the file is larger than 4 GiB", stacklevel=3)
             values = {key: value for key, value in values.items() if key != ExifTags.IFD.Interop}
         entries.append(struct.pack(entry, tag, _LONG8 if big else _LONG, 1, start))
         directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head if big else head[:8], group=tag)
