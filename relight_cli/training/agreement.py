@@ -57,8 +57,8 @@ class PairMaker:
         lit = crop * self.pick(self.lights) if rng.random() < 0.85 else crop
         own, lit, other = self.captured(own), self.captured(lit), self.captured(self.pick(self.crops))
         if rng.random() < 0.4:
-            away = np.array([[1, 0, rng.normal(0, 0.4)], [0, 1, rng.normal(0, 0.4)]], np.float32)
-            lit = cv2.warpAffine(lit, away, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
+            shift = np.array([[1, 0, rng.normal(0, 0.4)], [0, 1, rng.normal(0, 0.4)]], np.float32)
+            lit = np.asarray(cv2.warpAffine(lit, shift, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT), np.float32)
         kind = rng.random()
         patch = np.full((SIDE, SIDE), np.float32(UNTOUCHED <= kind < UNTOUCHED + OTHER_SCENE))
         if kind >= UNTOUCHED + OTHER_SCENE:
