@@ -21,6 +21,7 @@ CELLS = (24, 48, 96, 192)  # along the longer side, whose structure is compared
 REACH = 1 / 6  # of the longer side by which the pictures are displaced to see what chance gives
 NEXT = 2.5  # cells of displacement that still count as the same place
 ALIKE = 7.5  # deviations from chance from which two pictures show the same view, all sizes of cells together
+SAME = 1 / 255  # largest difference of two copies of a picture
 LIKELY = 3.0  # deviations that are enough where the user says that it is the same view
 INLIERS = 14  # features from which a homography is no chance; pictures of other scenes have 6 at most
 STILL = 0.003  # share of a side by which the corners of an aligned reference move at most
@@ -56,6 +57,8 @@ def match_view(photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind
     own, other = (to_linear(copy_within(x, VIEW_SIDE)) for x in (photo, reference))
     height, width = own.shape[:2]
     stretched = np.asarray(cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    if photo.shape == reference.shape and np.abs(photo - reference).max() <= SAME and kind == ReferenceKind.AUTO:
+        return ViewMatch(ReferenceKind.ALIGNED, because="it is the same picture")
     likeness = structure_likeness(own, stretched)
     found = register(*(log_light(x).mean(axis=2) for x in (own, other)))
     if found and found.inliers >= INLIERS:

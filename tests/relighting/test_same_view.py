@@ -74,6 +74,11 @@ def test_other_views_are_other_scenes(factor: int) -> None:
         assert match(shot(view(seed)), reference).kind == ReferenceKind.SCENE
 
 
+def test_a_picture_shows_the_same_view_as_itself() -> None:
+    for picture in (np.full((9, 9, 3), 90, np.uint8), shot(view(0))):
+        assert match(picture, picture).kind == ReferenceKind.ALIGNED
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (9, 7)])
 def test_pictures_without_structure_are_other_scenes(shape: tuple[int, int]) -> None:
     flat = np.full((*shape, 3), 0.5, np.float32)
