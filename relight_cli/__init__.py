@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from relight_cli.relighting.lights.place import light_of_place
     from relight_cli.relighting.lights.words import light_from_words
     from relight_cli.relighting.mapping import AlbedoResult, DeshadowResult, albedo, deshadow
-    from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, RelightOptions, TileColour
+    from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions, TileColour
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
     from relight_cli.timelapse.frames import open_frames
     from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
@@ -71,6 +71,7 @@ __all__ = [
     "OutputUnwritableError",
     "Photo",
     "PhotoUnreadableError",
+    "ReferenceKind",
     "ReferenceLight",
     "RefinedDepth",
     "RelightError",
@@ -127,7 +128,7 @@ _HOMES = {
     "relighting.lights.place": ("light_of_place",),
     "relighting.lights.words": ("light_from_words",),
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
-    "relighting.options": ("AlbedoOptions", "DeshadowOptions", "RelightOptions", "TileColour"),
+    "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),
     "timelapse.frames": ("open_frames",),
     "timelapse.interpolate": ("TimelapseFrame", "interpolate_timelapse"),

@@ -14,7 +14,7 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
-from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
+from relight_cli.relighting.options import MappingOptions, ReferenceKind, RelightOptions, TileColour
 
 T = TypeVar("T")
 
@@ -223,8 +223,8 @@ class LightCommandOptions(PhotoCommandOptions):
 
 
 @dataclass(frozen=True)
-class MappingCommandOptions(LightCommandOptions):
-    """Options of deshadow and albedo."""
+class MaskedCommandOptions(LightCommandOptions):
+    """Options of every command that changes photos only where a mask says so."""
 
     mask: Annotated[
         Path | None,
@@ -235,6 +235,16 @@ class MappingCommandOptions(LightCommandOptions):
     invert_mask: Annotated[
         bool, typer.Option("--invert-mask", help="Change the photo only where the mask is black.")
     ] = False
+
+    def mask_files(self) -> dict[str, Path]:
+        """Return the mask, if any, in the form of `Recipe.files`."""
+        return {"mask": self.mask} if self.mask else {}
+
+
+@dataclass(frozen=True)
+class MappingCommandOptions(MaskedCommandOptions):
+    """Options of deshadow and albedo."""
+
     tile_colour: Annotated[
         TileColour,
         typer.Option(
@@ -243,9 +253,27 @@ class MappingCommandOptions(LightCommandOptions):
         ),
     ] = MappingOptions.tile_colour
 
-    def mask_files(self) -> dict[str, Path]:
-        """Return the mask, if any, in the form of `Recipe.files`."""
-        return {"mask": self.mask} if self.mask else {}
+
+@dataclass(frozen=True)
+class RelightCommandOptions(MaskedCommandOptions):
+    """Options of relight."""
+
+    reference: Annotated[
+        ReferenceKind,
+        typer.Option(
+            case_sensitive=False,
+            help="What REF shows. auto: found out. aligned: the same view. moved: the same view from a little "
+            "elsewhere. scene: another scene. latents: the same view, by the network alone, as published.",
+        ),
+    ] = RelightOptions.reference
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        super().__post_init__()
+        if not self.detail and self.reference not in (ReferenceKind.AUTO, ReferenceKind.LATENTS):
+            raise UsageError(
+                f"--reference {self.reference} and --no-detail contradict each other: give only one of them."
+            )
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

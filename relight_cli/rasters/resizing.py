@@ -94,6 +94,12 @@ def resized(picture: Raster, height: int, width: int) -> Picture:
     return to_array(resized_rows(picture, height, width))
 
 
+def copy_within(picture: Raster, longest: int) -> Picture:
+    """Return a picture (H, W, C) as an array whose longer side is at most `longest` pixels."""
+    height, width = picture.shape[:2]
+    return resized(picture, *fit_within(height, width, longest))
+
+
 def fit_within(height: int, width: int, longest: int) -> tuple[int, int]:
     """Return height and width of a picture whose longer side is at most `longest` pixels; 0 sets no limit."""
     if not longest or max(height, width) <= longest:

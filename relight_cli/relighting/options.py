@@ -18,8 +18,18 @@ class TileColour(StrEnum):
     FREE = "free"
 
 
+class ReferenceKind(StrEnum):
+    """What a reference shows, and so how its light is taken."""
+
+    AUTO = "auto"  # find out
+    ALIGNED = "aligned"  # the same view: a quotient where both show the same surfaces, else the latents
+    MOVED = "moved"  # the same view from a little elsewhere: registered first
+    SCENE = "scene"  # another scene: a light fitted to it
+    LATENTS = "latents"  # the same view, by the network's latents alone, as published
+
+
 @dataclass(frozen=True)
-class RelightOptions:
+class LightChangeOptions:
     """Options of every change of light. Values out of range raise UsageError."""
 
     strength: float = 1.0  # 0: unchanged, 1: full, up to 1.5: exaggerated
@@ -40,7 +50,26 @@ class RelightOptions:
 
 
 @dataclass(frozen=True)
-class MappingOptions(RelightOptions):
+class RelightOptions(LightChangeOptions):
+    """Options of relight."""
+
+    reference: ReferenceKind = ReferenceKind.AUTO  # what the reference shows; detail=False takes AUTO for LATENTS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.detail and self.reference not in (ReferenceKind.AUTO, ReferenceKind.LATENTS):
+            raise UsageError(
+                f"reference {self.reference} lights the photo's own pixels: leave it out where detail is False."
+            )
+
+    @property
+    def latents_alone(self) -> bool:
+        """Whether the light goes through the network's latents alone."""
+        return self.reference == ReferenceKind.LATENTS or not self.detail
+
+
+@dataclass(frozen=True)
+class MappingOptions(LightChangeOptions):
     """Options that deshadow and albedo share."""
 
     tile_colour: TileColour = TileColour.AGREE  # FREE: each tile chooses its colours alone, as published
@@ -78,14 +107,14 @@ class ChangeOptions:
     detail: bool = True  # apply the change as a gain on the picture's own pixels; False: the decoder's raw output
 
 
-def tile_options(model: Model, options: RelightOptions, best_side: int, *, agree: bool = False) -> TileOptions:
+def tile_options(model: Model, options: LightChangeOptions, best_side: int, *, agree: bool = False) -> TileOptions:
     """Resolve defaults: the batch is the model's, the longer side is `best_side`, that of the network."""
     batch = options.tile_batch or model.tile_batch
     max_side = best_side if options.max_side is None else options.max_side
     return TileOptions(options.tile_overlap, batch, model.device, max_side, agree, model.workers)
 
 
-def change_options(options: RelightOptions) -> ChangeOptions:
+def change_options(options: LightChangeOptions) -> ChangeOptions:
     """Return the options of one change of light."""
     return ChangeOptions(options.strength, options.detail)
 

@@ -1,19 +1,22 @@
-"""Relight a photo by a reference (CroCoDiLight, section 4)."""
+"""Relight a photo by a reference: by its latents (CroCoDiLight, section 4), or by what they show of the same view."""
 
 from collections.abc import Callable
 from threading import Lock
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.photos.photo import Photo
-from relight_cli.rasters.resizing import resized_rows
-from relight_cli.rasters.rows import Raster
+from relight_cli.rasters.resizing import Picture, copy_within, resized_rows
+from relight_cli.rasters.rows import Raster, to_array
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles, tile_grid
+from relight_cli.relighting.masks import Mask, blend_by_mask, weights_of
 from relight_cli.relighting.options import (
     ChangeOptions,
     Progress,
+    ReferenceKind,
     RelightOptions,
     TileOptions,
     TileProgress,
@@ -21,9 +24,13 @@ from relight_cli.relighting.options import (
     tile_options,
 )
 from relight_cli.relighting.parallel import in_order
+from relight_cli.relighting.same_view import light_same_view
+from relight_cli.relighting.scene_light import light_picture_of_scene
 from relight_cli.relighting.tiles import TileGrid
 from relight_cli.relighting.timing import seconds_per_tile
+from relight_cli.relighting.view_match import VIEW_SIDE, match_view
 
+COPY_SIDE = 1024  # longer side of the copy of a reference that is kept
 CACHED_SIZES = 8  # photo sizes whose latents are kept, so that memory does not grow with a batch
 
 
@@ -32,7 +39,7 @@ class RelightResult(ChangeResult):
 
 
 class ReferenceLight:
-    """The illumination latents of a reference, for photos of any size.
+    """The light of a reference, for photos of any size: a copy of it, and its illumination latents.
 
     A reference of the photo's size relights it tile by tile, as published. Any other is resized to the photo's size
     first. Interpolating its latents by relative position would be cheaper, but an illumination latent encodes where in
@@ -48,6 +55,17 @@ class ReferenceLight:
         self._reference = reference
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}
         self._lock = Lock()
+        self._copy: Picture | None = None
+
+    def copy(self) -> Picture:
+        """Return an sRGB-encoded copy (h, w, 3) of the reference with a longer side of at most COPY_SIDE."""
+        with self._lock:
+            if self._copy is None:
+                self._copy = np.nan_to_num(copy_within(self._photo().srgb, COPY_SIDE)).clip(0, 1)
+            return self._copy
+
+    def _photo(self) -> Photo:
+        return self._reference() if callable(self._reference) else self._reference
 
     def tiles_to_encode(self, network: RelightingModel, grid: TileGrid) -> int:
         """Return the number of tiles that `latents` has yet to encode for this grid."""
@@ -71,8 +89,7 @@ class ReferenceLight:
 
         if key not in self._latents:
             encoded = []
-            reference = self._reference() if callable(self._reference) else self._reference
-            view = resized_rows(reference.srgb, grid.height, grid.width)
+            view = resized_rows(self._photo().srgb, grid.height, grid.width)
             for latents in in_order(encode, load_tiles(view, grid, tiling), tiling.workers):
                 encoded.append(latents)
                 progress(len(latents))
@@ -89,21 +106,58 @@ def relight(
     light: Photo | ReferenceLight,
     options: RelightOptions = RelightOptions(),
     progress: Progress | None = None,
+    *,
+    mask: Mask | None = None,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> RelightResult:
-    """Return the photo in the light of a reference, ideally the same view in other light.
+    """Return the photo in the light of a reference.
 
-    Photo and reference may have any size, bit depth and profile; the result has the photo's. For many photos and one
-    reference pass a `ReferenceLight`, which encodes the reference once. `progress(done, total)` counts tiles.
+    Before anything is computed, what the reference shows is found out, unless the options say it: the same view, the
+    same view moved, or another scene; `notify` is called with the decision in one line. By latents alone nothing is
+    found out: the reference is taken for the same view.
+    Photo and reference may have any size, bit depth and profile; the result has the photo's. Where the mask is 0,
+    samples stay unchanged. For many photos and one reference pass a `ReferenceLight`, which keeps what it computes.
+    `progress(done, total)` counts tiles.
     The network runs in the calling thread, and torch operations release the GIL; several threads may share one model.
-    Raises DeviceError if memory runs out.
+    Raises UsageError for a mask of another size or a MOVED reference that cannot be registered, DeviceError if memory
+    runs out.
     Source: CroCoDiLight, section 4.
     """
     reference = light if isinstance(light, ReferenceLight) else ReferenceLight(light)
-    network, picture, change = model.network, photo.srgb, change_options(options)
+    weights = weights_of(mask, photo)
+    lit = _lit(model, photo.srgb, reference, options, progress, notify)
+    return RelightResult(changed_photo(photo, lit if weights is None else blend_by_mask(weights, photo.srgb, lit)))
+
+
+def _lit(
+    model: Model,
+    picture: Raster,
+    reference: ReferenceLight,
+    options: RelightOptions,
+    progress: Progress | None,
+    notify: Callable[[str], None],
+) -> Raster:
+    network, change = model.network, change_options(options)
     tiling = tile_options(model, options, network.reference_side)
-    grid = tile_grid(network, picture, change, tiling)
-    count = TileProgress(progress, reference.tiles_to_encode(network, grid) + len(grid))
-    return RelightResult(changed_photo(photo, relight_picture(network, picture, reference, change, tiling, count)))
+    if options.latents_alone:
+        grid = tile_grid(network, picture, change, tiling)
+        count = TileProgress(progress, reference.tiles_to_encode(network, grid) + len(grid))
+        return relight_picture(network, picture, reference, change, tiling, count)
+    if change.strength == 0:
+        return picture
+    view = match_view(copy_within(picture, VIEW_SIDE), reference.copy(), options.reference)
+    notify(view.sentence())
+    if view.kind == ReferenceKind.SCENE:
+        return light_picture_of_scene(model, picture, reference.copy(), change.strength)
+
+    def by_latents(own: Picture, healed: Picture) -> Picture:
+        """Return a small picture (h, w, 3) lit by the latents of another."""
+        grid = tile_grid(network, own, ChangeOptions(), tiling)
+        count = TileProgress(progress, 2 * len(grid))
+        lit = relight_picture(network, own, ReferenceLight(Photo(healed)), ChangeOptions(), tiling, count)
+        return to_array(lit)
+
+    return light_same_view(picture, reference.copy(), view.homography, by_latents, change.strength)
 
 
 def tiles_to_relight(model: Model, photo: Photo, options: RelightOptions) -> int:
@@ -126,7 +180,7 @@ def relight_picture(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Raster:
-    """Return an sRGB-encoded picture (H, W, 3) in the light of a reference, not clipped; see `change_light`."""
+    """Return an sRGB picture (H, W, 3) in the light of a reference's latents alone, not clipped; see `change_light`."""
 
     if change.detail and change.strength == 0:
         return picture  # the reference is not needed

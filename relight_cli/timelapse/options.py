@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from relight_cli.errors import UsageError
-from relight_cli.relighting.options import RelightOptions
+from relight_cli.relighting.options import LightChangeOptions
 from relight_cli.timelapse.sequencing import Content, Ease, Mode
 
 
 @dataclass(frozen=True)
-class TimelapseOptions(RelightOptions):
+class TimelapseOptions(LightChangeOptions):
     """Options of `interpolate_timelapse`; `strength` is the share of the way to the smooth or the frozen light."""
 
     mode: Mode = Mode.AUTO  # what is interpolated: the light, the pixels, or the better of both

@@ -13,7 +13,7 @@ from PIL import Image
 
 import relight_cli as rl
 from relight_cli.depth.command_options import DepthCommandOptions
-from relight_cli.jobs.options import MappingCommandOptions, PhotoCommandOptions
+from relight_cli.jobs.options import MappingCommandOptions, RelightCommandOptions
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 
 STRICT = """
@@ -228,7 +228,7 @@ def test_auto_without_published_files_warns_and_takes_tiny(tmp_path: Path, monke
 @pytest.mark.parametrize(
     ("api", "command"),
     [
-        (rl.RelightOptions, PhotoCommandOptions),
+        (rl.RelightOptions, RelightCommandOptions),
         (rl.DeshadowOptions, MappingCommandOptions),
         (rl.TimelapseOptions, TimelapseCommandOptions),
         (rl.DepthOptions, DepthCommandOptions),

@@ -116,7 +116,18 @@ def test_a_spoilt_checkpoint_is_refused(weights: Path, spoil: Spoil, named: str)
 @pytest.mark.parametrize("spoil", [misshaped, code, web_page])
 def test_the_command_line_prints_one_line(run: Run, scene: Path, weights: Path, spoil: Spoil, model: str) -> None:
     spoil(weights / "CroCoDiLight.pth")
-    done = run("relight", "photo.png", "--light", "reference.png", "--weights-dir", weights, "--model", model)
+    done = run(
+        "relight",
+        "photo.png",
+        "--light",
+        "reference.png",
+        "--reference",
+        "latents",
+        "--weights-dir",
+        weights,
+        "--model",
+        model,
+    )
     assert done.returncode == 6
     assert done.stderr.count(b"\n") == 1
     assert b"CroCoDiLight.pth" in done.stderr

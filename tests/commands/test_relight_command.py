@@ -17,7 +17,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 
-TINY = ("--model", "tiny", "--light", "reference.png")
+TINY = ("--model", "tiny", "--light", "reference.png", "--reference", "latents")  # these tests are about files
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -42,14 +42,14 @@ def test_relit_is_nearer_to_the_reference_and_quiet(run: Run, scene: Path, mode:
 
 
 def test_own_light_and_no_strength_change_nothing(run: Run, scene: Path) -> None:
-    run("relight", "photo.png", "--model", "tiny", "--light", "photo.png", "-o", "own.png")
+    run("relight", "photo.png", "--model", "tiny", "--light", "photo.png", "-o", "own.png", "--reference", "latents")
     run("relight", "photo.png", *TINY, "--strength", "0", "-o", "none.png")
     assert psnr(pixels(scene / "own.png"), pixels(scene / "photo.png")) > 50
     assert (pixels(scene / "none.png") == pixels(scene / "photo.png")).all()
 
 
 def test_auto_falls_back_with_one_line(run: Run, scene: Path) -> None:
-    done = run("relight", "photo.png", "--light", "reference.png")
+    done = run("relight", "photo.png", "--light", "reference.png", "--reference", "latents")
     assert done.returncode == 0
     assert done.stderr.count(b"\n") == 1
     assert b"tiny" in done.stderr
@@ -67,7 +67,9 @@ def test_an_explicit_model_never_falls_back(run: Run, scene: Path) -> None:
 def test_references_of_any_size(run: Run, scene: Path) -> None:
     for size in ((1, 1), (900, 500), (40, 460)):
         Image.new("RGB", size, (90, 60, 30)).save(scene / "light.png")
-        done = run("relight", "photo.png", "--model", "tiny", "--light", "light.png", "--overwrite")
+        done = run(
+            "relight", "photo.png", "--model", "tiny", "--light", "light.png", "--reference", "latents", "--overwrite"
+        )
         assert (done.returncode, done.stderr) == (0, b""), done.stderr
 
 

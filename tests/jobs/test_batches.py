@@ -196,7 +196,17 @@ def test_what_changed_is_done_again(command: Command, suffix: str) -> None:
 
     def statuses(*options: str) -> list[str]:
         Path("r.jsonl").unlink(missing_ok=True)
-        arguments = ("relight", *photos, "--light", "light.png", *SAME, *options, "--skip-existing")
+        arguments = (
+            "relight",
+            *photos,
+            "--light",
+            "light.png",
+            "--reference",
+            "latents",
+            *SAME,
+            *options,
+            "--skip-existing",
+        )
         assert command(*arguments, "--report", "r.jsonl").code == 0
         return [one["status"] for one in report()]
 
@@ -485,6 +495,11 @@ def test_the_same_run_gives_the_same_bytes(command: Command) -> None:
     put("a.png", size=(90, 70))
     put("light.png", 3, (40, 30))
     for output in ("one.png", "two.png"):
-        assert command("relight", "a.png", "--light", "light.png", "--model", "tiny", "-o", output).code == 0
+        assert (
+            command(
+                "relight", "a.png", "--light", "light.png", "--reference", "latents", "--model", "tiny", "-o", output
+            ).code
+            == 0
+        )
     assert Path("one.png").read_bytes() == Path("two.png").read_bytes()
     assert (pixels("one.png") != pixels("a.png")).any()

@@ -73,7 +73,7 @@ def test_the_photo_is_released_before_the_new_one_is_encoded(
     monkeypatch.setattr(reference, "KEPT_BYTES", 0)
     monkeypatch.setattr(Photo, "with_srgb", change)
     monkeypatch.setattr(writing, "encode", encode)
-    light = ("--light", "reference.jpg") if task == "relight" else ()
+    light = ("--light", "reference.jpg", "--reference", "latents") if task == "relight" else ()
     done = command(task, "photo.jpg", *light, "--model", "tiny", "--no-detail")  # its rows can be read once
     assert done.code == 0, done.err
     assert held == [1 + 2, 1 + 1]  # the test itself holds one
@@ -83,8 +83,8 @@ def test_the_photo_is_released_before_the_new_one_is_encoded(
 @pytest.mark.parametrize(
     ("task", "suffix", "dtype", "options"),
     [
-        ("relight", "tif", np.uint16, ("--light", "reference.png")),
-        ("relight", "tif", np.float32, ("--light", "reference.png", "--strength", 0.5)),
+        ("relight", "tif", np.uint16, ("--light", "reference.png", "--reference", "latents")),
+        ("relight", "tif", np.float32, ("--light", "reference.png", "--reference", "latents", "--strength", 0.5)),
         ("deshadow", "png", np.uint16, ("--save-mask", "--mask", "photo.png")),
         ("albedo", "tif", np.uint16, ("--save-shading",)),
         ("deshadow", "webp", np.uint8, ()),
@@ -129,7 +129,17 @@ def test_a_released_reference_is_read_again_for_a_photo_of_another_size(
     for kept, expected in ((1 << 27, 0), (0, 1)):
         monkeypatch.setattr(reference, "KEPT_BYTES", kept)
         done = command(
-            "relight", "wide.png", "again.png", "high.png", "--light", "light.png", "--model", "tiny", "--overwrite"
+            "relight",
+            "wide.png",
+            "again.png",
+            "high.png",
+            "--light",
+            "light.png",
+            "--reference",
+            "latents",
+            "--model",
+            "tiny",
+            "--overwrite",
         )
         assert done.code == 0, done.err
         assert len(reads) == expected

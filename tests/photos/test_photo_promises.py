@@ -21,7 +21,7 @@ from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.rasters.bit_depth import from_unit
 
-TINY = ("--model", "tiny", "--light", "reference.png")
+TINY = ("--model", "tiny", "--light", "reference.png", "--reference", "latents")
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:title="\u00e9 51.5 N"/>'
@@ -97,7 +97,18 @@ def test_the_history_says_how_and_nothing_private(command: Command, scene: Path)
     folder = Path("secret")
     folder.mkdir()
     Path("reference.png").rename(folder / "reference.png")
-    given = ("relight", "photo.png", "--model", "tiny", "--light", "secret/reference.png", "--strength", "0.5")
+    given = (
+        "relight",
+        "photo.png",
+        "--model",
+        "tiny",
+        "--light",
+        "secret/reference.png",
+        "--strength",
+        "0.5",
+        "--reference",
+        "latents",
+    )
     assert command(*given, "-o", "b.png").code == 0
     entry = history(at("b.png").metadata.xmp)[-1]
     assert entry["softwareAgent"] == SOFTWARE

@@ -1,0 +1,221 @@
+"""Judge `relight` by a reference of the same view, and by a reference of another scene.
+
+python benchmarks/lights.py --real DIR [--train DIR] [--every N] [--only aligned|moved|leak]
+
+--real   real photos: shadow/ (shots of one view), timelapse/ (frames of a webcam), objects/ of the MIT intrinsic images
+--train  photos of other scenes, for the leak
+--every  judge each N-th pair only
+
+Aligned: each method gets a reference that was reduced to 1/16 of its side and enlarged again, with patches of another
+photo pasted over 10 % of it before that; the truth is the untouched reference, scored outside the patches (and what the
+reduction smears of them) and inside. The plain figures, where the truth itself is the reference, have no goal.
+Moved: known homographies of 0.5 to 5 % put on the reference. Leak: correlation of the log gain with its own reference's
+log luminance, less that with the other references. PSNR in dB of pictures rounded to 8 bits, means over pairs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+from datasets import Known, read, shots_to_relight
+from metrics import Mask, encoded, psnr
+
+from relight_cli.checkpoints.models import load_model
+from relight_cli.errors import RelightError
+from relight_cli.models.interface import Model
+from relight_cli.photos.photo import Photo
+from relight_cli.rasters.resizing import Picture
+from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.options import ReferenceKind, RelightOptions
+from relight_cli.relighting.relight import relight
+
+Method = Callable[[Picture, Picture, Mask], Picture]
+REDUCED, PASTED, SEED = 16, 0.1, 5
+LATER = (2, 5)  # frames of the webcam that are each other's reference
+LIGHTS = ((1, 5), (5, 9), (9, 3), (3, 7), (7, 1))  # of an object
+SMALL = (48, 32)  # of the gain whose layout is judged
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A reference that is soft and partly covered."""
+
+    reference: Picture
+    patch: Mask
+    outside: Mask  # away from the patches and what the reduction smears of them
+
+
+def webcam(folder: Path) -> Iterator[Known]:
+    """Yield frames, each with a later frame as its truth, 640 pixels wide."""
+    paths = sorted(folder.glob("*.jpg"))
+    frames = [read(path) for path in paths]
+    frames = [cv2.resize(f, (640, round(len(f) * 640 / f.shape[1])), interpolation=cv2.INTER_AREA) for f in frames]
+    for step in LATER:
+        for i, frame in enumerate(frames):
+            yield Known(f"{i}+{step}", frame, frames[(i + step) % len(frames)])
+
+
+def lit_objects(folder: Path) -> Iterator[Known]:
+    """Yield objects under one lamp, with the same under another as their truth, in one exposure."""
+    for path in sorted(folder.glob("*_mask.png")):
+        name, mask = path.stem.removesuffix("_mask"), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0
+        lamps = sorted({lamp for pair in LIGHTS for lamp in pair})
+        files = [folder / f"{name}_light{lamp:02d}.png" for lamp in lamps]
+        lit = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(np.float32) for file in files]
+        scale = 0.8 / np.percentile(np.concatenate([x[mask] for x in lit]), 99)
+        shown = {lamp: encoded(x * scale) for lamp, x in zip(lamps, lit, strict=True)}
+        for one, other in LIGHTS:
+            yield Known(f"{name}{one}{other}", shown[one], shown[other], mask)
+
+
+def spoilt(truth: Picture, other: Picture, rng: np.random.Generator) -> Spoilt:
+    """Paste patches of another photo over PASTED of a reference, then reduce it."""
+    height, width = truth.shape[:2]
+    patch = np.zeros((height, width), bool)
+    while patch.mean() < PASTED:
+        high, wide = (int(side * rng.uniform(0.1, 0.25)) for side in (height, width))
+        y, x = int(rng.integers(0, height - high)), int(rng.integers(0, width - wide))
+        patch[y : y + high, x : x + wide] = True
+    covered = np.where(patch[..., None], cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), truth)
+    small = cv2.resize(covered, (round(width / REDUCED), round(height / REDUCED)), interpolation=cv2.INTER_AREA)
+    near = cv2.dilate(patch.astype(np.uint8), np.ones((2 * REDUCED + 1, 2 * REDUCED + 1), np.uint8)) > 0
+    return Spoilt(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), patch, ~near)
+
+
+def quotient(picture: Picture, reference: Picture, known: Mask | None = None) -> Picture:
+    """Return picture x blur(reference) / blur(picture), sigma 1/64 of the longer side, of the known light alone.
+
+    Where nothing is known within reach, the window is doubled: the light around.
+    """
+    own, other = to_linear(picture), to_linear(reference)
+    weight = np.ones((*own.shape[:2], 1), np.float32) if known is None else known[..., None].astype(np.float32)
+    gain = np.zeros_like(own)
+    for level in range(5, -1, -1):
+        sigma = max(own.shape[:2]) / 64 * 2**level
+        share, a, b = (cv2.GaussianBlur(x * weight, (0, 0), sigma) for x in (np.ones_like(own), own, other))
+        gain = np.where(share > 0.25, (b + 1e-4) / (a + 1e-4), gain) if level < 5 else (b + 1e-4) / (a + 1e-4)
+    return encoded(own * gain)
+
+
+def methods_of(model: Model) -> dict[str, Method]:
+    """Return every method: takes a picture, a reference and where the reference is the truth's (for the oracle)."""
+
+    def lit(kind: ReferenceKind) -> Method:
+        options = RelightOptions(reference=kind)
+        return lambda p, r, known: relight(model, Photo(p), Photo(r), options).photo.to_srgb()
+
+    return {
+        "untouched": lambda p, r, known: p,
+        "light around the patches": quotient,
+        "quotient": lambda p, r, known: quotient(p, r),
+        "latents alone": lit(ReferenceKind.LATENTS),
+        "relight": lit(ReferenceKind.ALIGNED),
+    }
+
+
+def rounded_psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
+    """Return the PSNR of a picture rounded to 8 bits in a mask; NaN in an empty one."""
+    return psnr(np.rint(picture.clip(0, 1) * 255) / 255, truth, mask) if mask.any() else np.nan
+
+
+def judge_aligned(title: str, pairs: list[Known], methods: dict[str, Method], others: list[Picture]) -> None:
+    """Print each method's scores on spoilt and on plain references."""
+    rng, scores = np.random.default_rng(SEED), {name: [] for name in methods}  # type: dict[str, list[tuple[float, ...]]]
+    for n, known in enumerate(pairs):
+        everywhere = np.ones(known.truth.shape[:2], bool) if known.mask is None else known.mask
+        bad = spoilt(known.truth, others[n % len(others)], rng)
+        for name, make in methods.items():
+            soft = make(known.picture, bad.reference, bad.outside)
+            plain = make(known.picture, known.truth, everywhere)
+            scores[name].append(
+                (
+                    rounded_psnr(soft, known.truth, everywhere & bad.outside),
+                    rounded_psnr(soft, known.truth, everywhere & bad.patch),
+                    rounded_psnr(plain, known.truth, everywhere),
+                )
+            )
+    print(f"\n| {title} ({len(pairs)}) | outside | inside | plain |\n|---|---|---|---|")
+    for name, found in scores.items():
+        print(f"| {name} | {' | '.join(f'{x:.2f}' for x in np.nanmean(found, axis=0))} |", flush=True)
+
+
+def judge_moved(pairs: list[Known], model: Model) -> None:
+    """Print the scores of references that known homographies moved, next to those of the aligned ones."""
+    print(f"\n| moved by, % of the width ({len(pairs)} pairs) | aligned | moved | registered |\n|---|---|---|---|")
+    for share in (0.005, 0.01, 0.02, 0.05):
+        rng, scores, found = np.random.default_rng(SEED), [], 0
+        for known in pairs:
+            height, width = known.truth.shape[:2]
+            corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+            away = corners + rng.uniform(-share, share, (4, 2)).astype(np.float32) * width
+            matrix = cv2.getPerspectiveTransform(corners, away)
+            moved = cv2.warpPerspective(known.truth, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT)
+            notes: list[str] = []
+            all_of_it = np.ones((height, width), bool)
+            row = []
+            for reference, kind in ((known.truth, ReferenceKind.ALIGNED), (moved, ReferenceKind.AUTO)):
+                try:
+                    options = RelightOptions(reference=kind)
+                    out = relight(model, Photo(known.picture), Photo(reference), options, notify=notes.append)
+                    row.append(rounded_psnr(out.photo.to_srgb(), known.truth, all_of_it))
+                except RelightError:
+                    row.append(rounded_psnr(known.picture, known.truth, all_of_it))
+            found += "moved" in notes[-1]
+            scores.append(row)
+        means = " | ".join(f"{x:.2f}" for x in np.mean(scores, axis=0))
+        print(f"| {100 * share:g} | {means} | {found} |", flush=True)
+
+
+def layout(picture: Picture) -> Picture:
+    """Return the log luminance of a picture, small, (32, 48)."""
+    return np.log(cv2.resize(to_linear(picture).mean(axis=2), SMALL, interpolation=cv2.INTER_AREA) + 1e-2)
+
+
+def judge_leak(photos: list[Picture], model: Model) -> None:
+    """Print how much of a reference's layout the gain of 6 x 6 photos of other scenes has, and how many were lit."""
+    chosen = [photos[i] for i in np.linspace(0, len(photos) - 1, 12).astype(int)]
+    own, references = chosen[::2], chosen[1::2]
+    layouts = [layout(x).ravel() for x in references]
+    for kind in (ReferenceKind.LATENTS, ReferenceKind.AUTO):
+        leaks, lit = [], 0
+        for picture in own:
+            for i, reference in enumerate(references):
+                try:
+                    made = relight(model, Photo(picture), Photo(reference), RelightOptions(reference=kind)).photo
+                except RelightError:
+                    continue
+                lit += 1
+                gain = (layout(made.to_srgb()) - layout(picture)).ravel()
+                if gain.std() > 1e-4:
+                    likeness = [float(np.corrcoef(gain, x)[0, 1]) for x in layouts]
+                    leaks.append(likeness[i] - float(np.mean(np.delete(likeness, i))))
+        shown = f"{np.mean(leaks):.2f}" if leaks else "none"
+        print(f"leak, --reference {kind}: {shown}; {lit} of {len(own) * len(references)} were lit", flush=True)
+
+
+def main(
+    real: Annotated[Path, typer.Option()],
+    train: Annotated[Path, typer.Option()],
+    every: Annotated[int, typer.Option()] = 1,
+    only: Annotated[str | None, typer.Option()] = None,
+) -> None:
+    """Print the tables."""
+    model, others = load_model("tiny"), [read(path) for path in sorted(train.glob("*.jpg"))]
+    shots = list(shots_to_relight(real / "shadow"))[::every]
+    if only in (None, "aligned"):
+        methods = methods_of(model)
+        judge_aligned("shots of one view", shots, methods, others[::5])
+        judge_aligned("webcam by another hour", list(webcam(real / "timelapse"))[::every], methods, others[::5])
+        judge_aligned("objects by another lamp", list(lit_objects(real / "objects"))[::every], methods, others[::5])
+    if only in (None, "moved"):
+        judge_moved(shots, model)
+    if only in (None, "leak"):
+        judge_leak(others, model)
+
+
+if __name__ == "__main__":
+    typer.run(main)

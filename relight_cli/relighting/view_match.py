@@ -1,0 +1,127 @@
+"""Which reference is it: the same view, the same view but moved, or another scene."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.errors import UsageError
+from relight_cli.rasters.resizing import copy_within
+from relight_cli.relighting.agreement import blurred, gradient
+from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.options import ReferenceKind
+from relight_cli.relighting.quotient import cells_of, log_light
+from relight_cli.relighting.registration import Matrix, Registration, plausible, refine, register, warped
+
+Maps = NDArray[np.float32]
+
+VIEW_SIDE = 640  # longer side of the copies that are compared
+CELLS = (24, 48, 96, 192)  # along the longer side, whose structure is compared
+REACH = 1 / 6  # of the longer side by which the pictures are displaced to see what chance gives
+NEXT = 2.5  # cells of displacement that still count as the same place
+ALIKE = 7.5  # deviations from chance from which two pictures show the same view, all sizes of cells together
+SAME = 1 / 255  # largest difference of two copies of a picture
+LIKELY = 3.0  # deviations that are enough where the user says that it is the same view
+INLIERS = 14  # features from which a homography is no chance; pictures of other scenes have 6 at most
+STILL = 0.003  # share of a side by which the corners of an aligned reference move at most
+
+
+@dataclass(frozen=True)
+class ViewMatch:
+    """What a reference shows, and how it was found out."""
+
+    kind: ReferenceKind  # ALIGNED, MOVED or SCENE
+    homography: Matrix | None = None  # (3, 3) of MOVED: from points of the photo to the reference's, in [0, 1]
+    because: str = ""
+
+    def sentence(self) -> str:
+        """Return the decision in one line."""
+        return f"{_SENTENCES[self.kind]} ({self.because})."
+
+
+_SENTENCES = {
+    ReferenceKind.ALIGNED: "the reference shows the same view",
+    ReferenceKind.MOVED: "the reference shows the same view, moved",
+    ReferenceKind.SCENE: "the reference shows another scene",
+}
+
+
+def match_view(photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind.AUTO) -> ViewMatch:
+    """Find out what a reference shows; both are sRGB-encoded copies (h, w, 3) of any size.
+
+    `kind` overrules: ALIGNED and SCENE are taken at their word, and MOVED raises UsageError if it cannot be registered.
+    """
+    if kind in (ReferenceKind.ALIGNED, ReferenceKind.SCENE):
+        return ViewMatch(kind, because="as told")
+    own, other = (to_linear(copy_within(x, VIEW_SIDE)) for x in (photo, reference))
+    height, width = own.shape[:2]
+    stretched = np.asarray(cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+    if photo.shape == reference.shape and np.abs(photo - reference).max() <= SAME and kind == ReferenceKind.AUTO:
+        return ViewMatch(ReferenceKind.ALIGNED, because="it is the same picture")
+    likeness = structure_likeness(own, stretched)
+    found = register(*(log_light(x).mean(axis=2) for x in (own, other)))
+    if found and found.inliers >= INLIERS:
+        return _of_features(own, stretched, found, kind)
+    matrix = _refined(own, stretched, np.eye(3)) if likeness < ALIKE or kind == ReferenceKind.MOVED else None
+    if matrix is not None:
+        moved = structure_likeness(own, warped(stretched, matrix, height, width)[0])
+        if moved >= (LIKELY if kind == ReferenceKind.MOVED else ALIKE):
+            return ViewMatch(ReferenceKind.MOVED, matrix, f"registered, {moved:.0f} deviations from chance")
+    if kind == ReferenceKind.MOVED:
+        raise UsageError("the reference cannot be registered to the photo: give one of the same view, or sharper.")
+    because = f"{max(0.0, likeness):.0f} deviations from chance"
+    return ViewMatch(ReferenceKind.ALIGNED if likeness >= ALIKE else ReferenceKind.SCENE, because=because)
+
+
+def _of_features(own: Maps, stretched: Maps, found: Registration, kind: ReferenceKind) -> ViewMatch:
+    because = f"{found.inliers} features agree"
+    if found.displacement() <= STILL and kind != ReferenceKind.MOVED:
+        return ViewMatch(ReferenceKind.ALIGNED, because=because)
+    refined = _refined(own, stretched, found.matrix)
+    candidates = [found.matrix] if refined is None else [found.matrix, refined]
+    height, width = own.shape[:2]
+    likeness = [structure_likeness(own, warped(stretched, matrix, height, width)[0]) for matrix in candidates]
+    if max(likeness) <= structure_likeness(own, stretched) and kind != ReferenceKind.MOVED:
+        return ViewMatch(ReferenceKind.ALIGNED, because=because)
+    return ViewMatch(ReferenceKind.MOVED, candidates[int(np.argmax(likeness))], because)
+
+
+def _refined(own: Maps, other: Maps, matrix: Matrix) -> Matrix | None:
+    """Refine a homography on the strength of edges, which light changes less than brightness; None if it fails."""
+    edges = [np.sqrt(np.abs(gradient(blurred(log_light(x).mean(axis=2), 1.0)))) for x in (own, other)]
+    found = refine(edges[0], edges[1], matrix)
+    return found[0] if found and plausible(found[0], (1, 1)) else None
+
+
+def structure_likeness(own: Maps, other: Maps) -> float:
+    """Return how far the structure of two pictures (h, w, 3) in linear light agrees beyond chance, in deviations.
+
+    Directions of edges, whatever their sign, are correlated in place and at displacements, which show chance.
+    """
+    scores = [_above_chance(own, other, cells) for cells in CELLS if cells <= max(own.shape[:2])]
+    return float(sum(scores)) / 2 if scores else 0.0
+
+
+def _above_chance(own: Maps, other: Maps, cells: int) -> float:
+    first, second = (_directions(cells_of(x, cells)) for x in (own, other))
+    height, width = first.shape
+    if min(height, width) < 4:
+        return 0.0
+    size = (2 * height, 2 * width)
+    all_shifts = np.fft.ifft2(np.fft.fft2(first, size).conj() * np.fft.fft2(second, size)).real
+    reach_y, reach_x = (max(3, min(side - 1, round(REACH * max(height, width)))) for side in (height, width))
+    near = np.roll(all_shifts, (reach_y, reach_x), (0, 1))[: 2 * reach_y + 1, : 2 * reach_x + 1]
+    y, x = np.mgrid[-reach_y : reach_y + 1, -reach_x : reach_x + 1]
+    chance = near[np.hypot(y, x) > NEXT]
+    return float((near[reach_y, reach_x] - chance.mean()) / max(1e-6, chance.std()))
+
+
+def _directions(picture: Maps) -> NDArray[np.complex128]:
+    """Return the doubled directions of edges (h, w), weighted by strength, freed from those of the area around."""
+    edges = gradient(log_light(picture).mean(axis=2))
+    strength = np.abs(edges)
+    weight = strength / (strength + np.median(strength) + 0.02)
+    doubled = (edges / (strength + 1e-9)) ** 2 * weight
+    sigma = max(picture.shape[:2]) / 16
+    return doubled - (blurred(doubled.real, sigma) + 1j * blurred(doubled.imag, sigma))

@@ -1,0 +1,184 @@
+"""References: which kind they are, and the light of the same view."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from command_line import Command
+from lit_views import light, shot, softened, view
+
+from relight_cli.errors import UsageError
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.reading import read_photo
+from relight_cli.photos.writing import write_photo
+from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.options import ReferenceKind, RelightOptions
+from relight_cli.relighting.same_view import SameView, light_same_view
+from relight_cli.relighting.view_match import ViewMatch, match_view
+
+RELIGHT = ("relight", "photo.png", "--light", "reference.png", "--model", "tiny")
+
+
+def unit(picture: np.ndarray) -> np.ndarray:
+    return picture.astype(np.float32) / 255
+
+
+def psnr(picture: np.ndarray, truth: np.ndarray) -> float:
+    return float(-10 * np.log10(((picture - truth) ** 2).mean()))
+
+
+def match(photo: np.ndarray, reference: np.ndarray) -> ViewMatch:
+    return match_view(unit(photo), unit(reference))
+
+
+def relit(photo: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return a photo in the light of an aligned reference, without help of a network."""
+    out = light_same_view(unit(photo), unit(reference), None, lambda own, healed: own)
+    return out[slice(0, len(photo))]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("factor", [1, 5])
+def test_the_same_view_in_other_light_is_aligned(seed: int, factor: int) -> None:
+    surfaces = view(seed)
+    reference = softened(shot(surfaces, light(seed)), factor)
+    assert match(shot(surfaces), reference).kind == ReferenceKind.ALIGNED
+    assert match(shot(surfaces), cv2.resize(reference, (400, 300))).kind == ReferenceKind.ALIGNED
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_view_from_elsewhere_is_registered(seed: int) -> None:
+    surfaces = view(seed)
+    start = np.array([[0, 0], [239, 0], [239, 179], [0, 179]], np.float32)
+    end = start + np.random.default_rng(seed).uniform(-8, 8, (4, 2)).astype(np.float32)
+    moved = cv2.warpPerspective(shot(surfaces, light(seed)), cv2.getPerspectiveTransform(start, end), (240, 180))
+    found = match(shot(surfaces), moved)
+    assert found.kind == ReferenceKind.MOVED
+    assert found.homography is not None
+    inner = np.array([[[60, 45], [180, 45], [180, 135], [60, 135]]], np.float64)
+    wanted = cv2.perspectiveTransform(inner, cv2.getPerspectiveTransform(start, end))
+    reached = cv2.perspectiveTransform((inner + 0.5) / (240, 180), found.homography) * (240, 180) - 0.5
+    np.testing.assert_allclose(reached, wanted, atol=1)
+
+
+def test_a_crop_of_the_view_is_registered() -> None:
+    surfaces = view(4)
+    assert match(shot(surfaces), shot(surfaces, light(4))[20:, 60:200]).kind == ReferenceKind.MOVED
+
+
+@pytest.mark.parametrize("factor", [1, 5])
+def test_other_views_are_other_scenes(factor: int) -> None:
+    for seed in range(8):
+        reference = softened(shot(view(seed + 20), light(seed)), factor)
+        assert match(shot(view(seed)), reference).kind == ReferenceKind.SCENE
+
+
+def test_a_picture_shows_the_same_view_as_itself() -> None:
+    for picture in (np.full((9, 9, 3), 90, np.uint8), shot(view(0))):
+        assert match(picture, picture).kind == ReferenceKind.ALIGNED
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (9, 7)])
+def test_pictures_without_structure_are_other_scenes(shape: tuple[int, int]) -> None:
+    flat = np.full((*shape, 3), 0.5, np.float32)
+    assert match_view(flat, unit(shot(view(0)))).kind == ReferenceKind.SCENE
+    assert match_view(unit(shot(view(0))), flat).kind == ReferenceKind.SCENE
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_soft_reference_lights_the_photo(seed: int) -> None:
+    surfaces, wanted = view(seed), shot(view(seed), light(seed))
+    reference = softened(wanted, 4)
+    out = relit(shot(surfaces), reference)
+    assert psnr(out, unit(wanted)) > psnr(unit(shot(surfaces)), unit(wanted)) + 6
+    assert psnr(out, unit(wanted)) > psnr(unit(reference), unit(wanted)) + 3  # the photo's detail is there
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_another_photo_shows_is_not_printed(seed: int) -> None:
+    surfaces, wanted = view(seed), shot(view(seed), light(seed))
+    pasted = wanted.copy()
+    pasted[60:110, 80:140] = shot(view(seed + 50))[60:110, 80:140]
+    inside = np.s_[66:104, 86:134]
+    clean, out = (relit(shot(surfaces), softened(x, 4))[inside] for x in (wanted, pasted))
+    own, other = to_linear(unit(shot(surfaces))), to_linear(unit(softened(pasted, 4)))
+    everywhere = np.ones(own.shape[:2], np.float32)
+    printed = own * np.exp2(SameView(own, other, everywhere, everywhere).gain())
+    assert psnr(out, clean) > psnr(printed.clip(0, 1)[inside] ** (1 / 2.2), clean) + 2
+
+
+def save(folder: Path, photo: np.ndarray, reference: np.ndarray) -> None:
+    write_photo(Photo(photo), folder / "photo.png", overwrite=True)
+    write_photo(Photo(reference), folder / "reference.png", overwrite=True)
+
+
+def test_a_reference_of_another_scene_is_never_printed_on(command: Command, tmp_path: Path) -> None:
+    """The correlation of the gain with the reference's own layout, less that with other references', stays small."""
+    photos, references = [view(s) for s in range(3)], [shot(view(s + 30), light(s)) for s in range(3)]
+    for photo in photos:
+        for reference in references:
+            save(tmp_path, shot(photo), reference)
+            done = command(*RELIGHT)
+            assert "another scene" in done.err
+            if done.code == 0:
+                before, after = (read_photo(tmp_path / name).to_srgb() for name in ("photo.png", "photo_relit.png"))
+                gain = cv2.resize(np.log(after + 0.02) - np.log(before + 0.02), (48, 36), interpolation=cv2.INTER_AREA)
+                layouts = [cv2.resize(unit(x), (48, 36), interpolation=cv2.INTER_AREA).mean(2) for x in references]
+                likeness = [np.corrcoef(gain.mean(2).ravel(), np.log(x + 0.02).ravel())[0, 1] for x in layouts]
+                own = next(i for i, x in enumerate(references) if x is reference)
+                assert likeness[own] - np.mean(np.delete(likeness, own)) < 0.3
+                (tmp_path / "photo_relit.png").unlink()
+
+
+def test_the_command_says_what_the_reference_shows(command: Command, tmp_path: Path) -> None:
+    save(tmp_path, shot(view(1)), shot(view(1), light(1)))
+    done = command(*RELIGHT)
+    assert done.code == 0
+    assert done.err.startswith("reference.png: the reference shows the same view (")
+    assert done.err.count("\n") == 1
+    assert command(*RELIGHT, "-q", "-o", "quiet.png").err == ""
+    assert (tmp_path / "quiet.png").read_bytes() == (tmp_path / "photo_relit.png").read_bytes()
+
+
+def test_strength_and_mask(command: Command, tmp_path: Path) -> None:
+    photo = shot(view(1))
+    save(tmp_path, photo, shot(view(1), light(1)))
+    mask = np.zeros((180, 240, 1), np.uint8)
+    mask[:, 120:] = 255
+    write_photo(Photo(mask), tmp_path / "mask.png")
+    assert command(*RELIGHT, "--strength", "0", "-o", "none.png").code == 0
+    assert (read_photo(tmp_path / "none.png").pixels == photo).all()
+    assert command(*RELIGHT, "-o", "all.png").code == 0
+    whole = read_photo(tmp_path / "all.png").pixels
+    for name, more, kept in (("right", (), np.s_[:, :120]), ("left", ("--invert-mask",), np.s_[:, 120:])):
+        assert command(*RELIGHT, "--mask", "mask.png", *more, "-o", f"{name}.png").code == 0
+        pixels = read_photo(tmp_path / f"{name}.png").pixels
+        assert (pixels[kept] == photo[kept]).all()
+        assert ((pixels == photo) | (pixels == whole)).all()
+        assert (pixels != photo).any()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*RELIGHT, "--reference", "aligned", "--no-detail"),
+        (*RELIGHT, "--reference", "somewhere"),
+        (*RELIGHT, "--invert-mask"),
+        ("relight", "photo.png", "--model", "tiny", "--light", "-", "--mask", "-"),
+    ],
+)
+def test_contradictions_are_usage_errors(command: Command, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    save(tmp_path, shot(view(1)), shot(view(1), light(1)))
+    assert command(*arguments).code == 2
+    assert not (tmp_path / "photo_relit.png").exists()
+
+
+def test_reference_overrules(command: Command, tmp_path: Path) -> None:
+    save(tmp_path, shot(view(1)), shot(view(9), light(1)))
+    assert command(*RELIGHT, "--reference", "aligned").code == 0
+    assert command(*RELIGHT, "--reference", "latents", "-o", "latents.png").err == ""
+    with pytest.raises(UsageError, match="cannot be registered"):
+        match_view(unit(shot(view(1))), np.full((9, 9, 3), 0.5, np.float32), ReferenceKind.MOVED)
+    with pytest.raises(UsageError, match="detail"):
+        RelightOptions(detail=False, reference=ReferenceKind.SCENE)
