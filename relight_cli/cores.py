@@ -8,20 +8,25 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TypeVar
 
-import cv2
-
 Item = TypeVar("Item")
 R = TypeVar("R")
 
 _thread = threading.local()  # `busy` in the threads of the pool
 
 
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def in_parallel(make: Callable[[Item], R], items: Sequence[Item]) -> Iterator[R]:
-    """Yield `make(item)` for each item, in order, made on as many cores as OpenCV uses; a few are made ahead.
+    """Yield `make(item)` for each item, in order, made on all cores; a few are made ahead.
 
     The calling thread does all the work where there is too little of it to share, and inside of another such call.
     """
-    threads = cv2.getNumThreads()
+    threads = available_cores()
     if threads < 2 or len(items) < 2 * threads or getattr(_thread, "busy", False):
         yield from map(make, items)
         return

@@ -1,6 +1,5 @@
-"""How much time an encoder takes to make a file smaller, and the cores that it uses."""
+"""How much time an encoder takes to make a file smaller."""
 
-import os
 from enum import StrEnum
 
 
@@ -10,10 +9,3 @@ class Effort(StrEnum):
     FAST = "fast"  # larger files
     DEFAULT = "default"
     SMALL = "small"  # slower
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
+from relight_cli.cores import available_cores
 from relight_cli.photos.codecs.exr import encode_exr
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.codecs.heif import encode_heif
@@ -19,7 +20,7 @@ from relight_cli.photos.codecs.jpeg_segments import segments_of
 from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
-from relight_cli.photos.effort import Effort, available_cores
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
 from relight_cli.photos.shape import pixel_aspect, shape_losses, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit

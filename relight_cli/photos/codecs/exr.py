@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from relight_cli.cores import available_cores
 from relight_cli.photos.cicp import are_primaries, weights_of
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.exr_colours import exr_colours
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import REC709
-from relight_cli.photos.effort import Effort, available_cores
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect

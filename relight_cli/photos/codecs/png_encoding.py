@@ -11,9 +11,10 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.cores import available_cores
 from relight_cli.photos.codecs.png_chunks import chunks_of
 from relight_cli.photos.codecs.png_colours import colour_chunks
-from relight_cli.photos.effort import Effort, available_cores
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
