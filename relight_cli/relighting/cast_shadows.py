@@ -60,7 +60,8 @@ def visibility(
     total = np.zeros(small.depth.shape, np.float32)
     for ray, slope in rays:
         total += _blocked(surface, ray, slope, _SHARP if len(rays) == 1 else _SOFT)
-    seen = cv2.medianBlur(np.maximum(1 - total / len(rays), small.sky), 3)  # single samples may miss thin things
+    seen = np.maximum(1 - total / np.float32(len(rays)), small.sky)
+    seen = np.asarray(cv2.medianBlur(seen, 3), np.float32)  # single samples may miss thin things
     return np.maximum(_enlarged(seen, small, geometry), geometry.sky).clip(0, 1)
 
 
