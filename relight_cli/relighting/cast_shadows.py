@@ -18,13 +18,13 @@ Map = NDArray[np.float32]
 Vector = tuple[float, float, float]
 
 SUN_RADIUS = math.radians(0.27)
-MARCH_SIDE = 320  # longer side of the copy that is marched through
+SHARP_SIDE, SOFT_SIDE = 320, 240  # longer side of the copy that is marched through, for one ray and for several
 THICKNESS = 0.08  # of things, as a share of their depth, in addition to their visible width
 _LIFT = 1.5  # footprints of a pixel that rays start above their surface
 _LIFT_SHARE = 2e-3  # and share of the depth
 _SHARP, _SOFT = 64, 24  # samples one pixel apart; the further ones are apart by that part of their distance
 _ONE_RAY = math.radians(1.0)  # lights of a smaller radius need one ray
-_RAY_SPACING, _MOST_RAYS = math.radians(4.0), 16
+_RAY_SPACING, _MOST_RAYS = math.radians(4.0), 12
 _STEP = 0.05  # bend of the disparity, as a share of it, from which a pixel lies on the border of a thing
 _SAME_DEPTH = 0.03  # relative difference of depth between pixels of one surface, for enlarging
 
@@ -44,19 +44,21 @@ def visibility(
     direction: Vector,
     angular_radius: float = SUN_RADIUS,
     *,
-    march_side: int = MARCH_SIDE,
+    march_side: int = 0,
 ) -> Map:
     """Return the share (H, W) in [0, 1] of a distant light that each pixel sees past the things in the picture.
 
     `direction` leads to the light (x right, y up, z towards the viewer), of any length; `angular_radius` is in radians
     and decides how soft the borders are. Only what the picture shows casts shadows, nothing outside it and nothing
     hidden; a thing is about as thick as it is wide, and rays that pass further behind it are free. Surfaces that face
-    away from the light are in their own shadow. The sky is lit.
+    away from the light are in their own shadow. The sky is lit. `march_side` is the longer side of the copy that is
+    marched through; 0 chooses it.
     """
     height, width = geometry.depth.shape
-    small = _reduced(geometry, *fit_within(height, width, march_side))
-    surface = _lifted(small)
     rays = list(_cone(direction, angular_radius))
+    side = march_side or (SHARP_SIDE if len(rays) == 1 else SOFT_SIDE)
+    small = _reduced(geometry, *fit_within(height, width, side))
+    surface = _lifted(small)
     total = np.zeros(small.depth.shape, np.float32)
     for ray, slope in rays:
         total += _blocked(surface, ray, slope, _SHARP if len(rays) == 1 else _SOFT)

@@ -40,6 +40,8 @@ def _fit_planes(disparity: Map) -> tuple[Map, Map, Map]:
 
 def _gentler_difference(values: Map, axis: int) -> Map:
     """Return the smaller of the differences to both neighbours along an axis: the one that crosses no edge."""
+    if values.shape[axis] < 2:
+        return np.zeros_like(values)
     steps = np.diff(values, axis=axis)
     first, last = np.take(steps, [0], axis), np.take(steps, [-1], axis)
     before, after = np.concatenate((first, steps), axis), np.concatenate((steps, last), axis)

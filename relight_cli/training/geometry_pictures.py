@@ -13,7 +13,7 @@ from torch import Tensor
 from relight_cli.models.colour import LUMINANCE
 from relight_cli.training.scenes.camera import develop
 
-SIDES = (192, 224, 256, 256, 288, 320)  # longer sides of batches, in pixels
+SIDES = (160, 192, 192, 224, 256, 288)  # longer sides of batches, in pixels
 LEAST_CROP = 0.7  # least side of a crop, as a share of a view's
 
 

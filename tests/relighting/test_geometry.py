@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rendered_geometry import KnownView, layout, view
 
 from relight_cli.errors import UsageError
+from relight_cli.relighting.cast_shadows import visibility
 from relight_cli.relighting.geometry import fill_holes, geometry_of_disparity, require_aspect
 from relight_cli.relighting.surfaces import disparity_normals
 
@@ -62,6 +63,19 @@ def test_steps_of_eight_bits_leave_smooth_normals(known: KnownView) -> None:
     ground = known.normals[..., 1] > 0.5
     apart = angles(geometry_of_disparity(coarse, known.picture, known.focal, shift=0.0).normals, known.normals)[ground]
     assert np.median(apart) < 8
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 20), st.integers(1, 20), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_maps_and_pictures_of_any_size(h: int, w: int, height: int, width: int, flat: bool) -> None:
+    disparity = np.zeros((h, w), np.float32) if flat else np.random.default_rng(h).random((h, w)).astype(np.float32)
+    geometry = geometry_of_disparity(disparity, np.full((height, width, 3), 0.5, np.float32), 10.0)
+    assert geometry.depth.shape == geometry.sky.shape == geometry.normals.shape[:2] == (height, width)
+    assert all(np.isfinite(part).all() for part in (geometry.depth, geometry.normals, geometry.sky))
+    assert geometry.depth.min() > 0
+    shadows = visibility(geometry, (1.0, 1.0, 1.0), 0.1, march_side=6)
+    assert shadows.shape == (height, width)
+    assert ((shadows >= 0) & (shadows <= 1)).all()
 
 
 def test_the_sky_is_found_and_faces_the_viewer() -> None:
