@@ -144,7 +144,7 @@ def main(
     export: Annotated[Path | None, typer.Option(help="The safetensors file to write at the end.")] = None,
     minutes: float = 40,
     steps: Annotated[int, typer.Option(help="Length of the learning-rate schedule, and of the run.")] = 2000,
-    batch: int = 12,
+    batch: int = 8,
     rate: float = 2e-3,
     seed: int = 1,
 ) -> None:
