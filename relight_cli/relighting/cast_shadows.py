@@ -37,6 +37,7 @@ class _Surface:
     thickness: Map  # (h, w) of the thing at each pixel
     lifted: Map  # (h, w, 3) points where rays start: x right, y up, z towards the viewer
     focal: float
+    noise: float  # relative error of the depth
 
 
 def visibility(
@@ -93,7 +94,7 @@ def _reduced(geometry: Geometry, height: int, width: int) -> Geometry:
     size = (width, height)
     normals = np.asarray(cv2.resize(geometry.normals, size, interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
     sky = np.asarray(cv2.resize(geometry.sky, size, interpolation=cv2.INTER_AREA), np.float32)
-    return Geometry(np.reciprocal(disparity), normals, sky, geometry.focal * width / own_width)
+    return Geometry(np.reciprocal(disparity), normals, sky, geometry.focal * width / own_width, geometry.noise)
 
 
 def _grid(height: int, width: int) -> tuple[Map, Map]:
@@ -109,11 +110,12 @@ def _lifted(geometry: Geometry) -> _Surface:
     depth, focal = geometry.depth, geometry.focal
     one = np.ones_like(depth)
     points = np.stack((u / focal * one, -v / focal * one, -one), axis=-1) * depth[..., None]
-    lift = depth * np.float32(_LIFT / focal + _LIFT_SHARE)
+    lift = depth * np.float32(_LIFT / focal + _LIFT_SHARE + geometry.noise)
     lifted = (points + geometry.normals * lift[..., None]) * np.float32(1 - _LIFT_SHARE)
     lifted[..., 2] = np.minimum(lifted[..., 2], -0.1 * depth)  # in front of the camera
     disparity = np.where(geometry.sky > 0.5, np.float32(0), 1 / depth).astype(np.float32)
-    return _Surface(disparity, _thickness(disparity, depth, focal), lifted.astype(np.float32), focal)
+    thickness = _thickness(disparity, depth, focal)
+    return _Surface(disparity, thickness, lifted.astype(np.float32), focal, geometry.noise)
 
 
 def _thickness(disparity: Map, depth: Map, focal: float) -> Map:
@@ -151,7 +153,7 @@ def _blocked(surface: _Surface, ray: NDArray[np.float64], slope: float, exact: i
     slant, sine = -away / z, np.sqrt((1 - cosine * cosine).clip(0))
     centre_u, centre_v = np.float32(width / 2 - 0.5), np.float32(height / 2 - 0.5)
     blocked = np.zeros((height, width), np.float32)
-    thickness = surface.thickness
+    thickness, least = surface.thickness, np.float32(0.5 / surface.focal + surface.noise)
     for step in _distances(math.hypot(height, width), exact):
         at_u, at_v, disparity = u + step * du, v + step * dv, start + step * rise
         place = at_u + centre_u, at_v + centre_v
@@ -163,7 +165,7 @@ def _blocked(surface: _Surface, ray: NDArray[np.float64], slope: float, exact: i
         clear = (surface_depth - ray_depth) * slant  # in front of the surface, along the line of sight
         travelled = ray_depth * (at_u * lx - at_v * ly) / surface.focal - ray_depth * lz - from_start
         level = np.minimum(travelled, travelled + clear * cosine)  # of the surface on the cone's axis
-        radius = np.maximum(level * np.float32(slope), ray_depth * np.float32(0.5 / surface.focal))
+        radius = np.maximum(level * np.float32(slope), ray_depth * least)
         share = (0.5 - 0.5 * clear * sine / radius).clip(0, 1) * ((level > 0) | (clear < 0))
         share *= (2 + clear / cv2.remap(thickness, *place, cv2.INTER_NEAREST, borderValue=1)).clip(0, 1)
         np.maximum(blocked, share * alive, out=blocked)

@@ -14,6 +14,9 @@ from relight_cli.relighting.geometry import Geometry, geometry_of_disparity
 
 Map = NDArray[np.float32]
 
+NOISE = 0.03  # relative error of the estimated depth from pixel to pixel
+_SMOOTHED = 7, 0.1, 3.0  # diameter in pixels, log disparity and distance of the bilateral filter against that error
+
 
 class SurfaceNetwork(Protocol):
     """A network that tells the surfaces of pictures."""
@@ -44,4 +47,5 @@ def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, de
     Disparity, normals and sky are the network's, fitted to the picture along its edges.
     """
     disparity, normals, sky = surface_maps(network, picture, device=device)
-    return geometry_of_disparity(disparity, picture, focal, shift=0.0, normals=normals, sky=sky)
+    smooth = np.exp(np.asarray(cv2.bilateralFilter(np.log(disparity), *_SMOOTHED), np.float32))
+    return geometry_of_disparity(smooth, picture, focal, shift=0.0, normals=normals, sky=sky, noise=NOISE)

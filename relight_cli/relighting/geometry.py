@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import UsageError
+from relight_cli.photos.depth_files import DISPARITY, DepthMap
 from relight_cli.relighting.guided import guided_upsample
 from relight_cli.relighting.surfaces import disparity_normals
 
@@ -16,6 +17,7 @@ FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel 
 SHIFT = 0.05  # added to an affine disparity, as a share of the near disparity, before it becomes depth
 _FURTHEST = 1e-3  # least disparity, as a share of the near disparity
 _EDGE = 0.03  # difference, as a share of the local disparity, from which a shrunk pixel lies on an edge
+_NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
 _ASPECT = 0.01  # tolerance of aspect ratios, besides a pixel of rounding
 
 
@@ -27,6 +29,7 @@ class Geometry:
     normals: Map  # (H, W, 3) unit: x right, y up, z towards the viewer; (0, 0, 1) in the sky
     sky: Map  # (H, W) share of sky in [0, 1]
     focal: float  # pixels of this size; the principal point is the middle of the picture
+    noise: float = 0.0  # relative error of the depth from pixel to pixel, which must not cast shadows
 
 
 def infinitely_far(disparity: Map) -> NDArray[np.bool_]:
@@ -42,13 +45,14 @@ def geometry_of_disparity(
     shift: float = SHIFT,
     normals: Map | None = None,
     sky: Map | None = None,
+    noise: float = 0.0,
 ) -> Geometry:
     """Return the geometry of a picture (H, W, 3), sRGB, from a disparity (h, w) of any size and positive scale.
 
     Depth is z = 1 / (disparity + shift), `shift` a share of the near disparity: 0 for one that is 1 / depth, some for
     one whose zero is unknown; planes stay planes under any shift. NaN is filled from the nearest pixel, 0 is infinitely
     far away. Maps of another size are fitted to the picture along its edges. `normals` (h, w, 3) and `sky` (h, w) come
-    from the disparity where they are not given. `focal` is in pixels of the picture.
+    from the disparity where they are not given. `focal` is in pixels of the picture, `noise` as in `Geometry`.
     """
     large = fit_to_picture(fill_holes(disparity)[..., None], picture)[..., 0]
     large = large - min(float(large.min()), 0.0)
@@ -60,7 +64,17 @@ def geometry_of_disparity(
     shifted = np.maximum(large + np.float32(shift * near), np.float32(_FURTHEST * near))
     facing = disparity_normals(shifted, focal) if normals is None else fit_to_picture(normals, picture)
     facing = _blend_to_viewer(facing, sky_share)
-    return Geometry((1 / shifted).astype(np.float32), facing, np.ascontiguousarray(sky_share), float(focal))
+    return Geometry((1 / shifted).astype(np.float32), facing, np.ascontiguousarray(sky_share), float(focal), noise)
+
+
+def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: float) -> Geometry:
+    """Return the geometry of a picture (H, W, 3), sRGB, from the depth map of a file called `name`.
+
+    `focal` is in pixels of the picture. Raises UsageError for another aspect ratio.
+    """
+    require_aspect(depth_map.values, len(picture), picture.shape[1], name)
+    shift = SHIFT if depth_map.quantity == DISPARITY else 0.0
+    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=_NOISE_OF_FILES)
 
 
 def _blend_to_viewer(normals: Map, sky: Map) -> Map:

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,14 @@ from numpy.typing import NDArray
 from rendered_geometry import KnownView, layout, view
 
 from relight_cli.errors import UsageError
+from relight_cli.photos.depth_files import DepthMap
 from relight_cli.relighting.cast_shadows import visibility
-from relight_cli.relighting.geometry import fill_holes, geometry_of_disparity, require_aspect
+from relight_cli.relighting.geometry import (
+    fill_holes,
+    geometry_of_depth_map,
+    geometry_of_disparity,
+    require_aspect,
+)
 from relight_cli.relighting.surfaces import disparity_normals
 
 
@@ -109,6 +116,33 @@ def test_unknown_pixels_take_the_nearest_value() -> None:
     assert (filled[:, 4:] == 5).all()
     with pytest.raises(UsageError, match="holds no depth"):
         fill_holes(np.full((3, 3), np.nan, np.float32))
+
+
+def test_a_depth_map_of_a_file_is_depth_or_affine_disparity(known: KnownView) -> None:
+    depth = DepthMap(1 / known.disparity, "depth", True)
+    exact = geometry_of_depth_map(depth, "d.exr", known.picture, known.focal)
+    assert np.allclose(exact.depth, depth.values, rtol=1e-4)
+    near = DepthMap(known.disparity * 40, "disparity", True)
+    shifted = geometry_of_depth_map(near, "d.png", known.picture, known.focal)
+    assert np.corrcoef(shifted.depth.ravel(), depth.values.ravel())[0, 1] > 0.99
+    with pytest.raises(UsageError, match="whole photo"):
+        geometry_of_depth_map(near, "d.png", known.picture[:, :70], known.focal)
+
+
+def test_noise_of_the_depth_casts_no_shadows() -> None:
+    plane = view(layout())
+    bumps = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, plane.disparity.shape), (0, 0), 3)
+    noisy = (plane.disparity * np.exp(bumps / bumps.std() * 0.05)).astype(np.float32)
+    light = plane.in_camera((-0.7, 0.3, 0.2))
+
+    def lit(noise: float) -> float:
+        geometry = geometry_of_disparity(
+            noisy, plane.picture, plane.focal, shift=0.0, normals=plane.normals, noise=noise
+        )
+        return float(visibility(geometry, light).mean())
+
+    assert lit(0.0) < 0.97
+    assert 1 - lit(0.06) < 0.3 * (1 - lit(0.0))
 
 
 @given(st.integers(30, 400), st.integers(30, 400), st.sampled_from([0.25, 0.5, 0.333, 1.0]))
