@@ -9,7 +9,7 @@ from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
 from relight_cli.depth.finished_runs import FinishedRuns
 from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
-from relight_cli.depth.point_clouds import focal_from_exif, focal_from_view
+from relight_cli.depth.point_clouds import focal_from_view
 from relight_cli.errors import UsageError
 from relight_cli.jobs.inputs import STDIO, reads_stdin
 from relight_cli.jobs.masks import read_mask
@@ -18,6 +18,7 @@ from relight_cli.jobs.planning import plan_jobs
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.photos.focal_length import focal_from_exif
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.masks import mask_of
 

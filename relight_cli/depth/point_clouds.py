@@ -4,27 +4,11 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
-
-FULL_FRAME_DIAGONAL = math.hypot(36, 24)  # millimetres; it defines the 35 mm equivalent (EXIF 2.32, 4.6.5)
 
 
 def focal_from_view(degrees: float, width: int) -> float:
     """Return the focal length in pixels for a horizontal field of view."""
     return width / 2 / math.tan(math.radians(degrees) / 2)
-
-
-def focal_from_exif(exif: bytes | None, height: int, width: int) -> float | None:
-    """Return the focal length in pixels from the 35 mm equivalent; None if the EXIF has none."""
-    if not exif:
-        return None
-    found = Image.Exif()
-    try:
-        found.load(exif)
-        millimetres = float(found.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm, 0))
-    except Exception:  # noqa: BLE001  EXIF of any camera; broken EXIF counts as none
-        return None
-    return math.hypot(height, width) * millimetres / FULL_FRAME_DIAGONAL if millimetres > 0 else None
 
 
 def encode_points(

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from relight_cli.depth.refinement import Ensemble, Map, Picture, Scene
-from relight_cli.depth.sky import infinitely_far
 from relight_cli.models.shading import DEPTH_SHIFT, orthographic_depth, surface_normals
+from relight_cli.relighting.geometry import infinitely_far
 from relight_cli.relighting.guided import guided_upsample
 
 

@@ -8,14 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from relight_cli.depth.refinement import Scene
+from relight_cli.relighting.geometry import infinitely_far
 
-FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel counts as infinitely far away
 FEATHER = 0.01  # standard deviation of the soft border, as a share of the longer side
-
-
-def infinitely_far(disparity: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return where a disparity (h, w) is infinitely far away; nowhere in a picture without depth."""
-    return disparity < FAR * np.percentile(disparity, 99)
 
 
 def keep_sky(scene: Scene, mask: NDArray[np.float32] | None = None) -> Scene:

@@ -1,5 +1,6 @@
 """Draw everything that a view consists of: the layout, the lights, and their masks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -50,10 +51,16 @@ def _fit_crop(material: Material, random: Random, span: float, crops: bool) -> M
     return replace(material, size=size, grain=0.03, dirt=0.0)
 
 
-def sample_scene(seed: int, options: SceneOptions, *, crops: bool = False) -> Scene:
+def sample_scene(
+    seed: int,
+    options: SceneOptions,
+    *,
+    crops: bool = False,
+    draw_layout: Callable[[Random], Layout] = sample_layout,
+) -> Scene:
     """Draw the scene of a seed; its textures include crops of photos only with `crops`."""
     random = Random(seed)
-    layout = sample_layout(random)
+    layout = draw_layout(random)
     layout.materials = [
         _fit_crop(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials
     ]

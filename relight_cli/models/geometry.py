@@ -1,0 +1,94 @@
+"""The geometry network: from one picture to disparity, normals and sky, for the whole view at once.
+
+A frozen, pretrained encoder with a pyramid of features (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from relight_cli.models.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite
+
+
+@dataclass(frozen=True)
+class GeometryConfig:
+    """The size of the network."""
+
+    width: int = 64  # channels of the pyramid
+    side: int = 384  # longer side of the copy of a photo that gives the best results
+
+
+class SurfaceMaps(NamedTuple):
+    """What the network says of each pixel."""
+
+    disparity: Tensor  # (N, 1, H, W) positive, of any scale; about 0 in the sky
+    normals: Tensor  # (N, 3, H, W) unit: x right, y up, z towards the viewer
+    sky: Tensor  # (N, 1, H, W) probability
+
+
+class Fusion(nn.Module):
+    """Add a finer map of the encoder, and its places in the view, to the coarser features."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.lateral = nn.Conv2d(channels + 2, width, 1)
+        self.mix = nn.Sequential(
+            nn.GroupNorm(8, width), nn.ReLU(), nn.Conv2d(width, width, 3, padding=1), nn.GroupNorm(8, width), nn.ReLU()
+        )
+        self.out = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, fine: Tensor, coarse: Tensor | None) -> Tensor:
+        """Return features (N, width, h, w) of a map (N, C, h, w) and of features of another size."""
+        x = self.lateral(torch.cat((fine, view_places(fine)), dim=1))
+        if coarse is not None:
+            x = x + F.interpolate(coarse, x.shape[-2:], mode="bilinear")
+        return x + self.out(self.mix(x))
+
+
+def view_places(maps: Tensor) -> Tensor:
+    """Return the places (N, 2, h, w) of pixels: to the right and down from the middle, in longer half sides."""
+    height, width = maps.shape[-2:]
+    half = max(height, width) / 2
+    x = (torch.arange(width, device=maps.device, dtype=maps.dtype) + 0.5 - width / 2) / half
+    y = (torch.arange(height, device=maps.device, dtype=maps.dtype) + 0.5 - height / 2) / half
+    return torch.stack((x.expand(height, width), y[:, None].expand(height, width))).expand(len(maps), -1, -1, -1)
+
+
+class GeometryNetwork(nn.Module):
+    """Encoder, pyramid and one head for all maps, at a quarter of the picture's size."""
+
+    def __init__(self, config: GeometryConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = EfficientNetLite()
+        self.view = nn.Linear(CHANNELS[-1], config.width)  # of the mean over the whole view
+        self.fusions = nn.ModuleList(Fusion(channels, config.width) for channels in CHANNELS)
+        self.head = nn.Sequential(nn.GroupNorm(8, config.width), nn.ReLU(), nn.Conv2d(config.width, 5, 3, padding=1))
+
+    def forward(self, pictures: Tensor) -> SurfaceMaps:
+        """Return the maps of sRGB pictures (N, 3, H, W) in [0, 1], of any size and aspect ratio."""
+        height, width = pictures.shape[-2:]
+        raw = self.raw_maps(pad_to_stride(pictures))
+        raw = F.interpolate(raw, scale_factor=4, mode="bilinear")[..., :height, :width]
+        log_disparity, normals, sky = raw.split((1, 3, 1), dim=1)
+        return SurfaceMaps(log_disparity.exp(), F.normalize(normals, dim=1), sky.sigmoid())
+
+    def raw_maps(self, pictures: Tensor) -> Tensor:
+        """Return log disparity, normals of any length, and logits of sky, (N, 5, H / 4, W / 4).
+
+        The sides of the pictures are multiples of 32.
+        """
+        maps = self.encoder(pictures)
+        features = self.view(maps[-1].mean((2, 3)))[..., None, None]
+        for fine, fusion in zip(reversed(maps), reversed(self.fusions), strict=True):
+            features = fusion(fine, features)
+        return self.head(features).float()
+
+
+def pad_to_stride(pictures: Tensor) -> Tensor:
+    """Repeat the last column and row until both sides are multiples of the encoder's stride."""
+    height, width = pictures.shape[-2:]
+    return F.pad(pictures, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")

@@ -1,0 +1,111 @@
+"""Pictures with known geometry to train on: rendered views as cameras and phones would have taken them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.models.colour import LUMINANCE
+from relight_cli.training.scenes.camera import develop
+
+SIDES = (160, 192, 192, 224, 256, 288)  # longer sides of batches, in pixels
+LEAST_CROP = 0.7  # least side of a crop, as a share of a view's
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures and what is known of them."""
+
+    pictures: Tensor  # (B, 3, H, W) sRGB in [0, 1]
+    disparity: Tensor  # (B, 1, H, W) 1 / depth; 0 in the sky
+    normals: Tensor  # (B, 3, H, W) x right, y up, z towards the viewer; zero in the sky
+
+
+class GeometryViews:
+    """The views of a folder, mapped from disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shards = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
+        if not self.shards:
+            raise ValueError(f"{folder} holds no views: render some with relight_cli.training.geometry_views")
+        self.count = sum(len(shard) for shard in self.shards)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Batch:
+        """Draw varied pictures of one size; the views of a batch are of one file, so of one aspect ratio."""
+        shard = self.shards[rng.integers(len(self.shards))]
+        height, width = shard.shape[-2:]
+        side = int(rng.choice(SIDES))
+        scale = side / max(height, width)
+        size = tuple(max(32, round(n * scale / 32) * 32) for n in (height, width))
+        pictures, layers = [], []
+        for view in rng.integers(len(shard), size=count):
+            share = rng.uniform(LEAST_CROP, 1)
+            high, wide = round(height * share), round(width * share)
+            y, x = rng.integers(height - high + 1), rng.integers(width - wide + 1)
+            part = torch.from_numpy(np.array(shard[view, :, y : y + high, x : x + wide], np.float32))
+            linear = F.interpolate(mixed_lights(part[:6].unflatten(0, (2, 3)), rng)[None], size, mode="area")[0]
+            known = F.interpolate(part[None, 6:], size, mode="nearest-exact")[0]
+            if rng.random() < 0.5:
+                linear, known = linear.flip(-1), known.flip(-1) * torch.tensor([1.0, -1, 1, 1])[:, None, None]
+            pictures.append(photographed(linear, rng))
+            layers.append(known)
+        known = torch.stack(layers)
+        return Batch(torch.stack(pictures), known[:, :1], known[:, 1:])
+
+    def whole(self) -> Batch:
+        """Return all views as they are, plainly developed under their first light; they must have one size."""
+        layers = torch.from_numpy(np.concatenate(self.shards)).float()
+        return Batch(develop(layers[:, :3], knee=0.8), layers[:, 6:7], layers[:, 7:])
+
+
+def mixed_lights(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return one picture (3, H, W) from those under two lights (2, 3, H, W), at times a mixture: light adds up."""
+    share = float(rng.choice([0.0, 1.0, rng.uniform()]))
+    return pictures[0] * share + pictures[1] * (1 - share)
+
+
+def photographed(linear: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return linear light (3, H, W) as a varied sRGB picture in [0, 1].
+
+    Varied are haze, white balance, saturation, exposure, tone curve, contrast, vignette, blur, noise and JPEG.
+    """
+    light = linear * torch.from_numpy(np.exp(rng.normal(0, 0.15, 3))).float()[:, None, None]
+    grey = torch.einsum("chw,c->hw", light, light.new_tensor(LUMINANCE))[None]
+    light = grey + (light - grey) * float(rng.choice([0.0, 1.0, 1.0, 1.0, 1.0, 1.0]) * rng.uniform(0.5, 1.6))
+    if rng.random() < 0.3:
+        light = light * vignette(light.shape[-2:], rng)
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
+    noise = float(rng.choice([0.0, rng.uniform(0, 0.06)]))
+    picture = develop(
+        light.clamp(min=0),
+        float(rng.normal(0, 0.7)),
+        knee=float(rng.uniform(0.4, 1)),
+        shot_noise=noise,
+        read_noise=noise / 6,
+        generator=generator,
+    )
+    picture = picture ** float(np.exp(rng.normal(0, 0.2)))
+    picture = 0.5 + (picture - 0.5) * float(rng.uniform(0.7, 1.2)) + float(rng.normal(0, 0.04))
+    return as_jpeg(picture.clamp(0, 1), rng)
+
+
+def vignette(size: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Return the light (H, W) that a lens lets through, less at the corners."""
+    y, x = (torch.linspace(-1, 1, n) for n in size)
+    return 1 - float(rng.uniform(0, 0.5)) * (x.square() + y.square()[:, None]) / 2
+
+
+def as_jpeg(picture: Tensor, rng: np.random.Generator) -> Tensor:
+    """Return a picture (3, H, W) after a blur, at times, and JPEG of any quality."""
+    array: NDArray[np.uint8] = (picture.permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
+    if rng.random() < 0.4:
+        array = np.asarray(cv2.GaussianBlur(array, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
+    if rng.random() < 0.6:
+        _, data = cv2.imencode(".jpg", array[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))])
+        array = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).float() / 255

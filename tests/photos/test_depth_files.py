@@ -1,0 +1,127 @@
+"""Depth maps from files: refine-depth's own, and anybody's."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import OpenEXR
+import pytest
+import tifffile
+from PIL import Image
+
+from relight_cli.depth.depth_maps import KINDS, encode_map, map_scale
+from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.photos.depth_files import read_depth_map
+from relight_cli.photos.focal_length import focal_length
+
+RAMP = np.linspace(0.5, 3.0, 48, dtype=np.float32).reshape(6, 8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_maps_of_refine_depth_are_read_with_their_scale(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"own{kind}"
+    path.write_bytes(encode_map(RAMP, kind, map_scale(RAMP, "disparity", "relight-cli")))
+    found = read_depth_map(path)
+    assert (found.quantity, found.stated) == ("disparity", True)
+    assert np.allclose(found.disparity, RAMP, atol=1e-4)
+
+
+@pytest.mark.parametrize("quantity", ["normals", "uncertainty"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_maps_of_refine_depth_are_refused(tmp_path: Path, kind: str, quantity: str) -> None:
+    path, values = tmp_path / f"own{kind}", RAMP / 3
+    values = np.repeat(values[..., None], 3, 2) * (1, 0.5, 0.2) if quantity == "normals" else values
+    values = values.astype(np.float32)
+    path.write_bytes(encode_map(values, kind, map_scale(values, quantity, "relight-cli")))
+    with pytest.raises(UsageError, match=quantity if kind != ".png" or quantity != "normals" else "colours"):
+        read_depth_map(path)
+
+
+def test_integers_are_disparity_and_floats_are_depth_unless_the_caller_says_otherwise(tmp_path: Path) -> None:
+    small, deep = (RAMP * 80).astype(np.uint8), (RAMP * 20000).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "8.png"), small)
+    cv2.imwrite(str(tmp_path / "16.png"), deep)
+    cv2.imwrite(str(tmp_path / "rgb.png"), np.repeat(small[..., None], 3, 2))
+    tifffile.imwrite(tmp_path / "16.tif", deep)
+    tifffile.imwrite(tmp_path / "f.tif", RAMP)
+    np.save(tmp_path / "f.npy", RAMP[None])
+    for name, values in {"8.png": small, "16.png": deep, "rgb.png": small, "16.tif": deep}.items():
+        found = read_depth_map(tmp_path / name)
+        assert (found.quantity, found.stated) == ("disparity", False), name
+        assert np.allclose(found.disparity, values)
+        turned = read_depth_map(tmp_path / name, quantity="depth")
+        assert (turned.quantity, turned.stated) == ("depth", True)
+        assert np.allclose(turned.disparity, 1 / values.astype(np.float64))
+    for name in ("f.tif", "f.npy"):
+        found = read_depth_map(tmp_path / name)
+        assert (found.quantity, found.stated) == ("depth", False), name
+        assert np.allclose(found.disparity, 1 / RAMP)
+
+
+@pytest.mark.parametrize(
+    ("channel", "quantity"),
+    [("Z", "depth"), ("ViewLayer.Depth.Z", "depth"), ("Depth.V", "depth"), ("disparity", "disparity"), ("Y", "depth")],
+)
+def test_the_channel_of_an_exr_says_what_it_is(tmp_path: Path, channel: str, quantity: str) -> None:
+    path = tmp_path / "z.exr"
+    planes = {channel: RAMP}
+    if channel == "Z":
+        planes |= {name: RAMP * 0 + k for k, name in enumerate("RGB")}
+    OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, planes).write(str(path))
+    found = read_depth_map(path)
+    assert found.quantity == quantity
+    assert np.allclose(found.values, RAMP)
+
+
+def test_arrays_are_found_by_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", depth=RAMP, camera=np.eye(3))
+    assert read_depth_map(tmp_path / "a.npz").quantity == "depth"
+    np.savez(tmp_path / "b.npz", first=RAMP, second=RAMP)
+    with pytest.raises(UsageError, match="named depth or disparity"):
+        read_depth_map(tmp_path / "b.npz")
+    np.save(tmp_path / "c.npy", np.array(["x"], dtype=object), allow_pickle=True)
+    with pytest.raises(PhotoUnreadableError, match=r"c\.npy"):
+        read_depth_map(tmp_path / "c.npy")
+
+
+def test_unknown_and_endless_depth(tmp_path: Path) -> None:
+    depth = RAMP.copy()
+    depth[0, :3] = (0, np.inf, np.nan)
+    np.save(tmp_path / "d.npy", depth)
+    found = read_depth_map(tmp_path / "d.npy").disparity
+    assert np.isnan(found[0, [0, 2]]).all()
+    assert found[0, 1] == 0
+    np.save(tmp_path / "e.npy", np.zeros_like(depth))
+    with pytest.raises(PhotoUnreadableError, match="no pixel has a depth"):
+        read_depth_map(tmp_path / "e.npy")
+
+
+@pytest.mark.parametrize("name", ["missing.png", "text.png", "cut.png", "cut.tif", "cut.exr", "cut.npz", "empty.npy"])
+def test_broken_files_cost_one_line_that_names_them(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.startswith("cut"):
+        whole = encode_map(RAMP, path.suffix, map_scale(RAMP, "disparity", "relight-cli"))
+        path.write_bytes(whole[: len(whole) * 2 // 3])
+    elif name != "missing.png":
+        path.write_text("no map" if name.startswith("text") else "")
+    with pytest.raises(PhotoUnreadableError, match=rf"{name}: [^\n]*$"):
+        read_depth_map(path)
+
+
+def test_a_coloured_preview_and_too_many_pixels_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(144, dtype=np.uint8).reshape(6, 8, 3)).save(tmp_path / "c.png")
+    with pytest.raises(UsageError, match="picture in colours"):
+        read_depth_map(tmp_path / "c.png")
+    np.save(tmp_path / "d.npy", RAMP)
+    with pytest.raises(PhotoUnreadableError, match="more pixels"):
+        read_depth_map(tmp_path / "d.npy", max_pixels=10)
+
+
+def test_the_focal_length_is_that_of_the_exif_or_a_normal_lens() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 28
+    wide, normal = focal_length(exif.tobytes(), 3000, 4000), focal_length(None, 3000, 4000)
+    assert wide == pytest.approx(5000 * 28 / 43.2666, rel=1e-4)
+    assert normal == pytest.approx(5000 * 50 / 43.2666, rel=1e-4)
+    assert focal_length(b"broken", 3000, 4000) == normal
+    assert focal_length(exif.tobytes(), 300, 400) == pytest.approx(wide / 10)
