@@ -1,4 +1,4 @@
-"""The mask that deshadow and albedo read."""
+"""The mask that relight, deshadow and albedo read."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO, reads_stdin
-from relight_cli.jobs.options import CommandOptions, MappingCommandOptions
+from relight_cli.jobs.options import CommandOptions, MaskedCommandOptions
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
     from relight_cli.rasters.rows import LazyRows
 
 
-def check_mask_options(photos: list[str], options: MappingCommandOptions, *, save_layer: bool) -> None:
-    """Raise UsageError for options of deshadow and albedo that contradict each other."""
+def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save_layer: bool) -> None:
+    """Raise UsageError for options of a mask and of layers that contradict each other."""
     if options.mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin cannot be both PHOTO and --mask: name a file for one of them.")
     if options.invert_mask and not options.mask:
@@ -43,7 +43,7 @@ class MaskFile:
     mask: "LazyRows | None" = None  # (H, W) float32 in [0, 1]
 
     @classmethod
-    def read(cls, options: MappingCommandOptions) -> "MaskFile":
+    def read(cls, options: MaskedCommandOptions) -> "MaskFile":
         """Read the mask and print its notes."""
         from relight_cli.relighting.masks import mask_of
 

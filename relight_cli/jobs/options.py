@@ -193,8 +193,8 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class MappingCommandOptions(PhotoCommandOptions):
-    """Options of deshadow and albedo."""
+class MaskedCommandOptions(PhotoCommandOptions):
+    """Options of every command that may change a part of a photo alone."""
 
     mask: Annotated[
         Path | None,
@@ -205,6 +205,16 @@ class MappingCommandOptions(PhotoCommandOptions):
     invert_mask: Annotated[
         bool, typer.Option("--invert-mask", help="Change the photo only where the mask is black.")
     ] = False
+
+    def mask_files(self) -> dict[str, Path]:
+        """Return the mask, if any, in the form of `Recipe.files`."""
+        return {"mask": self.mask} if self.mask else {}
+
+
+@dataclass(frozen=True)
+class MappingCommandOptions(MaskedCommandOptions):
+    """Options of deshadow and albedo."""
+
     tile_colour: Annotated[
         TileColour,
         typer.Option(
@@ -212,10 +222,6 @@ class MappingCommandOptions(PhotoCommandOptions):
             help="agree: tiles adjust their colours to each other. free: they do not, as published.",
         ),
     ] = MappingOptions.tile_colour
-
-    def mask_files(self) -> dict[str, Path]:
-        """Return the mask, if any, in the form of `Recipe.files`."""
-        return {"mask": self.mask} if self.mask else {}
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

@@ -15,7 +15,7 @@ from relight_cli.relighting.lights.light import LUMINANCE, Light, as_rows
 
 Map = NDArray[np.float32]
 
-RIDGE = np.array((0.0, *(3 * (0.002,)), *(5 * (0.01,))))  # penalty of each coefficient, of a shading with mean 1
+RIDGE = np.array((0.0, *(3 * (0.02,)), *(5 * (0.1,))))  # penalty of each coefficient, of a shading with mean 1
 _HUBER = 0.25  # relative difference from which a pixel counts less
 _ROUNDS = 8
 _MOST_SAMPLES = 20_000
@@ -50,7 +50,10 @@ def fit_light(shading: Map, normals: Map, weights: Map) -> FittedLight:
     if weight.sum() < _LEAST_WEIGHT / step**2 or not weight.sum() > 0:
         return FittedLight(_even(np.ones(3)), 1.0)
     mean = np.exp(weight @ np.log(values.clip(1e-4)) / weight.sum())
-    found = np.stack([_fit(values[:, c] / mean[c], at, weight / weight.sum()) for c in range(3)], axis=-1) * mean
+    found = (
+        np.stack([_fit((values[:, c] / mean[c]).astype(float), at, weight / weight.sum()) for c in range(3)], axis=-1)
+        * mean
+    )
     fitted = np.maximum(at @ found, _DARKEST * mean)
     level = float(weight @ (fitted @ LUMINANCE) / weight.sum())
     return FittedLight(Light(as_rows(found / COSINE[:, None]), origin="fitted to a picture"), level)

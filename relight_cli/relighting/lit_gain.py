@@ -15,7 +15,7 @@ from relight_cli.relighting.lit_subject import MOST, Subject, mean_colour
 
 Map = NDArray[np.float32]
 
-_FILL = 0.06  # least irradiance, as a share of the mean: light that bounces into every shadow
+_FILL = 0.2  # least irradiance, as a share of the mean: light that bounces into every shadow
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
@@ -29,18 +29,33 @@ def light_gain(subject: Subject, light: Light, *, keep_exposure: bool = True, ex
     sky takes the colour and brightness of the new sky. With `keep_exposure` the weighted mean of log luminance stays,
     plus `exposure` in stops; else the exposure is that of the light, compared with an average of 0.5.
     """
+    change = _change(subject, light)
+    change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
+    return _below_white(change, subject).clip(-MOST, MOST)
+
+
+def kept_exposure(subject: Subject, light: Light) -> float:
+    """Return the exposure in stops that keeps a working copy's brightness under a light whose own exposure counts."""
+    return _kept(subject, _change(subject, light)) - _stops_of(light)
+
+
+def _kept(subject: Subject, change: Map) -> float:
+    """Return the stops that make up for the weighted mean of a change (h, w, 3) of log luminance."""
+    return -float(np.average(np.log2(np.exp2(change) @ _GREY), weights=subject.weights))
+
+
+def _stops_of(light: Light) -> float:
+    return math.log2(max(light.average(), 1e-9) / LEVEL)
+
+
+def _change(subject: Subject, light: Light) -> Map:
+    """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
     seen, shadows_off = _shadows(subject, light)
     new, level = _irradiance(subject, light, seen)
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
     change = np.log2((new / np.float32(level) + fill) / (subject.own_irradiance + np.float32(_FILL)))
     change += np.float32(shadows_off) * subject.shadow_gain
-    change = _with_sky(change, subject, light, level)
-    if keep_exposure:
-        grey = np.log2(np.exp2(change) @ _GREY)
-        change -= np.float32(np.average(grey, weights=subject.weights) - exposure)
-    else:
-        change += np.float32(math.log2(max(light.average(), 1e-9) / LEVEL) + exposure)
-    return _below_white(change, subject).clip(-MOST, MOST)
+    return _with_sky(change, subject, light, level)
 
 
 def shading_of(subject: Subject, light: Light) -> Map:

@@ -20,8 +20,7 @@ from relight_cli.relighting.lights.light import Light
 from relight_cli.relighting.lights.words import LEVEL
 from relight_cli.relighting.lit_gain import light_gain, shading_of
 from relight_cli.relighting.lit_subject import SIDE, GeometryOf, Map, Subject, fit_subject, passes, working_copy
-from relight_cli.relighting.mapping import Mask
-from relight_cli.relighting.masks import blend_by_mask, mask_of, require_mask_size
+from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     DeshadowOptions,
     Progress,
@@ -85,9 +84,7 @@ def put_on(
     shadows included. Where the mask is 0, samples stay unchanged. `progress(done, total)` counts tiles. Raises
     UsageError for a mask of another size, DeviceError if memory runs out.
     """
-    weights = mask_of(mask) if isinstance(mask, Photo) else mask
-    if weights is not None:
-        require_mask_size(weights, photo)
+    weights = mask_for(mask, photo)
     subject = subject_of(model, photo, geometry_of, options, progress)
     gain = light_gain(subject, light, keep_exposure=options.keep_exposure, exposure=options.exposure)
     lit: Raster = lit_picture(photo.srgb, subject, gain, options.strength)

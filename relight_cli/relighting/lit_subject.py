@@ -69,7 +69,7 @@ class Subject:
 
 def working_copy(photo: Photo, side: int = SIDE) -> Map:
     """Return the copy (h, w, 3) of a photo that its gain is computed on, sRGB in [0, 1]."""
-    small = resized(photo.srgb, *fit_within(*photo.pixels.shape[:2], side))
+    small = resized(photo.srgb, *fit_within(photo.pixels.shape[0], photo.pixels.shape[1], side))
     return np.ascontiguousarray(np.nan_to_num(small).clip(0, 1), np.float32)
 
 
@@ -96,7 +96,7 @@ def fit_subject(
     if SHADOW in network.mapper_names:
         lit = map_picture(network, picture, SHADOW, ChangeOptions(), tiling, progress)
         shadow = _stops(np.asarray(lit[slice(0, len(picture))]), picture)
-    small = fit_within(*picture.shape[:2], network.tile_size)
+    small = fit_within(len(picture), picture.shape[1], network.tile_size)
     low = resized(picture, *small)
     shading = to_linear(low)
     if ALBEDO in network.mapper_names:

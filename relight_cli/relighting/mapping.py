@@ -12,7 +12,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, tile_count
-from relight_cli.relighting.masks import blend_by_mask, mask_of, require_mask_size
+from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     AlbedoOptions,
     ChangeOptions,
@@ -28,8 +28,6 @@ from relight_cli.relighting.options import (
 from relight_cli.relighting.tiles import TileGrid
 
 SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
-Mask = Photo | Raster
-"""A photo, whose luma is the mask, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,7 @@ def _mapped(
     network, picture, change = model.network, photo.srgb, change_options(options)
     if mapper not in network.mapper_names:
         raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
-    weights = mask_of(mask) if isinstance(mask, Photo) else mask
-    if weights is not None:
-        require_mask_size(weights, photo)
+    weights = mask_for(mask, photo)
     tiling = tile_options(model, options, network.max_side, agree=options.tile_colour == TileColour.AGREE)
     count = TileProgress(progress, tile_count(network, picture, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)

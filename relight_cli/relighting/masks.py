@@ -9,6 +9,9 @@ from relight_cli.rasters.bit_depth import to_unit
 from relight_cli.rasters.rows import AdjustedRows, LazyRows, Raster, adjusted_rows, is_rereadable, rows_from
 from relight_cli.relighting.guided import LUMA
 
+Mask = Photo | Raster
+"""A photo, whose luma is the mask, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
+
 _DARK = 50  # a mask that nowhere reaches a 50th of white is taken for one of numbers, not of brightness
 
 
@@ -43,6 +46,14 @@ def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> Non
     if mask.shape != photo.pixels.shape[:2]:
         size, wanted = (f"{shape[1]} x {shape[0]}" for shape in (mask.shape, photo.pixels.shape))
         raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
+
+
+def mask_for(mask: Mask | None, photo: Photo) -> Raster | None:
+    """Return a mask (H, W) for a photo, if there is one. Raises UsageError if its size is another."""
+    weights = mask_of(mask) if isinstance(mask, Photo) else mask
+    if weights is not None:
+        require_mask_size(weights, photo)
+    return weights
 
 
 def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> AdjustedRows:

@@ -10,6 +10,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import resized_rows
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles, tile_grid
+from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     ChangeOptions,
     Progress,
@@ -75,21 +76,25 @@ def relight(
     light: Photo | ReferenceLight,
     options: RelightOptions = RelightOptions(),
     progress: Progress | None = None,
+    mask: Mask | None = None,
 ) -> RelightResult:
     """Return the photo in the light of a reference, ideally the same view in other light.
 
     Photo and reference may have any size, bit depth and profile; the result has the photo's. For many photos and one
     reference pass a `ReferenceLight`, which encodes the reference once. `progress(done, total)` counts tiles.
     The network runs in the calling thread, and torch operations release the GIL; several threads may share one model.
-    Raises DeviceError if memory runs out.
+    Where the mask is 0, samples stay unchanged. Raises DeviceError if memory runs out, UsageError for a mask of another
+    size.
     Source: CroCoDiLight, section 4.
     """
+    weights = mask_for(mask, photo)
     reference = light if isinstance(light, ReferenceLight) else ReferenceLight(light)
     network, picture, change = model.network, photo.srgb, change_options(options)
     tiling = tile_options(model, options, network.reference_side)
     grid = tile_grid(network, picture, change, tiling)
     count = TileProgress(progress, reference.tiles_to_encode(network, grid) + len(grid))
-    return RelightResult(changed_photo(photo, relight_picture(network, picture, reference, change, tiling, count)))
+    relit = relight_picture(network, picture, reference, change, tiling, count)
+    return RelightResult(changed_photo(photo, relit if weights is None else blend_by_mask(weights, picture, relit)))
 
 
 def relight_picture(
