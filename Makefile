@@ -47,6 +47,8 @@ bench: setup
 	$(BIN)/python benchmarks/start_up.py
 	$(BIN)/python benchmarks/split_blend.py
 	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/formats.py
+	$(BIN)/python benchmarks/encoders.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/speed.py --network tiny
 	$(BIN)/python benchmarks/speed.py

@@ -92,7 +92,10 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
     tiling = TileOptions(agree=True)
     grid = tile_grid(network, picture, ChangeOptions(), tiling)
     run = TileRun(network, target, ChangeOptions(), tiling, lambda done: None)
-    pairs = [(channels_last(relit), tile_log_gains(relit, own)) for relit, own in run.tiles(picture, grid)]
+    pairs = [
+        (channels_last(relit), tile_log_gains(relit, own))
+        for relit, own in run.tiles(picture, grid, lambda *both: both)
+    ]
     raw, log_gains = ([tile for pair in pairs for tile in pair[i]] for i in (0, 1))
     coarse = coarse_grid(network, grid, tiling)
     assert coarse

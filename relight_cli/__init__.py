@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from relight_cli.jobs.light_files import load_light, save_light
     from relight_cli.models.depth_model import DepthModel
     from relight_cli.models.interface import Model
+    from relight_cli.photos.effort import Effort
     from relight_cli.photos.metadata import Metadata
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.reading import read_photo
@@ -59,6 +60,7 @@ __all__ = [
     "DeshadowResult",
     "DeviceError",
     "Ease",
+    "Effort",
     "Light",
     "LightUnreadableError",
     "Metadata",
@@ -116,6 +118,7 @@ _HOMES = {
     "jobs.light_files": ("load_light", "save_light"),
     "models.depth_model": ("DepthModel",),
     "models.interface": ("Model",),
+    "photos.effort": ("Effort",),
     "photos.metadata": ("Metadata",),
     "photos.photo": ("Photo",),
     "photos.reading": ("read_photo",),

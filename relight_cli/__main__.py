@@ -2,13 +2,15 @@
 
 import sys
 
+from relight_cli.devices import garbage_kept
 from relight_cli.errors import ExitCode
 
 
 def main() -> None:
     """Run the command line; Ctrl-C prints one line, also during the import."""
     try:
-        from relight_cli.cli import main as run
+        with garbage_kept():
+            from relight_cli.cli import main as run
     except KeyboardInterrupt:
         sys.stderr.write("relight-cli: interrupted.\n")
         sys.exit(ExitCode.INTERRUPTED)

@@ -70,7 +70,7 @@ def load_model(
             sha256 = found.sha256 if found else None
             return Model(published, CROCODILIGHT, files[0].revision, sha256, compute.device, compute.tile_batch)
     network = load_tiny(device=compute.device, dtype=compute.tiny_dtype)
-    return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch)
+    return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
 
 
 def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:

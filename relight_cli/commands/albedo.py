@@ -1,6 +1,5 @@
 """relight-cli albedo: the reflectance of surfaces, without light."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +36,7 @@ def albedo(
     from relight_cli.jobs.masks import MaskFile, check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
+    from relight_cli.jobs.time_budget import TileCost
 
     check_mask_options(photos, options, save_layer=save_shading)
     expected = expected_model(options.model, ["albedo"], options.weights_dir)
@@ -50,9 +50,15 @@ def albedo(
     model = load_model(tasks=["albedo"], **options.model_arguments())
     from relight_cli.relighting import mapping
 
-    chosen = subset(options, mapping.AlbedoOptions, fit_shading=save_shading)
+    def chosen(**more: object) -> mapping.AlbedoOptions:
+        return subset(command.options, mapping.AlbedoOptions, fit_shading=save_shading, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "AlbedoResult":
-        return mapping.albedo(model, photo, mask.for_photo(photo), replace(chosen, tile_batch=batch), progress)
+        return mapping.albedo(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
 
-    command.run(model, change, lambda result: [result.shading] if save_shading else [])
+    cost = TileCost(
+        lambda model, photo, side: mapping.tiles_to_map(model, photo, chosen(max_side=side)),
+        lambda model: model.network.max_side,
+        lambda model: mapping.mapping_seconds(model, mapping.ALBEDO),
+    )
+    command.run(model, change, cost, lambda result: [result.shading] if save_shading else [])

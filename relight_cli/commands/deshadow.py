@@ -1,6 +1,5 @@
 """relight-cli deshadow: photos without cast shadows."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +29,7 @@ def deshadow(
     from relight_cli.jobs.masks import MaskFile, check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
+    from relight_cli.jobs.time_budget import TileCost
 
     check_mask_options(photos, options, save_layer=save_mask)
     expected = expected_model(options.model, ["deshadow"], options.weights_dir)
@@ -40,9 +40,15 @@ def deshadow(
     model = load_model(tasks=["deshadow"], **options.model_arguments())
     from relight_cli.relighting import mapping
 
-    chosen = subset(options, mapping.DeshadowOptions)
+    def chosen(**more: object) -> mapping.DeshadowOptions:
+        return subset(command.options, mapping.DeshadowOptions, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "DeshadowResult":
-        return mapping.deshadow(model, photo, mask.for_photo(photo), replace(chosen, tile_batch=batch), progress)
+        return mapping.deshadow(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
 
-    command.run(model, change, lambda result: [result.shadow] if save_mask else [])
+    cost = TileCost(
+        lambda model, photo, side: mapping.tiles_to_map(model, photo, chosen(max_side=side)),
+        lambda model: model.network.max_side,
+        lambda model: mapping.mapping_seconds(model, mapping.SHADOW),
+    )
+    command.run(model, change, cost, lambda result: [result.shadow] if save_mask else [])

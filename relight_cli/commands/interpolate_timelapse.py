@@ -161,7 +161,8 @@ def _plan(
     planned = _wanted_frames(frames, options, rate)
     output = options.output or default_output(inputs, frames)
     times = _own_times(frames, planned, options)
-    writer = choose_writer(output, frames, planned, quality=options.quality, rate=rate, times=times)
+    quality, effort = options.quality, options.effort
+    writer = choose_writer(output, frames, planned, quality=quality, effort=effort, rate=rate, times=times)
     check_other_files(writer, frames, options)
     return frames, planned, writer
 

@@ -1,12 +1,11 @@
 """relight-cli relight: other light on photos, from a reference photo, a preset, words, a map, or a place and a time."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.options import PhotoCommandOptions, Photos, subset, with_options
+from relight_cli.jobs.options import LightCommandOptions, Photos, subset, with_options
 from relight_cli.jobs.relight_options import RelightCommandOptions
 
 if TYPE_CHECKING:
@@ -72,8 +71,9 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.jobs.masks import MaskFile
     from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.reference import ReferencePhoto
+    from relight_cli.jobs.time_budget import TileCost
 
-    plain = subset(options, PhotoCommandOptions)
+    plain = subset(options, LightCommandOptions)
     expected = expected_model(options.model, ["relight"], options.weights_dir)
     more = {"invert_mask": True} if options.invert_mask else {}
     command = PhotoCommand("relit", expected, plain, {"light": light, **options.mask_files()}, more)
@@ -86,13 +86,20 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
 
     reference_light = relighting.ReferenceLight(reference.photo)
-    chosen = subset(options, relighting.RelightOptions)
+
+    def chosen(**more: object) -> relighting.RelightOptions:
+        return subset(command.options, relighting.RelightOptions, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "RelightResult":
-        own_options, own_mask = replace(chosen, tile_batch=batch), mask.for_photo(photo)
+        own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
         return relighting.relight(model, photo, reference_light, own_options, progress, own_mask)
 
-    command.run(model, change)
+    cost = TileCost(
+        lambda model, photo, side: relighting.tiles_to_relight(model, photo, chosen(max_side=side)),
+        lambda model: model.network.reference_side,
+        relighting.relighting_seconds,
+    )
+    command.run(model, change, cost)
 
 
 def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:
@@ -103,12 +110,13 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.put_on import ChosenLights, check_save_light, recorded, save_chosen
+    from relight_cli.jobs.time_budget import TileCost
 
     extras = (SHADING,) if options.save_shading else ()
     command = PhotoCommand(
         "relit",
         expected_model(options.model, MAPPERS, options.weights_dir),
-        subset(options, PhotoCommandOptions),
+        subset(options, LightCommandOptions),
         source.files | ({"depth": options.depth} if options.depth else {}) | options.mask_files(),
         recorded(source, options, _geometry_identity(options)),
     )
@@ -121,15 +129,23 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     mask, geometry = MaskFile.read(options), _geometry(options)
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     from relight_cli.relighting import lit_photo
+    from relight_cli.relighting.mapping import SHADOW, mapping_seconds
 
-    chosen = subset(options, lit_photo.PutOnOptions)
+    def chosen(**more: object) -> lit_photo.PutOnOptions:
+        own = {"keep_exposure": options.keep_exposure, "exposure": options.exposure if options.keep_exposure else 0.0}
+        return subset(command.options, lit_photo.PutOnOptions, **own, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "PutOnResult":
-        own_options, own_mask = replace(chosen, tile_batch=batch), mask.for_photo(photo)
+        own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
         light = lights.of(photo)
         return lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
 
-    command.run(model, change, lambda result: [result.shading] if options.save_shading else [])
+    cost = TileCost(
+        lambda model, photo, side: lit_photo.tiles_to_put_on(model, photo, chosen(max_side=side)),
+        lambda model: lit_photo.SIDE,
+        lambda model: mapping_seconds(model, SHADOW),
+    )
+    command.run(model, change, cost, lambda result: [result.shading] if options.save_shading else [])
 
 
 def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:

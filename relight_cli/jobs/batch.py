@@ -1,26 +1,37 @@
 """Run the jobs of one command; a job that fails does not stop the others."""
 
 import math
-import time
-import traceback
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from functools import cached_property
+from itertools import takewhile, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.console import notifier, progress_bar
-from relight_cli.jobs.inputs import STDIO, sha256_of
+from relight_cli.jobs.in_flight import (
+    LARGE,
+    TOGETHER,
+    Changed,
+    FirstRead,
+    InFlight,
+    Notes,
+    Original,
+    Threads,
+    Written,
+    read_original,
+)
+from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
-from relight_cli.jobs.provenance import Inputs, Recipe
-from relight_cli.jobs.reading import read_input
+from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.streams import stdout_stream
+from relight_cli.jobs.time_budget import LongRunNote
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.photo import Photo
@@ -31,13 +42,11 @@ if TYPE_CHECKING:
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.options import Progress
 
-LARGE = 1 << 20  # pixels; for smaller photos saving memory is not worth the time
-P = ParamSpec("P")
-R = TypeVar("R")
+HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
+AHEAD = 4  # small photos in memory besides the one that is read
 Result = TypeVar("Result", bound="ChangeResult")
 Change = Callable[["Model", int, Photo, "Progress"], Result]
 """Changes the light of a photo, given the model, the tiles at a time, the photo and a progress callback."""
-Notes = tuple[str, ...]
 
 
 def run_jobs(
@@ -69,12 +78,17 @@ def run_batch(
     change: Change[Result],
     fallback: MemoryFallback,
     layers: Callable[[Result], list[Photo]] = lambda result: [],
+    resolve: Callable[[Photo], Recipe] | None = None,
+    first: FirstRead | None = None,
 ) -> None:
-    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as in `run_jobs`."""
+    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as in `run_jobs`.
+
+    `resolve` is called with the first photo and returns the recipe of all; `first` has begun to read that photo.
+    """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
-    Batch(change, fallback, layers, recipe, options, summary).run(jobs)
+    Batch(change, fallback, layers, recipe, options, summary, resolve, first).run(jobs)
     summary.finish()
 
 
@@ -86,52 +100,13 @@ def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
     return True
 
 
-class Original(NamedTuple):
-    """A photo as read."""
-
-    photo: Photo
-    sha256: str | None  # of its file
-
-
-class Changed(NamedTuple):
-    """A changed photo, ready to be written."""
-
-    photos: list[tuple[Photo, Notes]]  # the changed photo, then its layers
-    inputs: Inputs  # what they were made from
-
-
-class Written(NamedTuple):
-    """What to report about files that were written."""
-
-    notes: Notes = ()
-    facts: ReportEntry | None = None
-
-
-@dataclass
-class InFlight:
-    """A job that has started."""
-
-    job: Job
-    seconds: float = 0.0  # spent in its stages, without the waits between them
-    reading: "Future[Original]" = field(default_factory=Future)
-    writing: "Future[Written]" = field(default_factory=Future)
-
-    def timed(self, stage: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
-        """Run a stage and add its duration to `seconds`."""
-        began = time.monotonic()
-        try:
-            return stage(*arguments, **named)
-        finally:
-            self.seconds += time.monotonic() - began
-
-
 @dataclass
 class Batch(Generic[Result]):
     """Reads, changes and writes the photos of a command.
 
-    While one photo is changed, a helper thread writes the previous one, releases it and then reads the next one, so
-    that at most one other photo is in memory. The helper finishes a file that it has started, also when the program is
-    interrupted.
+    While one photo is changed, helper threads write the photos before it and read the next one. At most one other large
+    photo is in memory: the next one is read when the one before has been written. Small photos may be changed
+    `TOGETHER`, if the network computes several batches of tiles at a time.
     """
 
     change: Change[Result]
@@ -140,72 +115,121 @@ class Batch(Generic[Result]):
     recipe: Recipe
     options: PhotoCommandOptions
     summary: Summary
+    resolve: Callable[[Photo], Recipe] | None = None
+    first: FirstRead | None = None
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
+    reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
+    changing: deque["Future[None]"] = field(default_factory=deque)  # small photos in other threads
+    threads: Threads = field(default_factory=Threads)
+
+    @cached_property
+    def note(self) -> LongRunNote:
+        """Says how long a photo takes."""
+        return LongRunNote(self.options, notifier(self.options.quiet))
 
     def run(self, jobs: list[Job]) -> None:
         """Run each job that is not skipped; report all jobs in order."""
         in_flight = [InFlight(job) for job in jobs]
         todo = [one for one in in_flight if not one.job.skip]
         next_after = {id(one): after for one, after in zip_longest(todo, todo[1:])}
-        helper = ThreadPoolExecutor(1, "photos")
         try:
-            self._read_ahead(todo[0] if todo else None, helper)
+            self._read_ahead(todo[0] if todo else None)
             for one in in_flight:
                 self.unreported.append(one)
                 if one.job.skip:
                     one.writing.set_result(Written())
                 else:
-                    self._make(one, next_after[id(one)], helper)
+                    self._make(one, next_after[id(one)])
                 self._report_finished()
-            helper.shutdown()
+            self.threads.finish()
         finally:
-            helper.shutdown(cancel_futures=True)
+            for one in todo:
+                one.finished.set()  # wakes the reader
+            self.threads.finish(cancel=True)
             self._report_finished()
 
-    def _read_ahead(self, one: InFlight | None, helper: ThreadPoolExecutor) -> None:
-        if one and one.job.source != STDIO:
-            one.reading = helper.submit(one.timed, self._read, one.job.source)
+    def _read_ahead(self, one: InFlight | None) -> None:
+        if one is None:
+            return
+        before = self.reads = [older for older in self.reads if not older.finished.is_set()]
+        self.reads = [*before, one]
+        if one.job.source != STDIO:
+            one.reading = self.threads.reader.submit(self._read_in_turn, one, before)
 
-    def _make(self, one: InFlight, after: InFlight | None, helper: ThreadPoolExecutor) -> None:
+    def _read_in_turn(self, one: InFlight, before: list[InFlight]) -> Original:
+        """Read a photo when there is room for it: next to one large photo, or a few small ones."""
+        for older in before:
+            left = [other for other in before if not other.finished.is_set()]
+            if len(left) <= AHEAD and sum(other.pixels >= LARGE for other in left) <= 1:
+                break
+            older.finished.wait()
+        original = one.timed(self._read, one.job.source)
+        one.pixels = math.prod(original.photo.pixels.shape[:2])
+        return original
+
+    def _make(self, one: InFlight, after: InFlight | None) -> None:
         """Change a photo while the next one is read, then start to write it."""
         job = one.job
         try:
             if job.source == STDIO:  # in this thread, so that Ctrl-C can interrupt the wait for a pipe
                 one.reading.set_result(one.timed(self._read, job.source))
             original, one.reading = one.reading.result(), Future()
-            original_size = math.prod(original.photo.pixels.shape[:2])
-            self._read_ahead(after, helper)
+            one.pixels = math.prod(original.photo.pixels.shape[:2])
+            self._read_ahead(after)
             after = None
+            if job.target == STDIO:
+                stdout_stream()  # raises an error before the work starts
+            self._notify(job, original.photo.notes)
+            if self.resolve:
+                self.recipe, self.resolve = self.resolve(original.photo), None
+            together = one.pixels < LARGE and self.fallback.workers > 1 and job.target != STDIO
+            while len(self.changing) >= (TOGETHER if together else 1):
+                self.changing.popleft().result()
+            if together:
+                self.changing.append(self.threads.changers.submit(self._change_together, one, original))
+                return
             changed = one.timed(self._change, job, original)
             del original  # free its memory before the writing
             if job.target == STDIO:
                 one.writing.set_result(one.timed(self._write, job, changed))
             else:
-                one.writing = helper.submit(one.timed, self._write, job, changed)
-                self._save_memory(job, original_size, one.writing)
+                self._start_to_write(one, changed)
+                del changed
+                self._save_memory(job, one)
         except Exception as error:  # noqa: BLE001  libraries may raise anything; the other photos continue
-            traceback.clear_frames(error.__traceback__)  # they hold pictures
-            one.writing.set_exception(error)
-            self._read_ahead(after, helper)
+            one.fail(error)
+            self._read_ahead(after)
 
-    def _save_memory(self, job: Job, pixels: int, writing: "Future[Written]") -> None:
+    def _change_together(self, one: InFlight, original: Original) -> None:
+        """Change a small photo in a thread of its own, and start to write it."""
+        try:
+            self._start_to_write(one, one.timed(self._change, one.job, original))
+        except Exception as error:  # noqa: BLE001  as in `_make`
+            one.fail(error)
+
+    def _start_to_write(self, one: InFlight, changed: Changed) -> None:
+        if one.pixels >= HUGE:
+            for older in takewhile(lambda other: other is not one, self.unreported):
+                older.finished.wait()
+        writing = self.threads.writers.submit(one.timed, self._write, one.job, changed)
+        one.writing = writing
+        writing.add_done_callback(lambda done: one.finished.set())
+
+    def _save_memory(self, job: Job, one: InFlight) -> None:
         """Limit the memory peak: run no memory-hungry encoder at the same time as a network on the CPU."""
-        if pixels < LARGE:
+        if one.pixels < LARGE:
             return
-        if self.fallback.on_cpu and format_of(job.target) in MEMORY_HUNGRY:
-            wait([writing])
+        if self.fallback.on_cpu and (format_of(job.target) in MEMORY_HUNGRY):
+            wait([one.writing])
         release_memory()
 
     def _read(self, path: Path) -> Original:
-        sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
-        return Original(read_input(path, self.options, self.options.page), sha256)
+        first = self.first.take() if self.first and self.first.path == path else None
+        return first or read_original(path, self.options)
 
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""
         photo = original.photo
-        if job.target == STDIO:
-            stdout_stream()  # raises an error before the work starts
-        self._notify(job, photo.notes)
         with progress_bar(job.source.name, quiet=self.options.quiet) as progress:
             result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
@@ -214,6 +238,7 @@ class Batch(Generic[Result]):
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
         assert model is not None
+        progress = self.note.watch(str(job.source), model, progress)
         result = self.change(model, batch, photo, progress)
         if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
             return result
@@ -225,13 +250,14 @@ class Batch(Generic[Result]):
         Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from.
         """
         photo, notes = changed.photos[0]
-        quality, overwrite = self.options.quality, self.options.overwrite or job.may_replace
+        quality, effort = self.options.quality, self.options.effort
+        overwrite = self.options.overwrite or job.may_replace
         if job.target == STDIO:
-            return Written(notes + write_photo(photo, stdout_stream(), quality=quality))
+            return Written(notes + write_photo(photo, stdout_stream(), quality=quality, effort=effort))
         make_folder(job.target.parent)
         for path in job.extras:
-            write_photo(changed.photos.pop(1)[0], path, quality=quality, overwrite=overwrite)
-        notes += write_photo(photo, job.target, quality=quality, overwrite=overwrite)
+            write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
+        notes += write_photo(photo, job.target, quality=quality, effort=effort, overwrite=overwrite)
         return Written(notes, self.recipe.report_facts(job, changed.inputs))
 
     def _report_finished(self) -> None:

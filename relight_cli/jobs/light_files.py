@@ -132,7 +132,7 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
     if photo.metadata.icc == LINEAR and photo.pixels.dtype == np.float32 and photo.pixels.shape[2] == 3:
         radiance = to_array(photo.pixels)
     else:
-        radiance = srgb_to_profile(photo.to_srgb(), LINEAR, 3)
+        radiance = srgb_to_profile(photo.to_srgb(), LINEAR, 3, np.dtype(np.float32))
     if photo.alpha is not None:
         radiance = radiance * to_unit(photo.alpha)[..., None]
     try:

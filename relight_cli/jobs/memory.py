@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +24,12 @@ class MemoryFallback:
         """Start with `tile_batch` tiles (0: what suits the device); `dtype` is that of --dtype."""
         self.model, self._dtype, self._wanted = model, dtype, tile_batch
         self.tile_batch = tile_batch or (model.tile_batch if model else 0)
+        self._lock = threading.Lock()
+
+    @property
+    def workers(self) -> int:
+        """Batches of tiles at a time."""
+        return self.model.workers if self.model else 1
 
     @property
     def on_cpu(self) -> bool:
@@ -32,16 +39,19 @@ class MemoryFallback:
     def run(self, work: Callable[["Model | None", int], R]) -> R:
         """Call `work(model, tile_batch)`; as long as memory runs out, reduce and call it again."""
         while True:
+            tried = self.tile_batch
             try:
-                return work(self.model, self.tile_batch)
+                return work(self.model, tried)
             except Exception as error:
-                if not is_out_of_memory(error) or not self._can_reduce():
+                if not is_out_of_memory(error) or not self._can_reduce(tried):
                     raise
             # Not in the except block, where the error keeps the tensors in its frames alive.
-            self._reduce()
+            with self._lock:
+                if self.tile_batch == tried:  # else another photo has reduced it
+                    self._reduce()
 
-    def _can_reduce(self) -> bool:
-        return self.model is not None and (self.tile_batch > 1 or self.model.device != "cpu")
+    def _can_reduce(self, tried: int) -> bool:
+        return self.model is not None and (tried > 1 or self.model.device != "cpu")
 
     def _reduce(self) -> None:
         assert self.model is not None

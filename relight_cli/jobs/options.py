@@ -13,6 +13,7 @@ import typer
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.streams import reserve_stdout
+from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
 
 T = TypeVar("T")
@@ -169,6 +170,13 @@ class PhotoCommandOptions(CommandOptions):
     quality: Annotated[
         int, typer.Option(min=1, max=100, metavar="N", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG 2000.")
     ] = 95
+    effort: Annotated[
+        Effort,
+        typer.Option(
+            case_sensitive=False,
+            help="Time to encode photos (not videos). fast: larger files; small: smaller files, slower.",
+        ),
+    ] = Effort.DEFAULT
     strip: Annotated[
         bool,
         typer.Option("--strip", help="Write no metadata (EXIF, GPS, XMP, dpi, Software tag), only the colour profile."),
@@ -193,7 +201,29 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class MaskedCommandOptions(PhotoCommandOptions):
+class LightCommandOptions(PhotoCommandOptions):
+    """Options of relight, deshadow and albedo."""
+
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Choose --max-side so that the network takes about this long for a photo like the first.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        super().__post_init__()
+        if self.budget is not None and self.max_side is not None:
+            raise UsageError("--budget chooses --max-side: give only one of them.")
+        if self.budget is not None and not self.detail:
+            raise UsageError("--budget and --no-detail contradict each other: give only one of them.")
+
+
+@dataclass(frozen=True)
+class MaskedCommandOptions(LightCommandOptions):
     """Options of every command that may change a part of a photo alone."""
 
     mask: Annotated[

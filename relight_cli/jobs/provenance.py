@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.jobs.inputs import STDIO, sha256_of
-from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
+from relight_cli.jobs.options import CommandOptions, LightCommandOptions, PhotoCommandOptions
 from relight_cli.jobs.reported_outputs import ReportedOutputs, output_entry
+from relight_cli.jobs.time_budget import LADDER
+from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
@@ -30,6 +32,7 @@ RUN_OPTIONS = {
     "device",
     "tile_batch",
     "max_pixels",
+    "budget",  # the --max-side that it chooses is recorded
     "report",
     "quiet",
     "verbose",
@@ -43,7 +46,8 @@ RUN_OPTIONS = {
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page", "input_colour"}
+RECORDED_IF_GIVEN = {"page", "input_colour", "effort"}
+_NOT_GIVEN = (None, Effort.DEFAULT)
 
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
@@ -54,7 +58,7 @@ UNSIGNED = (".exr", ".npz")  # extra maps, which have no Software tag
 def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
-    chosen = {name: value for name, value in chosen.items() if value is not None or name not in RECORDED_IF_GIVEN}
+    chosen = {name: value for name, value in chosen.items() if name not in RECORDED_IF_GIVEN or value not in _NOT_GIVEN}
     if colour := chosen.get("input_colour"):
         chosen["input_colour"] = Path(str(colour)).name
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}
@@ -71,13 +75,14 @@ class Recipe:
     more: Mapping[str, object] = field(default_factory=dict)  # options of this command only
     read_record: Callable[[Path], str | None] | None = None  # reads the record of an output that is not a photo
 
-    def provenance(self, inputs: Inputs) -> "Provenance":
-        """Return how one output is made."""
+    def provenance(self, inputs: Inputs, options: CommandOptions | None = None) -> "Provenance":
+        """Return how one output is made, with these options or else the run's."""
         from relight_cli.photos.provenance import Provenance
 
         files = {name: path.name for name, path in self.files.items()}
-        options = {**output_options(self.options), **self.more, **files, "inputs": {**inputs, **self._hashes}}
-        return Provenance(self.task, self.model.name, self.model.revision, self.model.sha256, options)
+        chosen = output_options(options or self.options)
+        recorded = {**chosen, **self.more, **files, "inputs": {**inputs, **self._hashes}}
+        return Provenance(self.task, self.model.name, self.model.revision, self.model.sha256, recorded)
 
     def sign(self, photo: "Photo", inputs: Inputs) -> tuple["Photo", tuple[str, ...]]:
         """Record in a photo how it is made, or with --strip remove all metadata but the profile; return notes too."""
@@ -114,8 +119,15 @@ class Recipe:
             return replace(job, skip=True)
         photo_sha256 = sha256_of(job.source)
         known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
-        same = known and recorded == self.provenance({"photo": photo_sha256}).parameters()
+        same = known and recorded in self._up_to_date({"photo": photo_sha256})
         return replace(job, skip=same, may_replace=not same)
+
+    def _up_to_date(self, inputs: Inputs) -> list[str]:
+        """Return the records of outputs that are up to date; with --budget every size that it may have chosen."""
+        alternatives: list[CommandOptions] = [self.options]
+        if isinstance(self.options, LightCommandOptions) and self.options.budget is not None:
+            alternatives = [replace(self.options, max_side=side, budget=None) for side in (None, *LADDER)]
+        return [self.provenance(inputs, options).parameters() for options in alternatives]
 
     def report_facts(self, job: "Job", inputs: Inputs) -> "ReportEntry":
         """Return what a report records about a job's files, so that a later run recognises them."""

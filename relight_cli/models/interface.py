@@ -75,3 +75,4 @@ class Model:
     sha256: str | None  # of its file, if it is known
     device: str = "cpu"  # where it runs: "cpu", "cuda", "cuda:1", "mps"
     tile_batch: int = 2  # tiles at a time that use the device well
+    workers: int = 1  # batches of tiles at a time, each on one thread of torch; 1: one batch on all threads

@@ -75,14 +75,13 @@ class Tiny(nn.Module):
     def encode(self, tiles: Tensor) -> Tensor:
         """Return the latents (T, N, C) of sRGB-encoded tiles (T, 3, S, S) in [0, 1], S a multiple of 16."""
         guide = log_linear(tiles)
-        return self._pack(guide, *self.features(tiles, guide))
+        return self._pack(tiles.shape[2] // self.stride, (guide, *self.features(tiles, guide)))
 
     def delight(self, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Split latents into intrinsic latents (T, N, C + 288) and the illumination latent (T, 1, L)."""
-        guide, *maps = self._unpack(latents, self.maps)
-        features, light = self.split(*maps)
-        intrinsic = self._pack(guide, *features, self.light(*features, light), *self.shading(*features))
-        return intrinsic, with_shares(light)
+        features, light = self.split(*self._unpack(latents, self.maps, range(1, 4)))
+        maps = (*features, self.light(*features, light), *self.shading(*features))
+        return self._pack(math.isqrt(latents.shape[1]), maps, guide=latents), with_shares(light)
 
     def features(self, tiles: Tensor, guide: Tensor) -> Maps:
         """Encode tiles and their log to maps f4, f8 and f16."""
@@ -102,7 +101,7 @@ class Tiny(nn.Module):
 
     def map_illumination(self, mapper: str, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Map the illumination latent (T, 1, L) to that of the `shadow`-free or `albedo` picture."""
-        f16 = self._unpack(intrinsic, self.intrinsic_maps)[3]
+        (f16,) = self._unpack(intrinsic, self.intrinsic_maps, range(3, 4))
         light = self.mappers[mapper](f16, illumination[..., :-SHARES].to(f16))
         shadow = mapper == "shadow"
         return with_shares(light, shadowed=0.0, shaded=float(shadow), thresholded=float(shadow))
@@ -115,32 +114,37 @@ class Tiny(nn.Module):
 
     def relight(self, intrinsic: Tensor, illumination: Tensor) -> Tensor:
         """Return relit latents (T, N, 768 + 96 + 1): the photo, its change of light, the thresholded share."""
-        guide, f4, f8, f16, own, shadows, rest = self._unpack(intrinsic, self.intrinsic_maps)
+        f4, f8, f16, own, shadows, rest = self._unpack(intrinsic, self.intrinsic_maps, range(1, 7))
         light, shares = illumination[..., :-SHARES].to(f16), illumination[..., -SHARES:, None].float()
         shadowed, shaded, thresholded = shares.chunk(SHARES, dim=-2)
         change = self.light(f4, f8, f16, light).float() - own.float()
         change = change + (shadowed - 1) * shadows.float() + (shaded - 1) * rest.float()
-        return self._pack(guide, change, thresholded.expand(-1, 1, *f16.shape[2:]))
+        return self._pack(f16.shape[2], (change, thresholded.expand(-1, 1, *f16.shape[2:])), guide=intrinsic)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return the sRGB-encoded picture (T, 3, S, S), float32, not clipped."""
-        guide, change, thresholded = self._unpack(latents, [self.maps[0], COEFFICIENTS, (1, 1)])
+        guide, change, thresholded = self._unpack(latents, [self.maps[0], COEFFICIENTS, (1, 1)], range(3))
         log_light = log_light_change(guide, change.float())
         log_light = torch.lerp(log_light, soft_threshold(log_light), thresholded[..., :1, :1].float())
         return linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_light))
 
-    def _pack(self, *maps: Tensor) -> Tensor:
-        """Unshuffle maps of strides 1, 4, 8 and 16 into one float32 token per patch."""
-        rows = maps[0].shape[2] // self.stride
+    def _pack(self, rows: int, maps: tuple[Tensor, ...], guide: Tensor | None = None) -> Tensor:
+        """Unshuffle maps of strides 1 to 16 into one float32 token for each patch, in `rows` rows.
+
+        They follow the guide of the tokens `guide`, if it is given.
+        """
         patches = [F.pixel_unshuffle(m.float(), m.shape[2] // rows).flatten(2) for m in maps]
+        if guide is not None:
+            channels, side = self.maps[0]
+            patches.insert(0, guide.transpose(1, 2)[:, : channels * side**2])
         return torch.cat(patches, dim=1).transpose(1, 2)
 
-    def _unpack(self, tokens: Tensor, maps: list[tuple[int, int]]) -> list[Tensor]:
-        """Undo `_pack`: the guide in float32, the other maps in the parameters' dtype."""
+    def _unpack(self, tokens: Tensor, maps: list[tuple[int, int]], wanted: range) -> list[Tensor]:
+        """Undo `_pack` for the `wanted` maps: map 0, the guide, in float32, the others in the parameters' dtype."""
         rows = math.isqrt(tokens.shape[1])
         patches = tokens.transpose(1, 2).unflatten(2, (rows, rows)).split([c * p * p for c, p in maps], dim=1)
-        guide, *features = (F.pixel_shuffle(m, p) for m, (_, p) in zip(patches, maps, strict=True))
-        return [guide, *(f.to(self.queries.dtype) for f in features)]
+        shuffled = ((index, F.pixel_shuffle(patches[index], maps[index][1])) for index in wanted)
+        return [m if index == 0 else m.to(self.queries.dtype) for index, m in shuffled]
 
 
 def with_shares(

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from relight_cli.photos.colour_profiles import REC709, is_srgb, linear_profile
 
-_D65, _ILLUMINANT_C = (0.3127, 0.3290), (0.310, 0.316)
+D65, _ILLUMINANT_C = (0.3127, 0.3290), (0.310, 0.316)
 PRIMARIES: dict[int, tuple[float, ...]] = {  # (x, y) of red, green, blue and white (H.273, table 2)
     1: REC709,
     4: (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, *_ILLUMINANT_C),
-    5: (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, *_D65),
-    6: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *_D65),
-    7: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *_D65),
+    5: (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, *D65),
+    6: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *D65),
+    7: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, *D65),
     8: (0.681, 0.319, 0.243, 0.692, 0.145, 0.049, *_ILLUMINANT_C),
-    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65),  # BT.2020
+    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *D65),  # BT.2020
     10: (1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1 / 3, 1 / 3),  # CIE XYZ
     11: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351),
-    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),  # Display P3
-    22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *_D65),
+    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *D65),  # Display P3
+    22: (0.630, 0.340, 0.295, 0.605, 0.155, 0.077, *D65),
 }
 NAMES = {1: "BT.709", 4: "BT.470 M", 8: "film", 9: "BT.2020", 10: "XYZ", 11: "DCI-P3", 12: "P3"}
 UNSPECIFIED, LINEAR_LIGHT, SRGB_CURVE, PQ, HLG = 2, 8, 13, 16, 18
@@ -172,7 +172,12 @@ def _hlg_light(signal: NDArray[np.float64], primaries: int) -> NDArray[np.float6
 
 def luma_weights(primaries: int) -> NDArray[np.float64]:
     """Return the share of red, green and blue in the luminance of white."""
-    return to_xyz(9 if primaries == UNSPECIFIED else primaries)[1]
+    return weights_of(PRIMARIES[9 if primaries == UNSPECIFIED else primaries])
+
+
+def weights_of(chromaticities: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the share of red, green and blue in the luminance of white, from their (x, y) and that of white."""
+    return _amounts(chromaticities) * chromaticities[1:6:2]
 
 
 def to_xyz(primaries: int) -> NDArray[np.float64]:
@@ -184,8 +189,10 @@ def to_xyz(primaries: int) -> NDArray[np.float64]:
 
 def are_primaries(chromaticities: tuple[float, ...]) -> bool:
     """Return whether (x, y) of red, green, blue and white are those of a colour space: white is a mixture of all."""
+    if len(chromaticities) != 8 or not np.isfinite(chromaticities).all() or not chromaticities[7]:
+        return False
     try:
-        return len(chromaticities) == 8 and bool((_amounts(chromaticities) > 1e-3).all())
+        return bool((_amounts(chromaticities) > 1e-3).all())
     except (ArithmeticError, np.linalg.LinAlgError):
         return False
 

@@ -50,7 +50,7 @@ def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int,
 
         def convert(band: NDArray[np.float32]) -> NDArray:
             values = profile.from_srgb(band, clip=dtype != np.float32)
-            return from_unit(values if channels == profile.channels else (values @ _LUMA)[:, None], dtype)
+            return from_unit((values @ _LUMA)[:, None] if channels < profile.channels else values, dtype)
 
         return convert_pixels(srgb, convert, 1 if space == "gray" else channels, dtype)
     else:

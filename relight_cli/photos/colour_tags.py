@@ -31,11 +31,12 @@ class ColourTags:
     """What a container says about colours besides an ICC profile; None for what it does not say."""
 
     cicp: tuple[int, int] | None = None  # primaries and transfer characteristics (ITU-T H.273)
-    full_range: bool = True  # else black is at 16/255 and white at 235/255
+    full_range: bool = True  # else black is at 16 and white at 235 of 256 (H.273, section 8.3)
     srgb: bool = False
     gamma: float | None = None  # light = value ** gamma
     chromaticities: tuple[float, ...] | None = None  # (x, y) of red, green, blue and white
     curve: bytes | None = None  # from values to light, as ICC stores it
+    bits: int = 0  # of the samples in the file, for a narrow range; 0: as many as the decoded samples have
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,9 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
     """
     tags, grey = decoded.colour or ColourTags(), decoded.pixels.shape[2] == 1
     if not tags.full_range:
-        _convert(decoded, lambda values: np.clip((values * 255 - 16) / 219, 0, 1))
+        bits = tags.bits or 8 * decoded.pixels.dtype.itemsize
+        largest = (2**bits - 1) / 2 ** (bits - 8)  # in steps of 8 bits (ITU-T H.273, section 8.3)
+        _convert(decoded, lambda values: np.clip((values * largest - 16) / 219, 0, 1))
     found = next(_findings(decoded, tags, grey=grey), None)
     if found is None:
         if decoded.icc is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-from relight_cli.photos.cicp import are_primaries
+from relight_cli.photos.cicp import D65, are_primaries
 
 ADOBE_RGB = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
 ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998), section 4.3.4.2
@@ -46,7 +46,7 @@ def _colours(found: Image.Exif, details: dict, index: str) -> ExifColours | None
     primaries, white = (
         found.get(tag) or details.get(tag) for tag in (ExifTags.Base.PrimaryChromaticities, ExifTags.Base.WhitePoint)
     )
-    chromaticities = tuple(float(value) for value in (*(primaries or ()), *(white or ())))
+    chromaticities = tuple(float(value) for value in (*(primaries or ()), *(white or D65)))
     gamma = float(details.get(_GAMMA) or 0)
     valid = are_primaries(chromaticities)
     if not valid and not 0.1 <= gamma <= 10:

@@ -8,11 +8,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from relight_cli.errors import MissingExtraError, OutputUnwritableError
+from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
 from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.photos.codecs.encoding import encode
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.colour_profiles import is_linear, profile_space
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
 
@@ -25,14 +26,17 @@ def write_photo(
     *,
     format: str | None = None,  # noqa: A002
     quality: int = 95,
+    effort: Effort | str = Effort.DEFAULT,
     overwrite: bool = False,
 ) -> tuple[str, ...]:
     """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each loss.
 
     The format is `format`, else that of the suffix, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
-    AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. Raises OutputUnwritableError, MissingExtraError,
+    AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. `effort` is "fast", "default" or "small":
+    the time that the encoder takes for a smaller file. Raises UsageError, OutputUnwritableError, MissingExtraError,
     MemoryError.
     """
+    effort = _known_effort(effort)
     target = Path(target) if isinstance(target, str | os.PathLike) else target
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
@@ -51,16 +55,22 @@ def write_photo(
         notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
     if isinstance(target, Path):
         with atomic_file(target, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
-            return notes + _encode(file, photo, name, chosen, quality)
+            return notes + _encode(file, photo, name, chosen, quality, effort)
     try:
         with tempfile.SpooledTemporaryFile(_SPOOLED) as file:  # encoders seek, which a pipe cannot
-            notes += _encode(file, photo, name, chosen, quality)  # type: ignore[arg-type]
+            notes += _encode(file, photo, name, chosen, quality, effort)  # type: ignore[arg-type]
             file.seek(0)
             shutil.copyfileobj(file, target)
             target.flush()
     except OSError as error:
         raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
     return notes
+
+
+def _known_effort(effort: Effort | str) -> Effort:
+    if effort not in tuple(Effort):
+        raise UsageError(f"effort {effort} is not known: give {', '.join(Effort)}.")
+    return Effort(effort)
 
 
 def _needs_curve(photo: Photo, kind: str) -> bool:
@@ -73,9 +83,10 @@ def _needs_curve(photo: Photo, kind: str) -> bool:
     return photo.pixels.dtype == np.uint16 and (kind in ("JPEG", "WEBP", "AVIF") or kind == "HEIF" != photo.format)
 
 
-def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int) -> tuple[str, ...]:
+def _encode(file: BinaryIO, photo: Photo, name: str, kind: str, quality: int, effort: Effort) -> tuple[str, ...]:
     try:
-        return encode(file, photo.pixels, photo.alpha, photo.metadata, kind=kind, quality=quality, extra=photo.extra)
+        parts = photo.pixels, photo.alpha, photo.metadata
+        return encode(file, *parts, kind=kind, quality=quality, effort=effort, extra=photo.extra)
     except MissingExtraError as error:
         raise MissingExtraError(f"{name}: {error}") from error
     except MemoryError:  # has its own exit code

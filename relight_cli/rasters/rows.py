@@ -53,6 +53,8 @@ def adjusted_rows(
 
 def rows_from(picture: Raster, source: Raster, rows: slice, own: NDArray) -> NDArray:
     """Return rows of a picture, given those of `source`, which are not made again if the picture is made from them."""
+    if picture is source:
+        return own
     if isinstance(picture, AdjustedRows) and picture.source is source:
         return picture.adjust(rows, own)
     return picture[rows]

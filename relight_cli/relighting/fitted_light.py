@@ -46,7 +46,8 @@ def fit_light(shading: Map, normals: Map, weights: Map) -> FittedLight:
     step = max(1, math.isqrt(weights.size // _MOST_SAMPLES))
     values, at, weight = (maps[::step, ::step].reshape(-1, *maps.shape[2:]) for maps in (shading, normals, weights))
     kept = weight > 0
-    values, at, weight = values[kept].astype(float), basis(at[kept]).astype(float), weight[kept].astype(float)
+    values, weight = values[kept].astype(np.float64), weight[kept].astype(np.float64)
+    at = np.asarray(basis(at[kept]), np.float64)
     if weight.sum() < _LEAST_WEIGHT / step**2 or not weight.sum() > 0:
         return FittedLight(_even(np.ones(3)), 1.0)
     mean = np.exp(weight @ np.log(values.clip(1e-4)) / weight.sum())
@@ -59,7 +60,7 @@ def fit_light(shading: Map, normals: Map, weights: Map) -> FittedLight:
     return FittedLight(Light(as_rows(found / COSINE[:, None]), origin="fitted to a picture"), level)
 
 
-def _fit(values: NDArray[np.float64], at: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fit(values: NDArray[np.float64], at: NDArray[np.floating], weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return irradiance coefficients (9,) of values (N,), which are 1 on average, by reweighted least squares."""
     found = np.zeros(9)
     found[0] = 1 / at[0, 0]

@@ -1,8 +1,9 @@
 """Change the light of a picture tile by tile; the caller chooses the new light."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import tee
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from relight_cli.rasters.rows import Raster, is_rereadable, streamed_rows
 from relight_cli.relighting.gain import apply_log_gain, log_gain, multiply_light
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.tile_colour import ColourAgreement
 from relight_cli.relighting.tiles import TileGrid, blend_tiles, cut_tiles
 
+R = TypeVar("R")
 Pixels = NDArray[np.float32]  # (n, W, 3) of a picture or a tile
 Target = Callable[[TileGrid, range, Tensor, Tensor], Tensor]
 """Takes a grid, indices of tiles, their intrinsic and illumination latents; returns the illumination latents to use."""
@@ -111,25 +114,23 @@ class TileRun:
 
     def log_gains(self, picture: Raster, grid: TileGrid, agreement: ColourAgreement | None = None) -> Iterator[Pixels]:
         """Yield the blended log gains of a picture in bands (n, W, 3)."""
-        tiles: Iterator[Pixels] = (
-            tile for relit, own in self.tiles(picture, grid) for tile in tile_log_gains(relit, own)
-        )
+        tiles: Iterator[Pixels] = itertools.chain.from_iterable(self.tiles(picture, grid, tile_log_gains))
         if agreement:
-            tiles, seen = tee(tiles)
+            tiles, seen = itertools.tee(tiles)
             tiles = (tile + added for tile, added in zip(tiles, agreement.corrections(seen), strict=True))
         return blend_tiles(grid, tiles, 3)
 
     def pictures(self, picture: Raster, grid: TileGrid, agreement: ColourAgreement | None = None) -> Iterator[Pixels]:
         """Yield the decoder's blended output in bands (n, W, 3); colour agreement multiplies each tile by a gain."""
         if not agreement:
-            relit_only = self.tiles(picture, grid, reconstruct=False)
-            return blend_tiles(grid, (tile for relit, _ in relit_only for tile in channels_last(relit)), 3)
-        both: Iterator[tuple[Pixels, Pixels]] = (
-            pair
-            for relit, own in self.tiles(picture, grid)
-            for pair in zip(channels_last(relit), tile_log_gains(relit, own), strict=True)
-        )
-        both, seen = tee(both)
+            relit_only = self.tiles(picture, grid, lambda relit, _: channels_last(relit), reconstruct=False)
+            return blend_tiles(grid, itertools.chain.from_iterable(relit_only), 3)
+
+        def with_gains(relit: Tensor, own: Tensor) -> list[tuple[Pixels, Pixels]]:
+            return list(zip(channels_last(relit), tile_log_gains(relit, own), strict=True))
+
+        both: Iterator[tuple[Pixels, Pixels]] = itertools.chain.from_iterable(self.tiles(picture, grid, with_gains))
+        both, seen = itertools.tee(both)
         corrections = agreement.corrections(gains for _, gains in seen)
         lit = (multiply_light(tile, added) for (tile, _), added in zip(both, corrections, strict=True))
         return blend_tiles(grid, lit, 3)
@@ -139,23 +140,33 @@ class TileRun:
         small = resized(picture, coarse.height, coarse.width)
         return ColourAgreement(grid, np.concatenate(list(self.log_gains(small, coarse))))
 
-    def tiles(self, picture: Raster, grid: TileGrid, *, reconstruct: bool = True) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield relit tiles, and the tiles reconstructed in their own light, (T, 3, S, S) each.
+    def tiles(
+        self, picture: Raster, grid: TileGrid, use: Callable[[Tensor, Tensor], R], *, reconstruct: bool = True
+    ) -> Iterator[R]:
+        """Yield what `use` makes of each batch of relit tiles, and of the tiles reconstructed in their own light.
 
-        Without `reconstruct`, or with a lossless network, the second are the tiles themselves.
+        Both are (T, 3, S, S). Without `reconstruct`, or with a lossless network, the second are the tiles themselves.
+        `target` and `use` are called in several threads if `tiling.workers` says so.
         """
+
+        @torch.inference_mode()
+        def change(batch: tuple[range, Tensor]) -> tuple[int, R]:
+            indices, tiles = batch
+            return len(indices), use(*self._relit(grid, indices, tiles, reconstruct=reconstruct))
+
+        for count, used in in_order(change, load_tiles(picture, grid, self.tiling), self.tiling.workers):
+            self.progress(count)
+            yield used
+
+    def _relit(self, grid: TileGrid, indices: range, tiles: Tensor, *, reconstruct: bool) -> tuple[Tensor, Tensor]:
         network = self.network
-        for indices, tiles in load_tiles(picture, grid, self.tiling):
-            with torch.inference_mode():
-                intrinsic, own = network.delight(network.encode(tiles))
-                wanted = torch.lerp(own, self.target(grid, indices, intrinsic, own).to(own), self.change.strength)
-                if network.lossless or not reconstruct:
-                    relit, reconstructed = network.decode(network.relight(intrinsic, wanted)), tiles
-                else:
-                    latents = network.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
-                    relit, reconstructed = network.decode(latents).chunk(2)
-            self.progress(len(indices))
-            yield relit, reconstructed
+        intrinsic, own = network.delight(network.encode(tiles))
+        wanted = torch.lerp(own, self.target(grid, indices, intrinsic, own).to(own), self.change.strength)
+        if network.lossless or not reconstruct:
+            return network.decode(network.relight(intrinsic, wanted)), tiles
+        latents = network.relight(torch.cat((intrinsic, intrinsic)), torch.cat((wanted, own)))
+        relit, reconstructed = network.decode(latents).chunk(2)
+        return relit, reconstructed
 
 
 def tile_log_gains(relit: Tensor, reconstructed: Tensor) -> Pixels:

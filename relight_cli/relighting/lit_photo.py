@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from relight_cli.errors import UsageError
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
+from relight_cli.rasters.resizing import fit_within, resized_rows
 from relight_cli.rasters.rows import AdjustedRows, LazyRows, Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
@@ -101,10 +102,21 @@ def subject_of(
     progress: Progress | None = None,
 ) -> Subject:
     """Return what is known of a photo: a working copy, its surfaces, its own light and cast shadows."""
-    picture = working_copy(photo, SIDE if options.max_side is None else options.max_side)
+    picture = working_copy(photo, *_copy_size(photo, options))
     tiling = _tiling(model, options)
     count = TileProgress(progress, passes(model, picture, tiling))
     return fit_subject(model, picture, geometry_of(picture), tiling, count)
+
+
+def tiles_to_put_on(model: Model, photo: Photo, options: RelightOptions) -> int:
+    """Return the number of tiles of a photo that pass through the network."""
+    copy = resized_rows(photo.srgb, *_copy_size(photo, options))
+    return passes(model, copy, _tiling(model, options))
+
+
+def _copy_size(photo: Photo, options: RelightOptions) -> tuple[int, int]:
+    side = SIDE if options.max_side is None else options.max_side
+    return fit_within(photo.pixels.shape[0], photo.pixels.shape[1], side)
 
 
 def lit_picture(picture: Raster, subject: Subject, gain: Map, strength: float = 1.0) -> AdjustedRows:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import fit_within, resized
+from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.fitted_light import FittedLight, fit_light
 from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
@@ -67,13 +68,13 @@ class Subject:
         return np.sqrt(bright.clip(1e-3, 1)) * (1 - np.float32(0.7) * self.geometry.sky)
 
 
-def working_copy(photo: Photo, side: int = SIDE) -> Map:
+def working_copy(photo: Photo, height: int, width: int) -> Map:
     """Return the copy (h, w, 3) of a photo that its gain is computed on, sRGB in [0, 1]."""
-    small = resized(photo.srgb, *fit_within(photo.pixels.shape[0], photo.pixels.shape[1], side))
+    small = resized(photo.srgb, height, width)
     return np.ascontiguousarray(np.nan_to_num(small).clip(0, 1), np.float32)
 
 
-def passes(model: Model, picture: Map, tiling: TileOptions) -> int:
+def passes(model: Model, picture: Raster, tiling: TileOptions) -> int:
     """Return the number of tiles that `fit_subject` passes through the network."""
     names, tiles = model.network.mapper_names, tile_count(model.network, picture, ChangeOptions(), tiling)
     return (tiles if SHADOW in names else 0) + (1 if ALBEDO in names else 0)

@@ -26,6 +26,7 @@ from relight_cli.relighting.options import (
     tile_options,
 )
 from relight_cli.relighting.tiles import TileGrid
+from relight_cli.relighting.timing import seconds_per_tile
 
 SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
 
@@ -99,12 +100,30 @@ def _mapped(
     if mapper not in network.mapper_names:
         raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
     weights = mask_for(mask, photo)
-    tiling = tile_options(model, options, network.max_side, agree=options.tile_colour == TileColour.AGREE)
+    tiling = _tiling(model, options)
     count = TileProgress(progress, tile_count(network, picture, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)
     if finish:
         mapped = finish(picture, mapped)
     return changed_photo(photo, mapped if weights is None else blend_by_mask(weights, picture, mapped))
+
+
+def _tiling(model: Model, options: MappingOptions) -> TileOptions:
+    return tile_options(model, options, model.network.max_side, agree=options.tile_colour == TileColour.AGREE)
+
+
+def tiles_to_map(model: Model, photo: Photo, options: MappingOptions) -> int:
+    """Return the number of tiles of a photo that pass through the network."""
+    return tile_count(model.network, photo.srgb, change_options(options), _tiling(model, options))
+
+
+def mapping_seconds(model: Model, mapper: str) -> float:
+    """Return the seconds that the model takes to map one tile."""
+
+    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return model.network.map_illumination(mapper, intrinsic, own)
+
+    return seconds_per_tile(model, target)
 
 
 def map_picture(

@@ -67,6 +67,7 @@ class TileOptions:
     device: str = "cpu"  # of the network
     max_side: int = 0  # longer side of the copy that the network sees, where only a gain is wanted; 0: no limit
     agree: bool = False  # make the colours of tiles agree
+    workers: int = 1  # batches at a time; see `Model.workers`
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def tile_options(model: Model, options: RelightOptions, best_side: int, *, agree
     """Resolve defaults: the batch is the model's, the longer side is `best_side`, that of the network."""
     batch = options.tile_batch or model.tile_batch
     max_side = best_side if options.max_side is None else options.max_side
-    return TileOptions(options.tile_overlap, batch, model.device, max_side, agree)
+    return TileOptions(options.tile_overlap, batch, model.device, max_side, agree, model.workers)
 
 
 def change_options(options: RelightOptions) -> ChangeOptions:

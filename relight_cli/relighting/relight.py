@@ -1,6 +1,7 @@
 """Relight a photo by a reference (CroCoDiLight, section 4)."""
 
 from collections.abc import Callable
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -20,7 +21,9 @@ from relight_cli.relighting.options import (
     change_options,
     tile_options,
 )
+from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.tiles import TileGrid
+from relight_cli.relighting.timing import seconds_per_tile
 
 CACHED_SIZES = 8  # photo sizes whose latents are kept, so that memory does not grow with a batch
 
@@ -38,31 +41,42 @@ class ReferenceLight:
     real shots whose reference was halved: interpolated latents gain 0.2 dB over the untouched photo, the resized
     reference 3.0 dB.
 
-    A reference is encoded once for every photo size: once for a batch from one camera. Threads must not share it.
+    A reference is encoded once for every photo size: once for a batch from one camera. Threads may share it.
     """
 
     def __init__(self, reference: Photo | Callable[[], Photo]) -> None:
         """Take the reference, or a function that returns it each time it is encoded and so saves memory."""
         self._reference = reference
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}
+        self._lock = Lock()
 
     def tiles_to_encode(self, network: RelightingModel, grid: TileGrid) -> int:
         """Return the number of tiles that `latents` has yet to encode for this grid."""
         return 0 if (network, grid) in self._latents else len(grid)
 
-    @torch.inference_mode()
     def latents(
         self, network: RelightingModel, grid: TileGrid, tiling: TileOptions, progress: Callable[[int], None]
     ) -> Tensor:
         """Return the illumination latent of each tile of a grid, (T, 1, C) on the CPU."""
+        with self._lock:
+            return self._encode(network, grid, tiling, progress)
+
+    def _encode(
+        self, network: RelightingModel, grid: TileGrid, tiling: TileOptions, progress: Callable[[int], None]
+    ) -> Tensor:
         key = (network, grid)
+
+        @torch.inference_mode()
+        def encode(batch: tuple[range, Tensor]) -> Tensor:
+            return network.delight(network.encode(batch[1]))[1].cpu()
+
         if key not in self._latents:
             encoded = []
             reference = self._reference() if callable(self._reference) else self._reference
             view = resized_rows(reference.srgb, grid.height, grid.width)
-            for indices, tiles in load_tiles(view, grid, tiling):
-                encoded.append(network.delight(network.encode(tiles))[1].cpu())
-                progress(len(indices))
+            for latents in in_order(encode, load_tiles(view, grid, tiling), tiling.workers):
+                encoded.append(latents)
+                progress(len(latents))
             if len(self._latents) == CACHED_SIZES:
                 self._latents.pop(next(iter(self._latents)))
             self._latents[key] = torch.cat(encoded)
@@ -97,6 +111,18 @@ def relight(
     return RelightResult(changed_photo(photo, relit if weights is None else blend_by_mask(weights, picture, relit)))
 
 
+def tiles_to_relight(model: Model, photo: Photo, options: RelightOptions) -> int:
+    """Return the number of tiles of a photo that pass through the network, without those of its reference."""
+    network = model.network
+    tiling = tile_options(model, options, network.reference_side)
+    return len(tile_grid(network, photo.srgb, change_options(options), tiling))
+
+
+def relighting_seconds(model: Model) -> float:
+    """Return the seconds that the model takes to relight one tile."""
+    return seconds_per_tile(model, lambda grid, indices, intrinsic, own: model.network.adapt_illumination(own, own))
+
+
 def relight_picture(
     network: RelightingModel,
     picture: Raster,
@@ -107,8 +133,11 @@ def relight_picture(
 ) -> Raster:
     """Return an sRGB-encoded picture (H, W, 3) in the light of a reference, not clipped; see `change_light`."""
 
+    if change.detail and change.strength == 0:
+        return picture  # the reference is not needed
+    latents = light.latents(network, tile_grid(network, picture, change, tiling), tiling, progress)
+
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-        latents = light.latents(network, grid, tiling, progress)
         return network.adapt_illumination(latents[indices.start : indices.stop].to(own), own)
 
     return change_light(network, picture, target, change, tiling, progress)

@@ -8,6 +8,7 @@ from pathlib import Path
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import SUFFIXES
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.frames import Frames
@@ -42,6 +43,7 @@ def choose_writer(
     planned: list[OutputFrame],
     *,
     quality: int,
+    effort: Effort,
     rate: float,
     times: Sequence[float] | None = None,
 ) -> Writer:
@@ -59,7 +61,7 @@ def choose_writer(
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
     suffixes = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
-    return FolderWriter(path, suffixes, quality=quality)
+    return FolderWriter(path, suffixes, quality=quality, effort=effort)
 
 
 def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:

@@ -206,7 +206,7 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
     if options.fps:
         raise UsageError("--fps needs a video as -o, such as day.mp4.")
     require_folders([path])
-    return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality)
+    return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
 
 
 def _reader(writer: Writer) -> Callable[[Path], str | None] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.batch import make_folder
+from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
@@ -72,10 +73,10 @@ class FolderWriter:
 
     is_single_file = False
 
-    def __init__(self, folder: Path, suffixes: list[str], *, quality: int) -> None:
+    def __init__(self, folder: Path, suffixes: list[str], *, quality: int, effort: Effort) -> None:
         """Plan a file for each suffix."""
         digits = max(4, len(str(len(suffixes))))
-        self.path, self.quality = folder, quality
+        self.path, self.quality, self.effort = folder, quality, effort
         self.targets = [folder / f"frame_{number:0{digits}}{suffix}" for number, suffix in enumerate(suffixes, 1)]
         self._journal = folder / JOURNAL
         self._made: set[str] = set()
@@ -146,7 +147,8 @@ class FolderWriter:
         from relight_cli.photos.writing import write_photo
 
         # Files that may not be replaced were refused before. An interrupted run may have written this one unrecorded.
-        notes = write_photo(photo, self.targets[number], quality=self.quality, overwrite=True)
+        target, quality = self.targets[number], self.quality
+        notes = write_photo(photo, target, quality=quality, effort=self.effort, overwrite=True)
         self._add_to_journal(self.targets[number].name)
         return notes
 

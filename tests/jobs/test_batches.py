@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import Command
 from photo_fixtures import noise
 
 from relight_cli.checkpoints import models
+from relight_cli.devices import Compute
 from relight_cli.jobs import batch
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
@@ -316,6 +318,7 @@ def test_the_next_photo_is_read_and_the_previous_written_during_the_work(
         note(f"changed {job.source}")
         return change(self, job, original)
 
+    monkeypatch.setattr(batch, "LARGE", 1)
     monkeypatch.setattr(batch.Batch, "_read", read)
     monkeypatch.setattr(batch.Batch, "_write", write)
     monkeypatch.setattr(batch.Batch, "_change", work)
@@ -422,9 +425,60 @@ def test_memory_holds_at_most_one_more_photo(command: Command, monkeypatch: pyte
         tracemalloc.stop()
         return highest
 
+    monkeypatch.setattr(batch, "LARGE", 1)
+    monkeypatch.setattr(batch, "HUGE", 1)  # one is written at a time: bands are not small next to these photos
     one_more = 3 * side * side  # decoded, in 8 bits
     alone, all_of_them = peak(names[0]), peak(*names)
     assert all_of_them < alone + 3.5 * one_more
+
+
+@pytest.mark.parametrize("light", [(), ("--light", "light.png")])
+def test_small_photos_together_give_the_bytes_of_each_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, light: tuple[str, ...]
+) -> None:
+    names = [put(f"{number}.png", number, (70 + number % 2 * 20, 90)).name for number in range(5)]
+    put("light.png", 9, (40, 30))
+    arguments = ("relight" if light else "deshadow", *light, "--model", "tiny", "--max-side", "0", "--tile-batch", "1")
+    monkeypatch.setattr(Compute, "tiny_workers", 1)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for name in names:
+            assert command(*arguments, name, "-o", "alone/").code == 0
+        monkeypatch.setattr(Compute, "tiny_workers", 3)
+        torch.set_num_threads(2)
+        Path("bad.png").write_bytes(b"not a photo")
+        done = command(*arguments, *names[:3], "bad.png", *names[3:], "-o", "together/", "--report", "r.jsonl")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert done.code == 23
+    assert [one["input"] for one in report()] == [*names[:3], "bad.png", *names[3:]]
+    assert [one["status"] for one in report()] == ["done"] * 3 + ["failed"] + ["done"] * 2
+    assert files_in(Path("together")) == files_in(Path("alone"))
+    for name in files_in(Path("alone")):
+        assert Path("together", name).read_bytes() == Path("alone", name).read_bytes()
+
+
+def test_small_photos_are_changed_together_and_memory_that_runs_out_is_saved(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [put(f"{number}.png", number, (20, 30)).name for number in range(4)]
+    both, change, tried = threading.Barrier(2), batch.Batch._run_change, []
+
+    def meet(self: batch.Batch, job: batch.Job, model: object, tiles: int, *more: object) -> object:
+        tried.append(tiles)
+        if tiles > 1:
+            both.wait(30)  # breaks if only one photo is changed at a time
+            raise MemoryError
+        return change(self, job, model, tiles, *more)
+
+    monkeypatch.setattr(Compute, "tiny_workers", 2)
+    monkeypatch.setattr(batch.Batch, "_run_change", meet)
+    assert command("deshadow", *names, "--model", "tiny", "--device", "cpu", "--report", "r.jsonl").code == 0
+    assert tried[:2] == [2, 2]
+    assert set(tried[2:]) == {1}
+    assert [one["input"] for one in report()] == names
 
 
 def test_the_same_run_gives_the_same_bytes(command: Command) -> None:

@@ -1,5 +1,7 @@
 """Profiles of curves and a matrix, and of grey, against lcms2: colours, samples, and the way back."""
 
+import pickle
+import weakref
 from itertools import product
 
 import numpy as np
@@ -15,6 +17,9 @@ from relight_cli.photos.lcms import CHANNELS, transform
 from relight_cli.photos.matrix_profiles import matrix_profile as measured
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.gain import apply_log_gain
+from relight_cli.relighting.masks import blend_by_mask
 
 STEP = 1 / 4095
 PROPHOTO = (0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585)
@@ -185,3 +190,41 @@ def test_all_other_profiles_are_left_to_lcms(icc: bytes) -> None:
 @pytest.mark.parametrize("icc", [b"", b"rubbish" * 40, PROFILES["type 3 v4"][:200]])
 def test_a_broken_profile_is_not_of_curves(icc: bytes) -> None:
     assert measured(icc) is None
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_photo_in_another_light_is_converted_once(masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture that the gain is applied to also tells which pixels stayed the same."""
+    rows_converted = 0
+
+    def counted(samples: np.ndarray, icc: bytes | None) -> np.ndarray:
+        nonlocal rows_converted
+        rows_converted += len(samples)
+        return profile_to_srgb(samples, icc)
+
+    monkeypatch.setattr("relight_cli.photos.photo.profile_to_srgb", counted)
+    photo = Photo(noise((40, 30, 3), "uint16"), metadata=Metadata(icc=PROFILES["three curves 0"]))
+    stops = np.zeros((40, 30, 3), np.float32)
+    stops[20:] = 0.5
+    lit = apply_log_gain(photo.srgb, lambda rows, own: stops[rows])
+    made = photo.with_srgb(blend_by_mask(np.ones((40, 30), np.float32), photo.srgb, lit) if masked else lit)
+    assert rows_converted == 40
+    np.testing.assert_array_equal(made.pixels[:20], photo.pixels[:20])
+    assert (made.pixels[20:] != photo.pixels[20:]).any()
+    np.testing.assert_array_equal(made.pixels, photo.with_srgb(to_array(lit)).pixels)
+
+
+def test_the_colours_of_a_photo_keep_no_photo_in_memory() -> None:
+    photo = Photo(noise((4, 4, 3)), metadata=Metadata(icc=PROFILES["three curves 0"]))
+    assert photo.srgb is photo.srgb
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(photo)).to_srgb(), photo.to_srgb())
+    alive = weakref.ref(photo)
+    del photo
+    assert alive() is None
+
+
+def test_a_colour_photo_with_a_grey_profile_stays_one_of_three_channels() -> None:
+    photo = Photo(noise((5, 6, 3)), metadata=Metadata(icc=PROFILES["grey gamma 1.8 v2"]))
+    changed = photo.with_srgb(photo.to_srgb() * np.float32(0.5))
+    assert changed.pixels.shape == (5, 6, 3)
+    assert (np.ptp(changed.pixels, axis=2) == 0).all()

@@ -187,26 +187,23 @@ def test_the_resolution_of_a_bmp_says_the_aspect(command: Command) -> None:
     assert (across, down) == (pytest.approx(72, abs=0.1), pytest.approx(144, abs=0.1))
 
 
-@pytest.mark.parametrize("kind", ["embedded", "calibrated", "srgb"])
+@pytest.mark.parametrize("kind", ["embedded", "srgb"])
 def test_colours_of_a_bmp(kind: str, command: Command) -> None:
     data = bytearray(bmp(PIXELS))
     icc = wide_profile("P3")
     head = bytearray(124)
     head[:40] = data[14:54]
-    code = {"embedded": 0x4D424544, "calibrated": 0, "srgb": 0x73524742}[kind]
+    code = {"embedded": 0x4D424544, "srgb": 0x73524742}[kind]
     struct.pack_into("<I", head, 0, 124)
     struct.pack_into("<I", head, 56, code)
     pixels = bytes(data[54:])
-    if kind == "calibrated":
-        struct.pack_into("<3I", head, 96, 144179, 144179, 144179)
     if kind == "embedded":
         struct.pack_into("<II", head, 112, 124 + len(pixels), len(icc))
     file = b"BM" + struct.pack("<IHHI", 138 + len(pixels) + len(icc), 0, 0, 138) + bytes(head) + pixels
     Path("a.bmp").write_bytes(file + (icc if kind == "embedded" else b""))
     done = command("albedo", *SAME, "a.bmp")
-    assert done.code == 0
+    assert (done.code, done.err) == (0, "")
     assert Image.open("a_albedo.png").info.get("icc_profile") == (icc if kind == "embedded" else None)
-    assert ("colour space" in done.err) == (kind == "calibrated")
 
 
 def test_folders_bring_them_along(command: Command) -> None:

@@ -189,7 +189,7 @@ def test_the_first_layer_with_colours_is_read(layer: str, tmp_path: Path) -> Non
 
 def test_luminance_and_chroma_become_rgb(tmp_path: Path) -> None:
     pixels = noise((6, 8, 3), "float32") + 0.1
-    luminance = pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    luminance = pixels @ np.array([0.212639, 0.715169, 0.072192], np.float32)
     planes = {"Y": luminance, "RY": pixels[..., 0] / luminance - 1, "BY": pixels[..., 2] / luminance - 1}
     OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
     np.testing.assert_allclose(read_photo(tmp_path / "a.exr").pixels, pixels, atol=1e-5)

@@ -130,7 +130,7 @@ def test_png_chunks_count_in_the_order_of_the_standard(chunks: tuple[bytes, ...]
     samples = colours("uint16")
     values = samples / 65535
     if curve == "narrow":
-        values, curve = np.clip((values * 255 - 16) / 219, 0, 1), "sRGB"
+        values, curve = np.clip((samples / 256 - 16) / 219, 0, 1), "sRGB"
     photo = read(png(samples, *chunks))
     assert_same(photo, in_srgb(values, space, curve), "uint16", ("PNG", "TIFF"))
 

@@ -87,8 +87,8 @@ def test_strips_contain_all_rows_in_order(height: int, width: int, wanted: int) 
 
 
 @pytest.mark.parametrize(("dtype", "channels"), [("uint8", 3), ("uint16", 1), ("uint16", 4)])
-def test_a_png_in_strips_equals_libpngs(dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples are always the same; filters and compression only with the same zlib, so the size is compared."""
+def test_a_png_in_strips_is_no_larger_than_libpngs(dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples are always the same; zlib compresses the filtered rows with another strategy."""
     rng, steps = np.random.default_rng(0), np.arange(200)
     own = (rng.integers(0, 99, (150, 200, channels)) + steps[:, None] + steps[:150, None, None]).astype(dtype)
     file = io.BytesIO()
@@ -96,7 +96,7 @@ def test_a_png_in_strips_equals_libpngs(dtype: str, channels: int, monkeypatch: 
     encode_png(file, own, Metadata())
     expected = imagecodecs.png_encode(own.squeeze(-1) if channels == 1 else own, level=1)
     np.testing.assert_array_equal(imagecodecs.png_decode(file.getvalue()).reshape(own.shape), own)
-    assert len(file.getvalue()) == pytest.approx(len(expected), rel=0.05)
+    assert len(file.getvalue()) <= 1.05 * len(expected)
 
 
 @pytest.mark.parametrize("detail", [True, False])

@@ -146,7 +146,7 @@ def test_the_temperature_of_a_colour_is_read_back(kelvin: float) -> None:
     [
         # Reda and Andreas, Solar Position Algorithm (NREL/TP-560-34302, 2008), table A5.1: zenith angle 50.11162.
         ("2003-10-17T12:30:30-07:00", (39.742476, -105.1786), 194.34024, 90 - 50.11162),
-        # Meeus, Astronomical Algorithms (1998), example 25.b: declination -7.7845 at the equator's zenith distance.
+        # Meeus, Astronomical Algorithms (1998), example 25.a: declination -7.785 degrees, above the equator.
         ("1992-10-13T00:00:00+00:00", (0.0, 180.0 - 3.4268), 180.0, 90 - 7.785),
     ],
 )

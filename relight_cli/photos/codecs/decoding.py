@@ -34,6 +34,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
@@ -118,18 +119,23 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         return replace(decoded, pixels=pixels, alpha=alpha)
     try:
         decoded = decode_with_pillow(file, check_size)
-        file.seek(0)
-        if frame and jpeg.ends_early(file.read(), frame, decoded.pixels, jpeg.decode_plain):
-            decoded.notes.append("its scan data ends early: a part of the picture is missing")
-        return decoded
     except OSError as error:
         file.seek(0)
-        if error.errno or "truncated" not in str(error):
-            raise
-        whole = jpeg.complete(file.read(), jpeg.decode_plain)
+        whole = None if error.errno else _completed_jpeg(file.read())
         if whole is None:
             raise
-        return decode_with_pillow(io.BytesIO(whole), check_size)
+        decoded = decode_with_pillow(io.BytesIO(whole), check_size)
+    file.seek(0)
+    if frame and (note := jpeg.missing_scan_data(file.read(), frame, decoded.pixels, jpeg.decode_plain)):
+        decoded.notes.append(note)
+    return decoded
+
+
+def _completed_jpeg(data: bytes) -> bytes | None:
+    try:
+        return jpeg.complete(data, jpeg.decode_plain)
+    except OSError:
+        return None
 
 
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -169,6 +175,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
+            header = replace(header, exif=header.exif and swap_axes(header.exif))
         header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
         orientation = 1
     return Decoded(

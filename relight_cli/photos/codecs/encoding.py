@@ -19,6 +19,7 @@ from relight_cli.photos.codecs.jpeg_segments import segments_of
 from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
+from relight_cli.photos.effort import Effort, available_cores
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
 from relight_cli.photos.shape import pixel_aspect, shape_losses, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
@@ -33,6 +34,10 @@ _PILLOW = ("JPEG", "WEBP", "AVIF")
 WRITTEN_IN_BANDS = ("PNG", "TIFF", *_PILLOW)  # the others are encoded from an array of all samples
 _MODES = {1: "L", 2: "RGBA", 3: "RGB", 4: "RGBA"}  # by channels: neither WebP nor AVIF has grey with alpha
 MEMORY_HUNGRY = ("AVIF", "EXR", "JPEG2000")  # their encoders need 37, 24 and 17 bytes a pixel, the others 8 or less
+# By benchmarks/encoders.py. AVIF: libaom's speed; WebP: its method.
+_AVIF_SPEEDS = {Effort.FAST: 9, Effort.DEFAULT: 8, Effort.SMALL: 6}
+_WEBP_METHODS = {Effort.FAST: 1, Effort.DEFAULT: 4, Effort.SMALL: 6}
+_AVIF_THREADS = 2  # at least: with one thread libaom gives other bytes than with any other number
 _DEPTHS = {  # all others are written with 8 bits
     "PNG": ("uint8", "uint16"),
     "TIFF": ("uint8", "uint16", "float32"),
@@ -50,6 +55,7 @@ def encode(
     *,
     kind: str,
     quality: int,
+    effort: Effort = Effort.DEFAULT,
     extra: NDArray | None = None,
 ) -> tuple[str, ...]:
     """Encode (H, W, C) pixels and (H, W) alpha into an empty file, open to read and write; return notes on losses.
@@ -68,7 +74,9 @@ def encode(
     notes += lost
     samples = pixels if alpha is None else with_alpha(pixels, alpha)
     encoder = (
-        _encoder(kind, samples, quality) if extra is None else _encoder_with_extra(kind, samples, extra, notes, quality)
+        _encoder(kind, samples, quality, effort)
+        if extra is None
+        else _encoder_with_extra(kind, samples, extra, notes, quality, effort)
     )
     refusal: Exception | None = None
     for attempt, dropped in _metadata_fallbacks(metadata):
@@ -116,33 +124,33 @@ def _metadata_fallbacks(metadata: Metadata) -> Iterator[tuple[Metadata, str]]:
         yield Metadata(shape=metadata.shape), ", ".join(parts)
 
 
-def _encoder(kind: str, samples: Raster, quality: int) -> Callable[[BinaryIO, Metadata], object]:
+def _encoder(kind: str, samples: Raster, quality: int, effort: Effort) -> Callable[[BinaryIO, Metadata], object]:
     """Prepare the samples once; return a function that encodes them with given metadata into a file."""
     if kind == "PNG":
-        return lambda file, metadata: encode_png(file, samples, metadata)
+        return lambda file, metadata: encode_png(file, samples, metadata, effort)
     if kind == "TIFF":
-        return lambda file, metadata: encode_tiff(file, samples, metadata)
+        return lambda file, metadata: encode_tiff(file, samples, metadata, effort)
     if kind in _PILLOW:
         image, grey = _pillow_image(samples), samples.shape[2] == 1
-        return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, grey=grey))
+        return lambda file, metadata: file.write(_encode_with_pillow(image, metadata, kind, quality, effort, grey=grey))
     array = to_array(samples)
     if kind == "JPEG2000":
         return lambda file, metadata: file.write(encode_jpeg2000(array, metadata, quality))
     if kind == "HEIF":
-        return lambda file, metadata: file.write(encode_heif(array, metadata, quality))
-    return lambda file, metadata: file.write(encode_exr(array, metadata))
+        return lambda file, metadata: file.write(encode_heif(array, metadata, quality, effort))
+    return lambda file, metadata: encode_exr(file, array, metadata, effort)
 
 
 def _encoder_with_extra(
-    kind: str, samples: Raster, extra: NDArray, notes: list[str], quality: int
+    kind: str, samples: Raster, extra: NDArray, notes: list[str], quality: int, effort: Effort
 ) -> Callable[[BinaryIO, Metadata], object]:
     """Prepare a TIFF with extra samples; add a note if they cannot be kept."""
     if kind != "TIFF" or extra.dtype != samples.dtype:
         notes.append("its extra channels are dropped")
-        return _encoder(kind, samples, quality)
+        return _encoder(kind, samples, quality, effort)
     shape = (*samples.shape[:2], samples.shape[2] + extra.shape[2])
     both = LazyRows(shape, samples.dtype, lambda rows: np.concatenate((samples[rows], extra[rows]), axis=-1))
-    return lambda file, metadata: encode_tiff(file, both, metadata, extra.shape[2])
+    return lambda file, metadata: encode_tiff(file, both, metadata, effort, extra.shape[2])
 
 
 def _pillow_image(samples: Raster) -> Image.Image:
@@ -159,13 +167,17 @@ def _pillow_image(samples: Raster) -> Image.Image:
     return image
 
 
-def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quality: int, *, grey: bool) -> memoryview:
+def _encode_with_pillow(
+    image: Image.Image, metadata: Metadata, kind: str, quality: int, effort: Effort, *, grey: bool
+) -> memoryview:
     options: dict[str, object] = {"quality": quality, "icc_profile": metadata.icc, "xmp": metadata.xmp or b""}
     exif = metadata.exif or b""
     if kind == "JPEG":
+        optimized = effort != Effort.FAST and image.width * image.height <= OPTIMIZED_PIXELS
         options |= {
             "subsampling": "4:4:4",
-            "optimize": image.width * image.height <= OPTIMIZED_PIXELS,
+            "optimize": optimized,
+            "progressive": optimized and effort == Effort.SMALL,
             "exif": exif and _EXIF_HEADER + exif,
         }
         options |= {"extra": segments_of(metadata), "xmp": b""}
@@ -173,10 +185,12 @@ def _encode_with_pillow(image: Image.Image, metadata: Metadata, kind: str, quali
             options["dpi"] = metadata.dpi
     elif kind == "WEBP":
         options |= {"exif": exif, "lossless": quality == 100, "exact": True}
+        options |= {"method": _WEBP_METHODS[effort]}
     else:
         # Pillow rewrites EXIF with an Orientation, which AVIF does not need: it has a box for that.
         options |= {"exif": exif and drop_exif_orientation(exif)}
-        options |= {"subsampling": "4:0:0" if grey else "4:4:4"}
+        options |= {"subsampling": "4:0:0" if grey else "4:4:4", "speed": _AVIF_SPEEDS[effort]}
+        options |= {"max_threads": max(_AVIF_THREADS, available_cores())}
     file = io.BytesIO()  # Pillow would not report a full disk as such
     with _large_jpeg_buffer(image.width * image.height) if options.get("optimize") else contextlib.nullcontext():
         image.save(file, kind, **options)

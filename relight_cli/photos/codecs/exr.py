@@ -10,18 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck
+from relight_cli.photos.cicp import are_primaries, weights_of
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.exr_colours import exr_colours
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import REC709
+from relight_cli.photos.effort import Effort, available_cores
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
+# Lossless compressions that every program reads, by benchmarks/encoders.py.
+_COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "ZIP_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
 _COLOURS = ("R", "G", "B")
 _CHROMA = ("RY", "BY")
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of the primaries of BT.709
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -42,6 +45,8 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
             part, count = _part_with_colours(exr, page)
             header = dict(exr.header(part))  # a copy, because the library empties it at the end
             check_size(*_size(header["dataWindow"]))
+            if reason := _refusal(header):
+                raise UnsupportedError(reason)
         with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
             if not exr.parts:  # the library could not read the pixels
                 raise ValueError("its pixels are damaged or cut off")
@@ -54,8 +59,9 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     if layer:
         notes.append(f"only its layer {layer.removesuffix('.')} is used")
         planes = {name.removeprefix(layer): plane for name, plane in planes.items() if name.startswith(layer)}
-    if {"Y", *_CHROMA} <= set(planes) and np.allclose(primaries, REC709, atol=1e-3):
-        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)))
+    if {"Y", *_CHROMA} <= set(planes):
+        weights = weights_of(primaries if are_primaries(primaries) else REC709)
+        planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)), weights=weights)
     used = [name for name in _COLOURS if name in planes] or ["Y"]
     wanted = {name: planes[name] for name in (*used, "A") if name in planes}
     shapes = {plane.shape for plane in wanted.values()}
@@ -79,8 +85,10 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
 
 
-def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
-    """Encode (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
+def encode_exr(
+    file: BinaryIO, samples: NDArray[np.float32], metadata: Metadata, effort: Effort = Effort.DEFAULT
+) -> None:
+    """Write (H, W, 1 to 4) linear light, the 2nd or 4th channel being unassociated alpha, as float32.
 
     Of the metadata only XMP, the Software tag and the attributes of an EXR are kept. Raises MissingExtraError.
     """
@@ -93,7 +101,7 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
         samples = np.concatenate((samples[..., :-1] * _alpha_factor(samples[..., -1]), samples[..., -1:]), axis=-1)
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
     header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
-    header |= {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}
+    header |= {"compression": getattr(OpenEXR, _COMPRESSIONS[effort]), "type": OpenEXR.scanlineimage}
     header |= _shape_attributes(metadata, samples.shape)
     if software := _software(metadata.exif):
         header["software"] = software
@@ -103,8 +111,18 @@ def encode_exr(samples: NDArray[np.float32], metadata: Metadata) -> bytes:
         header["xmp"] = metadata.xmp.decode()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.exr"
+        _use_cores()
         OpenEXR.File(header, planes).write(str(path))
-        return path.read_bytes()
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file)
+
+
+def _use_cores() -> None:
+    """Let the library compress on all cores, which it does not by itself; the bytes are the same."""
+    import OpenEXR
+
+    if not OpenEXR.global_thread_count() and (cores := available_cores()) > 1:
+        OpenEXR.set_global_thread_count(cores)
 
 
 def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
@@ -144,15 +162,29 @@ def _layer_with_colours(names: Collection[str]) -> str:
     return next((prefix for prefix in prefixes if all(prefix + name in names for name in _COLOURS)), "")
 
 
-def _rgb_of_chroma(luminance: NDArray, red: NDArray, blue: NDArray) -> dict[str, NDArray]:
-    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled."""
+def _refusal(header: dict[str, Any]) -> str | None:
+    """Return why a part cannot be read, None if it can."""
+    if "deep" in str(header.get("type")):
+        return "it is a deep EXR, with any number of samples a pixel"
+    if "ONE_LEVEL" not in str(getattr(header.get("tiles"), "mode", "ONE_LEVEL")):
+        return "it is an EXR with copies in several sizes (a mipmap)"
+    return None
+
+
+def _rgb_of_chroma(
+    luminance: NDArray, red: NDArray, blue: NDArray, *, weights: NDArray[np.float64]
+) -> dict[str, NDArray]:
+    """Return R, G and B from luminance Y and chroma RY = (R - Y) / Y, BY = (B - Y) / Y, which may be subsampled.
+
+    `weights` are the shares of R, G and B in Y.
+    """
     height, width = luminance.shape
     y, ry, by = (np.asarray(plane, np.float32) for plane in (luminance, red, blue))
     if ry.shape != y.shape:
         steps = -(-height // ry.shape[0]), -(-width // ry.shape[1])
         ry, by = (np.kron(plane, np.ones(steps, np.float32))[:height, :width] for plane in (ry, by))
     r, b = (ry + 1) * y, (by + 1) * y
-    return {"R": r, "G": (y - _LUMINANCE[0] * r - _LUMINANCE[2] * b) / _LUMINANCE[1], "B": b}
+    return {"R": r, "G": ((y - weights[0] * r - weights[2] * b) / weights[1]).astype(np.float32), "B": b}
 
 
 def _shape(header: dict[str, Any]) -> Shape | None:

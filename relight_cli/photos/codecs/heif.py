@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.photos.shape import Shape
 from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
+# Presets of x265, by benchmarks/encoders.py; libheif's own is "slow".
+_PRESETS = {Effort.FAST: "ultrafast", Effort.DEFAULT: "fast", Effort.SMALL: "slow"}
 BITS = 10  # written for uint16; the depth that phones and viewers support
 _CONSTANT_LUMINANCE = 10  # of the matrix coefficients (ITU-T H.273, table 4)
 _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "RGB;16", (2, 4): "RGBA;16"}
@@ -52,9 +55,11 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 
 def _auxiliary_parts(info: dict[str, Any]) -> set[str]:
     """Return the names of the pictures that belong to the primary one and are not written again."""
-    kinds = " ".join(info.get("aux") or ()).lower()
-    maps = {GAIN_MAP} if "gainmap" in kinds else set()
-    return maps | {"depth map"} if info.get("depth_images") or "depth" in kinds else maps
+    found = set()
+    for kind in info.get("aux") or ():  # all but alpha
+        name = str(kind).lower()
+        found.add(GAIN_MAP if "gainmap" in name else "depth map" if "depth" in name else "auxiliary picture")
+    return found | {"depth map"} if info.get("depth_images") else found
 
 
 def open_primary(file: BinaryIO) -> tuple[Any, int]:
@@ -66,7 +71,7 @@ def open_primary(file: BinaryIO) -> tuple[Any, int]:
     return pictures[pictures.primary_index], len(pictures)
 
 
-def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
+def encode_heif(samples: NDArray, metadata: Metadata, quality: int, effort: Effort = Effort.DEFAULT) -> bytes:
     """Encode (H, W, 1 to 4) uint8 or uint16 samples; the 2nd or 4th is alpha.
 
     Quality 100 keeps every 8-bit colour sample; uint16 is rounded to BITS. Raises MissingExtraError, and what libheif
@@ -86,6 +91,7 @@ def encode_heif(samples: NDArray, metadata: Metadata, quality: int) -> bytes:
     options: dict[str, object] = {"quality": quality, "chroma": 444 if quality == 100 else 420}
     if quality == 100 and channels > 1:
         options |= {"quality": -1, "matrix_coefficients": 0}  # lossless, without a change of colour space
+    options["enc_params"] = {"preset": _PRESETS[effort]}
     parts = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
     file = io.BytesIO()
     picture.save(file, **options, **{name: part for name, part in parts.items() if part})

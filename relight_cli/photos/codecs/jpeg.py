@@ -1,6 +1,7 @@
 """JPEGs that Pillow does not read: more than 8 bits a channel, no end marker, and processes that nobody decodes."""
 
 import io
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,16 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from relight_cli.photos.codecs import jpeg_trailers
 from relight_cli.photos.codecs.decoded import UnsupportedError
 
 _END = b"\xff\xd9"
 _ALONE = (0x01, *range(0xD0, 0xD9))  # markers without a segment
+_SEGMENT = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # a marker with one, or of the start or the end
+_BETWEEN_SCANS = (0xC4, 0xCC, *range(0xDA, 0xE0), *range(0xE0, 0xF0), 0xFE)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _PROGRESSIVE = 0xC2
 _FILLED = 8  # pixels in a row of the smallest block
 _SEARCHED = 1 << 26  # bytes of metadata before the frame
 # What follows the last code of whole scan data is never decoded, so the pixels are the same with each of these.
 _TAILS = (bytes(256), b"\x55" * 256, b"\xaa" * 256, b"\x92\x49\x24" * 86)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+_RESTARTS = b"".join(b"\xff%c" % (0xD0 + number % 8) + b"\x55" * 32 for number in range(16))
 
 
 @dataclass
@@ -32,7 +38,8 @@ class Frame:
     at: int = 0  # offset of the number of bits
     components: list[int] = field(default_factory=list)
     scans: list[tuple[tuple[int, ...], int, int, int]] = field(default_factory=list)  # components, from, to, low bit
-    end: int = 0  # offset of the end marker; 0: not found
+    stop: int = 0  # offset of what follows the last scan
+    has_end: bool = False  # that is the end marker
 
     @property
     def is_lossless(self) -> bool:
@@ -61,16 +68,13 @@ def read_frame(data: bytes) -> Frame | None:
     """Read the markers of a JPEG; None if it has no frame."""
     frame, at = None, 2
     while at + 2 <= len(data):
-        if data[at] != 0xFF or data[at + 1] in (0x00, 0xFF, *_ALONE):
-            at = _next_marker(data, at + 1)
+        marker = data[at + 1]
+        if data[at] != 0xFF or not _SEGMENT.match(data, at):
+            at = found.start() if (found := _SEGMENT.search(data, at + 1)) else len(data)
             continue
-        if data[at + 1] == 0xD9:
-            if frame is not None:
-                frame.end = at
+        if marker == 0xD9 or (frame and frame.scans and marker not in _BETWEEN_SCANS) or at + 4 > len(data):
             break
-        if at + 4 > len(data):
-            break
-        marker, (length,) = data[at + 1], struct.unpack_from(">H", data, at + 2)
+        (length,) = struct.unpack_from(">H", data, at + 2)
         body = data[at + 4 : at + 2 + length]
         if marker in _FRAMES and frame is None and len(body) >= 6:
             frame = Frame(marker, body[0], at + 4, list(body[6 : 6 + 3 * body[5] : 3]))
@@ -79,6 +83,8 @@ def read_frame(data: bytes) -> Frame | None:
             first, last, bits = body[1 + 2 * count : 4 + 2 * count]
             frame.scans.append((tuple(body[1 : 1 + 2 * count : 2]), first, last, bits & 15))
         at += 2 + length
+    if frame is not None:
+        frame.stop, frame.has_end = min(at, len(data)), data[at : at + 2] == _END
     return frame
 
 
@@ -137,43 +143,58 @@ def as_8_bits(data: bytes, frame: Frame) -> bytes:
 
 
 def complete(data: bytes, decode: Callable[[bytes], NDArray]) -> bytes | None:
-    """Return a JPEG with an end marker: itself, or with one added if its scan data is whole; None if it is cut off.
+    """Return a JPEG with an end marker: itself, or with one instead of what follows whole scan data; None if it is cut.
 
-    Cut data decodes to other pixels with other bytes behind it; whole data does not.
+    Raises what `decode` raises.
     """
-    if _END in data[-1024:]:
-        return data
     frame = read_frame(data)
-    if frame is None or not frame.has_all_coefficients():
+    if frame is None or frame.has_end:
+        return data
+    if not frame.has_all_coefficients() or _is_cut(data[: frame.stop], decode):
         return None
-    data = data.rstrip(b"\xff")
-    first = decode(data + _END)
-    if all(np.array_equal(first, decode(data + tail + _END)) for tail in _TAILS):
-        return data + _END
-    return None
+    return data[: frame.stop].rstrip(b"\xff") + _END
 
 
-def ends_early(data: bytes, frame: Frame, samples: NDArray, decode: Callable[[bytes], NDArray]) -> bool:
-    """Return whether scan data is missing before the end marker; decoders fill the rest with one colour.
+def missing_scan_data(data: bytes, frame: Frame, samples: NDArray, decode: Callable[[bytes], NDArray]) -> str | None:
+    """Return a note if scan data is missing or may be missing; decoders fill the rest of the picture.
 
-    `samples` are the decoded pixels (H, W, C): only where they end in one colour the data is decoded again.
+    `samples` are the decoded pixels (H, W, C): with an end marker, only where they end in one colour the data is
+    decoded again. Raises ValueError if scan data is missing in a file without an end marker.
     """
-    if frame.process != _PROGRESSIVE and (samples[-1, -_FILLED:] != samples[-1, -1]).any():
-        return False
     found = read_frame(data)
-    if found is None or not found.end:
+    if found is None:
+        return None
+    scans = data[: found.stop]
+    if not found.has_end:
+        if not found.has_all_coefficients() or _is_cut(scans, decode):
+            raise ValueError("its scan data is cut off")
+        doubtful = jpeg_trailers.is_read_as_scan_data(scans, _still_decodes(scans, decode))
+        return "it has no end marker, and its last part may be missing: what follows is read as a part of it" * doubtful
+    if frame.process != _PROGRESSIVE and (samples[-1, -_FILLED:] != samples[-1, -1]).any():
+        return None
+    if found.has_all_coefficients() and not _is_cut(scans, decode, 2, data):
+        return None
+    return "its scan data ends early: a part of the picture is missing"
+
+
+def _is_cut(
+    scans: bytes, decode: Callable[[bytes], NDArray], tails: int = len(_TAILS), whole: bytes | None = None
+) -> bool:
+    """Return whether scan data needs more: cut data decodes to other pixels with other bytes behind it."""
+    start = scans.rstrip(b"\xff")
+    return not _decode_alike(decode, decode(whole or start + _END), start, tails)
+
+
+def _still_decodes(scans: bytes, decode: Callable[[bytes], NDArray]) -> Callable[[int], bool]:
+    """Return a function that says whether the first bytes of scan data decode to the same pixels as all."""
+    first = decode(scans + _END)
+    return lambda length: _decode_alike(decode, first, scans[:length].rstrip(b"\xff"), 2)
+
+
+def _decode_alike(decode: Callable[[bytes], NDArray], first: NDArray, start: bytes, tails: int) -> bool:
+    """Return whether scan data decodes to the same pixels with other bytes behind it."""
+    behind = (_RESTARTS,) * bool(_RESTART.search(start)) + _TAILS[:tails]
+    try:
+        return all(np.array_equal(first, decode(start + tail + _END)) for tail in behind)
+    except OSError:  # from Pillow
         return False
-    if not found.has_all_coefficients():
-        return True
-    start = data[: found.end].rstrip(b"\xff")
-    first = decode(data)
-    return not all(np.array_equal(first, decode(start + tail + _END)) for tail in _TAILS[:2])
-
-
-def _next_marker(data: bytes, at: int) -> int:
-    """Return the offset of the next 0xFF that begins a marker with a segment, or the end."""
-    while (at := data.find(b"\xff", at)) >= 0:
-        if at + 1 < len(data) and data[at + 1] not in (0x00, 0xFF, *_ALONE):
-            return at
-        at += 1
-    return len(data)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.effort import available_cores
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -19,6 +20,7 @@ MAGIC = (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")  # with boxes, and a bare codes
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP specification, part 3, section 1.1.6
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")  # what ExifTool, Exiv2 and Kakadu read
 _KEPT_BOXES = (b"xml ", b"uuid", b"uinf", b"asoc")  # also GeoJP2 and GMLJP2
+_COMMENT_BYTES = 65535 - 4  # in a segment
 _COMMENT, _LATIN = b"\xff\x64", 1  # COM marker and its code for text (A.9.2)
 _BY_ENCODERS = (b"Created by", b"Kakadu", b"Creator:")  # of the old file, not of the picture
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
@@ -62,7 +64,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         found.exif,
         found.icc,
         found.xmp,
-        dpi,
+        dpi or _display_resolution(data),
         extras=found.extras,
         notes=notes,
         colour=colour,
@@ -73,7 +75,8 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
     """Encode (H, W, 1 to 4) samples: uint16 and quality 100 are lossless, else the PSNR is 20 + 0.3 x quality dB."""
     plane = np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
     lossless = quality == 100 or samples.dtype == np.uint16
-    data = imagecodecs.jpeg2k_encode(plane, level=0 if lossless else 20 + 3 * quality // 10, codecformat="jp2")
+    level = 0 if lossless else 20 + 3 * quality // 10
+    data = imagecodecs.jpeg2k_encode(plane, level=level, codecformat="jp2", numthreads=available_cores())
     colour = b"\2\0\0" + metadata.icc if metadata.icc else None
     data = _with_colour_box(bytes(data), colour, _resolution_box(*metadata.dpi) if metadata.dpi else b"")
     if metadata.extras.comments:
@@ -128,7 +131,9 @@ def _read_colours(data: bytes, notes: list[str]) -> ColourTags | None:
         primaries, transfer, matrix = struct.unpack_from(">HHH", first, 3)
         if matrix:
             raise ValueError("a JPEG 2000 with YCbCr code points is not supported")
-        return ColourTags((primaries, transfer), full_range=len(first) < 10 or first[9] >= 0x80)
+        return ColourTags(
+            (primaries, transfer), full_range=len(first) < 10 or first[9] >= 0x80, bits=_read_siz(data)[5] % 128 + 1
+        )
     elif boxes and not first:
         notes.append("its colour space is in a form that is not known; the colours are read as sRGB")
     return None
@@ -163,7 +168,7 @@ def _comments(data: bytes) -> Iterator[bytes]:
 
 def _with_comments(data: bytes, comments: tuple[bytes, ...]) -> bytes:
     """Insert comments after the SIZ segment of the codestream."""
-    pieces = (text[: 65535 - 4] for text in comments)
+    pieces = (text[at : at + _COMMENT_BYTES] for text in comments for at in range(0, len(text), _COMMENT_BYTES))
     block = b"".join(_COMMENT + struct.pack(">HH", len(text) + 4, _LATIN) + text for text in pieces)
     boxes = []
     for name, body in iso_boxes(data):
@@ -199,6 +204,17 @@ def _resolution_box(across: float, down: float) -> bytes:
     """Return a box with dots per inch as whole dots per metre (I.5.3.7.1)."""
     scaled = [min(65535, round(dots / _INCH)) for dots in (down, across)]
     return _box(b"res ", _box(b"resc", struct.pack(">HHHHbb", scaled[0], 1, scaled[1], 1, 0, 0)))
+
+
+def _display_resolution(data: bytes) -> tuple[float, float] | None:
+    """Return the dots per inch at which to show a picture (I.5.3.7.2); Pillow reads only those of its capture."""
+    body = data
+    for name in (b"jp2h", b"res ", b"resd"):
+        body = dict(iso_boxes(body)).get(name, b"") if data.startswith(MAGIC[0]) else b""
+    if len(body) < 10 or not all(struct.unpack_from(">4H", body)):
+        return None
+    above, below, across, over, *powers = struct.unpack_from(">4H2b", body)
+    return across / over * 10.0 ** powers[1] * _INCH, above / below * 10.0 ** powers[0] * _INCH
 
 
 def _read_siz(data: bytes) -> tuple[int, ...]:

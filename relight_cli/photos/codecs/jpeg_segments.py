@@ -66,7 +66,7 @@ def segments_of(metadata: Metadata) -> bytes:
     if extras.iptc or extras.resources:
         block = join_iptc(extras.iptc, extras.resources)
         pieces += [_segment(0xED, _PHOTOSHOP + part) for part in _cut(block, _SEGMENT - len(_PHOTOSHOP))]
-    pieces += [_segment(0xFE, comment[:_SEGMENT]) for comment in extras.comments]
+    pieces += [_segment(0xFE, part) for comment in extras.comments for part in _cut(comment, _SEGMENT)]
     return b"".join(pieces)
 
 

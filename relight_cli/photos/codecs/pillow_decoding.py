@@ -20,6 +20,7 @@ from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.unsupported import refuse_known
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.colour_tags import ColourTags
+from relight_cli.photos.exif_axes import exif_resolution
 from relight_cli.photos.metadata import Extras, strip_exif_header
 from relight_cli.photos.shape import Shape, aspect_of, aspect_of_dots
 from relight_cli.photos.xmp_packets import GAIN_MAP
@@ -80,7 +81,7 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
             strip_exif_header(info["exif"]) if info.get("exif") else None,
             icc,
             xmp,
-            valid_dpi(info.get("dpi")) if aspect == 1 else None,
+            valid_dpi(_resolution(image)) if aspect == 1 else None,
             notes=notes,
             extras=extras,
             dropped={GAIN_MAP} if gain_map else set(),
@@ -89,9 +90,17 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
         )
 
 
+def _resolution(image: Image.Image) -> object:
+    """Return the resolution that Pillow found; in the EXIF data of a JPEG it reads only that across the picture."""
+    if image.format in ("JPEG", "MPO") and "exif" in image.info and image.info.get("jfif_unit") not in (1, 2):
+        return exif_resolution(strip_exif_header(image.info["exif"])) or image.info.get("dpi")
+    return image.info.get("dpi")
+
+
 def decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     decoded = decode_with_pillow(file, check_size)
-    return replace(decoded, icc=bmp.read_profile(file, decoded.notes))
+    icc, colour = bmp.read_colours(file, decoded.notes)
+    return replace(decoded, icc=icc, colour=colour)
 
 
 def decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:

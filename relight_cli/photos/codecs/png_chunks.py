@@ -26,6 +26,7 @@ class PngMetadata:
     xmp: bytes | None = None
     icc: bytes | None = None  # from a "Raw profile" only
     extras: Extras = field(default_factory=Extras)
+    damaged: tuple[str, ...] = ()  # kinds of "Raw profile" texts that cannot be decoded
 
 
 def read_png_metadata(file: BinaryIO) -> PngMetadata:
@@ -55,8 +56,20 @@ def read_png_metadata(file: BinaryIO) -> PngMetadata:
     iptc = profiles.get(b"iptc", b"")
     blocks = (b"" if iptc[:1] == b"\x1c" else iptc) or profiles.get(b"8bim", b"")
     inside, resources = split_iptc(blocks)
+    found.damaged = tuple(kind.decode() for kind, content in profiles.items() if not content)
     found.extras = Extras(iptc if iptc[:1] == b"\x1c" else inside, resources, texts=tuple(texts))
     return found
+
+
+def has_chunk(file: BinaryIO, wanted: bytes) -> bool:
+    """Return whether a PNG has a chunk of this name before its pixels."""
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        if name in (wanted, b"IDAT"):
+            return name == wanted
+        file.seek(length + 4, 1)
+    return False
 
 
 def text_of(name: bytes, body: bytes) -> bytes:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import zlib
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ from relight_cli.photos.codecs import (
 )
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.pillow_decoding import decode_with_pillow
-from relight_cli.photos.codecs.png_chunks import read_png_metadata
+from relight_cli.photos.codecs.png_chunks import has_chunk, read_png_metadata
 
 
 def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -25,8 +26,14 @@ def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
         decoded = decode_with_pillow(file, check_size, pixels=depth != 16)
+    if decoded is None:
+        with contextlib.suppress(Exception):
+            decoded = decode_with_pillow(_undamaged_png(file), check_size, pixels=depth != 16)
+            notes.append("a part of its metadata is damaged and is dropped")
     if decoded:
         decoded = _with_png_metadata(decoded, file)
+        if decoded.icc is None and has_chunk(file, b"iCCP"):
+            notes.append("its colour profile is damaged and dropped")
     if decoded and depth != 16:
         return replace(decoded, colour=colour, notes=notes + decoded.notes)
     file.seek(0)
@@ -39,6 +46,8 @@ def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
 def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
     """Add the metadata that Pillow does not interpret or, without decoding the pixels, does not reach."""
     found = read_png_metadata(file)
+    if found.damaged:
+        decoded.notes.append(f"its texts Raw profile type {', '.join(found.damaged)} are damaged and dropped")
     return replace(
         decoded,
         exif=decoded.exif or found.exif,
@@ -46,6 +55,19 @@ def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:
         icc=decoded.icc or found.icc,
         extras=found.extras,
     )
+
+
+def _undamaged_png(file: BinaryIO) -> BinaryIO:
+    """Return the chunks whose check sums are right, and those for the pixels."""
+    kept = io.BytesIO()
+    file.seek(0)
+    kept.write(file.read(8))
+    while len(head := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        body = file.read(length + 4)
+        if name[:1].isupper() or body[length:] == struct.pack(">I", zlib.crc32(name + body[:length])):
+            kept.write(head + body)
+    return kept
 
 
 def _png_without_metadata(file: BinaryIO) -> bytes:

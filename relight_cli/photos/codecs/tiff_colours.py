@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from relight_cli.photos.cicp import are_primaries, table_curve
+from relight_cli.photos.cicp import D65, are_primaries, table_curve
 from relight_cli.photos.colour_tags import ColourTags
 
 _DEFAULT_GAMMA = 2.2  # without a TransferFunction
@@ -12,11 +12,16 @@ _FLOAT = 3  # SampleFormat
 
 
 def read_colours(page: Any, notes: list[str]) -> ColourTags | None:
-    """Return TransferFunction, WhitePoint and PrimaryChromaticities of a page of tifffile; None if they are missing."""
+    """Return TransferFunction, WhitePoint (else D65) and PrimaryChromaticities of a page; None without both others.
+
+    Add a note on values that cannot be used.
+    """
     values = [fractions(page.tags.valueof(name, ())) for name in ("PrimaryChromaticities", "WhitePoint")]
-    chromaticities = (*values[0], *values[1])
+    chromaticities = (*values[0], *(values[1] or D65))
     curve = _curve(page, notes)
     if not are_primaries(chromaticities):
+        if "PrimaryChromaticities" in page.tags:
+            notes.append("its PrimaryChromaticities are no colour space and are ignored")
         return ColourTags(curve=curve) if curve else None
     return ColourTags(chromaticities=chromaticities, curve=curve, gamma=None if curve else _DEFAULT_GAMMA)
 

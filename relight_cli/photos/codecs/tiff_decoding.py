@@ -110,7 +110,10 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         exif = None
         try:
             offsets = [first.offset, page.offset] if len(tags) > 1 else [page.offset]
-            exif = _read_exif(file, dict.fromkeys(offsets), tiff.byteorder, big=tiff.is_bigtiff)
+            if any(
+                code in one for one in tags for code in (*DESCRIPTIVE_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+            ):
+                exif = _read_exif(file, dict.fromkeys(offsets), tiff.byteorder, big=tiff.is_bigtiff)
         except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
             notes.append(f"its EXIF data cannot be read and is dropped ({error})")
     dpi, aspect = None, Fraction(1)

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
@@ -13,10 +14,12 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS, with_interop
 from relight_cli.photos.codecs.tiff_extras import extra_tags
+from relight_cli.photos.effort import Effort
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
 
+_LEVELS = {Effort.FAST: 1, Effort.DEFAULT: 1, Effort.SMALL: 12}  # of libdeflate, by benchmarks/encoders.py
 _XMP = 700
 _STRIP = 1 << 18  # bytes in a strip, as in tifffile
 _BATCH = 16  # strips compressed at a time
@@ -24,10 +27,16 @@ _BIG = 3 << 30  # bytes of samples that need a BigTIFF
 _LONG, _LONG8 = 4, 16  # types (TIFF 6.0, section 2, and BigTIFF)
 
 
-def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata, unspecified: int = 0) -> None:
+def encode_tiff(
+    file: BinaryIO,
+    samples: Raster,
+    metadata: Metadata,
+    effort: Effort = Effort.DEFAULT,
+    unspecified: int = 0,
+) -> None:
     """Write (H, W, 1 to 4) uint8, uint16 or float32 samples; the 2nd or 4th is unassociated alpha.
 
-    `unspecified` more samples may follow. Compress with deflate at level 1 and a predictor. EXIF tags become
+    `unspecified` more samples may follow. Compress with deflate and a predictor. EXIF tags become
     directories of the file, because TIFF has no EXIF block. Raises OSError.
     """
     height, width, channels = samples.shape
@@ -50,7 +59,7 @@ def encode_tiff(file: BinaryIO, samples: Raster, metadata: Metadata, unspecified
             extra.append((int(tag), "H", 1, struct.pack("<H", exif[tag]), True))
     tifffile.imwrite(
         tifffile.FileHandle(file, name="picture"),  # tifffile requires a name
-        _compressed_strips(samples, rows),
+        _compressed_strips(samples, rows, _LEVELS[effort]),
         shape=samples.shape[:2] if channels == 1 else samples.shape,
         dtype=samples.dtype,
         rowsperstrip=rows,
@@ -77,12 +86,12 @@ def _dots(metadata: Metadata) -> tuple[int, int] | None:
     return None if aspect == 1 else dots_of(aspect)
 
 
-def _compressed_strips(samples: Raster, rows: int) -> Iterator[bytes]:
+def _compressed_strips(samples: Raster, rows: int, level: int) -> Iterator[bytes]:
     """Yield strips of `rows` rows as stored in the file: differences between neighbours, deflated."""
     predict = imagecodecs.floatpred_encode if samples.dtype.kind == "f" else imagecodecs.delta_encode
 
     def compress(strip: NDArray) -> bytes:
-        return bytes(imagecodecs.deflate_encode(predict(strip, axis=-2).tobytes(), level=1))
+        return bytes(imagecodecs.deflate_encode(predict(strip, axis=-2).tobytes(), level=level))
 
     with ThreadPoolExecutor(tifffile.TIFF.MAXWORKERS) as pool:
         for batch in strips(samples, rows * _BATCH):
@@ -100,7 +109,8 @@ def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) 
     entries = []
     for tag, values in directories.items():
         start = _next_word(file)
-        if start >= 1 << 32:  # Pillow stores the offset of the Interop directory in 32 bits
+        if start >= 1 << 32 and ExifTags.IFD.Interop in values:  # Pillow stores its offset in 32 bits
+            warnings.warn("the Interop directory is dropped, because the file is larger than 4 GiB", stacklevel=3)
             values = {key: value for key, value in values.items() if key != ExifTags.IFD.Interop}
         entries.append(struct.pack(entry, tag, _LONG8 if big else _LONG, 1, start))
         directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head if big else head[:8], group=tag)

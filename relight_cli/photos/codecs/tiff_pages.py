@@ -30,17 +30,19 @@ def is_camera_raw(tiff: Any) -> bool:
     pages = list(islice(tiff.pages, _SEARCHED))
     if any(page.photometric in SENSOR or _DNG_VERSION in page.tags for page in (*pages, *_pages_below(pages))):
         return True
-    return _full_size(tiff) is None
+    return _full_size(tiff) is None and any("Make" in page.tags for page in pages)
 
 
 def choose_page(tiff: Any, wanted: int | None) -> Place:
     """Return the place of page `wanted` (from 1), or of the first that is neither a reduced copy nor a mask.
 
+    Of reduced copies alone it is the largest.
+
     Raises ValueError if there is no such page.
     """
     count = len(tiff.pages)
     if wanted is None:
-        return _full_size(tiff) or Place(0)
+        return _full_size(tiff) or _largest(tiff)
     if not 1 <= wanted <= count:
         raise ValueError(f"there is no page {wanted}, only {count}")
     return Place(wanted - 1)
@@ -63,6 +65,11 @@ def _full_size(tiff: Any) -> Place | None:
             if not (inner.is_reduced or inner.is_mask):
                 return Place(number, below)
     return None
+
+
+def _largest(tiff: Any) -> Place:
+    sizes = [page.imagewidth * page.imagelength for page in islice(tiff.pages, _SEARCHED)]
+    return Place(sizes.index(max(sizes)))
 
 
 def _pages_below(pages: list[Any]) -> Iterator[Any]:

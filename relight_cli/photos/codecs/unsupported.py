@@ -40,9 +40,11 @@ _MAGIC = (
 
 
 def refuse_known(file: BinaryIO) -> None:
-    """Raise UnsupportedError for a file of one of these kinds."""
+    """Raise UnsupportedError for a file of one of these kinds, ValueError for an AVIF, which is damaged."""
     file.seek(0)
     start = file.read(160)
+    if start[4:12] in (b"ftypavif", b"ftypavis"):
+        raise ValueError("the AVIF is damaged or cut off")
     for at, magic, name in _MAGIC:
         if start[at : at + len(magic)] == magic:
             raise UnsupportedError(f"it is {name}, which is not supported")

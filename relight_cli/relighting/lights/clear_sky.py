@@ -14,16 +14,16 @@ from relight_cli.relighting.lights.harmonics import sphere_grid
 from relight_cli.relighting.lights.light import LUMINANCE
 from relight_cli.relighting.lights.spectra import WAVELENGTHS, planck, within_srgb, xyz_of_spectrum, xyz_to_rgb
 
-CLEAREST, HAZIEST = 2.0, 10.0  # turbidity: pure mountain air 2, clear 3, haze 6 to 10 (Preetham, figure 3)
+CLEAREST, HAZIEST = 2.0, 10.0  # turbidity: pure mountain air 2, clear 3, haze 6 to 10
 CLEAR = 3.0
 GROUND = 0.2  # reflectance of the ground below the horizon: grass, soil, worn asphalt
 DISC = 0.267  # degrees: the sun's angular radius
 
 _SUN_KELVIN = 5778.0  # effective temperature of the sun
-_OUTSIDE = 133.1  # klx of the sun outside the air (Darula, Kittler and Gueymard 2005)
+_OUTSIDE = 133.1  # klx of the sun outside the air: the luminous solar constant
 _OZONE = 0.35  # cm (Preetham, appendix)
-# Absorption of ozone per cm: Leckner, The Spectral Distribution of Solar Radiation at the Earth's Surface (1978), as in
-# Preetham, table 2; every 10 nm from 450 nm.
+# Absorption of ozone per cm (Leckner, The Spectral Distribution of Solar Radiation at the Earth's Surface, 1978), every
+# 10 nm from 450 nm.
 _OZONE_ABSORPTION = np.array(
     (
         *(0.003, 0.006, 0.009, 0.014, 0.021, 0.030, 0.040, 0.048, 0.063, 0.075, 0.085, 0.103, 0.120, 0.120, 0.115),
@@ -32,8 +32,8 @@ _OZONE_ABSORPTION = np.array(
     )
 )
 # log10 of the illuminance (lx) of level ground under a clear sky is a cubic in the sun's elevation / 90 degrees: from
-# which elevation on, and its coefficients. Janiczek and DeYoung, US Naval Observatory Circular 171 (1987), table of
-# section I, as in the Explanatory Supplement to the Astronomical Almanac (1992), section 9.3.
+# which elevation on, and its coefficients. Janiczek and DeYoung, US Naval Observatory Circular 171 (1987); also
+# in the Explanatory Supplement to the Astronomical Almanac (1992).
 _ILLUMINANCE = (
     (20.0, (3.74, 3.97, -4.07, 1.47)),
     (5.0, (3.05, 13.28, -45.98, 64.33)),

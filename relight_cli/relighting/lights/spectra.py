@@ -24,7 +24,7 @@ def _lobes(*lobes: tuple[float, float, float, float]) -> NDArray[np.float64]:
 
 
 # The colour matching functions of CIE 1931. Wyman, Sloan and Shirley, Simple Analytic Approximations to the CIE XYZ
-# Color Matching Functions (JCGT 2013), equation 4.
+# Color Matching Functions (JCGT 2013), the fit of several lobes.
 _OBSERVER = np.stack(
     (
         _lobes((1.056, 599.8, 37.9, 31.0), (0.362, 442.0, 16.0, 26.7), (-0.065, 501.1, 20.4, 26.2)),
@@ -67,7 +67,7 @@ def within_srgb(rgb: ArrayLike) -> NDArray[np.float64]:
 def colour_of_temperature(kelvin: float) -> NDArray[np.float64]:
     """Return the colour (3,) of a light, linear sRGB of luminance 1: 6500 K is white, less is warmer.
 
-    A black body (Planck's law) up to 4000 K, the daylight of CIE 15:2018, section 4.1.2, from 5000 K, and in between a
+    A black body (Planck's law) up to 4000 K, the daylight locus of CIE 15 from 5000 K, and in between a
     mix of both. Colours outside sRGB are moved towards white. Raises UsageError outside 1000 to 25000 K.
     """
     if not COLDEST <= kelvin <= HOTTEST:

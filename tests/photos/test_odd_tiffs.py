@@ -1,0 +1,57 @@
+"""TIFFs of reduced copies alone, BigTIFF of both byte orders, and directories behind 4 GiB; judged with tifffile."""
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from command_line import Command
+from photo_fixtures import noise
+
+from relight_cli.photos.codecs.tiff_encoding import _append_directories
+
+SAME = ("--model", "tiny", "--strength", "0")
+
+
+@pytest.mark.parametrize("sizes", [(4,), (4, 12), (12, 4), (4, 12, 8)])
+def test_of_reduced_copies_the_largest_is_read(sizes: tuple[int, ...], command: Command) -> None:
+    with tifffile.TiffWriter("a.tif") as file:
+        for size in sizes:
+            file.write(noise((size, size, 3)), photometric="rgb", subfiletype=1, metadata=None)
+    done = command("deshadow", *SAME, "a.tif", "-o", "b.tif")
+    assert done.code == 0, done.err
+    np.testing.assert_array_equal(tifffile.imread("b.tif"), noise((max(sizes), max(sizes), 3)))
+    assert len(done.lines) == (len(sizes) > 1)
+
+
+@pytest.mark.parametrize("said", [None, "a caption"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_bigtiff_of_both_byte_orders(order: str, said: str | None, command: Command) -> None:
+    options = {"description": said} if said else {}
+    tifffile.imwrite(
+        "a.tif", noise((6, 7, 3)), photometric="rgb", metadata=None, software=False, byteorder=order, bigtiff=True,
+        **options,
+    )  # fmt: skip
+    done = command("deshadow", *SAME, "a.tif", "-o", "b.tif")
+    np.testing.assert_array_equal(tifffile.imread("b.tif"), noise((6, 7, 3)))
+    kept = said and order == "<"
+    assert len(done.lines) == bool(said and not kept)  # a note on what is lost, and only on that
+    with tifffile.TiffFile("b.tif") as tiff:
+        assert tiff.pages.first.tags.valueof("ImageDescription") == (said if kept else None)
+
+
+def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, noise((4, 4, 3)), photometric="rgb", bigtiff=True, metadata=None)
+    with path.open("r+b") as file:
+        file.truncate((1 << 32) + 2)  # sparse
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _append_directories(file, {0x8769: {0x9003: "2020:01:02 03:04:05", 0xA005: {1: "R98"}}})
+    assert ["Interop" in str(warning.message) for warning in caught] == [True]
+    with path.open("rb") as file:
+        assert struct.unpack("<Q", file.read(16)[8:])[0] >= 1 << 32
+    with tifffile.TiffFile(path) as tiff:
+        assert tiff.pages.first.tags.valueof("ExifTag")["DateTimeOriginal"] == "2020:01:02 03:04:05"
