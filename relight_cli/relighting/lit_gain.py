@@ -16,6 +16,8 @@ from relight_cli.relighting.lit_subject import MOST, Subject, mean_colour
 Map = NDArray[np.float32]
 
 _FILL = 0.2  # least irradiance, as a share of the mean: light that bounces into every shadow
+_TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
+_BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
@@ -77,7 +79,10 @@ def _seen(subject: Subject, light: Light, number: int) -> Map:
     sun = light.suns[number]
     if not sun.luminance > 0:
         return np.ones(subject.picture.shape[:2], np.float32)
-    return visibility(subject.geometry, sun.direction, math.radians(sun.radius))
+    seen = visibility(subject.geometry, sun.direction, math.radians(sun.radius))
+    noise = subject.geometry.noise
+    blurred = np.asarray(cv2.GaussianBlur(seen, (0, 0), max(1e-2, _BLUR * noise * max(seen.shape))))
+    return np.asarray(1 - (1 - blurred) * np.float32(_TRUSTED / (_TRUSTED + noise)), np.float32)
 
 
 def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:

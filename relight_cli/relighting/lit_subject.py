@@ -19,6 +19,7 @@ from relight_cli.relighting.light_change import tile_count
 from relight_cli.relighting.lights.light import LUMINANCE
 from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture
 from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.sky_matte import sky_along_edges
 
 Map = NDArray[np.float32]
 GeometryOf = Callable[[Map], Geometry]
@@ -104,6 +105,7 @@ def fit_subject(
         one_tile = replace(tiling, agree=False, max_side=0)
         albedo = map_picture(network, low, ALBEDO, ChangeOptions(), one_tile, progress)
         shading = shading / to_linear(np.asarray(albedo[slice(0, len(low))])).clip(_LEAST_ALBEDO, None)
+    geometry = replace(geometry, sky=sky_along_edges(geometry.sky, picture))
     shading = shading * np.exp2(_shrunk(shadow, small))
     normals = _shrunk(geometry.normals, small)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6, None)
