@@ -1,5 +1,6 @@
 """Where and when a photo was taken, and where its camera looked, from its metadata."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,10 @@ def place_in_exif(exif: bytes | None) -> CapturePlace:
     """Return what EXIF says of the place (EXIF 2.32, section 4.6.6)."""
     found = Image.Exif()
     try:
-        found.load(exif or b"")
-        gps = found.get_ifd(ExifTags.IFD.GPSInfo)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # reported where the EXIF data is kept
+            found.load(exif or b"")
+            gps = found.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # noqa: BLE001  broken EXIF counts as none
         return CapturePlace()
     latitude = _angle(gps, ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLatitudeRef, "S", 90)

@@ -20,15 +20,10 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
     """
     if not 0 < float(sky.mean()) < 1:
         return sky
-    deviation = _REACH * max(sky.shape)
-
-    def blur(maps: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(maps, (0, 0), deviation))
-
-    sure = np.where(sky > 0.9, sky, 0).astype(np.float64)
-    share = blur(sky.astype(np.float64))
-    colours = np.concatenate((picture, picture**2), axis=-1).astype(np.float64)
-    moments = blur(colours * sure[..., None]) / blur(sure).clip(1e-6)[..., None]
+    sure = np.where(sky > 0.9, sky, 0).astype(np.float32)
+    share = _blur(sky)
+    colours = np.concatenate((picture, picture**2), axis=-1).astype(np.float32)
+    moments = _blur(colours * sure[..., None]) / _blur(sure).clip(1e-6)[..., None]
     mean, variance = moments[..., :3], (moments[..., 3:] - moments[..., :3] ** 2).clip(0) + _NOISE
     apart = np.sqrt(((picture - mean) ** 2 / variance).mean(axis=-1))
     alike = (share / _MOST_LIKELY).clip(0, 1) / (1 + (apart / _NEAR) ** 6)
@@ -36,3 +31,12 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
     low, high = _BAND
     near = (share > low) & (share < high)
     return np.where(near, alike, sky).astype(np.float32)
+
+
+def _blur(maps: Map) -> Map:
+    """Return maps (h, w, ...) blurred by _REACH, computed at a quarter of the size."""
+    height, width = maps.shape[:2]
+    size = max(1, width // 4), max(1, height // 4)
+    small = cv2.resize(maps, size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), max(0.5, _REACH * max(size)))
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
