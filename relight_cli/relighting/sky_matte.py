@@ -22,9 +22,9 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
         return sky
     sure = np.where(sky > 0.9, sky, 0).astype(np.float32)
     share = _blur(sky)
-    colours = np.concatenate((picture, picture**2), axis=-1).astype(np.float32)
-    moments = _blur(colours * sure[..., None]) / _blur(sure).clip(1e-6)[..., None]
-    mean, variance = moments[..., :3], (moments[..., 3:] - moments[..., :3] ** 2).clip(0) + _NOISE
+    total = _blur(sure).clip(1e-6)[..., None]
+    mean, square = (_blur(maps * sure[..., None]) / total for maps in (picture, picture**2))
+    variance = (square - mean**2).clip(0) + _NOISE
     apart = np.sqrt(((picture - mean) ** 2 / variance).mean(axis=-1))
     alike = (share / _MOST_LIKELY).clip(0, 1) / (1 + (apart / _NEAR) ** 6)
     alike = cv2.medianBlur(alike.astype(np.float32), 3)

@@ -39,6 +39,12 @@ def ball_of(picture: Map) -> Geometry:
     return ball(*picture.shape[:2])
 
 
+def under_a_sky(picture: Map) -> Geometry:
+    geometry = ball_of(picture)
+    geometry.sky[: len(picture) // 3] = 1
+    return geometry
+
+
 @pytest.fixture(scope="module")
 def tiny() -> Model:
     return load_model("tiny", device="cpu", tasks=("deshadow", "albedo"))
@@ -79,7 +85,7 @@ def test_every_size_is_lit(height: int, width: int, seed: int, strength: float) 
     photo = Photo(pixels)
     light = Light(ambient_harmonics((0.2, 0.2, 0.3)), (Sun((-1, 0.4, 0.5), (1, 0.8, 0.5)),))
     options = PutOnOptions(strength=strength)
-    lit = put_on(model_of(MeanLight()), photo, light, ball_of, options=options).photo.to_array()
+    lit = put_on(model_of(MeanLight()), photo, light, under_a_sky, options=options).photo.to_array()
     assert lit.shape == pixels.shape
     assert lit.dtype == np.uint8
     assert not lit[pixels == 0].any()  # black stays black
