@@ -24,18 +24,10 @@ class GeometrySource:
 
     def of(self, photo: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""
-        from relight_cli.photos.focal_length import focal_length
-        from relight_cli.relighting.estimated_geometry import estimate_geometry
-        from relight_cli.relighting.geometry import Geometry, geometry_of_depth_map
-        from relight_cli.relighting.lit_subject import Map
+        from relight_cli.relighting.photo_geometry import geometry_of_photo
 
-        def geometry_of(picture: Map) -> Geometry:
-            focal = focal_length(photo.metadata.exif, *picture.shape[:2])
-            if self._map is not None:
-                return geometry_of_depth_map(self._map, str(self._path), picture, focal)
-            return estimate_geometry(self._network, picture, focal, device=self._device)
-
-        return geometry_of
+        source = self._network if self._map is None else self._map
+        return geometry_of_photo(photo, source, name=str(self._path), device=self._device)
 
     @cached_property
     def _network(self) -> "SurfaceNetwork":

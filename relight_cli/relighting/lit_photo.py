@@ -31,7 +31,7 @@ from relight_cli.relighting.options import (
     tile_options,
 )
 
-_MOOD = 0.5  # share of the stops between a reference's shading and a well exposed one that are carried over
+_MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
 _MOST_MOOD = 2.0  # stops
 
 
@@ -131,13 +131,12 @@ def light_of_scene(
     """Return the light of a photo, to be put on photos of other scenes.
 
     Its harmonics are fitted to the photo's shading on its normals. Its exposure is the mood: how much darker or
-    brighter the shading is than a well exposed one, in part.
+    brighter the photo is than a well exposed one.
     """
     subject = subject_of(model, photo, geometry_of, options)
     light = subject.own.light
     average = light.average()
-    stops = _MOOD * math.log2(max(subject.own.level, 1e-6) / LEVEL)
-    exposure = math.log2(LEVEL / max(average, 1e-6)) + min(_MOST_MOOD, max(-_MOST_MOOD, stops))
+    exposure = math.log2(LEVEL / max(average, 1e-6)) + subject.brightness
     return replace(light, exposure=exposure, origin="the light of a picture of another scene")
 
 
@@ -146,10 +145,12 @@ def light_picture_of_scene(
 ) -> Raster:
     """Return the sRGB picture (H, W, 3) of a photo in the light that `light_of_scene` found in another.
 
-    For photos that share only a part of their view with a reference: what lies outside is lit by this.
+    The photo becomes about as bright as the other one.
     """
     subject = subject_of(model, photo, geometry_of, options)
-    return lit_picture(photo.srgb, subject, light_gain(subject, light, keep_exposure=False), options.strength)
+    wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
+    stops = _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
+    return lit_picture(photo.srgb, subject, light_gain(subject, light, exposure=stops), options.strength)
 
 
 def _tiling(model: Model, options: RelightOptions) -> TileOptions:

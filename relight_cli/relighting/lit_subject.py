@@ -1,5 +1,6 @@
 """What is known of a photo before a light is put on it: its surfaces, its own light, its cast shadows."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +30,7 @@ SIDE = 512  # longer side of the working copy
 MOST = 3.5  # stops
 _CLIPPED = 0.97  # sRGB value from which a channel counts as clipped
 _DARK = 0.02  # linear light below which a pixel says nothing about its shading
+_WELL_EXPOSED = 0.18  # mean linear luminance
 _LEAST_ALBEDO = 0.01
 _OWN_COLOUR = 0.3  # share of the colour of the photo's own light that is believed
 
@@ -61,6 +63,12 @@ class Subject:
     def linear(self) -> Map:
         """The picture in linear light (h, w, 3)."""
         return to_linear(self.picture)
+
+    @property
+    def brightness(self) -> float:
+        """The stops from the mean of a well exposed picture to that of this one."""
+        mean = float((self.linear @ LUMINANCE.astype(np.float32)).mean())
+        return math.log2(max(mean, 1e-4) / _WELL_EXPOSED)
 
     @cached_property
     def weights(self) -> Map:
