@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from relight_cli.photos.lcms import CHANNELS, INTENT, LINEAR, REC709, SRGB, linear_profile, profile_space, transform
 from relight_cli.photos.matrix_profiles import matrix_profile
-from relight_cli.photos.parallel import convert_pixels
+from relight_cli.photos.pixel_bands import convert_pixels
 from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import row_bands
 

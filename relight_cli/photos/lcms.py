@@ -1,4 +1,4 @@
-"""Conversion between ICC profiles by lcms2, in unclipped floats, on all cores."""
+"""Conversion between ICC profiles by lcms2, in unclipped floats."""
 
 import struct
 
@@ -6,7 +6,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.parallel import convert_pixels
+from relight_cli.photos.pixel_bands import convert_pixels
 
 SRGB = bytes(imagecodecs.cms_profile("srgb"))
 REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)  # chromaticities, also of sRGB (IEC 61966-2-1)

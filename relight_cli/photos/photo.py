@@ -14,7 +14,7 @@ from relight_cli.photos.colour_profiles import LINEAR, SRGB, is_linear, is_srgb,
 from relight_cli.photos.colour_tags import says_adobe_rgb
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.bit_depth import from_unit, in_depth
-from relight_cli.rasters.rows import LazyRows, Raster, rows_from, to_array
+from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, rows_from, to_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -101,7 +101,7 @@ class Photo:
             new = np.asarray(rows_from(srgb, self.srgb, rows, old), np.float32)
             return keep_unchanged(own, old, new, lambda: srgb_to_profile(new, icc, channels, own.dtype))
 
-        return replace(self, pixels=LazyRows(self.pixels.shape, self.pixels.dtype, make))
+        return replace(self, pixels=LazyRows(self.pixels.shape, self.pixels.dtype, make, is_rereadable(srgb)))
 
     def in_srgb(self) -> "Photo":
         """Return the photo converted to sRGB, without a profile unless its EXIF data states other colours."""

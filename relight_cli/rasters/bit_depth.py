@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.rows import LazyRows, Raster
+from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable
 
 
 def to_unit(samples: NDArray) -> NDArray[np.float32]:
@@ -30,7 +30,7 @@ def in_depth(raster: Raster, dtype: np.dtype) -> Raster:
     """Return a raster converted to another dtype (uint8, uint16, float32); full scale stays full scale."""
     if raster.dtype == dtype:
         return raster
-    return LazyRows(raster.shape, dtype, lambda rows: from_unit(to_unit(raster[rows]), dtype))
+    return LazyRows(raster.shape, dtype, lambda rows: from_unit(to_unit(raster[rows]), dtype), is_rereadable(raster))
 
 
 def expand_bits(samples: NDArray, bits: int) -> NDArray[np.uint16]:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.rasters.parallel import in_parallel
 from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array
 
 Picture = NDArray[np.float32]
@@ -24,9 +25,13 @@ def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
             return picture[rows]
         out = np.empty((rows.stop - rows.start, width, *picture.shape[2:]), np.float32)
         method = cv2.INTER_CUBIC if width > own_width else cv2.INTER_AREA
-        for band in row_bands(len(out), own_width):
+
+        def resize(band: slice) -> None:
             part = picture[slice(rows.start + band.start, rows.start + band.stop)]
             out[band] = cv2.resize(part, (width, len(part)), interpolation=method).reshape(out[band].shape)
+
+        for _ in in_parallel(resize, list(row_bands(len(out), own_width))):
+            pass
         return out
 
     def make(rows: slice) -> Picture:

@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.rasters.parallel import in_parallel
+
 _BAND_PIXELS = 1 << 16
 
 
@@ -67,8 +69,8 @@ def row_bands(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def streamed_rows(shape: tuple[int, ...], bands: Iterator[NDArray[np.float32]]) -> LazyRows:
-    """Return float32 rows that come in bands from the top. Raises ValueError when a row is read again."""
+def streamed_rows(shape: tuple[int, ...], pieces: Iterator[NDArray[np.float32]]) -> LazyRows:
+    """Return float32 rows that come in pieces from the top. Raises ValueError when a row is read again."""
     first, kept = 0, np.empty((0, *shape[1:]), np.float32)
 
     def make(rows: slice) -> NDArray[np.float32]:
@@ -77,8 +79,8 @@ def streamed_rows(shape: tuple[int, ...], bands: Iterator[NDArray[np.float32]]) 
             raise ValueError(f"row {rows.start} has already been read; the next row is {first}")
         kept, first = kept[rows.start - first :], rows.start
         while len(kept) < rows.stop - rows.start:
-            band = next(bands)
-            kept = np.concatenate((kept, band)) if len(kept) else band
+            piece = next(pieces)
+            kept = np.concatenate((kept, piece)) if len(kept) else piece
         return kept[: rows.stop - rows.start]
 
     return LazyRows(shape, np.dtype(np.float32), make, rereadable=False)
@@ -94,9 +96,18 @@ def to_array(raster: Raster) -> NDArray:
     if isinstance(raster, np.ndarray):
         return raster
     out = np.empty(raster.shape, raster.dtype)
-    for rows in row_bands(*raster.shape[:2]):
-        out[rows] = raster[rows]
+    for rows, band in bands(raster):
+        out[rows] = band
     return out
+
+
+def bands(raster: Raster) -> Iterator[tuple[slice, NDArray]]:
+    """Yield the rows of each band and their pixels, from the top; rows that can be read again are made on all cores."""
+    places = list(row_bands(*raster.shape[:2]))
+    if isinstance(raster, LazyRows) and raster.rereadable:
+        yield from zip(places, in_parallel(raster.__getitem__, places), strict=True)
+    else:
+        yield from ((rows, raster[rows]) for rows in places)
 
 
 def strips(raster: Raster, height: int) -> Iterator[NDArray]:
@@ -105,8 +116,8 @@ def strips(raster: Raster, height: int) -> Iterator[NDArray]:
     Lazy rows are made in the same bands as by `to_array`, because rounding may depend on the number of rows in a band.
     """
     total, kept = raster.shape[0], []
-    for rows in row_bands(*raster.shape[:2]):
-        kept.append(raster[rows])
+    for rows, band in bands(raster):
+        kept.append(band)
         if (count := sum(map(len, kept))) < height and rows.stop < total:
             continue
         joined = np.concatenate(kept) if kept[1:] else kept[0]
@@ -119,4 +130,8 @@ def strips(raster: Raster, height: int) -> Iterator[NDArray]:
 def with_alpha(pixels: Raster, alpha: Raster) -> LazyRows:
     """Return pixels (H, W, C) with an alpha (H, W) as their last channel."""
     shape = (*pixels.shape[:2], pixels.shape[2] + 1)
-    return LazyRows(shape, pixels.dtype, lambda rows: np.concatenate((pixels[rows], alpha[rows][..., None]), axis=-1))
+
+    def make(rows: slice) -> NDArray:
+        return np.concatenate((pixels[rows], alpha[rows][..., None]), axis=-1)
+
+    return LazyRows(shape, pixels.dtype, make, is_rereadable(pixels) and is_rereadable(alpha))

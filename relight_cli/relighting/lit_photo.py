@@ -32,6 +32,7 @@ from relight_cli.relighting.options import (
 )
 
 _MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
+_SCENE_TRUST = 0.7  # share of the gain between two fitted lights that is applied, since both may be wrong
 _MOST_MOOD = 2.0  # stops
 
 
@@ -149,8 +150,9 @@ def light_picture_of_scene(
     """
     subject = subject_of(model, photo, geometry_of, options)
     wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
-    stops = _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
-    return lit_picture(photo.srgb, subject, light_gain(subject, light, exposure=stops), options.strength)
+    stops = np.float32(_MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted)))
+    gain = np.float32(_SCENE_TRUST) * light_gain(subject, light) + stops
+    return lit_picture(photo.srgb, subject, gain, options.strength)
 
 
 def _tiling(model: Model, options: RelightOptions) -> TileOptions:

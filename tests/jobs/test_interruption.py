@@ -116,7 +116,7 @@ def test_fifty_kills_damage_no_file(photos: Path) -> None:
     script = """
 random.seed(4)
 for _ in range(50):
-    outcome = halted(signal.SIGKILL, 0.3, 0.01)
+    outcome = halted(signal.SIGKILL, 0.2, 0.03)
     outputs = sorted(Path("out").glob("[0-9]*"))
     emit(**outcome, outputs=len(outputs), hidden=[path.name for path in Path("out").glob(".*")])
     for path in random.sample(outputs, len(outputs) // 2):

@@ -95,7 +95,7 @@ def test_fused_attention_is_the_same_formula(standin: Path, network: CroCoDiLigh
     torch.testing.assert_close(fused.delighting.blocks[0](x, rotary), plain, rtol=1e-5, atol=1e-5)
 
 
-PUBLISHED = ("--model", "crocodilight", "--dtype", "float32", "--no-detail")
+PUBLISHED = ("--model", "crocodilight", "--dtype", "float32", "--no-detail", "--quiet")
 
 
 @pytest.mark.parametrize("size", ["448x448", "900x600"])

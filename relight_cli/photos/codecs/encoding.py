@@ -23,7 +23,7 @@ from relight_cli.photos.effort import Effort, available_cores
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
 from relight_cli.photos.shape import pixel_aspect, shape_losses, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
-from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array, with_alpha
+from relight_cli.rasters.rows import LazyRows, Raster, bands, to_array, with_alpha
 
 _EXIF_HEADER = b"Exif\0\0"
 # JPEG's code tables are optimised for pictures up to this size (files are a few percent smaller): that needs all
@@ -157,8 +157,7 @@ def _pillow_image(samples: Raster) -> Image.Image:
     """Copy uint8 samples (H, W, 1 to 4) into a Pillow image, in bands: grey takes a byte a pixel, all else four."""
     height, width, channels = samples.shape
     image = Image.new(_MODES[channels], (width, height))
-    for rows in row_bands(height, width):
-        band = samples[rows]
+    for rows, band in bands(samples):
         if channels == 1:
             band = band[..., 0]
         elif channels == 2:

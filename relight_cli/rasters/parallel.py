@@ -1,0 +1,48 @@
+"""Bands of a picture on all cores: for functions of NumPy, OpenCV and lcms2, which release Python's lock."""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import lru_cache
+from typing import TypeVar
+
+import cv2
+
+Item = TypeVar("Item")
+R = TypeVar("R")
+
+_thread = threading.local()  # `busy` in the threads of the pool
+
+
+def in_parallel(make: Callable[[Item], R], items: Sequence[Item]) -> Iterator[R]:
+    """Yield `make(item)` for each item, in order, made on as many cores as OpenCV uses; a few are made ahead.
+
+    The calling thread does all the work where there is too little of it to share, and inside of another such call.
+    """
+    threads = cv2.getNumThreads()
+    if threads < 2 or len(items) < 2 * threads or getattr(_thread, "busy", False):
+        yield from map(make, items)
+        return
+    pool, started = _pool(threads), deque[Future[R]]()
+    try:
+        for item in items:
+            started.append(pool.submit(make, item))
+            if len(started) > 2 * threads:
+                yield started.popleft().result()
+        while started:
+            yield started.popleft().result()
+    finally:
+        for future in started:
+            future.cancel()
+        wait(started)  # until they release their memory
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "bands", initializer=setattr, initargs=(_thread, "busy", True))
+
+
+if hasattr(os, "register_at_fork"):  # a child process has none of the threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)
