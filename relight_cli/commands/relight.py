@@ -57,6 +57,7 @@ def relight(
     if light is not None and not names_light(light):
         if Path(light) == STDIO and reads_stdin(photos):
             raise UsageError("stdin cannot be both PHOTO and --light: name a file for one of them.")
+        options.check_reference()
         _relight_by_reference(photos, Path(light), options)
         return
     options.check()

@@ -58,6 +58,11 @@ class LightSource:
 
     def check(self) -> None:
         """Raise UsageError if the light is named in no way or in several."""
+        if self.name is None and self.options == LightOptions():
+            raise UsageError(
+                "no light is named: give --light (a reference photo, a preset or a file), --sun or --sun-at; "
+                "'relight-cli lights list' shows the presets."
+            )
         wanted = self.options.sun_at or ("photo" if self.of_place else None)
         check_one_source(self.name, replace(self.options, sun_at=wanted))
 

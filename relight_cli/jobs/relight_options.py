@@ -60,6 +60,22 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
         if self.is_timelapse and (self.save_light or self.save_shading):
             raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
 
+    def check_reference(self) -> None:
+        """Raise UsageError for options that a reference photo of the same view leaves without effect."""
+        given = {
+            "--rotate": self.rotate,
+            "--exposure": self.exposure,
+            "--depth": self.depth,
+            "--no-keep-exposure": not self.keep_exposure,
+            "--save-light": self.save_light,
+            "--save-shading": self.save_shading,
+            "--date": self.date,
+            "--frames": self.frames,
+            "--fps": self.fps,
+        }
+        if used := [name for name, value in given.items() if value]:
+            raise UsageError(f"{used[0]} is for a light that is no photo: leave it out, or give another --light.")
+
     @property
     def is_timelapse(self) -> bool:
         """Whether the sun moves."""

@@ -149,6 +149,7 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "goldn-hour"), "did you mean golden-hour"),
         (("--light", "golden-hour", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--sun", "left"), "give only one"),
+        (("--light", "photo.png"), "--depth is for a light that is no photo"),
         (("--sun", "up there"), "not a direction"),
         (("--sun-at", "12:00", *PLACE), "--date"),
         (("--sun-at", "2026-06-21T12:00"), "--place"),
