@@ -15,7 +15,7 @@ from relight_cli.relighting.lit_subject import MOST, Subject, mean_colour
 
 Map = NDArray[np.float32]
 
-_FILL = 0.2  # least irradiance, as a share of the mean: light that bounces into every shadow
+_FILL = 0.1  # least irradiance, as a share of the mean: light that bounces into every shadow
 _TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
 _BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
