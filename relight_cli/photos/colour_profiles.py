@@ -111,10 +111,12 @@ def is_linear(icc: bytes) -> bool:
 
 @lru_cache(maxsize=64)
 def converts_both_ways(icc: bytes) -> bool:
-    """Return whether lcms2 can convert from the profile to sRGB and back; scanner profiles often convert one way."""
+    """Return whether colours convert from the profile to sRGB and back; scanner profiles often convert one way."""
     space = profile_space(icc)
     if space not in ("rgb", "gray"):
         return False
+    if matrix_profile(icc):  # measured here, when the photo is read, and not in each thread that converts
+        return True
     try:
         srgb = transform(_rgb_probe()[..., : 1 if space == "gray" else 3], icc, space, SRGB, "rgb")
         transform(srgb, SRGB, "rgb", icc, space)

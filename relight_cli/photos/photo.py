@@ -14,7 +14,7 @@ from relight_cli.photos.colour_profiles import LINEAR, SRGB, is_linear, is_srgb,
 from relight_cli.photos.colour_tags import says_adobe_rgb
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.bit_depth import from_unit, in_depth
-from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, rows_from, to_array
+from relight_cli.rasters.rows import LazyRows, Raster, converted_rows, is_rereadable, rows_from, to_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -62,9 +62,11 @@ class Photo:
 
         Nominally in [0, 1]; outside it for colours outside sRGB. Rows of a float photo may share its memory.
         """
-        # Not a closure: that would refer to the photo, whose memory would be freed late.
-        make = partial(_srgb_rows, self.pixels, self.metadata.icc)
-        return LazyRows((*self.pixels.shape[:2], 3), np.dtype(np.float32), make)
+        # Not closures: they would refer to the photo, whose memory would be freed late.
+        icc, convert = self.metadata.icc, partial(_to_srgb, icc=self.metadata.icc)
+        # Means of linear light are not those of encoded colours; without a conversion there is nothing to save.
+        mean_first = icc is not None and not is_srgb(icc) and not is_linear(icc)
+        return converted_rows(self.pixels, convert, 3, mean_first=mean_first)
 
     def to_srgb(self) -> NDArray[np.float32]:
         """Return all rows of `srgb` as an array."""
@@ -128,8 +130,8 @@ class Photo:
         return replace(self, pixels=light.pixels, alpha=alpha, metadata=replace(self.metadata, icc=LINEAR, colour=None))
 
 
-def _srgb_rows(pixels: Raster, icc: bytes | None, rows: slice) -> NDArray[np.float32]:
-    return np.ascontiguousarray(profile_to_srgb(pixels[rows], icc))
+def _to_srgb(samples: NDArray, icc: bytes | None) -> NDArray[np.float32]:
+    return np.ascontiguousarray(profile_to_srgb(samples, icc))
 
 
 def keep_unchanged(

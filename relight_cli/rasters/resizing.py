@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.parallel import in_parallel
-from relight_cli.rasters.rows import LazyRows, Raster, row_bands, to_array
+from relight_cli.cores import in_parallel
+from relight_cli.rasters.bit_depth import in_depth
+from relight_cli.rasters.rows import ConvertedRows, LazyRows, Raster, converted_rows, row_bands, to_array
 
 Picture = NDArray[np.float32]
 
+_COSTLY = 4  # times the wanted size, from which a picture is shrunk before it is converted
 _CUBIC_A = -0.75  # parameter a of the cubic kernel (Keys 1981), as in OpenCV
 
 
@@ -17,6 +19,7 @@ def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
 
     A side that shrinks is averaged over the area of each new pixel; a side that grows is interpolated bicubically.
     """
+    picture = _averaged_first(picture, height, width)
     own_height, own_width = picture.shape[:2]
 
     def at_new_width(rows: slice) -> Picture:
@@ -42,6 +45,16 @@ def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
         return (weights @ needed.reshape(len(needed), -1)).reshape(len(weights), *needed.shape[1:])
 
     return LazyRows((height, width, *picture.shape[2:]), np.dtype(np.float32), make)
+
+
+def _averaged_first(picture: Raster, height: int, width: int) -> Raster:
+    """Shrink what a converted picture is made of to twice the wanted size, which leaves few pixels to convert."""
+    if not isinstance(picture, ConvertedRows) or not picture.mean_first:
+        return picture
+    if min(picture.shape[0] / height, picture.shape[1] / width) < _COSTLY:
+        return picture
+    values = resized_rows(in_depth(picture.source, picture.dtype), 2 * height, 2 * width)
+    return converted_rows(values, picture.convert, picture.shape[2], mean_first=False)
 
 
 def _row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:

@@ -5,12 +5,13 @@ A raster is an array (H, W, ...) or a `LazyRows` of that shape. Both are read in
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.rasters.parallel import in_parallel
+from relight_cli.cores import in_parallel
 
 _BAND_PIXELS = 1 << 16
 
@@ -39,6 +40,34 @@ class AdjustedRows(LazyRows):
 
     source: Raster
     adjust: Callable[[slice, NDArray], NDArray]  # takes slice(start, stop) and the rows of `source`
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertedRows(LazyRows):
+    """Rows (H, W, C) of another picture, each pixel converted by itself."""
+
+    source: Raster
+    convert: Callable[[NDArray], NDArray[np.float32]]  # takes rows (n, W, D), in the dtype of `source` or as float32
+    mean_first: bool  # whether the mean of pixels may be converted instead of the pixels
+
+
+def converted_rows(
+    source: Raster, convert: Callable[[NDArray], NDArray[np.float32]], channels: int, *, mean_first: bool
+) -> ConvertedRows:
+    """Return float32 rows (H, W, `channels`), made by `convert` from those of `source`."""
+    return ConvertedRows(
+        shape=(*source.shape[:2], channels),
+        dtype=np.dtype(np.float32),
+        make=partial(_converted, source, convert),  # not a closure, which could not be pickled
+        rereadable=is_rereadable(source),
+        source=source,
+        convert=convert,
+        mean_first=mean_first,
+    )
+
+
+def _converted(source: Raster, convert: Callable[[NDArray], NDArray[np.float32]], rows: slice) -> NDArray[np.float32]:
+    return convert(source[rows])
 
 
 def adjusted_rows(

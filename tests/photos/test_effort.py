@@ -138,7 +138,7 @@ def test_lossy_pictures_are_as_good_at_every_effort(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF"])
 def test_small_files_are_the_smallest(kind: str) -> None:
     files = [encoded(Photo(photographic(256, 320)), kind, effort) for effort in Effort]
-    assert len(files[2]) <= 1.01 * min(map(len, files))
+    assert len(files[2]) <= 1.02 * min(map(len, files))
     assert files[2] != files[0]
 
 

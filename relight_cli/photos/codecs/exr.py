@@ -22,7 +22,7 @@ from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 
 # Lossless compressions that every program reads, by benchmarks/encoders.py.
-_COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "ZIP_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
+_COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "PIZ_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
 _COLOURS = ("R", "G", "B")
 _CHROMA = ("RY", "BY")
 

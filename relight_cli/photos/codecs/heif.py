@@ -17,7 +17,12 @@ from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
 # Presets of x265, by benchmarks/encoders.py; libheif's own is "slow".
-_PRESETS = {Effort.FAST: "ultrafast", Effort.DEFAULT: "fast", Effort.SMALL: "slow"}
+# Of x265. Coding units of 8 pixels cost half of the time of "fast", and save 1 % of the bytes.
+_ENCODER = {
+    Effort.FAST: {"preset": "ultrafast"},
+    Effort.DEFAULT: {"preset": "fast", "x265:min-cu-size": "16"},
+    Effort.SMALL: {"preset": "slow"},
+}
 BITS = 10  # written for uint16; the depth that phones and viewers support
 _CONSTANT_LUMINANCE = 10  # of the matrix coefficients (ITU-T H.273, table 4)
 _MODES = {(1, 1): "L", (1, 3): "RGB", (1, 4): "RGBA", (2, 1): "I;16", (2, 3): "RGB;16", (2, 4): "RGBA;16"}
@@ -91,7 +96,7 @@ def encode_heif(samples: NDArray, metadata: Metadata, quality: int, effort: Effo
     options: dict[str, object] = {"quality": quality, "chroma": 444 if quality == 100 else 420}
     if quality == 100 and channels > 1:
         options |= {"quality": -1, "matrix_coefficients": 0}  # lossless, without a change of colour space
-    options["enc_params"] = {"preset": _PRESETS[effort]}
+    options["enc_params"] = _ENCODER[effort]
     parts = {"exif": metadata.exif, "icc_profile": metadata.icc, "xmp": metadata.xmp}
     file = io.BytesIO()
     picture.save(file, **options, **{name: part for name, part in parts.items() if part})

@@ -1,4 +1,4 @@
-"""Bands of a picture on all cores: for functions of NumPy, OpenCV and lcms2, which release Python's lock."""
+"""Work on all cores: for functions of NumPy, OpenCV and lcms2, which release Python's lock."""
 
 import os
 import threading
