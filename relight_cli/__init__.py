@@ -17,6 +17,7 @@ from relight_cli._version import __version__
 
 if TYPE_CHECKING:
     from relight_cli.checkpoints.depth import load_depth_model
+    from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.checkpoints.models import load_model
     from relight_cli.depth.options import DepthOptions
     from relight_cli.depth.refine_depth import refine_depth
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from relight_cli.jobs.light_files import load_light, save_light
     from relight_cli.models.depth_model import DepthModel
     from relight_cli.models.interface import Model
+    from relight_cli.photos.depth_files import read_depth_map
     from relight_cli.photos.effort import Effort
     from relight_cli.photos.metadata import Metadata
     from relight_cli.photos.photo import Photo
@@ -42,8 +44,10 @@ if TYPE_CHECKING:
     from relight_cli.relighting.lights.light import Light, Sun, mix_lights
     from relight_cli.relighting.lights.place import light_of_place
     from relight_cli.relighting.lights.words import light_from_words
+    from relight_cli.relighting.lit_photo import PutOnOptions, PutOnResult, light_of_scene, put_on
     from relight_cli.relighting.mapping import AlbedoResult, DeshadowResult, albedo, deshadow
     from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions, TileColour
+    from relight_cli.relighting.photo_geometry import geometry_of_photo
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
     from relight_cli.timelapse.frames import open_frames
     from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
@@ -71,6 +75,8 @@ __all__ = [
     "OutputUnwritableError",
     "Photo",
     "PhotoUnreadableError",
+    "PutOnOptions",
+    "PutOnResult",
     "ReferenceKind",
     "ReferenceLight",
     "RefinedDepth",
@@ -85,14 +91,19 @@ __all__ = [
     "__version__",
     "albedo",
     "deshadow",
+    "geometry_of_photo",
     "interpolate_timelapse",
     "light_from_words",
     "light_of_place",
+    "light_of_scene",
     "load_depth_model",
+    "load_geometry",
     "load_light",
     "load_model",
     "mix_lights",
     "open_frames",
+    "put_on",
+    "read_depth_map",
     "read_photo",
     "refine_depth",
     "relight",
@@ -102,6 +113,7 @@ __all__ = [
 
 _HOMES = {
     "checkpoints.depth": ("load_depth_model",),
+    "checkpoints.geometry": ("load_geometry",),
     "checkpoints.models": ("load_model",),
     "depth.options": ("DepthOptions",),
     "depth.refine_depth": ("refine_depth",),
@@ -127,6 +139,9 @@ _HOMES = {
     "relighting.lights.light": ("Light", "Sun", "mix_lights"),
     "relighting.lights.place": ("light_of_place",),
     "relighting.lights.words": ("light_from_words",),
+    "photos.depth_files": ("read_depth_map",),
+    "relighting.lit_photo": ("PutOnOptions", "PutOnResult", "light_of_scene", "put_on"),
+    "relighting.photo_geometry": ("geometry_of_photo",),
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),

@@ -55,6 +55,11 @@ def save_light(light: Light, target: str | Path, *, overwrite: bool = False) -> 
     write_atomically(Path(target), to_toml(light).encode(), overwrite=overwrite)
 
 
+def light_paths(spec: str) -> list[Path]:
+    """Return the files that the lights of a mix are read from; a preset of the package has none to name."""
+    return [Path(name) for name, _ in parse_mix(spec) if Path(name).is_file()]
+
+
 def load_mix(spec: str, notify: Notify = lambda note: None) -> Light:
     """Return the light of "a.toml", "golden-hour" or "a.toml:0.3,b.toml:0.7": see `parse_mix` and `load_light`."""
     parts = parse_mix(spec)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from relight_cli.rasters.rows import LazyRows
 
 
-def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save_layer: bool = False) -> None:
-    """Raise UsageError for options of a command with a mask that contradict each other."""
+def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save_layer: bool) -> None:
+    """Raise UsageError for options of a mask and of layers that contradict each other."""
     if options.mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin cannot be both PHOTO and --mask: name a file for one of them.")
     if options.invert_mask and not options.mask:

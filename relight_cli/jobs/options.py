@@ -14,7 +14,7 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
-from relight_cli.relighting.options import MappingOptions, ReferenceKind, RelightOptions, TileColour
+from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
 
 T = TypeVar("T")
 
@@ -224,7 +224,7 @@ class LightCommandOptions(PhotoCommandOptions):
 
 @dataclass(frozen=True)
 class MaskedCommandOptions(LightCommandOptions):
-    """Options of every command that changes photos only where a mask says so."""
+    """Options of every command that may change a part of a photo alone."""
 
     mask: Annotated[
         Path | None,
@@ -252,28 +252,6 @@ class MappingCommandOptions(MaskedCommandOptions):
             help="agree: tiles adjust their colours to each other. free: they do not, as published.",
         ),
     ] = MappingOptions.tile_colour
-
-
-@dataclass(frozen=True)
-class RelightCommandOptions(MaskedCommandOptions):
-    """Options of relight."""
-
-    reference: Annotated[
-        ReferenceKind,
-        typer.Option(
-            case_sensitive=False,
-            help="What REF shows. auto: found out. aligned: the same view. moved: the same view from a little "
-            "elsewhere. scene: another scene. latents: the same view, by the network alone, as published.",
-        ),
-    ] = RelightOptions.reference
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for options that contradict each other."""
-        super().__post_init__()
-        if not self.detail and self.reference not in (ReferenceKind.AUTO, ReferenceKind.LATENTS):
-            raise UsageError(
-                f"--reference {self.reference} and --no-detail contradict each other: give only one of them."
-            )
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

@@ -48,7 +48,7 @@ def read_header(path: Path) -> CaptureHeader:
     try:
         header = photo_header.read_header(path)
         width, height = (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
-        taken, offset = _capture_time(header.exif, header.xmp)
+        taken, offset = capture_time(header.exif, header.xmp)
         return CaptureHeader(width, height, header.orientation > 1, taken, offset)
     except MissingExtraError as error:
         raise MissingExtraError(f"{path}: {error}") from error
@@ -58,8 +58,8 @@ def read_header(path: Path) -> CaptureHeader:
         raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
 
 
-def _capture_time(exif_data: bytes | None, xmp: bytes | None) -> tuple[float | None, float | None]:
-    """Return the capture time and its offset from UTC, by EXIF, else by XMP."""
+def capture_time(exif_data: bytes | None, xmp: bytes | None) -> tuple[float | None, float | None]:
+    """Return the capture time in seconds and its offset from UTC, by EXIF, else by XMP. Raises for broken EXIF."""
     exif = Image.Exif()
     exif.load(exif_data or b"")
     details, gps = exif.get_ifd(_EXIF_DIRECTORY), _gps_seconds(exif.get_ifd(_GPS_DIRECTORY))

@@ -12,7 +12,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, tile_count
-from relight_cli.relighting.masks import Mask, blend_by_mask, weights_of
+from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     AlbedoOptions,
     ChangeOptions,
@@ -99,7 +99,7 @@ def _mapped(
     network, picture, change = model.network, photo.srgb, change_options(options)
     if mapper not in network.mapper_names:
         raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
-    weights = weights_of(mask, photo)
+    weights = mask_for(mask, photo)
     tiling = _tiling(model, options)
     count = TileProgress(progress, tile_count(network, picture, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)

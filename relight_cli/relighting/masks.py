@@ -50,8 +50,8 @@ def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> Non
         raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
 
 
-def weights_of(mask: Mask | None, photo: Photo) -> Raster | None:
-    """Return the mask (H, W) of a photo, if there is one. Raises UsageError if it has another size."""
+def mask_for(mask: Mask | None, photo: Photo) -> Raster | None:
+    """Return a mask (H, W) for a photo, if there is one. Raises UsageError if its size is another."""
     weights = mask_of(mask) if isinstance(mask, Photo) else mask
     if weights is not None:
         require_mask_size(weights, photo)

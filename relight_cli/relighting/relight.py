@@ -7,12 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from relight_cli.errors import UsageError
 from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture, copy_within, resized_rows
 from relight_cli.rasters.rows import Raster, to_array
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles, tile_grid
-from relight_cli.relighting.masks import Mask, blend_by_mask, weights_of
+from relight_cli.relighting.lights.light import Light
+from relight_cli.relighting.lit_photo import light_of_scene, light_picture_of_scene
+from relight_cli.relighting.lit_subject import GeometryOf
+from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     ChangeOptions,
     Progress,
@@ -25,12 +29,13 @@ from relight_cli.relighting.options import (
 )
 from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.same_view import light_same_view
-from relight_cli.relighting.scene_light import light_picture_of_scene
 from relight_cli.relighting.tiles import TileGrid
 from relight_cli.relighting.timing import seconds_per_tile
 from relight_cli.relighting.view_match import VIEW_SIDE, match_view
 
 COPY_SIDE = 1024  # longer side of the copy of a reference that is kept
+GeometryFor = Callable[[Photo], GeometryOf]
+"""Takes a photo and returns the function that gives the geometry of its working copy; see `geometry_of_photo`."""
 CACHED_SIZES = 8  # photo sizes whose latents are kept, so that memory does not grow with a batch
 
 
@@ -56,6 +61,7 @@ class ReferenceLight:
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}
         self._lock = Lock()
         self._copy: Picture | None = None
+        self._scene_light: tuple[RelightingModel, Light] | None = None
 
     def copy(self) -> Picture:
         """Return an sRGB-encoded copy (h, w, 3) of the reference with a longer side of at most COPY_SIDE."""
@@ -63,6 +69,14 @@ class ReferenceLight:
             if self._copy is None:
                 self._copy = np.nan_to_num(copy_within(self._photo().srgb, COPY_SIDE)).clip(0, 1)
             return self._copy
+
+    def scene_light(self, model: Model, geometry: GeometryFor) -> Light:
+        """Return the light of a reference of another scene; see `light_of_scene`."""
+        with self._lock:
+            if self._scene_light is None or self._scene_light[0] is not model.network:
+                photo = self._photo()
+                self._scene_light = (model.network, light_of_scene(model, photo, geometry(photo)))
+            return self._scene_light[1]
 
     def _photo(self) -> Photo:
         return self._reference() if callable(self._reference) else self._reference
@@ -106,9 +120,9 @@ def relight(
     light: Photo | ReferenceLight,
     options: RelightOptions = RelightOptions(),
     progress: Progress | None = None,
-    *,
     mask: Mask | None = None,
     notify: Callable[[str], None] = lambda note: None,
+    geometry: GeometryFor | None = None,
 ) -> RelightResult:
     """Return the photo in the light of a reference.
 
@@ -117,27 +131,29 @@ def relight(
     found out: the reference is taken for the same view.
     Photo and reference may have any size, bit depth and profile; the result has the photo's. Where the mask is 0,
     samples stay unchanged. For many photos and one reference pass a `ReferenceLight`, which keeps what it computes.
-    `progress(done, total)` counts tiles.
+    `geometry` gives the surfaces of photo and reference: the light of another scene needs them, and a model that is
+    loaded for deshadow and albedo. `progress(done, total)` counts tiles.
     The network runs in the calling thread, and torch operations release the GIL; several threads may share one model.
-    Raises UsageError for a mask of another size or a MOVED reference that cannot be registered, DeviceError if memory
-    runs out.
+    Raises UsageError for a mask of another size, a MOVED reference that cannot be registered, or another scene without
+    `geometry`; DeviceError if memory runs out.
     Source: CroCoDiLight, section 4.
     """
+    weights = mask_for(mask, photo)
     reference = light if isinstance(light, ReferenceLight) else ReferenceLight(light)
-    weights = weights_of(mask, photo)
-    lit = _lit(model, photo.srgb, reference, options, progress, notify)
+    lit = _lit(model, photo, reference, options, progress, notify, geometry)
     return RelightResult(changed_photo(photo, lit if weights is None else blend_by_mask(weights, photo.srgb, lit)))
 
 
 def _lit(
     model: Model,
-    picture: Raster,
+    photo: Photo,
     reference: ReferenceLight,
     options: RelightOptions,
     progress: Progress | None,
     notify: Callable[[str], None],
+    geometry: GeometryFor | None,
 ) -> Raster:
-    network, change = model.network, change_options(options)
+    network, picture, change = model.network, photo.srgb, change_options(options)
     tiling = tile_options(model, options, network.reference_side)
     if options.latents_alone:
         grid = tile_grid(network, picture, change, tiling)
@@ -148,7 +164,13 @@ def _lit(
     view = match_view(copy_within(picture, VIEW_SIDE), reference.copy(), options.reference)
     notify(view.sentence())
     if view.kind == ReferenceKind.SCENE:
-        return light_picture_of_scene(model, picture, reference.copy(), change.strength)
+        if geometry is None:
+            raise UsageError(
+                "the reference shows another scene, whose light needs the geometry of both: pass `geometry`, or say in "
+                "the options that it is the same view."
+            )
+        light = reference.scene_light(model, geometry)
+        return light_picture_of_scene(model, photo, light, geometry(photo), options, progress)
 
     def by_latents(own: Picture, healed: Picture) -> Picture:
         """Return a small picture (h, w, 3) lit by the latents of another."""

@@ -13,7 +13,7 @@ from command_line import Command
     ("words", "line"),
     [
         ("nonsense", "No such command 'nonsense'; see 'relight-cli --help'."),
-        ("relight a.png", "Missing option '--light'; see 'relight-cli relight --help'."),
+        ("relight --light a.png", "Missing argument 'PHOTO'; see 'relight-cli relight --help'."),
         ("deshadow", "Missing argument 'PHOTO'; see 'relight-cli deshadow --help'."),
         ("albedo -o", "Option '-o' requires an argument; see 'relight-cli --help'."),
         ("albedo a.png --dtype int8", "Invalid value for '--dtype': 'int8' is not one of"),

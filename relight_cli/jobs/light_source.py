@@ -1,0 +1,149 @@
+"""The light of `relight` that is no photo of the view: one for all photos, or one of each photo's place and time."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.light_files import is_light, light_paths, parse_mix
+from relight_cli.jobs.light_options import LightOptions, check_one_source, light_of
+from relight_cli.photos.formats import format_of
+
+if TYPE_CHECKING:
+    from relight_cli.photos.capture_place import CaptureFacts
+    from relight_cli.relighting.lights.light import Light
+
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)(:\d\d)?(Z|[+-]\d\d:?\d\d)?")
+_PLACE = ("sun_at", "place", "facing", "turbidity")
+_MAP_SUFFIX = ".exr"  # a photo or a map: a map if it is twice as wide as high
+
+
+def names_light(name: str | None) -> bool:
+    """Return whether --light names a light that is no photo: a preset, a TOML file, a map, a mix, or no file at all."""
+    if name is None:
+        return True
+    path = Path(name)
+    if name == str(STDIO):
+        return False
+    if path.is_file():
+        return is_light(name) or (path.suffix.lower() == _MAP_SUFFIX and _is_map(path))
+    parts = parse_mix(name)
+    if len(parts) > 1 or parts[0][1] != 1:
+        return True
+    return is_light(name) or not (format_of(path) or path.is_dir())
+
+
+def _is_map(path: Path) -> bool:
+    from relight_cli.photos.capture_time import read_header
+
+    try:
+        header = read_header(path)
+    except PhotoUnreadableError:
+        return False
+    return header.width == 2 * header.height
+
+
+@dataclass(frozen=True)
+class LightSource:
+    """What --light and the options of a light say."""
+
+    name: str | None
+    options: LightOptions
+    date: str | None = None  # of a time only
+
+    def check(self) -> None:
+        """Raise UsageError if the light is named in no way or in several."""
+        if self.name is None and self.options == LightOptions():
+            raise UsageError(
+                "no light is named: give --light (a reference photo, a preset or a file), --sun or --sun-at; "
+                "'relight-cli lights list' shows the presets."
+            )
+        wanted = self.options.sun_at or ("photo" if self.of_place else None)
+        check_one_source(self.name, replace(self.options, sun_at=wanted))
+
+    @property
+    def of_place(self) -> bool:
+        """Whether the light is that of a place and a time, some of which a photo may state."""
+        return any(getattr(self.options, name) is not None for name in _PLACE)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that the light is read from, in the form of `Recipe.files`."""
+        paths = light_paths(self.name) if self.name is not None else []
+        return {"light" if number == 1 else f"light_{number}": path for number, path in enumerate(paths, 1)}
+
+    def recorded(self) -> dict[str, object]:
+        """Return the identity of the light for `Recipe.more`: its name or words; the hash of a preset."""
+        given = {
+            field.name: value
+            for field in fields(LightOptions)
+            if (value := getattr(self.options, field.name)) != field.default
+        }
+        words: dict[str, object] = {"light_options": given} if given else {}
+        if self.date:
+            words["date"] = self.date
+        if self.name is not None:
+            words["light_name"] = ", ".join(f"{Path(name).name}:{weight:g}" for name, weight in parse_mix(self.name))
+            words["light_sha256"] = self._sha256()
+        return words
+
+    def light(self, photo: str, facts: "CaptureFacts", notify: Callable[[str], None] = lambda note: None) -> "Light":
+        """Return the light for a photo called `photo`. Raises UsageError, and what `light_files.load_light` raises."""
+        options = self.completed(photo, facts) if self.of_place else self.options
+        return light_of(self.name, options, notify)
+
+    def completed(self, photo: str, facts: "CaptureFacts") -> LightOptions:
+        """Return the options with place, direction and time, which a photo may state. Raises UsageError in one line."""
+        options = self.options
+        place, facing = options.place, options.facing
+        if place is None:
+            if facts.place is None:
+                raise UsageError(f"{photo} does not say where it was taken: give --place LATITUDE,LONGITUDE.")
+            place = f"{facts.place[0]:.6f},{facts.place[1]:.6f}"
+        if facing is None:
+            if facts.facing is None:
+                raise UsageError(f"{photo} does not say where the camera looked: give --facing, such as SW.")
+            facing = f"{facts.facing:.2f}"
+        return replace(options, place=place, facing=facing, sun_at=self.time(options.sun_at, photo, facts))
+
+    def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
+        """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
+        clock = None if text is None else _CLOCK.fullmatch(text.strip())
+        if text is not None and clock is None:
+            return text
+        taken = None if facts.taken is None else datetime.fromtimestamp(facts.taken, UTC).replace(tzinfo=None)
+        offset = _offset_text(facts.offset)
+        if clock is None:
+            if taken is None:
+                raise UsageError(f"{photo} does not say when it was taken: give --sun-at, such as 2026-06-21T19:30.")
+            return taken.isoformat(timespec="seconds") + offset
+        hour, minute, second, zone = clock.groups()
+        day = _day(self.date) if self.date else taken and taken.date()
+        if day is None:
+            raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
+        return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"
+
+    def _sha256(self) -> str:
+        from relight_cli.relighting.lights.look import to_toml
+
+        return hashlib.sha256(to_toml(light_of(self.name, LightOptions())).encode()).hexdigest()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"--date {text}: not a date; write YYYY-MM-DD, such as 2026-06-21.") from None
+
+
+def _offset_text(seconds: float | None) -> str:
+    """Return an offset from UTC as in ISO 8601, "" for none."""
+    if seconds is None:
+        return ""
+    minutes = round(abs(seconds) / 60)
+    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -1,0 +1,92 @@
+"""What `relight` needs besides photos and a model to put a light on photos: the light of each, and its record."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.light_source import LightSource
+from relight_cli.jobs.relight_options import RelightCommandOptions
+from relight_cli.relighting.options import ReferenceKind
+
+if TYPE_CHECKING:
+    from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.lights.light import Light
+
+
+class ChosenLights:
+    """The light of each photo: the same for all, unless it is that of a place and a time that the photos state."""
+
+    def __init__(self, source: LightSource, notify: Callable[[str], None]) -> None:
+        self._source, self._notify = source, notify
+        self.by_path: dict[Path, Light] = {}
+
+    def choose(self, photos: Iterable[Path]) -> None:
+        """Find the light of every photo, so that what is missing is known before any work. Raises UsageError."""
+        from relight_cli.photos.capture_place import read_facts
+
+        for photo in photos:
+            if not self._source.of_place:
+                self.by_path[photo] = self._shared
+            elif photo != STDIO:
+                self.by_path[photo] = self._source.light(str(photo), read_facts(photo))
+
+    def of(self, photo: "Photo") -> "Light":
+        """Return the light of a photo that has been read."""
+        from relight_cli.photos.capture_place import facts_of
+
+        if not self._source.of_place:
+            return self._shared
+        return self._source.light("the photo", facts_of(photo.metadata.exif, photo.metadata.xmp))
+
+    @cached_property
+    def _shared(self) -> "Light":
+        from relight_cli.photos.capture_place import CaptureFacts
+
+        return self._source.light("", CaptureFacts(), self._notify)
+
+
+def recorded_of_reference(options: RelightCommandOptions) -> dict[str, object]:
+    """Return what an output records of how the light of its reference photo was taken."""
+    more: dict[str, object] = {} if options.reference == ReferenceKind.AUTO else {"reference": str(options.reference)}
+    return more | ({"invert_mask": True} if options.invert_mask else {})
+
+
+def recorded(source: LightSource, options: RelightCommandOptions, geometry: str | None) -> dict[str, object]:
+    """Return what an output records of its light: what is given, and the hash of the geometry network."""
+    more = source.recorded()
+    if not options.keep_exposure:
+        more["keep_exposure"] = False
+    if options.invert_mask:
+        more["invert_mask"] = True
+    if options.save_shading:
+        more["shading"] = True
+    return more | ({"geometry": geometry} if geometry else {})
+
+
+def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> None:
+    """Raise UsageError or OutputUnwritableError if the file of --save-light cannot be written."""
+    path = options.save_light
+    if path is None:
+        return
+    if any(os.path.abspath(path) == os.path.abspath(one) for one in inputs):  # noqa: PTH100  the file need not exist
+        raise UsageError(f"{path} is an input and would be overwritten: choose another --save-light.")
+    if os.path.lexists(path) and not (options.overwrite or options.skip_existing):
+        raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
+
+
+def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
+    """Write the light of --save-light. Raises UsageError if the photos have several."""
+    from relight_cli.jobs.light_files import save_light
+
+    if options.save_light is None:
+        return
+    found = list(lights.by_path.values())
+    if not found:
+        raise UsageError("--save-light cannot know the light of a photo on stdin: give --place, --facing and --sun-at.")
+    if any(light != found[0] for light in found):
+        raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
+    save_light(found[0], options.save_light, overwrite=options.overwrite or options.skip_existing)

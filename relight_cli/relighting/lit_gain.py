@@ -1,0 +1,134 @@
+"""The gain that puts a light on a photo: new irradiance over that of its own light."""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from relight_cli.relighting.cast_shadows import visibility
+from relight_cli.relighting.fitted_light import dominant_direction
+from relight_cli.relighting.geometry import Geometry
+from relight_cli.relighting.lights.light import LUMINANCE, Light
+from relight_cli.relighting.lights.words import LEVEL
+from relight_cli.relighting.lit_subject import MOST, Subject, mean_colour
+
+Map = NDArray[np.float32]
+
+_FILL = 0.1  # least irradiance, as a share of the mean: light that bounces into every shadow
+_TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
+_BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
+_SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
+_SKY = 1.5  # most stops that a sky changes
+_KNEE = -1.0  # stops below white from which highlights are compressed
+_GREY = LUMINANCE.astype(np.float32)
+
+
+def light_gain(subject: Subject, light: Light, *, keep_exposure: bool = True, exposure: float = 0.0) -> Map:
+    """Return the gain (h, w, 3) in stops that puts a light on a working copy.
+
+    gain = log2(new irradiance / own irradiance), after the own cast shadows where the new light has another sun; the
+    sky takes the colour and brightness of the new sky. With `keep_exposure` the weighted mean of log luminance stays,
+    plus `exposure` in stops; else the exposure is that of the light, compared with an average of 0.5.
+    """
+    change = _change(subject, light)
+    change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
+    return _below_white(change, subject).clip(-MOST, MOST)
+
+
+def kept_exposure(subject: Subject, light: Light) -> float:
+    """Return the exposure in stops that keeps a working copy's brightness under a light whose own exposure counts."""
+    return _kept(subject, _change(subject, light)) - _stops_of(light)
+
+
+def _kept(subject: Subject, change: Map) -> float:
+    """Return the stops that make up for the weighted mean of a change (h, w, 3) of log luminance."""
+    return -float(np.average(np.log2(np.exp2(change) @ _GREY), weights=subject.weights))
+
+
+def _stops_of(light: Light) -> float:
+    return math.log2(max(light.average(), 1e-9) / LEVEL)
+
+
+def _change(subject: Subject, light: Light) -> Map:
+    """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
+    seen, shadows_off = _shadows(subject, light)
+    new, level = _irradiance(subject, light, seen)
+    fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
+    change = np.log2((new / np.float32(level) + fill) / (subject.own_irradiance + np.float32(_FILL)))
+    change += np.float32(shadows_off) * subject.shadow_gain
+    return _with_sky(change, subject, light, level)
+
+
+def shading_of(subject: Subject, light: Light) -> Map:
+    """Return the irradiance (h, w, 3) of a light on the surfaces, with cast shadows; the brightest is 1."""
+    new, _ = _irradiance(subject, light, [_seen(subject, light, number) for number in range(len(light.suns))])
+    new = new * (1 - subject.geometry.sky[..., None])
+    return (new / max(float(np.percentile(new, 99.9)), 1e-9)).clip(0, 1).astype(np.float32)
+
+
+def _irradiance(subject: Subject, light: Light, seen: list[Map]) -> tuple[Map, float]:
+    """Return the irradiance (h, w, 3) of a light, and the mean of its luminance on the surfaces."""
+    new = light.irradiance(subject.geometry.normals.astype(np.float32), seen).astype(np.float32)
+    mean = (new[subject.surfaces] if subject.surfaces.any() else new.reshape(-1, 3)).mean(axis=0)
+    return new, max(float(mean @ LUMINANCE), 1e-9)
+
+
+def _seen(subject: Subject, light: Light, number: int) -> Map:
+    """Return the share (h, w) of a sun that each pixel sees."""
+    sun = light.suns[number]
+    if not sun.luminance > 0:
+        return np.ones(subject.picture.shape[:2], np.float32)
+    seen = visibility(subject.geometry, sun.direction, math.radians(sun.radius))
+    noise = subject.geometry.noise
+    blurred = np.asarray(cv2.GaussianBlur(seen, (0, 0), max(1e-2, _BLUR * noise * max(seen.shape))))
+    return np.asarray(1 - (1 - blurred) * np.float32(_TRUSTED / (_TRUSTED + noise)), np.float32)
+
+
+def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
+    """Return what of each sun every pixel sees, and the share of the own cast shadows that is taken off.
+
+    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already.
+    """
+    seen = [_seen(subject, light, number) for number in range(len(light.suns))]
+    if not light.suns:
+        return seen, 1.0
+    towards, strength = dominant_direction(subject.own.light)
+    brightest = max(range(len(seen)), key=lambda number: light.suns[number].luminance)
+    cosine = float(towards @ np.array(light.suns[brightest].direction))
+    same, other = _SAME_SUN
+    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength)
+    seen[brightest] = 1 - (1 - seen[brightest]) * np.float32(1 - alike)
+    return seen, 1 - alike
+
+
+def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
+    """Return the change with that of the sky, which is lit by nothing: its colour and brightness are the new sky's."""
+    sky = subject.geometry.sky[..., None]
+    if not sky.any():
+        return change
+    own = (subject.linear * sky).sum(axis=(0, 1)) / sky.sum() / subject.own.level
+    new = math.pi * light.radiance(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
+    heaven = np.log2((new + np.float32(_FILL)) / (own + _FILL).astype(np.float32))
+    grey = (heaven @ _GREY)[..., None]
+    heaven = heaven - grey + np.float32(_SKY) * np.tanh(grey / np.float32(_SKY))
+    return (change * (1 - sky) + heaven * sky).astype(np.float32)
+
+
+def _rays(geometry: Geometry) -> Map:
+    """Return the unit directions (h, w, 3) in which the pixels look."""
+    height, width = geometry.depth.shape
+    x = (np.arange(width, dtype=np.float32) + np.float32(0.5 - width / 2)) / np.float32(geometry.focal)
+    y = (np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - height / 2)) / np.float32(geometry.focal)
+    rays = np.stack(np.broadcast_arrays(x, -y, np.float32(-1)), axis=-1)
+    return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _below_white(change: Map, subject: Subject) -> Map:
+    """Return the change with bright pixels held below white: skin and white things keep their detail."""
+    near = np.asarray(cv2.dilate(subject.linear, np.ones((3, 3), np.uint8)))
+    result = (np.log2(near.clip(1e-4, None)) + change).max(axis=-1, keepdims=True)
+    over = np.clip(result - _KNEE, 0, None)
+    compressed = -_KNEE * (1 - np.exp(over / _KNEE))
+    lifted = change.max(axis=-1, keepdims=True).clip(0, None)
+    return change - np.minimum(over - compressed, lifted).astype(np.float32)

@@ -1,0 +1,42 @@
+"""The sky of a picture with its borders where the picture has them, so that a new sky leaves no halo."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Map = NDArray[np.float32]
+
+_REACH = 0.04  # deviation of the blur that tells the border's neighbourhood, as a share of the longer side
+_BAND = 0.02, 0.98  # blurred share of sky between which a pixel is near the border
+_MOST_LIKELY = 0.3  # blurred share from which colour alone decides
+_NOISE = 3e-4  # variance of sRGB that every sky has
+_NEAR = 3.0  # deviations from the sky's colour nearby at which a pixel is as likely something else
+
+
+def sky_along_edges(sky: Map, picture: Map) -> Map:
+    """Return the share of sky (h, w) of a picture (h, w, 3), sRGB, with the colours deciding near its border.
+
+    Near the border a pixel is sky if its colour is that of the sky nearby. Far from it, nothing changes.
+    """
+    if not 0 < float(sky.mean()) < 1:
+        return sky
+    sure = np.where(sky > 0.9, sky, 0).astype(np.float32)
+    share = _blur(sky)
+    total = _blur(sure).clip(1e-6)[..., None]
+    mean, square = (_blur(maps * sure[..., None]) / total for maps in (picture, picture**2))
+    variance = (square - mean**2).clip(0) + _NOISE
+    apart = np.sqrt(((picture - mean) ** 2 / variance).mean(axis=-1))
+    alike = (share / _MOST_LIKELY).clip(0, 1) / (1 + (apart / _NEAR) ** 6)
+    alike = cv2.medianBlur(alike.astype(np.float32), 3)
+    low, high = _BAND
+    near = (share > low) & (share < high)
+    return np.where(near, alike, sky).astype(np.float32)
+
+
+def _blur(maps: Map) -> Map:
+    """Return maps (h, w, ...) blurred by _REACH, computed at a quarter of the size."""
+    height, width = maps.shape[:2]
+    size = max(1, width // 4), max(1, height // 4)
+    small = cv2.resize(maps, size, interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), max(0.5, _REACH * max(size)))
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

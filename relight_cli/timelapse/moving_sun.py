@@ -1,0 +1,215 @@
+"""A timelapse of a moving sun from one photo: its own light is fitted once, and each frame is one gain."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli._version import __version__
+from relight_cli.errors import UsageError
+from relight_cli.jobs.batch import run_jobs
+from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
+from relight_cli.jobs.light_options import LightOptions, light_of
+from relight_cli.jobs.light_source import LightSource
+from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.jobs.options import PhotoCommandOptions, subset
+from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.jobs.provenance import Recipe
+from relight_cli.jobs.reading import read_with_notes
+from relight_cli.jobs.relight_options import RelightCommandOptions
+from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
+from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.photos.formats import output_suffix
+from relight_cli.timelapse.destination import is_video
+from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
+
+if TYPE_CHECKING:
+    from relight_cli.jobs.masks import MaskFile
+    from relight_cli.jobs.photo_geometry import GeometrySource
+    from relight_cli.models.interface import Model
+    from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.lights.light import Light
+    from relight_cli.relighting.lit_subject import Subject
+
+FRAMES, FPS = 120, 25.0
+_DARKEST = 3.0  # stops below the brightest frame, so that a night is not black
+
+
+def sun_times(source: LightSource, options: LightOptions, photo: Path, count: int) -> list[datetime]:
+    """Return evenly spaced times of a range, FROM..TO, as --sun-at takes each; TO by the clock may be the next day.
+
+    `options` have a place. Raises UsageError.
+    """
+    from relight_cli.photos.capture_place import read_facts
+    from relight_cli.relighting.lights.place import parse_place, parse_time
+
+    assert options.place is not None
+    assert options.sun_at is not None
+    latitude, longitude = parse_place(options.place)
+    texts = options.sun_at.split("..")
+    if len(texts) != 2 or not all(text.strip() for text in texts):
+        raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
+    facts = read_facts(photo)
+    first, last = (parse_time(source.time(text, str(photo), facts), latitude, longitude) for text in texts)
+    if last <= first and "T" not in texts[1] and len(texts[1].strip()) < len("2026-06-21"):
+        last += timedelta(days=1)
+    if last <= first:
+        raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
+    return [first + (last - first) * (number / (count - 1)) for number in range(count)]
+
+
+@dataclass
+class MovingSun:
+    """A run: one photo, the light of each frame, and where the frames go."""
+
+    options: RelightCommandOptions
+    photo: Path
+    lights: "list[Light]"
+    writer: Writer
+    recipe: Recipe
+
+    @classmethod
+    def plan(
+        cls,
+        photos: list[str],
+        source: LightSource,
+        options: RelightCommandOptions,
+        expected: ModelIdentity,
+        more: Mapping[str, object],
+    ) -> "MovingSun":
+        """Check everything that can be checked without a model. Raises UsageError, OutputUnwritableError."""
+        sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
+        if len(sources) != 1 or sources[0].path == STDIO:
+            raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
+        if options.overwrite and options.skip_existing:
+            raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
+        photo, count = sources[0].path, options.frames or FRAMES
+        lights = list(_lights(source, options, photo, count))
+        writer = _writer(photo, options, count)
+        files = source.files | ({"depth": options.depth} if options.depth else {}) | options.mask_files()
+        if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
+            raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
+        more = {**more, "frames": count, **({"fps": options.fps or FPS} if writer.is_single_file else {})}
+        recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
+        if options.report:
+            require_report(options.report)
+        return cls(options, photo, lights, writer, recipe)
+
+    def is_finished(self) -> bool:
+        """Let the writer keep what would be made the same again; return whether that is all."""
+        if self.options.skip_existing:
+            kept = {
+                target
+                for number, target in enumerate(self.writer.targets)
+                if target.exists() and self.recipe.recorded(target) == self._parameters(number)
+            }
+            self.writer.keep(kept)
+            if self.writer.finished:
+                run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
+                return True
+        self.writer.refuse_existing(overwrite=self.options.overwrite)
+        return False
+
+    def run(self, model: "Model", geometry: "GeometrySource", mask: "MaskFile") -> None:
+        """Make every frame; errors as in `run_jobs`."""
+        self.recipe = replace(self.recipe, model=model)
+        fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
+
+        def make(job: Job) -> ReportEntry:
+            photo = read_with_notes(self.photo, self.options, self.options.page)
+            from relight_cli.relighting.lit_photo import PutOnOptions, subject_of
+
+            chosen = subset(self.options, PutOnOptions)
+            subject = fallback.run(
+                lambda used, batch: subject_of(
+                    used or model, photo, geometry.of(photo), replace(chosen, tile_batch=batch)
+                )
+            )
+            self._write(photo, subject, mask)
+            if not self.options.report:
+                return {}
+            made = [output_entry(path, self._parameters(n) or "{}") for n, path in enumerate(self.writer.targets)]
+            return {"more_outputs": made}
+
+        run_jobs([Job(self.photo, self.writer.path)], make, *self._reported())
+
+    def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile") -> None:
+        """Write each frame that does not exist yet; all have the exposure that fits the brightest of them."""
+        from relight_cli.relighting.lit_gain import kept_exposure, light_gain
+        from relight_cli.relighting.lit_photo import lit_picture
+        from relight_cli.relighting.masks import blend_by_mask
+
+        brightest = max(self.lights, key=lambda light: light.average())
+        stops = self.options.exposure if self.options.keep_exposure else 0.0
+        if self.options.keep_exposure:
+            stops += kept_exposure(subject, brightest)
+        weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
+        made = None if self.options.strip or not self.writer.is_single_file else self._parameters(0)
+        with (
+            self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made),
+            progress_bar("timelapse", quiet=self.options.quiet, unit="frame") as progress,
+        ):
+            for number, light in enumerate(self.lights):
+                if not self.writer.is_made(number):
+                    lost = math.log2(max(brightest.average(), 1e-9) / max(light.average(), 1e-9)) - _DARKEST
+                    exposure = stops + max(0.0, lost)
+                    gain = light_gain(subject, light, keep_exposure=False, exposure=exposure)
+                    picture = lit_picture(photo.srgb, subject, gain, self.options.strength)
+                    if weights is not None:
+                        picture = blend_by_mask(weights, photo.srgb, picture)
+                    frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
+                    for note in notes + self.writer.write(number, frame):
+                        notify(f"{self.writer.target(number)}: {note}")
+                progress(number + 1, len(self.lights))
+
+    def _inputs(self, number: int) -> dict[str, object]:
+        inputs: dict[str, object] = {"photo": self._sha256()}
+        return inputs if self.writer.is_single_file else inputs | {"light": self.lights[number].origin}
+
+    def _parameters(self, number: int) -> str:
+        return self.recipe.provenance(self._inputs(number)).parameters()
+
+    def _sha256(self) -> str | None:
+        return sha256_of(self.photo)
+
+    def _plan(self) -> dict[str, object]:
+        model = self.recipe.model
+        return {"version": __version__, "made": self._parameters(0), "model": (model.name, model.revision)}
+
+    def _reported(self) -> tuple[ModelIdentity, RelightCommandOptions, ReportEntry]:
+        return self.recipe.model, self.options, self.recipe.reported_options()
+
+
+def _lights(source: LightSource, options: RelightCommandOptions, photo: Path, count: int) -> "Iterator[Light]":
+    from relight_cli.photos.capture_place import read_facts
+
+    completed = source.completed(str(photo), read_facts(photo))
+    for time in sun_times(source, completed, photo, count):
+        yield light_of(None, replace(completed, sun_at=time.isoformat()))
+
+
+def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
+    output = options.output or str(photo.with_name(f"{photo.stem}_relit"))
+    path = Path(output)
+    if is_video(output):
+        from relight_cli.photos.capture_time import read_header
+        from relight_cli.photos.video import require_video
+
+        require_video()
+        require_folders([path.parent])
+        header = read_header(photo)
+        return VideoFileWriter(path, header.height, header.width, options.fps or FPS)
+    if options.fps:
+        raise UsageError("--fps needs a video as -o, such as day.mp4.")
+    require_folders([path])
+    return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
+
+
+def _reader(writer: Writer) -> Callable[[Path], str | None] | None:
+    from relight_cli.photos.video import recorded_recipe
+
+    return recorded_recipe if writer.is_single_file else None

@@ -1,0 +1,257 @@
+"""relight with lights that are no photo, through the real command line with the embedded model and a depth map."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command
+from PIL import ExifTags, Image
+
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.reading import read_photo
+from relight_cli.photos.writing import write_photo
+
+SIDE = 96
+GIVEN = ("--model", "tiny", "--depth", "depth.npz")
+PLACE = ("--place", "48.14,11.58", "--facing", "S")
+
+
+@pytest.fixture
+def ball(tmp_path: Path) -> Path:
+    """A grey ball in front of a wall, in even light: photo.png and depth.npz."""
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j] * 1.4
+    inside = x**2 + y**2 < 1
+    depth = np.where(inside, 4 - np.sqrt(np.clip(1 - x**2 - y**2, 0, None)), 6.0)
+    np.savez(tmp_path / "depth.npz", depth=depth.astype(np.float32))
+    grain = np.random.default_rng(3).normal(0, 3, (SIDE, SIDE, 1))
+    grey = np.where(inside, 120, 100)[..., None] + grain
+    write_photo(Photo(np.repeat(grey, 3, axis=2).round().astype(np.uint8)), tmp_path / "photo.png")
+    return tmp_path
+
+
+def linear(path: Path) -> np.ndarray:
+    srgb = read_photo(path).to_srgb()
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def sides(path: Path) -> tuple[float, float]:
+    """The mean light of the ball's left and right flank."""
+    rows = linear(path)[36:60]
+    return float(rows[:, 18:32].mean()), float(rows[:, 64:78].mean())
+
+
+def stops(path: Path) -> float:
+    return float(np.log2(linear(path).clip(1e-4)).mean())
+
+
+def test_light_from_the_left_and_from_the_right(command: Command, ball: Path) -> None:
+    for where in ("left", "right"):
+        done = command("relight", "photo.png", *GIVEN, "--sun", f"{where},20", "-o", f"{where}.png")
+        assert (done.code, done.out, done.err) == (0, b"", "")
+    left, right = sides(ball / "left.png"), sides(ball / "right.png")
+    assert left[0] > 1.6 * left[1]
+    assert right[1] > 1.6 * right[0]
+
+
+def test_golden_hour_is_warm_and_an_overcast_sky_neutral(command: Command, ball: Path) -> None:
+    command("relight", "photo.png", *GIVEN, "--light", "golden-hour", "-o", "gold.png")
+    command("relight", "photo.png", *GIVEN, "--sun", "top", "-o", "neutral.png")
+    gold, neutral = (linear(ball / f"{name}.png").mean(axis=(0, 1)) for name in ("gold", "neutral"))
+    assert gold[0] > 1.2 * gold[2]
+    assert sides(ball / "gold.png")[0] > sides(ball / "gold.png")[1]
+    assert np.ptp(neutral) < 0.06 * neutral.mean()
+
+
+def test_the_brightness_stays_unless_it_is_to_change(command: Command, ball: Path) -> None:
+    for name, more in {
+        "kept": (),
+        "up": ("--exposure", "0.5"),
+        "down": ("--no-keep-exposure", "--exposure", "-2"),
+    }.items():
+        assert command("relight", "photo.png", *GIVEN, "--sun", "left", *more, "-o", f"{name}.png").code == 0
+    own, kept, up, down = (stops(ball / f"{name}.png") for name in ("photo", "kept", "up", "down"))
+    assert abs(kept - own) < 0.35
+    assert up - kept == pytest.approx(0.5, abs=0.15)
+    assert down < own - 1
+
+
+def test_nothing_burns(command: Command, ball: Path) -> None:
+    pixels = np.full((SIDE, SIDE, 3), 235, np.uint8)
+    write_photo(Photo(pixels), ball / "white.png")
+    assert command("relight", "white.png", *GIVEN, "--sun", "left", "--exposure", "2").code == 0
+    assert read_photo(ball / "white_relit.png").pixels.max() < 255
+
+
+def test_no_strength_and_a_black_mask_leave_every_bit(command: Command, ball: Path) -> None:
+    mask = np.zeros((SIDE, SIDE, 1), np.uint8)
+    mask[:, SIDE // 2 :] = 255
+    write_photo(Photo(mask), ball / "mask.png")
+    command("relight", "photo.png", *GIVEN, "--light", "noon", "--strength", "0", "-o", "none.png")
+    command("relight", "photo.png", *GIVEN, "--light", "candle", "--mask", "mask.png", "-o", "right.png")
+    command(
+        "relight", "photo.png", *GIVEN, "--light", "candle", "--mask", "mask.png", "--invert-mask", "-o", "left.png"
+    )
+    own, none, right, left = (read_photo(ball / f"{n}.png").pixels for n in ("photo", "none", "right", "left"))
+    half = SIDE // 2
+    assert (none == own).all()
+    assert (right[:, :half] == own[:, :half]).all()
+    assert (left[:, half:] == own[:, half:]).all()
+    assert (right[:, half:] != own[:, half:]).any()
+
+
+def test_a_mask_with_a_reference(command: Command, scene: Path) -> None:
+    mask = np.zeros((120, 160, 1), np.uint8)
+    mask[:60] = 255
+    write_photo(Photo(mask), scene / "mask.png")
+    done = command("relight", "photo.png", "--model", "tiny", "--light", "reference.png", "--mask", "mask.png")
+    assert done.code == 0, done.err
+    own, relit = (read_photo(scene / name).pixels for name in ("photo.png", "photo_relit.png"))
+    assert (relit[60:] == own[60:]).all()
+    assert (relit[:60] != own[:60]).any()
+
+
+def test_a_saved_light_is_the_same_light(command: Command, ball: Path) -> None:
+    done = command("relight", "photo.png", *GIVEN, "--sun", "left", "--kelvin", "3200", "--save-light", "look.toml")
+    assert done.code == 0, done.err
+    assert command("relight", "photo.png", *GIVEN, "--light", "look.toml", "-o", "again.png").code == 0
+    first, again = (read_photo(ball / name).pixels.astype(int) for name in ("photo_relit.png", "again.png"))
+    assert np.abs(first - again).max() <= 1
+    refused = command("relight", "photo.png", *GIVEN, "--sun", "left", "-o", "b.png", "--save-light", "look.toml")
+    assert refused.code == 5
+    assert not (ball / "b.png").exists()
+
+
+def test_the_shading_is_the_light_alone(command: Command, ball: Path) -> None:
+    assert command("relight", "photo.png", *GIVEN, "--sun", "left,10", "--save-shading").code == 0
+    shading = read_photo(ball / "photo_relit_shading.png").pixels
+    assert shading.dtype == np.uint16
+    flank, other = shading[36:60, 18:32].mean(), shading[36:60, 64:78].mean()
+    assert flank > 1.6 * other
+
+
+def test_outputs_know_their_light(command: Command, ball: Path) -> None:
+    first = command("relight", "photo.png", *GIVEN, "--light", "noon", "--report", "r.jsonl")
+    assert first.code == 0
+    made = (ball / "photo_relit.png").read_bytes()
+    again = ("relight", "photo.png", *GIVEN, "--skip-existing", "--light")
+    assert command(*again, "noon").code == 0
+    assert (ball / "photo_relit.png").read_bytes() == made
+    assert command(*again, "candle").code == 0
+    assert (ball / "photo_relit.png").read_bytes() != made
+    assert "noon" in json.loads((ball / "r.jsonl").read_text())["options"]["light_name"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "no light is named"),
+        (("--light", "goldn-hour"), "did you mean golden-hour"),
+        (("--light", "golden-hour", "--sun", "left"), "give only one"),
+        (("--light", "photo.png", "--sun", "left"), "give only one"),
+        (("--light", "photo.png"), "--depth is for a light that is no photo"),
+        (("--sun", "up there"), "not a direction"),
+        (("--sun-at", "12:00", *PLACE), "--date"),
+        (("--sun-at", "2026-06-21T12:00"), "--place"),
+        (("--sun-at", "2026-06-21T12:00", "--place", "48.14,11.58"), "--facing"),
+        (("--facing", "S", "--place", "48.14,11.58"), "--sun-at"),
+        (("--sun-at", "06:00..21:00", *PLACE), "--date"),
+        (("--light", "noon", "--frames", "4"), "--sun-at 06:00..21:00"),
+        (("--light", "noon", "--no-detail"), "--no-detail"),
+        (("--light", "noon", "--save-light", "look.png"), ".toml"),
+        (("--light", "noon", "--date", "2026-06-21"), "--sun-at"),
+        (("--light", "noon", "--invert-mask"), "--mask"),
+        (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
+    ],
+)
+def test_bad_options_are_one_line(command: Command, ball: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = command("relight", "photo.png", *GIVEN, *arguments, "-o", "out.png")
+    assert done.code == 2
+    assert len(done.lines) == 1
+    assert said in done.err
+    assert not (ball / "out.png").exists()
+
+
+def test_a_depth_map_of_another_shape_is_refused(command: Command, ball: Path) -> None:
+    np.savez(ball / "depth.npz", depth=np.ones((20, 60), np.float32))
+    done = command("relight", "photo.png", *GIVEN, "--light", "noon")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "depth.npz" in done.err
+
+
+def tagged(path: Path, *, facing: bool = True) -> None:
+    exif, gps = Image.Exif(), {}
+    gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", (48.0, 8.0, 24.0)
+    gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", (11.0, 34.0, 48.0)
+    if facing:
+        gps[ExifTags.GPS.GPSImgDirection] = 180.0
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(gps)
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.DateTimeOriginal], details[ExifTags.Base.OffsetTimeOriginal] = "2026:06:21 08:00:00", "+02:00"
+    with Image.open(path) as image:
+        image.save(path.with_suffix(".jpg"), exif=exif, quality=95)
+
+
+def test_place_time_and_direction_come_from_the_photo(command: Command, ball: Path) -> None:
+    tagged(ball / "photo.png")
+    day = ("--date", "2026-06-21", *PLACE)
+    assert command("relight", "photo.png", *GIVEN, "--sun-at", "19:00+02:00", *day, "-o", "given.png").code == 0
+    done = command("relight", "photo.jpg", *GIVEN, "--sun-at", "19:00", "-o", "stated.png")
+    assert done.code == 0, done.err
+    given, stated = sides(ball / "given.png"), sides(ball / "stated.png")
+    assert given[0] / given[1] == pytest.approx(stated[0] / stated[1], rel=0.05)
+    assert stated[1] > stated[0]  # the camera looks south, and the evening sun is on its right
+    tagged(ball / "photo.png", facing=False)
+    done = command("relight", "photo.jpg", *GIVEN, "--sun-at", "19:00", "-o", "no.png")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "photo.jpg" in done.err
+    assert "--facing" in done.err
+
+
+def test_the_sun_moves_over_one_photo(command: Command, ball: Path) -> None:
+    moving = (
+        "relight",
+        "photo.png",
+        *GIVEN,
+        "--sun-at",
+        "07:00..19:00",
+        "--date",
+        "2026-06-21",
+        *PLACE,
+        "--frames",
+        "3",
+    )
+    done = command(*moving, "-o", "day/")
+    assert done.code == 0, done.err
+    frames = sorted((ball / "day").glob("frame_*.png"))
+    assert len(frames) == 3
+    morning, evening = sides(frames[0]), sides(frames[-1])
+    assert morning[0] > morning[1]
+    assert evening[1] > evening[0]
+    made = [frame.read_bytes() for frame in frames]
+    assert command(*moving, "-o", "day/").code == 5
+    assert command(*moving, "-o", "day/", "--skip-existing").code == 0
+    assert [frame.read_bytes() for frame in frames] == made
+    assert command(*moving, "-o", "day/", "--skip-existing", "--turbidity", "6").code == 0
+    assert [frame.read_bytes() for frame in frames] != made
+
+
+def test_the_sun_moves_in_a_video(command: Command, ball: Path) -> None:
+    pytest.importorskip("av")
+    moving = (
+        "relight",
+        "photo.png",
+        *GIVEN,
+        "--sun-at",
+        "07:00..19:00",
+        "--date",
+        "2026-06-21",
+        *PLACE,
+        "--frames",
+        "4",
+    )
+    assert command(*moving, "-o", "day.mp4").code == 0
+    made = (ball / "day.mp4").read_bytes()
+    assert command(*moving, "-o", "day.mp4").code == 5
+    assert command(*moving, "-o", "day.mp4", "--skip-existing").code == 0
+    assert (ball / "day.mp4").read_bytes() == made
