@@ -1,8 +1,8 @@
 """ICC profiles: a photo's own colours to sRGB and back, unclipped.
 
-Profiles of curves and a matrix are converted by tables (`matrix_profiles`), all others by lcms2. Neither clips floats:
-colours outside sRGB become values below 0 or above 1 and can be converted back. Negative values follow the linear part
-of the sRGB curve (12.92 times the linear value).
+Profiles of curves and a matrix (`matrix_profiles`) and of tables (`lut_profiles`) are converted here, all others by
+lcms2. None of them clips sRGB: colours outside it become values below 0 or above 1 and can be converted back. Negative
+values follow the linear part of the sRGB curve (12.92 times the linear value).
 """
 
 from functools import lru_cache
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.lcms import CHANNELS, INTENT, LINEAR, REC709, SRGB, linear_profile, profile_space, transform
-from relight_cli.photos.matrix_profiles import matrix_profile
+from relight_cli.photos.lut_profiles import LutProfile, lut_profile
+from relight_cli.photos.matrix_profiles import MatrixProfile, matrix_profile
 from relight_cli.photos.pixel_bands import convert_pixels
 from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import row_bands
@@ -33,7 +34,7 @@ def profile_to_srgb(samples: NDArray, icc: bytes | None) -> NDArray[np.float32]:
         return values if values.shape[2] == 3 else np.broadcast_to(values, (*values.shape[:2], 3))
     space = "gray" if profile_space(icc) == "gray" else "rgb"
     own = samples[..., :1] if space == "gray" else np.broadcast_to(samples, (*samples.shape[:2], 3))
-    if profile := matrix_profile(icc):
+    if profile := _evaluated(icc):
         return convert_pixels(own, profile.to_srgb, 3, np.dtype(np.float32))
     return transform(to_unit(own), icc, space, SRGB, "rgb")
 
@@ -46,7 +47,7 @@ def srgb_to_profile(srgb: NDArray[np.float32], icc: bytes | None, channels: int,
     space = "gray" if icc and profile_space(icc) == "gray" else "rgb"
     if icc is None or is_srgb(icc):
         own = srgb
-    elif profile := matrix_profile(icc):
+    elif profile := _evaluated(icc):
 
         def convert(band: NDArray[np.float32]) -> NDArray:
             values = profile.from_srgb(band, clip=dtype != np.float32)
@@ -134,6 +135,11 @@ def converts_to_srgb(icc: bytes, space: str) -> bool:
     except (imagecodecs.CmsError, ValueError):
         return False
     return True
+
+
+def _evaluated(icc: bytes) -> MatrixProfile | LutProfile | None:
+    """Return a profile that is evaluated here; None for one that is left to lcms2."""
+    return matrix_profile(icc) or lut_profile(icc)
 
 
 def _rgb_probe() -> NDArray[np.float32]:
