@@ -24,13 +24,16 @@ import typer
 from datasets import Known, read, shots_to_relight
 from metrics import Mask, encoded, psnr
 
+from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.models import load_model
 from relight_cli.errors import RelightError
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.lit_subject import GeometryOf
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
+from relight_cli.relighting.photo_geometry import geometry_of_photo
 from relight_cli.relighting.relight import relight
 
 Method = Callable[[Picture, Picture, Mask], Picture]
@@ -177,6 +180,11 @@ def layout(picture: Picture) -> Picture:
 
 def judge_leak(photos: list[Picture], model: Model) -> None:
     """Print how much of a reference's layout the gain of 6 x 6 photos of other scenes has, and how many were lit."""
+    network = load_geometry()
+
+    def geometry(photo: Photo) -> GeometryOf:
+        return geometry_of_photo(photo, network)
+
     chosen = [photos[i] for i in np.linspace(0, len(photos) - 1, 12).astype(int)]
     own, references = chosen[::2], chosen[1::2]
     layouts = [layout(x).ravel() for x in references]
@@ -185,7 +193,8 @@ def judge_leak(photos: list[Picture], model: Model) -> None:
         for picture in own:
             for i, reference in enumerate(references):
                 try:
-                    made = relight(model, Photo(picture), Photo(reference), RelightOptions(reference=kind)).photo
+                    options = RelightOptions(reference=kind)
+                    made = relight(model, Photo(picture), Photo(reference), options, geometry=geometry).photo
                 except RelightError:
                     continue
                 lit += 1
