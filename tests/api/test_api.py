@@ -13,7 +13,8 @@ from PIL import Image
 
 import relight_cli as rl
 from relight_cli.depth.command_options import DepthCommandOptions
-from relight_cli.jobs.options import MappingCommandOptions, RelightCommandOptions
+from relight_cli.jobs.options import MappingCommandOptions
+from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 
 STRICT = """
@@ -137,9 +138,9 @@ def test_progress_counts_to_the_end(model: rl.Model, photos: tuple[rl.Photo, rl.
 
 
 def test_one_reference_is_encoded_once_for_many_photos(model: rl.Model, photos: tuple[rl.Photo, rl.Photo]) -> None:
-    light, seen = rl.ReferenceLight(photos[1]), []
-    first = rl.relight(model, photos[0], light, progress=lambda done, total: seen.append(total))
-    again = rl.relight(model, photos[0], light, progress=lambda done, total: seen.append(total))
+    light, seen, options = rl.ReferenceLight(photos[1]), [], rl.RelightOptions(reference=rl.ReferenceKind.LATENTS)
+    first = rl.relight(model, photos[0], light, options, lambda done, total: seen.append(total))
+    again = rl.relight(model, photos[0], light, options, lambda done, total: seen.append(total))
     assert seen[0] == 2 * seen[-1]
     np.testing.assert_array_equal(first.photo.to_array(), again.photo.to_array())
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photo_fixtures import noise
-from profiles import (
+from made_profiles import (
     decoded_pcs,
     element_tables,
     encoded_pcs,
@@ -22,6 +21,7 @@ from profiles import (
     to_xyz,
     two_way_profile,
 )
+from photo_fixtures import noise
 
 from relight_cli.photos.colour_profiles import SRGB, profile_to_srgb, srgb_to_profile
 from relight_cli.photos.lcms import transform

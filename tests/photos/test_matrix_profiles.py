@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_profiles import gamma_curve, grey_profile, matrix_profile, parametric_curve, sampled_curve
 from photo_fixtures import noise
-from profiles import gamma_curve, grey_profile, matrix_profile, parametric_curve, sampled_curve
 
 from relight_cli.photos.cicp import PRIMARIES
 from relight_cli.photos.colour_profiles import SRGB, is_srgb, profile_space, profile_to_srgb
