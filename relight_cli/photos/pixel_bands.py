@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-BAND = 1 << 14  # pixels whose float copies stay in the cache of one core
+BAND = 1 << 15  # pixels: small enough for the cache, large enough for threads that take turns in Python
 Convert = Callable[[NDArray], NDArray]
 """Takes pixels (n, C) and returns (n, D); each pixel's result depends on that pixel alone."""
 
