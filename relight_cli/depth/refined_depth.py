@@ -37,8 +37,9 @@ class RefinedDepth:
     def normals(self) -> Map:
         """Unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
         disparity = torch.from_numpy(self.ensemble.disparity)[None]
-        normals = surface_normals(orthographic_depth(disparity, torch.zeros(1)))[0].permute(1, 2, 0).numpy()
-        large = self._enlarged(normals)
+        shaded = surface_normals(orthographic_depth(disparity, torch.zeros(1)))[0].permute(1, 2, 0).numpy()
+        # The method shades with depth as height, whose slopes are those of the true surface with the other sign.
+        large = self._enlarged(shaded * np.array((-1, -1, 1), np.float32))
         return large / np.linalg.norm(large, axis=2, keepdims=True).clip(min=1e-8)
 
     @cached_property

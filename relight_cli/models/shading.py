@@ -44,10 +44,11 @@ def orthographic_depth(disparity: Tensor, scale_offset: Tensor) -> Tensor:
 
 
 def surface_normals(depth: Tensor) -> Tensor:
-    """Return unit normals (B, 3, H, W) of depth (B, H, W), H and W at least 2: towards the viewer, x right, y up.
+    """Return unit normals (B, 3, H, W) of depth (B, H, W), H and W at least 2: towards the viewer.
 
     The surface is (u, v, z), u from -W/H to W/H along the columns and v from 1 to -1 down the rows; normals are the
-    cross product gy x gx of its differences, central inside and one-sided at the border.
+    cross product gy x gx of its differences, central inside and one-sided at the border. As in the paper depth
+    counts as height: x and y have the opposite sign of those of the surface that the camera sees.
     """
     batch, height, width = depth.shape
     u = torch.linspace(-width / height, width / height, width, device=depth.device, dtype=depth.dtype)

@@ -188,6 +188,8 @@ def test_maps_at_the_photos_size_follow_its_edges(scene: Scene) -> None:
     steepest = int(np.abs(np.diff(across)).argmax()) + 1
     assert steepest == 2 * wide + 2
     assert np.allclose(np.linalg.norm(depth.normals, axis=2), 1, atol=1e-5)
+    assert depth.normals[..., 0].min() < -0.5  # what is nearer on the right faces left at its border
+    assert depth.normals[..., 0].max() < 0.1
     points, mask = depth.points
     assert points == pytest.approx(7 / (depth.disparity + 0.1))
     assert mask.all()
