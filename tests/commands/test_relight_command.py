@@ -221,7 +221,7 @@ def test_unwritable_outputs_are_refused_first(run: Run, scene: Path) -> None:
 def test_interruption_leaves_nothing_behind(scene: Path, number: int, code: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3000, 4000, 3), np.uint8)
     write_photo(Photo(pixels, format="TIFF"), scene / "large.tif")
-    command = [sys.executable, "-m", "relight_cli", "relight", "large.tif", *TINY, "--max-side", "0"]
+    command = [sys.executable, "-m", "relight_cli", "relight", "large.tif", *TINY, "--max-side", "0", "--quiet"]
     process = subprocess.Popen(command, cwd=scene, stderr=subprocess.PIPE)
     time.sleep(4)
     process.send_signal(number)
