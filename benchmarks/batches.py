@@ -88,7 +88,7 @@ def among_broken(folder: Path, good: int, bad: int, side: tuple[int, int]) -> di
     for number in range(bad):
         source = sources[number % len(sources)]
         (folder / "mixed" / f"bad{number:03}{source.suffix}").write_bytes(broken(source.read_bytes(), number))
-    options = ("--light", str(sources[1]), "--model", "tiny")
+    options = ("--light", str(sources[1]), "--reference", "latents", "--model", "tiny")
     runs = {
         name: measure(folder, "relight", name, *options, "-o", f"out-{name}", "--report", f"{name}.jsonl")
         for name in ("largest", "alone", "mixed")

@@ -43,7 +43,7 @@ def main(photos: int = 100, megapixels: float = 0.5) -> None:
         make_photo(folder / "reference.jpg", megapixels, seed=photos)
         for number in range(photos):
             make_photo(folder / "many" / f"{number}.jpg", megapixels, seed=number)
-        relit = ("--light", "reference.jpg", "--model", "tiny", "-o", "relit/", "--overwrite")
+        relit = ("--light", "reference.jpg", "--reference", "latents", "--model", "tiny", "-o", "relit/", "--overwrite")
         commands = {
             "--help": ("--help",),
             "relight --help": ("relight", "--help"),
