@@ -41,17 +41,8 @@ def main(
                 make_photo(folder / f"{name}.jpg", megapixels, seed).pixels.nbytes
                 for seed, name in enumerate(("photo", "reference"))
             )
-            photos = (
-                "photo.jpg",
-                "--light",
-                "reference.jpg",
-                "--reference",
-                "latents",
-                "-o",
-                "relit.jpg",
-                "--overwrite",
-            )
-            arguments = ("relight", *photos, "-o", "relit.jpg", "--overwrite", *model, "--dtype", dtype)
+            light = ("--light", "reference.jpg", "--reference", "latents")
+            arguments = ("relight", "photo.jpg", *light, "-o", "relit.jpg", "--overwrite", *model, "--dtype", dtype)
             usage = measured(folder, str(SELDOM), *arguments) if seldom else command_line(folder, *arguments)
             rows.append(
                 {
