@@ -3,8 +3,8 @@
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import TypeVar
 
@@ -30,11 +30,16 @@ def in_parallel(make: Callable[[Item], R], items: Sequence[Item]) -> Iterator[R]
     if threads < 2 or len(items) < 2 * threads or getattr(_thread, "busy", False):
         yield from map(make, items)
         return
-    pool, started = _pool(threads), deque[Future[R]]()
+    yield from made_ahead(_pool(threads), make, items, 2 * threads)
+
+
+def made_ahead(pool: Executor, make: Callable[[Item], R], items: Iterable[Item], ahead: int) -> Iterator[R]:
+    """Yield `make(item)` for each item, in order, made in the threads of a pool, up to `ahead` of them in advance."""
+    started = deque[Future[R]]()
     try:
         for item in items:
             started.append(pool.submit(make, item))
-            if len(started) > 2 * threads:
+            if len(started) > ahead:
                 yield started.popleft().result()
         while started:
             yield started.popleft().result()

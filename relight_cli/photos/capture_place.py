@@ -1,6 +1,5 @@
 """Where and when a photo was taken, and where its camera looked, from its metadata."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from PIL import ExifTags, Image
 
 from relight_cli.photos import header as photo_header
 from relight_cli.photos.capture_time import capture_time
+from relight_cli.photos.library_warnings import library_warnings
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ def place_in_exif(exif: bytes | None) -> CapturePlace:
     """Return what EXIF says of the place (EXIF 2.32, section 4.6.6)."""
     found = Image.Exif()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # reported where the EXIF data is kept
+        with library_warnings():  # reported where the EXIF data is kept
             found.load(exif or b"")
             gps = found.get_ifd(ExifTags.IFD.GPSInfo)
     except Exception:  # noqa: BLE001  broken EXIF counts as none

@@ -1,11 +1,11 @@
 """The colours that EXIF data states (EXIF 2.32, section 4.6.6; DCF 2.0, section 5.3)."""
 
-import warnings
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
 from relight_cli.photos.cicp import D65, are_primaries
+from relight_cli.photos.library_warnings import library_warnings
 
 ADOBE_RGB = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
 ADOBE_GAMMA = 563 / 256  # Adobe RGB (1998), section 4.3.4.2
@@ -27,8 +27,7 @@ def exif_colours(exif: bytes | None) -> ExifColours | None:
     if not exif:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # reported where the EXIF data is kept
+        with library_warnings():  # reported where the EXIF data is kept
             found = Image.Exif()
             found.load(exif)
             details, interop = found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.Interop)

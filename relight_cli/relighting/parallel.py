@@ -6,13 +6,14 @@ computed in the same way on any number of cores and next to any other picture.
 
 import functools
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from relight_cli.cores import made_ahead
 
 R = TypeVar("R")
 Item = TypeVar("Item")
@@ -26,19 +27,8 @@ def in_order(work: Callable[[Item], R], items: Iterable[Item], workers: int) -> 
     if workers == 1:
         yield from map(work, items)
         return
-    started: deque[Future[R]] = deque()
     with _one_thread_each():
-        try:
-            for item in items:
-                started.append(_pool(workers).submit(work, item))
-                if len(started) > workers:
-                    yield started.popleft().result()
-            while started:
-                yield started.popleft().result()
-        finally:
-            for future in started:
-                future.cancel()
-            wait(started)  # until they release their memory
+        yield from made_ahead(_pool(workers), work, items, workers)
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from torch import Tensor
 from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
 from relight_cli.training.geometry_pictures import GeometryViews
+from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.train import code_revision
 
 WARM_UP, LOG_EVERY = 40, 40  # steps
@@ -49,8 +50,6 @@ class Run:
 
     def __init__(self, folder: Path, encoder: Path | None) -> None:
         """Resume the run in the folder, or start one: with a frozen encoder from a file, or all from scratch."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.checkpoint = folder, folder / "checkpoint.pt"
         self.frozen = encoder is not None
         self.model = GeometryNetwork(GeometryConfig()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if encoder:
@@ -62,12 +61,10 @@ class Run:
         self.optimiser = torch.optim.AdamW(learned, betas=(0.9, 0.98), weight_decay=0.02)
         self.averaged = cast(GeometryNetwork, self.average.module)
         self.step, self.recipe = 0, list[dict[str, Any]]()
-        if self.checkpoint.exists():
-            state = torch.load(self.checkpoint, weights_only=True)
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.recipe = state["step"], state["recipe"]
+        parts = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
+        self.folder = RunFolder(folder, parts)
+        if found := self.folder.restore():
+            self.step, self.recipe = found
 
     def advance(self, views: GeometryViews, count: int, seed: int, rate: float) -> dict[str, float]:
         """Take one step; its number and the seed decide what it learns from."""
@@ -89,13 +86,7 @@ class Run:
 
     def save(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(record) + "\n")
-        parts: dict[str, Any] = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
-        state = {name: part.state_dict() for name, part in parts.items()}
-        part = self.checkpoint.with_suffix(".part")
-        torch.save(state | {"step": self.step, "recipe": self.recipe}, part)
-        part.replace(self.checkpoint)
+        self.folder.save(self.step, self.recipe, record)
 
     def export(self, target: Path, figures: dict[str, Any]) -> None:
         """Write the averaged weights as float16, with config, recipe and figures in the metadata."""

@@ -28,6 +28,7 @@ from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import albedo_losses, light_losses, shadow_losses
 from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
@@ -82,20 +83,16 @@ class Run:
 
     def __init__(self, folder: Path, start: Path | None, device: str) -> None:
         """Resume the run in the folder, or start a new one, from exported weights if given."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.checkpoint, self.log = folder, folder / "checkpoint.pt", folder / "log.jsonl"
         self.model = Tiny(TinyConfig(mappers=MAPPERS)).to(device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=averaging)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
         self.step, self.recipe = 0, list[dict[str, Any]]()
-        if self.checkpoint.exists():
-            state = torch.load(self.checkpoint, weights_only=True, map_location=device)
-            self.model.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.recipe = state["step"], state["recipe"]
+        parts = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
+        self.folder = RunFolder(folder, parts)
+        if found := self.folder.restore(device):
+            self.step, self.recipe = found
         elif start:
             with safe_open(start, "pt") as file:
                 self.recipe = json.loads(file.metadata()["recipe"])
@@ -122,13 +119,7 @@ class Run:
 
     def save(self, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
-        with self.log.open("a") as log:
-            log.write(json.dumps(record) + "\n")
-        parts: dict[str, Any] = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
-        state = {name: part.state_dict() for name, part in parts.items()}
-        part = self.checkpoint.with_suffix(".part")
-        torch.save(state | {"step": self.step, "recipe": self.recipe}, part)
-        part.replace(self.checkpoint)
+        self.folder.save(self.step, self.recipe, record)
 
 
 def psnr(x: Tensor, y: Tensor) -> Tensor:
@@ -191,7 +182,7 @@ def record_progress(run: Run, losses: list[dict[str, float]], held_out_pairs: Pa
     average = cast(Tiny, run.average.module.eval())
     run.save(record | evaluate(average, held_out_pairs))
     if run.step % SHEET_EVERY == 0:
-        save_picture(sample_sheet(average, held_out_pairs), run.folder / f"sheet_{run.step:06d}.png")
+        save_picture(sample_sheet(average, held_out_pairs), run.folder.path / f"sheet_{run.step:06d}.png")
 
 
 def main(

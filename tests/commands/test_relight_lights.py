@@ -208,19 +208,11 @@ def test_place_time_and_direction_come_from_the_photo(command: Command, ball: Pa
     assert "--facing" in done.err
 
 
+MOVING = ("relight", "photo.png", *GIVEN, "--sun-at", "07:00..19:00", "--date", "2026-06-21", *PLACE)
+
+
 def test_the_sun_moves_over_one_photo(command: Command, ball: Path) -> None:
-    moving = (
-        "relight",
-        "photo.png",
-        *GIVEN,
-        "--sun-at",
-        "07:00..19:00",
-        "--date",
-        "2026-06-21",
-        *PLACE,
-        "--frames",
-        "3",
-    )
+    moving = (*MOVING, "--frames", "3")
     done = command(*moving, "-o", "day/")
     assert done.code == 0, done.err
     frames = sorted((ball / "day").glob("frame_*.png"))
@@ -238,18 +230,7 @@ def test_the_sun_moves_over_one_photo(command: Command, ball: Path) -> None:
 
 def test_the_sun_moves_in_a_video(command: Command, ball: Path) -> None:
     pytest.importorskip("av")
-    moving = (
-        "relight",
-        "photo.png",
-        *GIVEN,
-        "--sun-at",
-        "07:00..19:00",
-        "--date",
-        "2026-06-21",
-        *PLACE,
-        "--frames",
-        "4",
-    )
+    moving = (*MOVING, "--frames", "4")
     assert command(*moving, "-o", "day.mp4").code == 0
     made = (ball / "day.mp4").read_bytes()
     assert command(*moving, "-o", "day.mp4").code == 5

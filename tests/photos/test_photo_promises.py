@@ -153,7 +153,7 @@ def test_broken_metadata_is_a_warning(command: Command, scene: Path) -> None:
     done = command("relight", "a.jpg", *TINY)
     assert done.code == 0
     assert all(word in done.err for word in ("EXIF", "XMP", "profile"))
-    assert all(line.startswith("a.jpg: ") for line in done.lines)
+    assert all(line.startswith("a.jpg: ") for line in done.lines), done.lines
     assert at("a_relit.jpg").metadata.xmp == b"<rdf:RDF"
 
 

@@ -1,7 +1,6 @@
 """Decode photos by content, not by name; the formats are in their own modules."""
 
 import io
-import warnings
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -36,6 +35,7 @@ from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import extras_for_upright
+from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
@@ -49,15 +49,14 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
 
     `check_size(width, height)` is called with the size in the header before a pixel is decoded.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with library_warnings() as warned:
         decoded = _decode(file, check_size, page)
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
             decoded = apply_heif_shape(decoded, read_shape(file))
     complete_colours(decoded, file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
-    decoded.notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    decoded.notes += warned
     return decoded
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -21,6 +20,7 @@ from relight_cli.photos.codecs.png_encoding import encode_png
 from relight_cli.photos.codecs.storable import storable
 from relight_cli.photos.codecs.tiff_encoding import encode_tiff
 from relight_cli.photos.effort import Effort
+from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Metadata, drop_exif_orientation
 from relight_cli.photos.shape import pixel_aspect, shape_losses, write_jfif_aspect
 from relight_cli.rasters.bit_depth import in_depth, to_unit
@@ -84,8 +84,7 @@ def encode(
         file.seek(0)
         file.truncate()
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+            with library_warnings() as warned:
                 encoder(file, attempt)
         except MemoryError:  # not caused by the metadata
             raise
@@ -96,7 +95,7 @@ def encode(
             continue
         if dropped:
             notes.append(f"the {dropped} metadata is dropped, because {kind} refuses it ({refusal})")
-        notes += dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+        notes += warned
         return tuple(notes)
     assert refusal is not None
     raise refusal

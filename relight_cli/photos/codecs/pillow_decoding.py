@@ -98,12 +98,14 @@ def _resolution(image: Image.Image) -> object:
 
 
 def decode_bmp(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode a BMP with the colours that its header states."""
     decoded = decode_with_pillow(file, check_size)
     icc, colour = bmp.read_colours(file, decoded.notes)
     return replace(decoded, icc=icc, colour=colour)
 
 
 def decode_gif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
+    """Decode the first frame of a GIF, with its XMP data and the aspect of its pixels."""
     decoded = decode_with_pillow(file, check_size)
     file.seek(0)
     data = file.read()

@@ -107,15 +107,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         extras = read_tiff_extras(tiff, page, notes)
         colour = read_colours(page, notes)
         ycbcr = read_ycbcr(page) if page.photometric == PHOTOMETRIC.YCBCR else None
-        exif = None
-        try:
-            offsets = [first.offset, page.offset] if len(tags) > 1 else [page.offset]
-            if any(
-                code in one for one in tags for code in (*DESCRIPTIVE_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-            ):
-                exif = _read_exif(file, dict.fromkeys(offsets), tiff.byteorder, big=tiff.is_bigtiff)
-        except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
-            notes.append(f"its EXIF data cannot be read and is dropped ({error})")
+        exif = _exif_of_pages(file, tiff, [first, page] if len(tags) > 1 else [page], notes)
     dpi, aspect = None, Fraction(1)
     if all(isinstance(value, tuple) and value[1] for value in resolution):
         across, down = (value[0] / value[1] for value in resolution)
@@ -138,6 +130,21 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         colour,
         ycbcr,
     )
+
+
+def _exif_of_pages(
+    file: BinaryIO, tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], notes: list[str]
+) -> bytes | None:
+    """Return the EXIF data of pages, if they have any; add a note if it is broken."""
+    codes = (*DESCRIPTIVE_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    try:
+        if not any(code in one.tags for one in pages for code in codes):
+            return None
+        offsets = dict.fromkeys(one.offset for one in pages)
+        return _read_exif(file, offsets, tiff.byteorder, big=tiff.is_bigtiff)
+    except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
+        notes.append(f"its EXIF data cannot be read and is dropped ({error})")
+        return None
 
 
 def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray, NDArray | None, NDArray | None]:
