@@ -20,6 +20,7 @@ from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
+from relight_cli.photos.codecs.jpeg_damage import damage_note
 from relight_cli.photos.codecs.pillow_decoding import (
     decode_bmp,
     decode_gif,
@@ -125,7 +126,9 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
             raise
         decoded = decode_with_pillow(io.BytesIO(whole), check_size)
     file.seek(0)
-    if frame and (note := jpeg.missing_scan_data(file.read(), frame, decoded.pixels, jpeg.decode_plain)):
+    data = file.read()
+    missing = jpeg.missing_scan_data(data, frame, decoded.pixels, jpeg.decode_plain) if frame else None
+    if note := missing or damage_note(data):
         decoded.notes.append(note)
     return decoded
 

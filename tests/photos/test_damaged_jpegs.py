@@ -1,0 +1,56 @@
+"""Damage within a JPEG's scan data gets a note; bytes that belong to no picture get none."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command
+from PIL import Image
+
+from relight_cli.errors import PhotoUnreadableError
+from relight_cli.photos.reading import read_photo
+
+NOTE = "its scan data is damaged: a part of the picture is probably wrong"
+ENDS_EARLY = "its scan data ends early: a part of the picture is missing"  # where nothing follows its last code
+KINDS = {"baseline": {}, "progressive": {"progressive": True}, "restarts": {"restart_marker_blocks": 4}}
+
+
+def jpeg(**options: object) -> bytes:
+    rng = np.random.default_rng(3)
+    coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    coarse.resize((400, 300), Image.Resampling.BICUBIC).save(file, "JPEG", quality=92, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("damage", ["zeros", "noise", "cut out"])
+def test_a_damaged_block_of_a_disk_is_noted_or_refused(options: dict, damage: str) -> None:
+    data = jpeg(**options)
+    start = data.find(b"\xff\xda") + 3000
+    noise = np.random.default_rng(4).integers(0, 256, 512, dtype=np.uint8).tobytes()
+    new = {"zeros": bytes(512), "noise": noise, "cut out": b""}[damage]
+    try:
+        notes = read_photo(io.BytesIO(data[:start] + new + data[start + 512 :])).notes
+    except PhotoUnreadableError:
+        return
+    assert notes in ((NOTE,), (ENDS_EARLY,))
+    assert read_photo(io.BytesIO(data)).notes == ()
+
+
+@pytest.mark.parametrize("padding", [bytes(100), b"\xff" * 100], ids=["zeros", "fill bytes"])
+def test_padding_before_the_end_marker_is_no_damage(padding: bytes) -> None:
+    assert read_photo(io.BytesIO(jpeg()[:-2] + padding + b"\xff\xd9")).notes == ()
+
+
+def test_a_comment_with_a_wrong_length_is_no_damage() -> None:
+    data = jpeg()
+    assert read_photo(io.BytesIO(data[:2] + b"\xff\xfe\x00\x04ab" + bytes(9) + data[2:])).notes == ()
+
+
+def test_the_command_names_the_file(command: Command) -> None:
+    data = jpeg()
+    Path("a.jpg").write_bytes(data[:9000] + bytes(512) + data[9512:])
+    done = command("albedo", "a.jpg", "--model", "tiny", "--strength", "0")
+    assert (done.code, done.lines) == (0, [f"a.jpg: {NOTE}"])
