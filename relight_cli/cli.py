@@ -102,12 +102,13 @@ def _run() -> int:
     return int(code)
 
 
-def _fail(line: str, code: ExitCode) -> ExitCode:
+def _fail(line: str, code: ExitCode, *, traceable: bool = True) -> ExitCode:
+    """Print an error, with -v and if it is `traceable` also its traceback; return its exit code."""
     if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
         typer.echo(line, err=True)
     else:
         say(f"relight-cli: {line}")
-    if wants_tracebacks(sys.argv[1:]):
+    if traceable and wants_tracebacks(sys.argv[1:]):
         traceback.print_exc()
     return code
 
@@ -115,7 +116,7 @@ def _fail(line: str, code: ExitCode) -> ExitCode:
 def _unexpected(error: Exception) -> ExitCode:
     """Report a usage error of Typer, a device error or any other unexpected error; return its exit code."""
     if isinstance(error, TyperException):
-        return _fail(_usage(error), ExitCode.USAGE)
+        return _fail(_usage(error), ExitCode.USAGE, traceable=False)
     from relight_cli.devices import device_error
 
     if known := device_error(error):

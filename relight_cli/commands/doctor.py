@@ -3,7 +3,7 @@
 import typer
 
 from relight_cli.jobs.console import printable
-from relight_cli.jobs.options import WeightsDir
+from relight_cli.jobs.options import Verbose, WeightsDir
 
 PACKAGES = {  # distribution: module to import; empty for slow ones, which are only looked up
     "torch": "torch",
@@ -29,7 +29,7 @@ EXTRAS = {  # distribution: (module to import, pip extra)
 }
 
 
-def doctor(weights_dir: WeightsDir = None) -> None:
+def doctor(weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
     """Check the installation: versions, device, dtype, memory and weights.
 
     Exits with code 1 if something is broken.

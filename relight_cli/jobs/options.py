@@ -54,6 +54,7 @@ WeightsDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")]
 
 
 def check_input_colour(colour: str | None) -> str | None:
@@ -124,7 +125,7 @@ class CommandOptions:
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
     quiet: Quiet = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
+    verbose: Verbose = False
 
 
 @dataclass(frozen=True)
