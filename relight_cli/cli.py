@@ -21,7 +21,10 @@ from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
-from relight_cli.jobs.console import say, wants_tracebacks
+from relight_cli.jobs.applied_defaults import apply_defaults, origin_of
+from relight_cli.jobs.console import forget_verbose, say, wants_tracebacks
+from relight_cli.jobs.defaults import NO_CONFIG
+from relight_cli.jobs.option_tree import prepare_program
 from relight_cli.jobs.streams import separate_stderr
 
 app = typer.Typer(
@@ -53,12 +56,26 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    no_config: Annotated[
+        bool, typer.Option("--no-config", envvar=NO_CONFIG, help="Read no relight.toml, the file of your own defaults.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False,
 ) -> None:
-    """Change the light in photos."""
+    """Change the light in photos.
+
+    relight.toml, here or in your configuration folder, and RELIGHT_<OPTION> set defaults of options. 'relight-cli
+    doctor' shows those in force.
+    """
+    tolerant = context.invoked_subcommand == "doctor" or _asks_for_help()
+    apply_defaults(context, no_config=no_config, tolerant=tolerant)
+
+
+def _asks_for_help() -> bool:
+    return not {"-h", "--help"}.isdisjoint(sys.argv[1:])
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
@@ -81,10 +98,14 @@ def main() -> None:
 
 def _run() -> int:
     """Run the command line and return its exit code."""
+    forget_verbose()
+    program = typer.main.get_command(app)
+    if not _asks_for_help():  # help lists --overwrite, not also --no-overwrite
+        prepare_program(program)
     if not wants_tracebacks(sys.argv[1:]):
         warnings.simplefilter("ignore")  # of libraries; relight-cli prints its own notes
     try:
-        code = app(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
+        code = program(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
             _ignore_signals()
             _fail("interrupted.", ExitCode.INTERRUPTED)
@@ -102,12 +123,13 @@ def _run() -> int:
     return int(code)
 
 
-def _fail(line: str, code: ExitCode) -> ExitCode:
+def _fail(line: str, code: ExitCode, *, traceable: bool = True) -> ExitCode:
+    """Print an error, with -v and if it is `traceable` also its traceback; return its exit code."""
     if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
         typer.echo(line, err=True)
     else:
         say(f"relight-cli: {line}")
-    if wants_tracebacks(sys.argv[1:]):
+    if traceable and wants_tracebacks(sys.argv[1:]):
         traceback.print_exc()
     return code
 
@@ -115,7 +137,7 @@ def _fail(line: str, code: ExitCode) -> ExitCode:
 def _unexpected(error: Exception) -> ExitCode:
     """Report a usage error of Typer, a device error or any other unexpected error; return its exit code."""
     if isinstance(error, TyperException):
-        return _fail(_usage(error), ExitCode.USAGE)
+        return _fail(_usage(error), ExitCode.USAGE, traceable=False)
     from relight_cli.devices import device_error
 
     if known := device_error(error):
@@ -135,5 +157,8 @@ def _usage(error: TyperException) -> str:
     context = getattr(error, "ctx", None)  # not every usage error has a context
     command = context.command_path if context else "relight-cli"
     remedy = f"to name the file, write ./{dashed}" if dashed else f"see '{command} --help'"
+    parameter = getattr(error, "param", None)
+    if context and parameter and (origin := origin_of(context, parameter)):
+        line = f"{origin}: {line}"
     # The validator that Typer uses puts "Value error, " before its messages.
     return f"{line.replace('Value error, ', '').rstrip('.')}; {remedy}."

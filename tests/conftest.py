@@ -42,7 +42,9 @@ def run(tmp_path: Path) -> Run:
             cwd=tmp_path,
             input=input,
             capture_output=True,
-            env=clean | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1"} | environment,
+            env=clean
+            | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+            | environment,
             check=False,
         )
 

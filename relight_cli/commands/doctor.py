@@ -2,8 +2,9 @@
 
 import typer
 
+from relight_cli.jobs.applied_defaults import describe_defaults
 from relight_cli.jobs.console import printable
-from relight_cli.jobs.options import WeightsDir
+from relight_cli.jobs.options import Verbose, WeightsDir
 
 PACKAGES = {  # distribution: module to import; empty for slow ones, which are only looked up
     "torch": "torch",
@@ -14,6 +15,7 @@ PACKAGES = {  # distribution: module to import; empty for slow ones, which are o
     "tifffile": "tifffile",
     "safetensors": "safetensors",
     "huggingface-hub": "huggingface_hub",
+    "platformdirs": "platformdirs",
     "tqdm": "tqdm",
     "tomlkit": "tomlkit",
     "astral": "astral",
@@ -29,8 +31,8 @@ EXTRAS = {  # distribution: (module to import, pip extra)
 }
 
 
-def doctor(weights_dir: WeightsDir = None) -> None:
-    """Check the installation: versions, device, dtype, memory and weights.
+def doctor(context: typer.Context, weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
+    """Check the installation: versions, device, dtype, memory, weights and defaults of your own.
 
     Exits with code 1 if something is broken.
     """
@@ -53,6 +55,9 @@ def doctor(weights_dir: WeightsDir = None) -> None:
         for file in load_manifest().select("relight"):
             found = availability(file, LookUp(weights_dir, offline=True))
             _print("crocodilight", str(found.path) if found else "not found: run relight-cli weights fetch relight")
+    for name, text in describe_defaults(context):
+        _print(name, text)
+        broken += [name] if text.startswith("BROKEN") else []
     if broken:
         raise typer.Exit(ExitCode.UNEXPECTED)
 

@@ -121,6 +121,9 @@ def _interpolate(
 
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     """Raise UsageError for options that contradict each other."""
+    from relight_cli.jobs.outputs import refuse_fields
+
+    refuse_fields(options.output)
     counts = [name for name in ("between", "frames", "duration") if getattr(options, name) is not None]
     contradictions = {
         "--overwrite and --skip-existing contradict each other": options.overwrite and options.skip_existing,
@@ -146,6 +149,7 @@ def _plan(
     inputs: list[str], options: TimelapseCommandOptions, report: "TimelapseReport"
 ) -> tuple["Frames", list[OutputFrame], "Writer"]:
     """Return the keyframes, the frames to make and their writer. Raises the errors of `find_frames` and the checks."""
+    from relight_cli.jobs.console import notifier
     from relight_cli.timelapse.destination import check_other_files, choose_writer, default_output
     from relight_cli.timelapse.frames import find_frames
 
@@ -156,6 +160,7 @@ def _plan(
         max_pixels=options.max_pixels,
         failed=report.fail,
         input_colour=options.input_colour,
+        notify=notifier(options.quiet),
     )
     rate = options.fps or frames.rate or DEFAULT_FPS
     planned = _wanted_frames(frames, options, rate)

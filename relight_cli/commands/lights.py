@@ -7,7 +7,7 @@ import typer
 
 from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.light_options import LightOptions, light_of
-from relight_cli.jobs.options import Quiet, with_options
+from relight_cli.jobs.options import Quiet, Verbose, with_options
 
 lights_app = typer.Typer(no_args_is_help=True, help="List, show, save and preview lights.")
 
@@ -19,11 +19,10 @@ Name = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")]
 
 
 @lights_app.command("list", short_help="List the presets.")
-def list_lights() -> None:
+def list_lights(verbose: Verbose = False) -> None:
     """List the presets, one a line: name, two or more spaces, what it is. A terminal cuts lines at its width."""
     import shutil
     import sys

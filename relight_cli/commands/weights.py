@@ -9,7 +9,7 @@ from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, megabytes, verify
 from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import Dtype, Offline, Quiet, WeightsDir
+from relight_cli.jobs.options import Dtype, Offline, Quiet, Verbose, WeightsDir
 
 weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert model weights.")
 
@@ -17,7 +17,7 @@ _NAMES_HELP = "Command (relight, deshadow ...), repository or file, as in 'weigh
 
 
 @weights_app.command("list", short_help="List all files with size, licence, use and place.")
-def list_weights(weights_dir: WeightsDir = None) -> None:
+def list_weights(weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
     """List all files with size, licence, use and place, in columns that are two or more spaces apart."""
     options = LookUp(weights_dir, offline=True)
     rows = [("FILE", "REPOSITORY", "SIZE", "LICENCE", "USED BY", "WHERE")]
@@ -37,6 +37,7 @@ def fetch(
     weights_dir: WeightsDir = None,
     offline: Offline = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Download missing files, check them and print the path of each."""
     options = LookUp(weights_dir, offline, progress=not quiet)
@@ -48,6 +49,7 @@ def fetch(
 def verify_weights(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=_NAMES_HELP)] = None,
     weights_dir: WeightsDir = None,
+    verbose: Verbose = False,
 ) -> None:
     """Check the hashes of the named files, or of all files on this machine, and ignore earlier results.
 
@@ -76,6 +78,7 @@ def convert(
     dtype: Annotated[
         Dtype, typer.Option(case_sensitive=False, help="auto: what crocodilight runs in on this machine.")
     ] = Dtype.AUTO,
+    verbose: Verbose = False,
 ) -> None:
     """Convert the files of crocodilight to load faster: only what it uses, in the dtype that it runs in.
 
@@ -94,7 +97,7 @@ def convert(
 
 
 @weights_app.command(short_help="Print the folders that are searched and the files found.")
-def where(weights_dir: WeightsDir = None) -> None:
+def where(weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
     """Print the folders that are searched, in order, then the path of each file found."""
     options = LookUp(weights_dir, offline=True)
     for folder in (weights_dir, hub_cache()):

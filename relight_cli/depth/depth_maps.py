@@ -16,6 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from relight_cli.errors import MissingExtraError
 from relight_cli.photos.codecs import exr as exr_photos
+from relight_cli.photos.special_files import require_no_special_file
 
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
 Map = NDArray[np.float32]  # (H, W), or (H, W, 3) for normals
@@ -75,6 +76,7 @@ def recorded_recipe(path: Path) -> str | None:
     """Return the recipe that a map records, as JSON; None if it records none or cannot be read."""
     kind = path.suffix.lower()
     try:
+        require_no_special_file(path)
         if kind == ".npz":
             with np.load(path) as file:
                 return str(file["made"])

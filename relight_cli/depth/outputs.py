@@ -10,7 +10,7 @@ from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import MapScale, encode_map, encode_preview, map_scale
 from relight_cli.depth.point_clouds import encode_points
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.jobs.batch import make_folder
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
@@ -50,6 +50,7 @@ def write_outputs(
         write_atomically(path, extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points, depth.picture, focal)
+        make_folder(options.point_cloud.parent)
         write_atomically(options.point_cloud, points, overwrite=overwrite)
     write_atomically(job.target, data, overwrite=overwrite)
     return scale

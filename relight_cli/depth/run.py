@@ -14,8 +14,8 @@ from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import Run, Scene
 from relight_cli.devices import device_error, memory_bytes
 from relight_cli.errors import DeviceError
-from relight_cli.jobs.batch import make_folder
 from relight_cli.jobs.console import progress_bar
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import subset
 from relight_cli.jobs.outputs import Job

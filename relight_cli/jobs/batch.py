@@ -10,8 +10,8 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
     LARGE,
     TOGETHER,
@@ -275,12 +275,3 @@ class Batch(Generic[Result]):
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:
             notifier(self.options.quiet)(f"{job.source}: {note}")
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder for outputs and its parents. Raises OutputUnwritableError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        message = f"{folder}: the folder cannot be created ({error.strerror}): choose another --output."
-        raise OutputUnwritableError(message) from error

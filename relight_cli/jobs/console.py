@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import typer
 
+_verbose = False
+
 
 def printable(text: str) -> str:
     """Escape control characters, newlines and the lone surrogates of undecodable file names."""
@@ -23,9 +25,22 @@ def notifier(quiet: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet else say
 
 
+def remember_verbose(verbose: bool) -> bool:
+    """Let `wants_tracebacks` return True from now on if a file or the environment sets --verbose."""
+    global _verbose
+    _verbose = _verbose or verbose
+    return verbose
+
+
+def forget_verbose() -> None:
+    """Undo `remember_verbose`, at the start of a run."""
+    global _verbose
+    _verbose = False
+
+
 def wants_tracebacks(arguments: list[str]) -> bool:
-    """Return whether the arguments contain -v; works even if they cannot be parsed."""
-    return any(a == "--verbose" or re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", a) for a in arguments)
+    """Return whether the arguments contain -v, even if they cannot be parsed, or --verbose is set elsewhere."""
+    return _verbose or any(a == "--verbose" or re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", a) for a in arguments)
 
 
 @contextmanager

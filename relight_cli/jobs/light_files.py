@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from relight_cli.errors import LightUnreadableError, PhotoUnreadableError, UsageError
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.photos.formats import format_of
 from relight_cli.relighting.lights.light import Light, mix_lights
@@ -51,7 +52,8 @@ def load_light(name: str, notify: Notify = lambda note: None) -> Light:
 
 
 def save_light(light: Light, target: str | Path, *, overwrite: bool = False) -> None:
-    """Write a light as TOML, whole or not at all. Raises OutputUnwritableError."""
+    """Write a light as TOML, whole or not at all, to a folder that is created. Raises OutputUnwritableError."""
+    make_folder(Path(target).parent)
     write_atomically(Path(target), to_toml(light).encode(), overwrite=overwrite)
 
 

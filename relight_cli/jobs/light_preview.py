@@ -14,6 +14,7 @@ def write_preview(light: Light, output: str, *, overwrite: bool = False) -> None
     """
     import numpy as np
 
+    from relight_cli.jobs.file_names import make_folder
     from relight_cli.jobs.streams import stdout_stream
     from relight_cli.photos.colour_profiles import LINEAR
     from relight_cli.photos.metadata import Metadata
@@ -28,4 +29,6 @@ def write_preview(light: Light, output: str, *, overwrite: bool = False) -> None
     require_format(kind)
     drawn = Photo(preview(light), metadata=Metadata(icc=LINEAR))
     picture = drawn if kind == "EXR" else Photo(from_unit(drawn.to_srgb(), np.dtype(np.uint8)))
+    if output != "-":
+        make_folder(Path(output).parent)
     write_photo(picture, stdout_stream() if output == "-" else Path(output), format=kind, overwrite=overwrite)

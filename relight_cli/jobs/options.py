@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from relight_cli.errors import UsageError
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.applied_defaults import drop_weaker
+from relight_cli.jobs.console import notifier, remember_verbose
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
@@ -54,6 +55,7 @@ WeightsDir = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=remember_verbose, help="Show tracebacks.")]
 
 
 def check_input_colour(colour: str | None) -> str | None:
@@ -124,7 +126,7 @@ class CommandOptions:
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
     quiet: Quiet = False
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks.")] = False
+    verbose: Verbose = False
 
 
 @dataclass(frozen=True)
@@ -271,14 +273,17 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             for f in fields(options)
         ]
 
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
         @functools.wraps(command)
-        def run(**values: Any) -> None:
+        def run(context: typer.Context, **values: Any) -> None:
+            drop_weaker(context, values, options)
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
             with reserve_stdout():
                 command(**values, options=chosen)
 
-        run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in (*own, *shared)}
+        run.__signature__ = inspect.Signature([*own, *shared, context])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*own, *shared, context)}
         return run
 
     return decorate

@@ -2,10 +2,12 @@
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, Source
 from relight_cli.photos.formats import SUFFIXES, output_suffix
 
@@ -59,17 +61,17 @@ class Naming:
 
     def _target(self, source: Source, number: int, count: int) -> Path:
         suffix = self.outputs.default_suffix or output_suffix(source.path)
-        stem = source.path.stem if source.path != STDIO else "stdin"
-        name = f"{stem}_{self.task}{suffix}"
+        stem, tail = source.path.stem if source.path != STDIO else "stdin", f"_{self.task}{suffix}"
         if self.output is None:
-            return STDIO if source.path == STDIO else source.path.with_name(name)
+            return STDIO if source.path == STDIO else _placed(source.path.parent, stem, tail)
         if self.output == "-":
             if count > 1:
                 raise UsageError(f"--output - takes one picture, but there are {count} inputs: name a folder.")
             return STDIO
         path = Path(self.output)
         if os.path.isdir(path):  # noqa: PTH112  even with braces in its name
-            return path / source.subfolder / name
+            return _placed(path / source.subfolder, stem, tail)
+        refuse_stray_braces(self.output)
         if _FIELD.search(self.output):
             values: dict[str, str | int] = {"stem": stem, "task": self.task, "ext": suffix[1:], "index": number}
             return self._checked(_fill_template(self.output, source, values))
@@ -79,7 +81,7 @@ class Naming:
             return path
         if count == 1 and path.suffix and not self.output.endswith(("/", "\\")):
             self._checked(path)
-        return path / source.subfolder / name
+        return _placed(path / source.subfolder, stem, tail)
 
     def _checked(self, path: Path) -> Path:
         if path.suffix.lower() not in self.outputs.suffixes:
@@ -90,13 +92,13 @@ class Naming:
         return path
 
 
-def _fill_template(template: str, source: Source, values: dict[str, str | int]) -> Path:
+def _fill_template(template: str, source: Source, values: Mapping[str, str | int]) -> Path:
     """Fill the fields of a template; insert the photo's subfolder before the first part that has a field.
 
     Raises UsageError for fields that are not in FIELDS, and if a name would leave the folder before that part.
     """
 
-    def fill(match: re.Match[str]) -> str:
+    def fill(match: re.Match[str], values: Mapping[str, str | int] = values) -> str:
         field = match[1]
         if field not in FIELDS and not _NUMBERED.fullmatch(field):
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
@@ -106,12 +108,51 @@ def _fill_template(template: str, source: Source, values: dict[str, str | int]) 
 
     parts = Path(template).parts
     fixed = next(number for number, part in enumerate(parts) if _FIELD.search(part))
-    names = [_FIELD.sub(fill, part) for part in parts[fixed:]]
+    folder = Path(*parts[:fixed], source.subfolder)
+    names = [_fill_part(part, fill, values, folder) for part in parts[fixed:]]
     if any(name in ("", ".", "..") or "/" in name or os.sep in name or name != Path(name).name for name in names):
         raise UsageError(
             f"{source.path}: --output {template} would leave its folder: add text to names that are only a field."
         )
-    return Path(*parts[:fixed], source.subfolder, *names)
+    return folder.joinpath(*names)
+
+
+def _fill_part(part: str, fill: Callable[..., str], values: Mapping[str, str | int], folder: Path) -> str:
+    """Fill the fields of a name, with a shorter {stem} if the folder takes no name that long."""
+    if "{stem}" not in part:
+        return _FIELD.sub(fill, part)
+    rest = _FIELD.sub(lambda match: fill(match, {**values, "stem": ""}), part)
+    stem = fit_name(folder, str(values["stem"]), rest).removesuffix(rest)
+    return _FIELD.sub(lambda match: fill(match, {**values, "stem": stem}), part)
+
+
+def refuse_stray_braces(output: str) -> None:
+    """Raise UsageError for a brace in --output that belongs to no field, unless it is in the name of a folder."""
+    for part in _new_parts(output):
+        if stray := re.search(r"[{}]", _FIELD.sub("", part)):
+            known = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise UsageError(
+                f"--output {output}: the {stray[0]} in {part} is part of no field: use {known}, or another name."
+            )
+
+
+def refuse_fields(output: str | None) -> None:
+    """Raise UsageError for a template where --output is one folder or video."""
+    if output is not None and any(re.search(r"[{}]", part) for part in _new_parts(output)):
+        raise UsageError(
+            f"--output {output}: a sequence has one folder or video, and no template: leave out the braces."
+        )
+
+
+def _new_parts(output: str) -> tuple[str, ...]:
+    """Return the parts of a path below the last folder that exists."""
+    parts = Path(output).parts
+    known = max(n for n in range(len(parts) + 1) if os.path.isdir(Path(*parts[:n])))  # noqa: PTH112
+    return parts[known:]
+
+
+def _placed(folder: Path, stem: str, tail: str) -> Path:
+    return folder / fit_name(folder, stem, tail)
 
 
 def _extra(target: Path, name: str) -> Path:

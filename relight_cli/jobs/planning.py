@@ -1,11 +1,13 @@
 """Plan what a command reads and writes, and check it before any work starts."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
+from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job, Naming, Outputs
@@ -35,7 +37,7 @@ def plan_jobs(
     """
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
-    sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
+    sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
     naming = Naming(task, options.output, outputs or Outputs())
     jobs = [
         Job(source.path, target, extras=naming.extras(target))
@@ -54,6 +56,8 @@ def plan_jobs(
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(path.parent for job in planned if not job.skip for path in _written([job]))
+    for path in _written(job for job in planned if not job.skip):
+        require_short_name(path)
     _require_pip_extras([job for job in planned if not job.skip])
     if options.report:
         require_report(options.report)
@@ -61,8 +65,11 @@ def plan_jobs(
 
 
 def require_report(report: Path) -> None:
-    """Raise OutputUnwritableError if a report cannot be written."""
+    """Create the folder of a report, as that of an output. Raises OutputUnwritableError if it cannot be written."""
     try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        if report.is_fifo():  # which nothing reads: opening it would wait for ever
+            os.close(os.open(report, os.O_WRONLY | os.O_NONBLOCK))
         report.open("a").close()
     except OSError as error:
         message = f"{report}: the report cannot be written ({error.strerror}): name another file."
@@ -106,12 +113,24 @@ def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list
 
     pairs = [(source, target) for source, target in zip(kept, targets, strict=True) if not is_output(source)]
     remaining = {source.path for source, _ in pairs}
-    for source in sources:
-        if source.path not in remaining:
-            notify(f"{source.path}: left out, because relight-cli made it.")
+    left_out = [source for source in sources if source.path not in remaining]
     if not pairs:
-        raise UsageError(f"relight-cli made all {len(sources)} photos: give the files to work on by name.")
+        raise UsageError(_all_made(left_out))
+    if left_out:
+        many = f"{left_out[0].path} and {len(left_out) - 1} more photos: left out, because relight-cli made them."
+        notify(many if left_out[1:] else f"{left_out[0].path}: left out, because relight-cli made it.")
     return pairs
+
+
+def _all_made(sources: list[Source]) -> str:
+    """Return the error for photos that are all outputs of this tool, and how to work on them all the same."""
+    which = str(sources[0].path) if len(sources) == 1 else f"all {len(sources)} photos"
+    folder = sources[0].path.parent
+    pattern = "*" if folder == Path() else f"{shlex.quote(str(folder))}/*"
+    return (
+        f"relight-cli made {which}, and leaves out its own outputs where a folder or a quoted glob finds them: "
+        f"name them to work on them, as the shell does with {pattern}, or list their names in a file, @FILE."
+    )
 
 
 def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterable[Path]) -> None:

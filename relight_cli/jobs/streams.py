@@ -74,6 +74,8 @@ def stdin_stream() -> BinaryIO:
     """Return stdin. Raises PhotoUnreadableError if it is closed."""
     if sys.stdin is None:
         raise PhotoUnreadableError("stdin is closed: name a file.")
+    if sys.stdin.isatty():
+        raise PhotoUnreadableError("stdin is a terminal, which has no photo or list: pipe one into it, or name a file.")
     return sys.stdin.buffer
 
 

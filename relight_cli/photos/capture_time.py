@@ -52,6 +52,8 @@ def read_header(path: Path) -> CaptureHeader:
         return CaptureHeader(width, height, header.orientation > 1, taken, offset)
     except MissingExtraError as error:
         raise MissingExtraError(f"{path}: {error}") from error
+    except PhotoUnreadableError:
+        raise
     except FileNotFoundError as error:
         raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
     except Exception as error:  # libraries raise anything for damaged bytes

@@ -13,6 +13,7 @@ from relight_cli.errors import UsageError
 from relight_cli.photos import cicp
 from relight_cli.photos.colour_profiles import REC709, SRGB, converts_both_ways, converts_to_srgb, profile_space
 from relight_cli.photos.exif_colours import exif_colours
+from relight_cli.photos.special_files import special_file
 from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import row_bands
 
@@ -89,6 +90,8 @@ def profile_for(colour: InputColour, *, grey: bool = False) -> bytes | None:
     if colour == "linear":
         return cicp.profile_of(REC709, (1.0,), grey=grey)
     name = "the input colours" if isinstance(colour, bytes) else os.fspath(colour)
+    if not isinstance(colour, bytes) and special_file(Path(colour)):
+        raise UsageError(f"{name} is neither linear, srgb nor a file: name an ICC profile.")
     try:
         icc = colour if isinstance(colour, bytes) else Path(colour).read_bytes()
     except OSError as error:

@@ -15,6 +15,7 @@ from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageErr
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.reading import MAX_PIXELS, read_photo
+from relight_cli.photos.special_files import require_no_special_file
 from relight_cli.rasters.rows import to_array
 
 DISPARITY, DEPTH = "disparity", "depth"
@@ -73,6 +74,7 @@ def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int =
 
 def _read(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool]:
     """Return the values (h, w), the quantity that the file states, and whether the samples are integers."""
+    require_no_special_file(path)
     with path.open("rb") as file:
         start = file.read(8)
     if start[:4] == b"PK\x03\x04" or start[:6] == b"\x93NUMPY":

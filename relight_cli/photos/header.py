@@ -16,6 +16,7 @@ from relight_cli.photos.formats import format_of
 from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
+from relight_cli.photos.special_files import require_no_special_file
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read the header of a photo of any format. Raises MissingExtraError and whatever the libraries raise."""
+    require_no_special_file(path)
     with path.open("rb") as file:
         kind = detect_format(file)
         if kind == "TIFF":

@@ -19,6 +19,7 @@ from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.special_files import require_no_special_file
 
 MAX_PIXELS = 500_000_000
 
@@ -47,6 +48,8 @@ def read_photo(
                 f"{name}: {width} x {height} pixels are more than the {max_pixels} allowed; raise --max-pixels"
             )
 
+    if isinstance(source, Path):
+        require_no_special_file(source)
     try:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source

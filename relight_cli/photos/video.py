@@ -13,6 +13,7 @@ from PIL import Image
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.metadata import SOFTWARE, TOOL
+from relight_cli.photos.special_files import require_no_special_file
 from relight_cli.photos.video_decoding import Pixels, VideoReader, import_extra
 from relight_cli.photos.video_timing import VideoTiming, ticks_of, timing_of
 
@@ -97,6 +98,7 @@ def _frames_by_duration(reader: VideoReader, count: int) -> int:
 def recorded_recipe(path: Path) -> str | None:
     """Return the `Provenance.parameters` that this tool wrote into a video, None if it wrote none."""
     try:
+        require_no_special_file(path)
         if path.suffix.lower() == ".gif":
             comment = read_comment(path)
         else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.photos.effort import Effort
@@ -34,7 +35,8 @@ def default_output(inputs: list[str], frames: Frames) -> str:
 
     first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
     suffix = first.suffix.lower() if first.suffix.lower() in READABLE and first.is_file() else ""
-    return str(first.with_name(f"{first.stem}_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"))
+    tail = f"_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"
+    return str(first.parent / fit_name(first.parent, first.stem, tail))
 
 
 def choose_writer(

@@ -104,6 +104,7 @@ def find_frames(
     max_pixels: int,
     failed: Failed,
     input_colour: "InputColour" = None,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> Frames:
     """Return the frames of photos, folders and globs, or those of one video.
 
@@ -112,7 +113,7 @@ def find_frames(
     """
     from relight_cli.photos.video import READABLE, open_video
 
-    sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null))
+    sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null, notify=notify))
     paths = [source.path for source in sources]
     if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")

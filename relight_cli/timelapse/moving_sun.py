@@ -11,12 +11,13 @@ from relight_cli._version import __version__
 from relight_cli.errors import UsageError
 from relight_cli.jobs.batch import run_jobs
 from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.options import PhotoCommandOptions, subset
-from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.outputs import Job, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
@@ -82,7 +83,8 @@ class MovingSun:
         more: Mapping[str, object],
     ) -> "MovingSun":
         """Check everything that can be checked without a model. Raises UsageError, OutputUnwritableError."""
-        sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
+        notify = notifier(options.quiet)
+        sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
         if options.overwrite and options.skip_existing:
@@ -193,7 +195,8 @@ def _lights(source: LightSource, options: RelightCommandOptions, photo: Path, co
 
 
 def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
-    output = options.output or str(photo.with_name(f"{photo.stem}_relit"))
+    refuse_fields(options.output)
+    output = options.output or str(photo.parent / fit_name(photo.parent, photo.stem, "_relit"))
     path = Path(output)
     if is_video(output):
         from relight_cli.photos.capture_time import read_header

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
@@ -121,6 +122,7 @@ class TimelapseRun:
         before = [(self.frames.times[number], colour) for number, colour in sorted(self.before.items())]
         after = [(self.planned[number].time, colour) for number, colour in sorted(self.after.items())]
         drawn = plot(before, after, "s" if self.frames.rate or self.frames.taken(0) is not None else "frames")
+        make_folder(path.parent)
         write_photo(Photo(drawn), path, overwrite=True)
 
     def _make_one(self, number: int, made: "FrameResult | None") -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.jobs.batch import make_folder
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
