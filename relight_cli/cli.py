@@ -1,12 +1,10 @@
 """The command line; the only module that turns exceptions into exit codes."""
 
-import signal
 import sys
 import traceback
 import warnings
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from typer import TyperException
@@ -21,6 +19,7 @@ from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
+from relight_cli.interruption import Terminated, signals_handled
 from relight_cli.jobs.applied_defaults import apply_defaults, origin_of
 from relight_cli.jobs.console import forget_verbose, say, wants_tracebacks
 from relight_cli.jobs.defaults import NO_CONFIG
@@ -42,10 +41,6 @@ app.command(short_help="Estimate and refine the depth of each PHOTO.")(refine_de
 app.command(short_help="Check the installation and report what is broken.")(doctor)
 app.add_typer(lights_app, name="lights")
 app.add_typer(weights_app, name="weights")
-
-
-class Terminated(BaseException):
-    """Raised by the SIGTERM handler, so that temporary files are removed before the exit."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -78,20 +73,9 @@ def _asks_for_help() -> bool:
     return not {"-h", "--help"}.isdisjoint(sys.argv[1:])
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
-
-
-def _ignore_signals() -> None:
-    """Ignore a second Ctrl-C or SIGTERM, which would interrupt the cleanup after the first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
-    signal.signal(signal.SIGTERM, _terminate)
-    with separate_stderr():
+    with signals_handled(), separate_stderr():
         code = _run()
     sys.exit(int(code))
 
@@ -107,16 +91,13 @@ def _run() -> int:
     try:
         code = program(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
-            _ignore_signals()
             _fail("interrupted.", ExitCode.INTERRUPTED)
     except RelightError as error:
         # The reader of the pipe (such as `head`) has closed it: exit without a message.
         code = error.exit_code if isinstance(error.__cause__, BrokenPipeError) else _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _ignore_signals()
         code = _fail("interrupted.", ExitCode.INTERRUPTED)
     except Terminated:
-        _ignore_signals()
         code = _fail("terminated.", ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001  any other error is one line and a documented code too
         code = _unexpected(error)

@@ -4,14 +4,41 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 Item = TypeVar("Item")
 R = TypeVar("R")
+P = ParamSpec("P")
 
 _thread = threading.local()  # `busy` in the threads of the pool
+
+
+class Pool(ThreadPoolExecutor):
+    """Threads whose end is waited for through their work, which an interruption cannot cut short.
+
+    ThreadPoolExecutor joins its threads. Until Python 3.12, an exception that a signal handler raises in `Thread.join`
+    marks a running thread as ended, so that nothing waits for it any more.
+    """
+
+    def __init__(self, threads: int, name: str) -> None:
+        super().__init__(threads, name)
+        self._unfinished: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+        """Start `fn` in a thread when one is free."""
+        future = super().submit(fn, *args, **kwargs)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Accept no more work; wait for what was started, or else finish it in the background."""
+        super().shutdown(wait=False, cancel_futures=cancel_futures)
+        if wait:
+            wait_for(list(self._unfinished))
 
 
 def available_cores() -> int:
@@ -46,7 +73,7 @@ def made_ahead(pool: Executor, make: Callable[[Item], R], items: Iterable[Item],
     finally:
         for future in started:
             future.cancel()
-        wait(started)  # until they release their memory
+        wait_for(started)  # until they release their memory
 
 
 @lru_cache(maxsize=1)

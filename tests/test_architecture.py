@@ -19,7 +19,7 @@ FLOORS = [
     {"photos"},
     {"rasters", "models"},
 ]
-BOTTOM = {"errors", "_version", "devices", "cores"}
+BOTTOM = {"errors", "_version", "devices", "cores", "interruption"}
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 BESIDES = {  # what stands next to the floors: what it uses, and who uses it
     "checkpoints": ({"models"}, {"__init__", "commands"}),

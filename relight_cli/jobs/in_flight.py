@@ -4,11 +4,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
+from relight_cli.cores import Pool
 from relight_cli.jobs.inputs import sha256_of
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
@@ -36,7 +37,7 @@ class FirstRead:
 
     def __init__(self, path: Path, options: PhotoCommandOptions) -> None:
         self.path = path
-        thread = ThreadPoolExecutor(1, "first photo")
+        thread = Pool(1, "first photo")
         self._original: Future[Original] | None = thread.submit(read_original, path, options)
         thread.shutdown(wait=False)
 
@@ -96,9 +97,9 @@ class InFlight:
 class Threads:
     """The helper threads of a batch; they finish a file that they have started, also at an interruption."""
 
-    reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"))
-    changers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(TOGETHER, "changer"))
-    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "writer"))
+    reader: Pool = field(default_factory=lambda: Pool(1, "reader"))
+    changers: Pool = field(default_factory=lambda: Pool(TOGETHER, "changer"))
+    writers: Pool = field(default_factory=lambda: Pool(2, "writer"))
 
     def finish(self, *, cancel: bool = False) -> None:
         """Wait for everything that was started; with `cancel`, start nothing more."""

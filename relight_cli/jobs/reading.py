@@ -1,8 +1,9 @@
 """Read the photos of a command from files and stdin."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
+from relight_cli.cores import Pool
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions
@@ -27,7 +28,7 @@ def read_with_notes(path: Path, options: CommandOptions, page: int | None = None
 
 def read_in_background(path: Path, options: CommandOptions) -> "Future[Photo]":
     """Start `read_with_notes` in a thread; read stdin in this one, so that Ctrl-C can interrupt the wait."""
-    helper = ThreadPoolExecutor(1, "photo")
+    helper = Pool(1, "photo")
     future: Future[Photo] = Future()
     if path == STDIO:
         future.set_result(read_with_notes(path, options))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
+from relight_cli.interruption import watch_writing
 from relight_cli.photos.leftovers import remove_leftovers, temporary_path_for
 
 _REMEDIES = {
@@ -72,6 +73,9 @@ def _clear_up() -> None:
     for temporary in list(_temporary):
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+watch_writing(lambda: bool(_temporary), _clear_up)
 
 
 def _sweep_once(folder: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from relight_cli.models.agreement import AgreementNet
+from relight_cli.relighting.parallel import on_one_thread
 
 Maps = NDArray[np.float32]
 
@@ -91,6 +92,6 @@ def agreement(photo: NDArray, reference: NDArray) -> Maps:
     """Return the probability (h, w) that each cell shows the same surface in two pictures; see `cell_features`."""
     features = torch.from_numpy(cell_features(photo, reference)).permute(2, 0, 1)[None]
     network, parameters = trained()
-    with torch.inference_mode():
+    with torch.inference_mode(), on_one_thread():
         logits = torch.func.functional_call(network, parameters, features.contiguous())
         return np.asarray(torch.sigmoid(logits)[0, 0].numpy())

@@ -11,6 +11,7 @@ from torch import Tensor
 from relight_cli.models.geometry import GeometryConfig, SurfaceMaps
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.relighting.geometry import Geometry, geometry_of_disparity
+from relight_cli.relighting.parallel import on_one_thread
 
 Map = NDArray[np.float32]
 
@@ -37,7 +38,8 @@ def surface_maps(network: SurfaceNetwork, picture: Map, *, device: str = "cpu") 
     if (height, width) != picture.shape[:2]:
         copy = np.asarray(cv2.resize(copy, (width, height), interpolation=cv2.INTER_AREA))
     tensor = torch.from_numpy(np.ascontiguousarray(copy, np.float32)).permute(2, 0, 1)[None].to(device)
-    disparity, normals, sky = (maps[0].float().cpu().permute(1, 2, 0).numpy() for maps in network(tensor))
+    with on_one_thread():  # the number of threads would change the last bits; it takes 0.1 s of the processor
+        disparity, normals, sky = (maps[0].float().cpu().permute(1, 2, 0).numpy() for maps in network(tensor))
     return disparity[..., 0], np.ascontiguousarray(normals), sky[..., 0]
 
 

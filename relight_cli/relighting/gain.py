@@ -10,6 +10,7 @@ from torch import Tensor
 
 from relight_cli.models.colour import KNEE, linear_to_srgb, srgb_to_linear
 from relight_cli.rasters.rows import AdjustedRows, Raster, adjusted_rows
+from relight_cli.relighting.pieces import in_pieces
 
 # Linear light added to both sides of the ratio, about a network's error in black: where both pictures are black the
 # gain is one, not the ratio of two errors.
@@ -48,10 +49,13 @@ def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDAr
     Where value and result are both on the curve ((x + 0.055) / 1.055)^2.4, one exponential is enough: the result is
     (x + 0.055) * 2^(stops / 2.4) - 0.055. Where one is on the linear segment, both transfer curves are needed.
     """
-    x, gain = torch.from_numpy(own), torch.from_numpy(stops)
+    return in_pieces(_multiplied, own, stops)
+
+
+def _multiplied(x: Tensor, gain: Tensor) -> Tensor:
     lit = torch.expm1(gain * (math.log(2) / 2.4)).mul_(x + 0.055).add_(x)
     linear = torch.minimum(x, lit) <= KNEE
     if linear.any():
         lit[linear] = linear_to_srgb(srgb_to_linear(x[linear]) * torch.exp2(gain[linear]))
         lit = torch.where(gain == 0, x, lit)
-    return lit.numpy()
+    return lit

@@ -19,30 +19,16 @@ R = TypeVar("R")
 Item = TypeVar("Item")
 
 
-def in_order(work: Callable[[Item], R], items: Iterable[Item], workers: int) -> Iterator[R]:
-    """Yield `work(item)` for every item, in order, computed in threads that all callers share; one more is ahead.
-
-    With one worker the calling thread does the work, on all threads of torch.
-    """
-    if workers == 1:
-        yield from map(work, items)
-        return
-    with _one_thread_each():
-        yield from made_ahead(_pool(workers), work, items, workers)
-
-
-@functools.cache
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(workers, "tiles", initializer=torch.set_num_threads, initargs=(1,))
-
-
 _lock = threading.Lock()
 _users: list[int] = []  # for each caller that runs, the threads of torch to restore
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Limit torch, and MKL in all threads, to one thread; the last caller restores the number."""
+def on_one_thread() -> Iterator[None]:
+    """Limit torch, and MKL in all threads, to one thread, so that results do not depend on their number.
+
+    The last caller restores the number.
+    """
     with _lock:
         _users.append(_users[0] if _users else torch.get_num_threads())
         torch.set_num_threads(1)
@@ -53,3 +39,20 @@ def _one_thread_each() -> Iterator[None]:
             threads = _users.pop()
             if not _users:
                 torch.set_num_threads(threads)
+
+
+def in_order(work: Callable[[Item], R], items: Iterable[Item], workers: int) -> Iterator[R]:
+    """Yield `work(item)` for every item, in order, computed in threads that all callers share; one more is ahead.
+
+    With one worker the calling thread does the work, on all threads of torch.
+    """
+    if workers == 1:
+        yield from map(work, items)
+        return
+    with on_one_thread():
+        yield from made_ahead(_pool(workers), work, items, workers)
+
+
+@functools.cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers, "tiles", initializer=torch.set_num_threads, initargs=(1,))

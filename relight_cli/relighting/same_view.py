@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from relight_cli.models.colour import linear_to_srgb
@@ -15,6 +14,7 @@ from relight_cli.relighting.agreement import FINE, agreement
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.pieces import in_pieces
 from relight_cli.relighting.quotient import (
     back_projected,
     effective_cells,
@@ -131,4 +131,4 @@ def light_same_view(
 
 def from_linear(light: Maps) -> Maps:
     """Encode linear light as sRGB in [0, 1]."""
-    return linear_to_srgb(torch.from_numpy(light)).clamp(0, 1).numpy()
+    return in_pieces(lambda x: linear_to_srgb(x).clamp(0, 1), light)

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from relight_cli.models.colour import LUMINANCE, srgb_to_linear
+from relight_cli.models.colour import LUMINANCE
 from relight_cli.rasters.rows import row_bands
+from relight_cli.relighting.layers import to_linear
 
 Colour = tuple[float, float, float]  # mean linear red, green and blue
 Point = tuple[float, Colour]
@@ -34,8 +34,7 @@ def mean_colour(picture: NDArray[np.float32]) -> Colour:
     """Return the mean linear red, green and blue of an sRGB picture (H, W, 3)."""
     total = np.zeros(3)
     for rows in row_bands(*picture.shape[:2]):
-        linear = srgb_to_linear(torch.from_numpy(picture[rows]).clamp(0, 1))
-        total += linear.double().sum((0, 1)).numpy()
+        total += to_linear(picture[rows].clip(0, 1)).sum((0, 1), dtype=np.float64)
     red, green, blue = total / (picture.shape[0] * picture.shape[1])
     return float(red), float(green), float(blue)
 

@@ -1,5 +1,6 @@
 """Make frames between two frames of one view: the light changes, the objects stay (CroCoDiLight, section 4)."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -8,14 +9,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.interface import RelightingModel
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import row_bands, to_array
 from relight_cli.relighting.gain import apply_log_gain, log_gain
 from relight_cli.relighting.guided import fit_guided
+from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import channels_last, load_tiles
 from relight_cli.relighting.options import TileOptions
+from relight_cli.relighting.parallel import in_order
+from relight_cli.relighting.pieces import in_pieces
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.timelapse.moving_edges import Change, change_between, enlarged
 from relight_cli.timelapse.options import TimelapseOptions
@@ -78,11 +82,16 @@ class Keyframe:
 
     def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
         """Yield each tile's log gain, or its picture without `detail`, (S, S, 3)."""
-        for number, (indices, intrinsic, _) in enumerate(self._encoded):
+        own = self._reconstructed if self.detail else itertools.repeat(None)
+
+        @torch.inference_mode()
+        def under(batch: tuple[tuple[range, Tensor, Tensor], Tensor | None]) -> Picture:
+            (indices, intrinsic, _), reconstructed = batch
             tiles = self._decode(intrinsic, light[indices.start : indices.stop])
-            if self.detail:
-                tiles = log_gain(tiles, self._reconstructed[number].to(tiles.device))
-            yield from channels_last(tiles)
+            return channels_last(tiles if reconstructed is None else log_gain(tiles, reconstructed.to(tiles.device)))
+
+        for tiles in in_order(under, zip(self._encoded, own, strict=False), self.tiling.workers):
+            yield from tiles
 
     @cached_property
     def _working(self) -> tuple[Picture, TileGrid]:
@@ -107,7 +116,12 @@ class Keyframe:
         assert self.network is not None
         if self.network.lossless:
             return [tiles.cpu() for _, tiles in load_tiles(*self._working, self.tiling)]
-        return [self._decode(intrinsic, own).cpu() for _, intrinsic, own in self._encoded]
+
+        @torch.inference_mode()
+        def decode(batch: tuple[range, Tensor, Tensor]) -> Tensor:
+            return self._decode(*batch[1:]).cpu()
+
+        return list(in_order(decode, self._encoded, self.tiling.workers))
 
     def _decode(self, intrinsic: Tensor, light: Tensor) -> Tensor:
         assert self.network is not None
@@ -127,8 +141,13 @@ def delighted(
     picture: Picture, grid: TileGrid, network: RelightingModel, tiling: TileOptions
 ) -> Iterator[tuple[range, Tensor, Tensor]]:
     """Yield indices, intrinsic and illumination latents of tiles, a batch at a time, on the device."""
-    for indices, tiles in load_tiles(picture, grid, tiling):
-        yield indices, *network.delight(network.encode(tiles))
+
+    @torch.inference_mode()
+    def latents(batch: tuple[range, Tensor]) -> tuple[range, Tensor, Tensor]:
+        indices, tiles = batch
+        return indices, *network.delight(network.encode(tiles))
+
+    yield from in_order(latents, load_tiles(picture, grid, tiling), tiling.workers)
 
 
 @torch.inference_mode()
@@ -181,19 +200,19 @@ class KeyframePair:
         moving = enlarged(self.change, height, width) if self.change.moving else None
         out = np.empty_like(earlier)
         for rows in row_bands(height, width):
-            mixed = torch.lerp(_linear(earlier[rows]), _linear(later[rows]), share)
+            mixed = _lerp(to_linear(earlier[rows]), to_linear(later[rows]), share)
             if moving is not None:
                 turned = ((share - moving.turn[rows]) / moving.width[rows] + 0.5).clip(0, 1)
-                first = _linear(self.first.shown[rows]) * 2 ** (moving.stops * share)
-                last = _linear(self.last.shown[rows]) * 2 ** (moving.stops * (share - 1))
-                passed = torch.lerp(first, last, torch.from_numpy(turned)[..., None])
-                mixed = torch.lerp(mixed, passed, torch.from_numpy(moving.moved[rows])[..., None])
-            out[rows] = linear_to_srgb(mixed).numpy()
+                first = to_linear(self.first.shown[rows]) * np.float32(2 ** (moving.stops * share))
+                last = to_linear(self.last.shown[rows]) * np.float32(2 ** (moving.stops * (share - 1)))
+                passed = _lerp(first, last, turned[..., None])
+                mixed = _lerp(mixed, passed, moving.moved[rows][..., None])
+            out[rows] = in_pieces(linear_to_srgb, mixed)
         return out
 
 
-def _linear(picture: Picture) -> Tensor:
-    return srgb_to_linear(torch.from_numpy(picture).clamp(min=0))
+def _lerp(first: Picture, last: Picture, share: Picture | float) -> Picture:
+    return first + np.float32(share) * (last - first)
 
 
 def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> LightPath:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from relight_cli.models.colour import LUMINANCE, srgb_to_linear
+from relight_cli.models.colour import LUMINANCE
+from relight_cli.relighting.layers import to_linear
 
 Picture = NDArray[np.float32]
 Map = NDArray[np.float32]
@@ -64,8 +64,7 @@ def small(picture: Picture) -> Picture:
 
 def luminance_stops(picture: Picture) -> Map:
     """Return log2 of the linear luminance of an sRGB picture."""
-    linear = srgb_to_linear(torch.from_numpy(picture).clamp(min=0)).numpy()
-    return np.log2(linear @ np.array(LUMINANCE, np.float32) + DARK)
+    return np.log2(to_linear(picture) @ np.array(LUMINANCE, np.float32) + DARK)
 
 
 def blurred(field: Map, sigma: float) -> Map:

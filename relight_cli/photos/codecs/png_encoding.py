@@ -4,14 +4,14 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.cores import available_cores
+from relight_cli.cores import Pool, available_cores
 from relight_cli.photos.codecs.png_chunks import chunks_of
 from relight_cli.photos.codecs.png_colours import colour_chunks
 from relight_cli.photos.effort import Effort
@@ -71,7 +71,7 @@ def _compressed(samples: Raster, effort: Effort) -> Iterator[bytes]:
     """Yield the zlib stream of the filtered rows (PNG, sections 9 and 10); cores compress a strip each."""
     check, cores, pending = 1, available_cores(), deque[Future[bytes]]()
     yield _ZLIB_HEADER
-    with ThreadPoolExecutor(cores) as pool:
+    with Pool(cores, "deflate") as pool:
         for rows in _filtered_strips(samples):
             check = zlib.adler32(rows, check)
             pending.append(pool.submit(_deflated, rows, effort))

@@ -4,7 +4,6 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO
 
 import imagecodecs
@@ -12,6 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin
 
+from relight_cli.cores import Pool
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS, with_interop
 from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.effort import Effort
@@ -93,7 +93,7 @@ def _compressed_strips(samples: Raster, rows: int, level: int) -> Iterator[bytes
     def compress(strip: NDArray) -> bytes:
         return bytes(imagecodecs.deflate_encode(predict(strip, axis=-2).tobytes(), level=level))
 
-    with ThreadPoolExecutor(tifffile.TIFF.MAXWORKERS) as pool:
+    with Pool(tifffile.TIFF.MAXWORKERS, "deflate") as pool:
         for batch in strips(samples, rows * _BATCH):
             yield from pool.map(compress, [batch[top : top + rows] for top in range(0, len(batch), rows)])
 

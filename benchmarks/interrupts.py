@@ -1,0 +1,131 @@
+"""Interrupt runs at random moments and count how they end.
+
+python benchmarks/interrupts.py [--runs 200] [--megapixels 48] [--command deshadow] [--formats jpg,png,tif]
+
+Runs the real command line with `tiny` on photos of each format, one after the other, and sends SIGINT and SIGTERM in
+turn at a moment that is spread evenly over the time of a whole run. A run is good if it is done, or ends with 130 or
+143 and one line; leaves no hidden file; and every output can be read. Prints the counts, and then the same as one
+JSON object.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from photos import make_photo
+
+from relight_cli.photos.reading import read_photo
+
+ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+UNWANTED = re.compile(r"Traceback|terminate called|Exception ignored|Fatal|Segmentation|core dumped")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How one run ended."""
+
+    number: signal.Signals
+    moment: float  # seconds from the start to the signal
+    code: int
+    output: str
+    seconds: float  # from the signal to the end
+    faults: tuple[str, ...]
+
+
+def start(folder: Path, arguments: list[str], output: Path) -> subprocess.Popen:
+    """Start the command line; what it prints goes to a file."""
+    with output.open("wb") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "relight_cli", *arguments],
+            cwd=folder,
+            env=os.environ | {"HF_HUB_OFFLINE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+
+
+def interrupted(folder: Path, arguments: list[str], number: signal.Signals, moment: float) -> Ended:
+    """Start a run, send a signal after `moment` seconds, and judge how it ends."""
+    out, log = folder / "out", folder / "log"
+    process = start(folder, arguments, log)
+    time.sleep(moment)
+    process.send_signal(number)
+    began = time.monotonic()
+    code = process.wait()
+    seconds = time.monotonic() - began
+    output, faults = log.read_text(errors="replace"), []
+    if code not in (0, ENDS[number], -number):  # a signal before Python has started ends the process as the system does
+        faults.append(f"exit code {code}")
+    if UNWANTED.search(output):
+        faults.append("unwanted output")
+    if code == ENDS[number] and output.count("\n") != 1:
+        faults.append("not one line")
+    for path in out.iterdir() if out.exists() else ():
+        if path.name.startswith("."):
+            faults.append("hidden file left")
+        else:
+            try:
+                read_photo(path, max_pixels=10**9)
+            except Exception as error:  # noqa: BLE001  counted
+                faults.append(f"damaged output: {error}")
+        path.unlink()
+    return Ended(number, moment, code, output, seconds, tuple(faults))
+
+
+def main(
+    runs: Annotated[int, typer.Option(min=1, help="Interrupts.")] = 200,
+    megapixels: Annotated[float, typer.Option(min=0.01, help="Of each photo.")] = 48.0,
+    command: Annotated[str, typer.Option(help="Arguments between relight-cli and the photos.")] = "deshadow",
+    formats: Annotated[str, typer.Option(help="A photo of each, by suffix.")] = "jpg,png,tif",
+    start_at: Annotated[float, typer.Option(min=0, max=1, help="Share of a whole run before the first signal.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+) -> None:
+    """Interrupt runs in a temporary folder."""
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos = [f"photo.{suffix}" for suffix in formats.split(",")]
+        for photo in photos:
+            make_photo(folder / photo, megapixels, 0)
+        arguments = [*command.split(), *photos, "--model", "tiny", "-o", "out/", "--overwrite"]
+        began = time.monotonic()
+        if start(folder, arguments, folder / "log").wait():
+            raise SystemExit((folder / "log").read_text())
+        whole = time.monotonic() - began
+        ended = []
+        for at in range(runs):
+            number = (signal.SIGINT, signal.SIGTERM)[at % 2]
+            share = start_at + (1 - start_at) * (at + draw.random()) / runs
+            one = interrupted(folder, arguments, number, whole * share)
+            ended.append(one)
+            if one.faults:
+                print(f"{one.number.name} after {one.moment:.2f} s: {', '.join(one.faults)}\n{one.output}", flush=True)
+    waits = sorted(one.seconds for one in ended)
+    results = {
+        "runs": runs,
+        "faulty": sum(bool(one.faults) for one in ended),
+        "exit_codes": dict(sorted(Counter(one.code for one in ended).items())),
+        "faults": dict(Counter(fault for one in ended for fault in one.faults)),
+        "seconds_of_a_whole_run": round(whole, 1),
+        "seconds_until_the_end_median": round(waits[len(waits) // 2], 2),
+        "seconds_until_the_end_longest": round(waits[-1], 2),
+    }
+    for key, value in results.items():
+        print(f"{key.replace('_', ' '):32} {value}")
+    print(json.dumps({"interrupts": {"command": command, "formats": formats, "megapixels": megapixels, **results}}))
+
+
+if __name__ == "__main__":
+    typer.run(main)
