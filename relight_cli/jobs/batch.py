@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
 AHEAD = 4  # small photos in memory besides the one that is read
 Result = TypeVar("Result", bound="ChangeResult")
-Change = Callable[["Model", int, Photo, "Progress"], Result]
-"""Changes the light of a photo, given the model, the tiles at a time, the photo and a progress callback."""
+Change = Callable[["Model", int, Photo, "Progress", str], Result]
+"""Changes the light of a photo, given the model, the tiles at a time, the photo, a progress callback and its name."""
 
 
 def run_jobs(
@@ -238,8 +238,8 @@ class Batch(Generic[Result]):
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
         assert model is not None
-        progress = self.note.watch(str(job.source), model, progress)
-        result = self.change(model, batch, photo, progress)
+        name = str(job.source)
+        result = self.change(model, batch, photo, self.note.watch(name, model, progress), name)
         if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
             return result
         return replace(result, photo=result.photo.in_memory())

@@ -191,10 +191,12 @@ class PhotoCommandOptions(CommandOptions):
 
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.models.load_model` that these options set."""
+        return {**self.look_up_arguments(), "device": self.device, "dtype": self.dtype}
+
+    def look_up_arguments(self) -> dict[str, Any]:
+        """Return those of them that say which model and where its files come from."""
         return {
             "name": self.model,
-            "device": self.device,
-            "dtype": self.dtype,
             "weights_dir": self.weights_dir,
             "offline": self.offline,
             "progress": not self.quiet,

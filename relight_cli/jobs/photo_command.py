@@ -58,6 +58,10 @@ class PhotoCommand:
         self.first = FirstRead(first, self.options) if first != STDIO else None
         return True
 
+    def record(self, more: Mapping[str, object]) -> None:
+        """Record more of how the outputs are made, or in another way than `Recipe.more` says."""
+        self.recipe = replace(self.recipe, more={**self.recipe.more, **more})
+
     def run(
         self,
         model: "Model",

@@ -17,7 +17,7 @@ FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel 
 SHIFT = 0.05  # added to an affine disparity, as a share of the near disparity, before it becomes depth
 _FURTHEST = 1e-3  # least disparity, as a share of the near disparity
 _EDGE = 0.03  # difference, as a share of the local disparity, from which a shrunk pixel lies on an edge
-_NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
+NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
 _ASPECT = 0.01  # tolerance of aspect ratios, besides a pixel of rounding
 
 
@@ -54,7 +54,9 @@ def geometry_of_disparity(
     far away. Maps of another size are fitted to the picture along its edges. `normals` (h, w, 3) and `sky` (h, w) come
     from the disparity where they are not given. `focal` is in pixels of the picture, `noise` as in `Geometry`.
     """
-    large = fit_to_picture(fill_holes(disparity)[..., None], picture)[..., 0]
+    known = fill_holes(disparity)
+    known = known / max(np.abs(known).max(), np.finfo(np.float32).tiny)  # in any unit, squares must not overflow
+    large = fit_to_picture(known[..., None], picture)[..., 0]
     large = large - min(float(large.min()), 0.0)
     near = max(float(np.percentile(large, 99)), 1e-12)
     if sky is None:
@@ -74,7 +76,7 @@ def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: f
     """
     require_aspect(depth_map.values, len(picture), picture.shape[1], name)
     shift = SHIFT if depth_map.quantity == DISPARITY else 0.0
-    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=_NOISE_OF_FILES)
+    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=NOISE_OF_FILES)
 
 
 def _blend_to_viewer(normals: Map, sky: Map) -> Map:

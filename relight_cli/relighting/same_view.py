@@ -11,7 +11,7 @@ from relight_cli.models.colour import linear_to_srgb
 from relight_cli.rasters.resizing import copy_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.agreement import FINE, agreement
-from relight_cli.relighting.gain import apply_log_gain
+from relight_cli.relighting.gain import LARGEST, apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.pieces import in_pieces
@@ -69,6 +69,16 @@ class SameView:
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
         return np.exp(-((away / FADE) ** 2))[..., None].astype(np.float32)
 
+    def continued(self, gain: Maps, beyond: Maps) -> Maps:
+        """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
+
+        The fitted one is shifted by a constant for each colour, so that the two agree in the overlap on average.
+        """
+        weights = self.trust * self.known
+        if weights.sum() > 0:
+            beyond = beyond + np.average((gain - beyond).reshape(-1, 3), axis=0, weights=weights.ravel())
+        return np.asarray(gain + (1 - self.reach()) * beyond.clip(-LARGEST, LARGEST), np.float32)
+
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""
         lit = self.photo * np.exp2(filled_quotient(self.photo, self.reference, self.trust))
@@ -110,11 +120,14 @@ def light_same_view(
     homography: NDArray[np.float64] | None,
     by_latents: Callable[[Maps, Maps], Maps],
     strength: float = 1.0,
+    beyond: Callable[[], Maps] | None = None,
 ) -> Raster:
     """Return an sRGB picture (H, W, 3) in the light of a reference (h, w, 3) of the same view.
 
     `homography` takes the photo's points to the reference's; None if the two are aligned. `by_latents` lights a small
-    picture by another of its size. The gain is computed on a small copy and follows the edges of the full picture.
+    picture by another of its size. `beyond` gives the gain (h, w, 3) in stops of the fitted light, for what lies
+    outside the overlap; without it the light fades out there. The gain is computed on a small copy and follows the
+    edges of the full picture.
     """
     own, known = np.nan_to_num(copy_within(picture, WORKING_SIDE)).clip(0, 1), None
     height, width = own.shape[:2]
@@ -125,7 +138,10 @@ def light_same_view(
     view = SameView.of(own, other.clip(0, 1), known)
     lit = by_latents(own, from_linear(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)
-    guided = fit_guided(view.gain(latents) * np.float32(strength), own)
+    gain = view.gain(latents)
+    if beyond is not None and not view.known.all():
+        gain = view.continued(gain, enlarged(beyond(), height, width))
+    guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
 
 

@@ -92,7 +92,7 @@ class MovingSun:
         photo, count = sources[0].path, options.frames or FRAMES
         lights = list(_lights(source, options, photo, count))
         writer = _writer(photo, options, count)
-        files = source.files | ({"depth": options.depth} if options.depth else {}) | options.mask_files()
+        files = source.files | options.depth_file() | options.mask_files()
         if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
             raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
         more = {**more, "frames": count, **({"fps": options.fps or FPS} if writer.is_single_file else {})}
@@ -115,6 +115,10 @@ class MovingSun:
                 return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
         return False
+
+    def record(self, more: Mapping[str, object]) -> None:
+        """Record more of how the frames are made, or in another way than planned."""
+        self.recipe = replace(self.recipe, more={**self.recipe.more, **more})
 
     def run(self, model: "Model", geometry: "GeometrySource", mask: "MaskFile") -> None:
         """Make every frame; errors as in `run_jobs`."""
@@ -146,9 +150,9 @@ class MovingSun:
         from relight_cli.relighting.masks import blend_by_mask
 
         brightest = max(self.lights, key=lambda light: light.average())
-        stops = self.options.exposure if self.options.keep_exposure else 0.0
-        if self.options.keep_exposure:
-            stops += kept_exposure(subject, brightest)
+        stops = 0.0
+        if self.options.keep_exposure is not False:
+            stops = self.options.exposure + kept_exposure(subject, brightest)
         weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
         made = None if self.options.strip or not self.writer.is_single_file else self._parameters(0)
         with (

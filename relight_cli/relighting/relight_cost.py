@@ -1,0 +1,28 @@
+"""How many tiles pass through the network when a photo is lit by a reference."""
+
+from relight_cli.models.interface import Model
+from relight_cli.photos.photo import Photo
+from relight_cli.relighting.light_change import tile_grid
+from relight_cli.relighting.lit_photo import tiles_to_put_on
+from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options, tile_options
+from relight_cli.relighting.relight import ReferenceLight, same_view_tiles, view_of
+
+
+class RelightCost:
+    """The tiles that photos take which a reference shows as it shows the first one."""
+
+    def __init__(self, reference: ReferenceLight) -> None:
+        self._reference = reference
+        self._kind: ReferenceKind | None = None
+
+    def tiles(self, model: Model, photo: Photo, options: RelightOptions) -> int:
+        """Return the number of tiles of a photo that pass through the network, without those of a reference's own."""
+        network = model.network
+        tiling = tile_options(model, options, network.reference_side)
+        if options.latents_alone:
+            return len(tile_grid(network, photo.srgb, change_options(options), tiling))
+        if self._kind is None:
+            self._kind = view_of(photo, self._reference, options).kind
+        if self._kind == ReferenceKind.SCENE:
+            return tiles_to_put_on(self._reference.mapping_model(model), photo, options)
+        return same_view_tiles(network, photo, tiling)
