@@ -10,6 +10,7 @@ from torch import Tensor
 
 from relight_cli.models.depth_anything import DepthNetwork, resize_to_network
 from relight_cli.models.geometry import GeometryConfig, SurfaceMaps
+from relight_cli.photos.depth_files import DISPARITY, DepthMap
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.relighting.geometry import NOISE_OF_FILES, Geometry, geometry_of_disparity
 from relight_cli.relighting.parallel import on_one_thread
@@ -55,13 +56,15 @@ def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, de
 
 
 @torch.inference_mode()
-def geometry_of_depth_network(network: DepthNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
-    """Return the geometry of a picture (H, W, 3), sRGB, by Depth Anything V2; `focal` is in the picture's pixels.
-
-    The zero of its disparity is unknown; normals and sky come from it as from that of a file.
-    """
+def depth_map_of(network: DepthNetwork, picture: Map, *, device: str = "cpu") -> DepthMap:
+    """Return the disparity (h, w) of a picture (H, W, 3), sRGB, by Depth Anything V2; its zero is unknown."""
     tensor = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)[None].to(device)
     image = resize_to_network(tensor)
     disparity = network.decoder(network.features(image), (image.shape[2], image.shape[3]))[0]
-    found = np.asarray(disparity.float().cpu().numpy(), np.float32)
-    return geometry_of_disparity(found, picture, focal, noise=NOISE_OF_FILES)
+    return DepthMap(np.asarray(disparity.float().cpu().numpy(), np.float32), DISPARITY, stated=True)
+
+
+def geometry_of_depth_network(network: DepthNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
+    """Return the geometry of a picture (H, W, 3), sRGB, by Depth Anything V2, as from a file of its disparity."""
+    disparity = depth_map_of(network, picture, device=device).disparity
+    return geometry_of_disparity(disparity, picture, focal, noise=NOISE_OF_FILES)

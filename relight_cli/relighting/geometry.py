@@ -54,9 +54,7 @@ def geometry_of_disparity(
     far away. Maps of another size are fitted to the picture along its edges. `normals` (h, w, 3) and `sky` (h, w) come
     from the disparity where they are not given. `focal` is in pixels of the picture, `noise` as in `Geometry`.
     """
-    known = fill_holes(disparity)
-    known = known / max(np.abs(known).max(), np.finfo(np.float32).tiny)  # in any unit, squares must not overflow
-    large = fit_to_picture(known[..., None], picture)[..., 0]
+    large = fit_to_picture(_in_range(fill_holes(disparity))[..., None], picture)[..., 0]
     large = large - min(float(large.min()), 0.0)
     near = max(float(np.percentile(large, 99)), 1e-12)
     if sky is None:
@@ -67,6 +65,12 @@ def geometry_of_disparity(
     facing = disparity_normals(shifted, focal) if normals is None else fit_to_picture(normals, picture)
     facing = _blend_to_viewer(facing, sky_share)
     return Geometry((1 / shifted).astype(np.float32), facing, np.ascontiguousarray(sky_share), float(focal), noise)
+
+
+def _in_range(disparity: Map) -> Map:
+    """Return a disparity (h, w) in another unit if its squares might overflow or vanish."""
+    largest = float(np.abs(disparity).max())
+    return disparity if 1e-6 <= largest <= 1e6 or largest == 0 else disparity / np.float32(largest)
 
 
 def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: float) -> Geometry:

@@ -55,12 +55,19 @@ def sun_times(source: LightSource, options: LightOptions, photo: Path, count: in
     if len(texts) != 2 or not all(text.strip() for text in texts):
         raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
     facts = read_facts(photo)
-    first, last = (parse_time(source.time(text, str(photo), facts), latitude, longitude) for text in texts)
-    if last <= first and "T" not in texts[1] and len(texts[1].strip()) < len("2026-06-21"):
+    first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
+    same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
+    last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
+    if last <= first and not _is_day(texts[1]):
         last += timedelta(days=1)
     if last <= first:
         raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
     return [first + (last - first) * (number / (count - 1)) for number in range(count)]
+
+
+def _is_day(text: str) -> bool:
+    """Return whether a time has a date, too."""
+    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]
 
 
 @dataclass

@@ -9,11 +9,18 @@ import pytest
 from command_line import Command
 from lit_views import light, shot, view
 
+from relight_cli.checkpoints import crocodilight
+from relight_cli.checkpoints.geometry import load_geometry
+from relight_cli.checkpoints.models import load_model
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.words import light_from_words
+from relight_cli.relighting.options import ReferenceKind, RelightOptions
+from relight_cli.relighting.photo_geometry import geometry_of_photo
+from relight_cli.relighting.relight import ReferenceLight, relight
+from relight_cli.relighting.relight_cost import RelightCost
 
 SIDE = 96
 SCENE = ("--model", "tiny", "--light", "reference.png", "--reference", "scene")
@@ -180,3 +187,88 @@ def test_a_new_network_makes_outputs_again(command: Command, tmp_path: Path, mon
     assert statuses("--reference", "latents") == ["done"]
     monkeypatch.setattr("relight_cli.checkpoints.agreement.agreement_sha256", lambda: "a third")
     assert statuses("--reference", "latents") == ["skipped"]
+
+
+def test_mappers_are_loaded_where_another_scene_needs_them(
+    command: Command, tmp_path: Path, standin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_views(tmp_path)
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "CroCoDiLight.pth").symlink_to(standin / "CroCoDiLight.pth")
+    run = ("relight", "--light", "reference.png", "--device", "cpu", "--dtype", "float32", "-o", "out/", "--overwrite")
+    some, whole = ("--weights-dir", "some"), ("--weights-dir", standin)
+    same, other = "photos/a.png", "photos/c.png"
+    done = command(*run, same, *some, "--model", "crocodilight")
+    assert done.code == 0, done.err
+    done = command(*run, other, *some, "--model", "crocodilight")
+    assert done.code == 6
+    assert "shadow_mapper" in done.lines[-1]
+    done = command(*run, other, *some)  # auto
+    assert done.code == 0, done.err
+    assert sum("is found with the embedded model tiny" in line for line in done.lines) == 1
+    loaded: list[str] = []
+    load = crocodilight.load_mappers
+    monkeypatch.setattr(
+        crocodilight,
+        "load_mappers",
+        lambda network, mappers, **to: loaded.extend(mappers) or load(network, mappers, **to),
+    )
+    for photo, wanted in ((same, []), (other, ["shadow", "albedo"])):
+        done = command(*run, photo, *whole, "--model", "crocodilight")
+        assert done.code == 0, done.err
+        assert loaded == wanted
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (7, 9), (11, 11), (3, 300), (300, 2)])
+def test_the_same_view_in_any_size(command: Command, tmp_path: Path, shape: tuple[int, int]) -> None:
+    write_photo(Photo(np.full((*shape, 3), 90, np.uint8)), tmp_path / "photo.png")
+    write_photo(Photo(np.full((*shape, 3), 120, np.uint8)), tmp_path / "reference.png")
+    run = ("relight", "photo.png", "--model", "tiny", "--light", "reference.png", "--overwrite")
+    for more in ((), ("--reference", "aligned")):
+        done = command(*run, *more)
+        assert done.code == 0, done.err
+        assert np.isfinite(linear(tmp_path / "photo_relit.png")).all()
+    assert linear(tmp_path / "photo_relit.png").mean() > linear(tmp_path / "photo.png").mean()
+
+
+@pytest.mark.parametrize(("seed", "kind"), [(1, "aligned"), (9, "scene")])
+def test_the_tiles_of_a_photo_are_counted_as_they_pass(seed: int, kind: str) -> None:
+    model = load_model("tiny")
+    photo = Photo(cv2.resize(shot(view(seed)), (1600, 1200)))
+    reference = Photo(shot(view(1), light(1)))
+    geometry = load_geometry()
+    for more in ({}, {"max_side": 300}):
+        options = RelightOptions(**more)
+        counted = RelightCost(ReferenceLight(reference)).tiles(model, photo, options)
+        passed: list[tuple[int, int]] = []
+        given = ReferenceLight(reference)
+        relight(
+            model,
+            photo,
+            given,
+            options,
+            lambda done, total, passed=passed: passed.append((done, total)),
+            notify=lambda found: found.kind == kind or pytest.fail(str(found)),
+            geometry=lambda picture: geometry_of_photo(picture, geometry),
+        )
+        assert passed[-1] == (counted, counted)
+
+
+def test_what_lies_outside_a_moved_reference_is_lit_by_the_fitted_light() -> None:
+    """A reference shows the right half of a view: the left half takes the fitted light; without it light fades out."""
+    surfaces = view(4, 240, 320)
+    photo, reference = Photo(shot(surfaces)), Photo(shot(surfaces, 0.35)[:, 150:])
+    model, network = load_model("tiny"), load_geometry()
+    kinds: list[ReferenceKind] = []
+    lit = [
+        relight(model, photo, reference, geometry=geometry, notify=lambda found: kinds.append(found.kind))
+        for geometry in (None, lambda picture: geometry_of_photo(picture, network))
+    ]
+    assert set(kinds) == {ReferenceKind.MOVED}
+    own, (faded, continued) = photo.srgb, (to_linear(np.asarray(one.photo.srgb[0:240])) for one in lit)
+    before = to_linear(np.asarray(own[0:240]))
+    stops = [np.log2(one.mean(axis=2) / before.mean(axis=2)) for one in (faded, continued)]
+    for one in stops:
+        assert np.median(one[:, 180:]) == pytest.approx(np.log2(0.35), abs=0.4)
+    assert abs(np.median(stops[0][:, :60])) < 0.1
+    assert np.median(stops[1][:, :60]) < -0.5
