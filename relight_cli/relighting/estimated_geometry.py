@@ -60,7 +60,8 @@ def depth_map_of(network: DepthNetwork, picture: Map, *, device: str = "cpu") ->
     """Return the disparity (h, w) of a picture (H, W, 3), sRGB, by Depth Anything V2; its zero is unknown."""
     tensor = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)[None].to(device)
     image = resize_to_network(tensor)
-    disparity = network.decoder(network.features(image), (image.shape[2], image.shape[3]))[0]
+    with on_one_thread():
+        disparity = network.decoder(network.features(image), (image.shape[2], image.shape[3]))[0]
     return DepthMap(np.asarray(disparity.float().cpu().numpy(), np.float32), DISPARITY, stated=True)
 
 

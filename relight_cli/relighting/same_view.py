@@ -11,7 +11,7 @@ from relight_cli.models.colour import linear_to_srgb
 from relight_cli.rasters.resizing import copy_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.agreement import FINE, agreement
-from relight_cli.relighting.gain import LARGEST, apply_log_gain
+from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.pieces import in_pieces
@@ -72,12 +72,13 @@ class SameView:
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
 
-        The fitted one is shifted by a constant for each colour, so that the two agree in the overlap on average.
+        As much of the fitted one is taken as explains the gain in the overlap best, at most all of it: where only a
+        shadow has moved, none.
         """
-        weights = self.trust * self.known
-        if weights.sum() > 0:
-            beyond = beyond + np.average((gain - beyond).reshape(-1, 3), axis=0, weights=weights.ravel())
-        return np.asarray(gain + (1 - self.reach()) * beyond.clip(-LARGEST, LARGEST), np.float32)
+        weights = (self.trust * self.known)[..., None]
+        explained = float((weights * gain * beyond).sum()) / max(float((weights * beyond**2).sum()), 1e-9)
+        share = np.float32(min(1.0, max(0.0, explained))) * (1 - self.reach())
+        return np.asarray(gain + share * beyond, np.float32)
 
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""
