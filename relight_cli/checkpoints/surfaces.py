@@ -48,29 +48,35 @@ def find_surfaces(
 
     "tiny" stands for what is inside the package. Otherwise Depth Anything V2 Small is taken if it is on this machine,
     or downloaded next to a published relighting network; where it cannot be had, the embedded network is taken, with
-    one line to `notify`. A damaged file is an error. Arguments are those of `load_model`, `device` is where it runs.
-    Raises ModelUnavailableError, UsageError.
+    one line to `notify` when it is loaded. A damaged file is an error. Arguments are those of `load_model`; `device` is
+    where it runs. Raises ModelUnavailableError, UsageError.
     """
-    embedded = SurfaceSource(geometry_sha256(), lambda: load_geometry(device=device))
+
+    def embedded(reason: str = "") -> SurfaceSource:
+        def load() -> "GeometryNetwork":
+            if reason:
+                notify(f"surfaces are estimated by the embedded network: {reason}")
+            return load_geometry(device=device)
+
+        return SurfaceSource(geometry_sha256(), load)
+
     if name == TINY:
-        return embedded
+        return embedded()
     files = load_manifest().select(REPOSITORY)
     look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
     here = all(availability(file, look_up) for file in files)
     if not here and model.name == TINY:  # the Hub has been asked, or must not be
         main = next(file for file in files if not file.config)
-        notify(
-            f"surfaces are estimated by the embedded network: {REPOSITORY} ({megabytes(main.size)}, {main.licence}) is "
-            f"not on this machine; 'relight-cli weights fetch {REPOSITORY}' fetches it."
+        return embedded(
+            f"{REPOSITORY} ({megabytes(main.size)}, {main.licence}) is not on this machine; "
+            f"'relight-cli weights fetch {REPOSITORY}' fetches it."
         )
-        return embedded
     try:
         paths = {file: find(file, look_up, notify) for file in files}
     except ModelUnavailableError as error:
         if here:
             raise
-        notify(f"surfaces are estimated by the embedded network: {error}")
-        return embedded
+        return embedded(str(error))
     folders = {path.parents[len(PurePosixPath(file.path).parts) - 1] for file, path in paths.items()}
     if len(folders) > 1:
         raise ModelUnavailableError(f"the files of {REPOSITORY} are in several folders: put them into one.")

@@ -1,5 +1,6 @@
 """relight-cli relight: other light on photos, from a reference photo, a preset, words, a map, or a place and a time."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -98,10 +99,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 
-    arguments = options.look_up_arguments()
-    reference_light = relighting.ReferenceLight(
-        reference.photo, geometry.estimated, lambda model: with_mappers(model, **arguments)
-    )
+    complete = functools.partial(with_mappers, **options.look_up_arguments())
+    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, complete)
     if options.save_light:
         mapping_model = reference_light.mapping_model(model)
         save_light_of_reference(reference_light.scene_light(mapping_model, geometry.of), options, light)
@@ -118,12 +117,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
             model, photo, reference_light, own_options, progress, own_mask, notes.of(name), geometry.of
         )
 
-    counted = RelightCost(reference_light)
-    cost = TileCost(
-        lambda model, photo, side: counted.tiles(model, photo, chosen(max_side=side)),
-        lambda model: model.network.reference_side,
-        relighting.relighting_seconds,
-    )
+    tiles = RelightCost(reference_light, chosen).tiles
+    cost = TileCost(tiles, lambda model: model.network.reference_side, relighting.relighting_seconds)
     try:
         command.run(model, change, cost, lambda result: [result.shading] if result.shading and extras else [])
     finally:

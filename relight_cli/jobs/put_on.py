@@ -84,6 +84,8 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
         return
     if any(os.path.abspath(path) == os.path.abspath(one) for one in inputs):  # noqa: PTH100  the file need not exist
         raise UsageError(f"{path} is an input and would be overwritten: choose another --save-light.")
+    if options.report and os.path.abspath(path) == os.path.abspath(options.report):  # noqa: PTH100
+        raise UsageError(f"{path} is the file of --report, too: choose another --save-light.")
     if os.path.lexists(path) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
 

@@ -1,5 +1,7 @@
 """How many tiles pass through the network when a photo is lit by a reference."""
 
+from collections.abc import Callable
+
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.relighting.light_change import tile_grid
@@ -11,13 +13,14 @@ from relight_cli.relighting.relight import ReferenceLight, same_view_tiles, view
 class RelightCost:
     """The tiles that photos take which a reference shows as it shows the first one."""
 
-    def __init__(self, reference: ReferenceLight) -> None:
-        self._reference = reference
+    def __init__(self, reference: ReferenceLight, options: Callable[..., RelightOptions] = RelightOptions) -> None:
+        """Take the reference, and the function that returns the options, given a `max_side`."""
+        self._reference, self._options = reference, options
         self._kind: ReferenceKind | None = None
 
-    def tiles(self, model: Model, photo: Photo, options: RelightOptions) -> int:
+    def tiles(self, model: Model, photo: Photo, max_side: int | None) -> int:
         """Return the number of tiles of a photo that pass through the network, without those of a reference's own."""
-        network = model.network
+        network, options = model.network, self._options(max_side=max_side)
         tiling = tile_options(model, options, network.reference_side)
         if options.latents_alone:
             return len(tile_grid(network, photo.srgb, change_options(options), tiling))

@@ -60,6 +60,7 @@ def test_depth_anything_is_taken_where_it_is(parts: Path) -> None:
 def test_the_embedded_network_is_taken_else_with_one_line(model: Model, said: str) -> None:
     notes: list[str] = []
     found = find_surfaces("auto", model, offline=True, notify=notes.append)
+    assert notes == []
     assert isinstance(found.load(), GeometryNetwork)
     assert found.sha256 == surfaces.expected_surfaces("auto", None) == geometry_sha256()
     assert len(notes) == 1

@@ -167,6 +167,7 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "noon", "--no-detail"), "--no-detail"),
         (("--light", "noon", "--save-light", "look.png"), ".toml"),
         (("--light", "noon", "--date", "2026-06-21"), "--sun-at"),
+        (("--light", "noon", "--save-light", "a.toml", "--report", "./a.toml"), "--save-light"),
         (("--light", "noon", "--invert-mask"), "--mask"),
         (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
     ],

@@ -237,9 +237,9 @@ def test_the_tiles_of_a_photo_are_counted_as_they_pass(seed: int, kind: str) -> 
     photo = Photo(cv2.resize(shot(view(seed)), (1600, 1200)))
     reference = Photo(shot(view(1), light(1)))
     geometry = load_geometry()
-    for more in ({}, {"max_side": 300}):
-        options = RelightOptions(**more)
-        counted = RelightCost(ReferenceLight(reference)).tiles(model, photo, options)
+    for max_side in (None, 300):
+        options = RelightOptions(max_side=max_side)
+        counted = RelightCost(ReferenceLight(reference)).tiles(model, photo, max_side)
         passed: list[tuple[int, int]] = []
         given = ReferenceLight(reference)
         relight(
