@@ -32,6 +32,7 @@ class Terminated(BaseException):
 
 
 INTERRUPTIONS = (KeyboardInterrupt, Terminated)
+LastLine = Callable[[str, int], str]
 WORDS = {ExitCode.INTERRUPTED: "interrupted", ExitCode.TERMINATED: "terminated"}
 
 
@@ -45,7 +46,7 @@ class _State:
         self.lost = False  # its exception was raised where Python ignores exceptions
         self.ended: ExitCode | int | None = None  # the exit code, when all work is done
         self.over = threading.Event()  # the watch has nothing left to do
-        self.line: Callable[[str], str] = lambda word: f"relight-cli: {word}."  # last words; see `signals_handled`
+        self.line: LastLine = lambda word, code: f"relight-cli: {word}."
 
 
 _state = _State()
@@ -65,11 +66,11 @@ def is_interrupted() -> bool:
 
 
 @contextlib.contextmanager
-def signals_handled(line: Callable[[str], str] | None = None) -> Iterator[None]:
+def signals_handled(line: LastLine | None = None) -> Iterator[None]:
     """Raise KeyboardInterrupt or Terminated once in the block when a signal comes; a later signal leaves at once.
 
-    `line` makes the last line of a run that leaves at once, given "interrupted" or "terminated". For the main thread.
-    SIGINT stays ignored where it was, as in background jobs of a shell.
+    `line` makes the last line of a run that leaves at once, given "interrupted" or "terminated" and the exit code. For
+    the main thread. SIGINT stays ignored where it was, as in background jobs of a shell.
     """
     global _state
     if _state.depth == 0:
@@ -103,7 +104,7 @@ def end_process(code: int) -> NoReturn:
 def leave_interrupted() -> NoReturn:
     """Print the last line of an interrupted run and end the process at once."""
     code = ExitCode.TERMINATED if _state.number == signal.SIGTERM else ExitCode.INTERRUPTED
-    leave(code, _state.line(WORDS[code]))
+    leave(code, _state.line(WORDS[code], code))
 
 
 def leave(code: int, last_words: str = "") -> NoReturn:
