@@ -29,6 +29,7 @@ from relight_cli.photos.reading import read_photo
 
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 UNWANTED = re.compile(r"Traceback|terminate called|Exception ignored|Fatal|Segmentation|core dumped")
+EARLY = ("Traceback", "Fatal Python error: init_")  # of Python itself, before any of this project's code
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def interrupted(folder: Path, arguments: list[str], number: signal.Signals, mome
     output = log.read_text(errors="replace")
     if code not in (0, ENDS[number], -number):  # a signal before Python has started ends the process as the system does
         faults.append(f"exit code {code}")
-    if output.startswith("Traceback") and f"{os.sep}relight_cli{os.sep}" not in output:
+    if output.startswith(EARLY) and f"{os.sep}relight_cli{os.sep}" not in output:
         return Ended(number, moment, code, output, seconds, early=True)
     if UNWANTED.search(output):
         faults.append("unwanted output")

@@ -43,6 +43,8 @@ class _State:
         self.depth = 0  # of `signals_handled`
         self.number: int | None = None  # the first signal
         self.since = 0.0  # of the first signal
+        self.held = 0  # of `signals_held`
+        self.is_due = False  # its exception was not raised yet
         self.lost = False  # its exception was raised where Python ignores exceptions
         self.ended: ExitCode | int | None = None  # the exit code, when all work is done
         self.over = threading.Event()  # the watch has nothing left to do
@@ -93,6 +95,20 @@ def signals_handled(line: LastLine | None = None) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Raise the exception of a signal that comes in the block at its end: for short work that must not be cut."""
+    state = _state
+    state.held += 1
+    try:
+        yield
+    finally:
+        state.held -= 1
+        if state.is_due and not state.held:
+            state.is_due = False
+            raise _exception(state)
+
+
 def end_process(code: int) -> NoReturn:
     """End the process when all work is done: an interrupted one at once, any other as Python does."""
     _state.ended = code
@@ -134,7 +150,14 @@ def _handle(number: int, frame: FrameType | None) -> None:
         if time.monotonic() - _state.since > SAME:
             leave_interrupted()
         return
-    raise KeyboardInterrupt if _state.number == signal.SIGINT else Terminated
+    if _state.held:
+        _state.is_due = True
+        return
+    raise _exception(_state)
+
+
+def _exception(state: _State) -> BaseException:
+    return KeyboardInterrupt() if state.number == signal.SIGINT else Terminated()
 
 
 def _watch(state: _State) -> None:

@@ -10,7 +10,9 @@ from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from relight_cli.interruption import is_interrupted
+from relight_cli.interruption import is_interrupted, signals_held
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
@@ -269,14 +271,17 @@ class Batch(Generic[Result]):
     def _report_finished(self) -> None:
         """Report jobs in order, up to the first that is not finished."""
         while self.unreported and self.unreported[0].writing.done():
-            one = self.unreported.popleft()
-            if one.writing.cancelled():
-                continue
-            error = one.writing.exception()
-            assert error is None or isinstance(error, Exception)
-            written = Written() if error else one.writing.result()
-            self._notify(one.job, written.notes)
-            self.summary.add(one.job, one.seconds, error, written.facts)
+            with signals_held():  # a photo that is written is counted
+                self._report(self.unreported.popleft())
+
+    def _report(self, one: InFlight) -> None:
+        if one.writing.cancelled():
+            return
+        error = one.writing.exception()
+        assert error is None or isinstance(error, Exception)
+        written = Written() if error else one.writing.result()
+        self._notify(one.job, written.notes)
+        self.summary.add(one.job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:
