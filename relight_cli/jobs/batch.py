@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from relight_cli.interruption import is_interrupted, signals_held
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
-from relight_cli.jobs.console import notifier
-from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
     LARGE,
     TOGETHER,

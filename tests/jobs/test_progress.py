@@ -76,7 +76,18 @@ def on_terminal(command: Command, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
 
 
 def events(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
+    """Return the events of a run; all are described in the documents, with all of their fields."""
+    told = [json.loads(line) for line in text.splitlines()]
+    described = documented_events()
+    assert all(set(event) - {"event"} <= described[event["event"]] for event in told)
+    return told
+
+
+def documented_events() -> dict[str, set[str]]:
+    """Return the fields of each event in the table of docs/scripts.md."""
+    page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text().partition("## Progress")[2]
+    rows = [line.split("|") for line in page.partition("## Exit codes")[0].splitlines() if line.startswith("| `")]
+    return {name: set(re.findall(r"`(\w+)`", row[2])) for row in rows for name in re.findall(r"`(\w+)`", row[1])}
 
 
 # --- on a terminal
