@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ class BarProgress(RunProgress):
     def __init__(self, command: str, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(command, clock)
         tqdm.monitor_interval = 0  # no thread of its own
+        tqdm.set_lock(threading.RLock())  # its own lock serves several processes, and on macOS starts one
         self._text: Bar | None = None
         self._batch: Bar | None = None
         self._photos: dict[str, Bar] = {}
