@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.interruption import is_interrupted, signals_held
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
     LARGE,
@@ -28,6 +29,7 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.streams import stdout_stream
@@ -62,6 +64,7 @@ def run_jobs(
     continue and the command ends with exit code 23.
     """
     summary = Summary(jobs, model, options, reported)
+    current().plan(len(jobs))
     for job in jobs:
         in_flight, error, facts = InFlight(job), None, None
         try:
@@ -129,6 +132,7 @@ class Batch(Generic[Result]):
 
     def run(self, jobs: list[Job]) -> None:
         """Run each job that is not skipped; report all jobs in order."""
+        current().plan(len(jobs))
         in_flight = [InFlight(job) for job in jobs]
         todo = [one for one in in_flight if not one.job.skip]
         next_after = {id(one): after for one, after in zip_longest(todo, todo[1:])}
@@ -143,6 +147,8 @@ class Batch(Generic[Result]):
                 self._report_finished()
             self.threads.finish()
         finally:
+            if is_interrupted():
+                current().stage("finishing the files that are begun; Ctrl-C again stops at once")
             for one in todo:
                 one.finished.set()  # wakes the reader
             self.threads.finish(cancel=True)
@@ -230,8 +236,8 @@ class Batch(Generic[Result]):
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""
         photo = original.photo
-        with progress_bar(job.source.name, quiet=self.options.quiet) as progress:
-            result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
+        progress = partial(current().step, str(job.source))
+        result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
         return Changed([self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))], inputs)
 
@@ -263,14 +269,17 @@ class Batch(Generic[Result]):
     def _report_finished(self) -> None:
         """Report jobs in order, up to the first that is not finished."""
         while self.unreported and self.unreported[0].writing.done():
-            one = self.unreported.popleft()
-            if one.writing.cancelled():
-                continue
-            error = one.writing.exception()
-            assert error is None or isinstance(error, Exception)
-            written = Written() if error else one.writing.result()
-            self._notify(one.job, written.notes)
-            self.summary.add(one.job, one.seconds, error, written.facts)
+            with signals_held():  # a photo that is written is counted
+                self._report(self.unreported.popleft())
+
+    def _report(self, one: InFlight) -> None:
+        if one.writing.cancelled():
+            return
+        error = one.writing.exception()
+        assert error is None or isinstance(error, Exception)
+        written = Written() if error else one.writing.result()
+        self._notify(one.job, written.notes)
+        self.summary.add(one.job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,9 +12,10 @@ import typer
 from relight_cli._version import __version__
 from relight_cli.devices import device_error
 from relight_cli.errors import ExitCode
-from relight_cli.jobs.console import notifier, say
+from relight_cli.jobs.console import notifier, say, show_traceback
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.reported_outputs import ReportEntry
 
 
@@ -46,14 +46,17 @@ class Summary:
         if self.options.report:
             options = {"options": asdict(self.options) | {**self.reported}}
             append_record(self.options.report, {**record, **(facts or {}), **options})
+        told = [record[name] for name in ("input", "output", "status", "seconds", "error", "message")]
+        current().finish_one(Outcome(*told))
         if error is None:
             return
         if self.is_single:
             raise error
         message = str(error) or type(error).__name__
-        say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
+        if not current().tells_failures:
+            say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
         if self.options.verbose:
-            traceback.print_exception(error)
+            show_traceback(error)
 
     def finish(self) -> None:
         """Print the summary of a batch. Raises typer.Exit with exit code 23 if some jobs failed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from relight_cli._version import __version__
 from relight_cli.errors import UsageError
 from relight_cli.jobs.batch import run_jobs
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_options import LightOptions, light_of
@@ -19,6 +19,7 @@ from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.options import PhotoCommandOptions, subset
 from relight_cli.jobs.outputs import Job, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
@@ -162,10 +163,8 @@ class MovingSun:
             stops = self.options.exposure + kept_exposure(subject, brightest)
         weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
         made = None if self.options.strip or not self.writer.is_single_file else self._parameters(0)
-        with (
-            self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made),
-            progress_bar("timelapse", quiet=self.options.quiet, unit="frame") as progress,
-        ):
+        current().has_parts = not self.writer.is_single_file
+        with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
             for number, light in enumerate(self.lights):
                 if not self.writer.is_made(number):
                     lost = math.log2(max(brightest.average(), 1e-9) / max(light.average(), 1e-9)) - _DARKEST
@@ -177,7 +176,7 @@ class MovingSun:
                     frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
                     for note in notes + self.writer.write(number, frame):
                         notify(f"{self.writer.target(number)}: {note}")
-                progress(number + 1, len(self.lights))
+                current().step(str(self.photo), number + 1, len(self.lights), "frame")
 
     def _inputs(self, number: int) -> dict[str, object]:
         inputs: dict[str, object] = {"photo": self._sha256()}

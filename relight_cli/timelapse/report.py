@@ -1,7 +1,6 @@
 """Report on the inputs of a timelapse, and print which of them failed."""
 
 import time
-import traceback
 from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import typer
 
 from relight_cli.errors import ExitCode
-from relight_cli.jobs.console import say
+from relight_cli.jobs.console import say, show_traceback
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reported_outputs import ReportEntry
@@ -37,7 +36,7 @@ class TimelapseReport:
             self._printed.add(str(error))
             say(str(error))
             if self.options.verbose:
-                traceback.print_exception(error)
+                show_traceback(error)
 
     def append_left_out(self, sequence: Container[Path]) -> None:
         """Append the inputs that failed and are not part of the sequence."""

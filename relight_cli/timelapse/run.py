@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
+from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
@@ -94,16 +95,24 @@ class TimelapseRun:
 
     def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]") -> int:
         existing = 0
-        with progress_bar("timelapse", quiet=self.report.options.quiet, unit="frame") as progress:
-            for number, planned in enumerate(self.planned):
-                skipped = self.writer.is_made(number)
-                existing += skipped or self._make_one(number, make(planned))
-                if not self.writer.is_single_file:  # a single file exists only at the end
-                    self._report_until(planned.time, skipped=skipped)
-                progress(number + 1, len(self.planned))
+        current().plan(len(self.planned), "frame")
+        for number, planned in enumerate(self.planned):
+            skipped = self.writer.is_made(number)
+            exists = skipped or self._make_one(number, make(planned))
+            existing += exists
+            if not self.writer.is_single_file:  # a single file exists only at the end
+                self._report_until(planned.time, skipped=skipped)
+            current().finish_one(self._outcome(number, exists=exists, skipped=skipped))
         if not existing:
             raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
         return existing
+
+    def _outcome(self, number: int, *, exists: bool, skipped: bool) -> Outcome:
+        """Return what happened to a frame."""
+        keyframe = self.planned[number].keyframe
+        source = None if keyframe is None else str(self.frames.path(keyframe))
+        status = "skipped" if skipped else "done" if exists else "failed"
+        return Outcome(source, str(self.writer.target(number)) if exists else None, status)
 
     def draw(self, path: Path) -> None:
         """Draw the plot; frames of an earlier run, and their inputs, are read again for it."""
