@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.lcms import CHANNELS, INTENT, LINEAR, REC709, SRGB, linear_profile, profile_space, transform
+from relight_cli.photos.lit_samples import LightProfile
 from relight_cli.photos.lut_profiles import LutProfile, lut_profile
 from relight_cli.photos.matrix_profiles import MatrixProfile, matrix_profile
 from relight_cli.photos.pixel_bands import convert_pixels
@@ -135,6 +136,12 @@ def converts_to_srgb(icc: bytes, space: str) -> bool:
     except (imagecodecs.CmsError, ValueError):
         return False
     return True
+
+
+def light_profile(icc: bytes | None, samples: NDArray) -> LightProfile | None:
+    """Return a profile through which integer samples (H, W, C) are converted to light and back here, else None."""
+    profile = _evaluated(icc) if icc and samples.dtype != np.float32 else None
+    return profile if profile and profile.channels == samples.shape[2] else None
 
 
 def _evaluated(icc: bytes) -> MatrixProfile | LutProfile | None:

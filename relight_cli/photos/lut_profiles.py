@@ -57,6 +57,14 @@ class LutProfile:
         values = to_pixels(through(self.backward, decode_srgb(to_planes(srgb))))
         return clipped(values) if clip else values
 
+    def to_light(self, samples: NDArray) -> Values:
+        """Convert (n, 3) samples to linear sRGB (n + PADDING, 3)."""
+        return np.ascontiguousarray(through(self.forward, to_planes(samples)).T)
+
+    def from_light(self, light: Values) -> Values:
+        """Convert (n, 3) linear sRGB to (n, 3) values, clipped to [0, 1]."""
+        return clipped(np.ascontiguousarray(through(self.backward, np.ascontiguousarray(light.T)).T))
+
 
 @lru_cache(maxsize=8)
 def lut_profile(icc: bytes) -> LutProfile | None:

@@ -9,18 +9,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.photos.pixel_bands import PADDING
+
 Values = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Stage = Callable[[Values], Values]
 
 STEPS = 65535
-_PADDING = 16  # pixels: OpenCV rounds the last pixels of an array differently, which must not depend on a band's size
 _KNEE, _SLOPE = 6 / 29, 108 / 841  # of the curve of L*: light is f ** 3 above, a straight line of f below
 
 
 def to_planes(pixels: NDArray) -> Values:
     """Return pixels (n, 3), uint8, uint16 or float32, as planes in [0, 1], with a few more pixels at the end."""
-    planes = np.zeros((3, len(pixels) + _PADDING), np.float32)
+    planes = np.zeros((3, len(pixels) + PADDING), np.float32)
     scale = 1 if pixels.dtype == np.float32 else np.iinfo(pixels.dtype).max
     np.divide(pixels.T, scale, out=planes[:, : len(pixels)], dtype=np.float32)
     return planes
@@ -28,7 +29,7 @@ def to_planes(pixels: NDArray) -> Values:
 
 def to_pixels(planes: Values) -> Values:
     """Return the pixels (n, 3) that `to_planes` was given."""
-    return np.ascontiguousarray(planes[:, :-_PADDING].T)
+    return np.ascontiguousarray(planes[:, :-PADDING].T)
 
 
 def clipped(values: Values) -> Values:

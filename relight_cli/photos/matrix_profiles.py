@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.lcms import LINEAR, SRGB, profile_space, transform, transform_band
+from relight_cli.photos.pixel_bands import padded
 from relight_cli.photos.srgb_curve import decode_exactly, decode_srgb, encode_srgb
 
 Values = NDArray[np.float32]
 
 _STEPS = 65535
-_PADDING = 16  # pixels: OpenCV rounds the last pixels of an array differently, which must not depend on a band's size
 _TOLERANCE = 0.9 / 4095  # of a colour; without the rounding of tables (`_without_steps`) it moves by up to half of that
 _LCMS_INVERSE = 0.03  # colours that lcms2 converts back and forth may differ by this, because it inverts tables roughly
 _LEVEL_NOISE = 0.05  # of a level of 16 bits: floats of sRGB, and the matrix, move the levels of a table by less
@@ -37,22 +37,16 @@ class MatrixProfile:
 
     def to_srgb(self, samples: NDArray) -> Values:
         """Convert (n, C) samples, uint8, uint16 or float32 in [0, 1], to (n, 3) sRGB; unclipped."""
-        light = np.zeros((len(samples) + _PADDING, self.channels), np.float32)
-        light[: len(samples)] = self._light_of(samples)
+        srgb = encode_srgb(self.to_light(samples))[: len(samples)]
         if self.channels == 1:
-            grey = encode_srgb(light * np.float32(self.matrix.mean()) + np.float32(self.black.mean()))
-            srgb = np.repeat(grey[: len(samples)], 3, axis=1)
-        else:
-            srgb = encode_srgb(_affine(light, self.matrix, self.black))[: len(samples)]
+            srgb = np.repeat(srgb, 3, axis=1)
         if samples.dtype == np.float32 and not self.is_straight:
             _convert_outside(samples, srgb, self.icc, self.space, SRGB, "rgb")
         return srgb
 
     def from_srgb(self, srgb: Values, *, clip: bool) -> Values:
         """Convert (n, 3) sRGB to (n, C) values; with `clip` those outside [0, 1] are clipped, and NaN becomes 0."""
-        linear = np.zeros((len(srgb) + _PADDING, 3), np.float32)
-        linear[: len(srgb)] = decode_srgb(np.ascontiguousarray(srgb))
-        light = _affine(linear, self.weights, -self.weights @ self.black)[: len(srgb)]
+        light = self._own_light(decode_srgb(padded(np.ascontiguousarray(srgb))))[: len(srgb)]
         if self.is_straight and not clip:
             return light
         outside = None if clip else _is_outside(light)
@@ -60,6 +54,17 @@ class MatrixProfile:
         if outside is not None and outside.any():
             values[outside] = transform_band(srgb[outside], SRGB, "rgb", self.icc, self.space)
         return values
+
+    def to_light(self, samples: NDArray) -> Values:
+        """Convert (n, C) samples in [0, 1] to linear sRGB, of grey (n + PADDING, 1), else (n + PADDING, 3)."""
+        light = self._light_of(padded(samples))
+        if self.channels == 1:
+            return light * np.float32(self.matrix.mean()) + np.float32(self.black.mean())
+        return _affine(light, self.matrix, self.black)
+
+    def from_light(self, light: Values) -> Values:
+        """Convert (n, 3) linear sRGB to (n, C) values, clipped to [0, 1]; NaN becomes 0."""
+        return self._values_of(self._own_light(light))
 
     @property
     def channels(self) -> int:
@@ -100,6 +105,10 @@ class MatrixProfile:
         table = np.stack([np.interp(light, curve, values) for curve in rising], axis=-1)
         steps = np.diff(table, axis=0, append=table[-1:])
         return table[None].astype(np.float32), steps[None].astype(np.float32)
+
+    def _own_light(self, linear: Values) -> Values:
+        """Return the light (n, C) of linear sRGB (n, 3)."""
+        return _affine(linear, self.weights, -self.weights @ self.black)
 
     def _light_of(self, samples: NDArray) -> Values:
         """Return the light (n, C) of samples; of float samples outside [0, 1] that of the nearest."""

@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 
 from relight_cli.errors import UsageError
 from relight_cli.photos.cicp import with_srgb_curve
-from relight_cli.photos.colour_profiles import LINEAR, SRGB, is_linear, is_srgb, profile_to_srgb, srgb_to_profile
+from relight_cli.photos.colour_profiles import (
+    LINEAR,
+    SRGB,
+    is_linear,
+    is_srgb,
+    light_profile,
+    profile_to_srgb,
+    srgb_to_profile,
+)
 from relight_cli.photos.colour_tags import says_adobe_rgb
+from relight_cli.photos.lit_samples import multiply_samples
 from relight_cli.photos.metadata import Metadata
 from relight_cli.rasters.bit_depth import from_unit, in_depth
-from relight_cli.rasters.rows import LazyRows, Raster, converted_rows, is_rereadable, rows_from, to_array
+from relight_cli.rasters.rows import LazyRows, LitRows, Raster, converted_rows, is_rereadable, rows_from, to_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,7 +108,10 @@ class Photo:
         def make(rows: slice) -> NDArray:
             if exact:
                 return from_unit(np.asarray(srgb[rows], np.float32), self.pixels.dtype)
-            own, old = self.pixels[rows], self.srgb[rows]
+            own = self.pixels[rows]
+            if isinstance(srgb, LitRows) and srgb.source is self.srgb and (profile := light_profile(icc, own)):
+                return multiply_samples(own, profile, srgb.stops, rows.start)
+            old = self.srgb[rows]
             new = np.asarray(rows_from(srgb, self.srgb, rows, old), np.float32)
             return keep_unchanged(own, old, new, lambda: srgb_to_profile(new, icc, channels, own.dtype))
 

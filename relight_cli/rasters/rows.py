@@ -43,6 +43,13 @@ class AdjustedRows(LazyRows):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LitRows(AdjustedRows):
+    """Rows of an sRGB-encoded picture (H, W, 3), multiplied in linear light by 2^stops."""
+
+    stops: Callable[[slice, NDArray], NDArray[np.float32]]  # takes what `adjust` takes
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConvertedRows(LazyRows):
     """Rows (H, W, C) of another picture, each pixel converted by itself."""
 

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.colour import KNEE, linear_to_srgb, srgb_to_linear
-from relight_cli.rasters.rows import AdjustedRows, Raster, adjusted_rows
-from relight_cli.relighting.pieces import in_pieces
+from relight_cli.models.colour import KNEE, srgb_to_linear
+from relight_cli.rasters.rows import LitRows, Raster
+from relight_cli.relighting.linear_light import decode_srgb, encode_srgb
 
 # Linear light added to both sides of the ratio, about a network's error in black: where both pictures are black the
 # gain is one, not the ratio of two errors.
@@ -32,7 +32,7 @@ def log_gain(relit: Tensor, reconstructed: Tensor) -> Tensor:
     return torch.log2(numerator / denominator).clamp(-LARGEST, LARGEST)
 
 
-def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -> AdjustedRows:
+def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -> LitRows:
     """Return an sRGB-encoded picture (H, W, C) multiplied in linear light by 2^gain; black stays black.
 
     Where the gain is zero stops, pixels are unchanged to the bit. A clipped pixel is dimmed like its neighbours: its
@@ -40,7 +40,14 @@ def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -
     Without `rereadable`, rows can be read once, from the top.
     """
 
-    return adjusted_rows(picture, lambda rows, own: multiply_light(own, gain(rows, own)), rereadable=rereadable)
+    def adjust(rows: slice, own: NDArray[np.float32]) -> NDArray[np.float32]:
+        return multiply_light(own, gain(rows, own))
+
+    def make(rows: slice) -> NDArray[np.float32]:
+        return adjust(rows, picture[rows])
+
+    dtype = np.dtype(np.float32)
+    return LitRows(picture.shape, dtype, make, rereadable, source=picture, adjust=adjust, stops=gain)
 
 
 def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,16 +56,18 @@ def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDAr
     Where value and result are both on the curve ((x + 0.055) / 1.055)^2.4, one exponential is enough: the result is
     (x + 0.055) * 2^(stops / 2.4) - 0.055. Where one is on the linear segment, both transfer curves are needed.
     Infinite values stay.
+    Not by torch: this runs in several threads, in each of which torch would start threads of its own.
     """
-    return in_pieces(_multiplied, own, stops)
-
-
-def _multiplied(x: Tensor, gain: Tensor) -> Tensor:
-    lit = torch.expm1(gain * (math.log(2) / 2.4)).mul_(x + 0.055).add_(x)
-    linear = torch.minimum(x, lit) <= KNEE
+    lit = stops * np.float32(math.log(2) / 2.4)
+    np.exp(lit, out=lit)
+    lit -= 1
+    raised = own + np.float32(0.055)
+    lit *= raised
+    lit += own
+    linear = np.minimum(own, lit, out=raised) <= KNEE
     if linear.any():
-        lit[linear] = linear_to_srgb(srgb_to_linear(x[linear]) * torch.exp2(gain[linear]))
-        lit = torch.where(gain == 0, x, lit)
-    if not lit.sum().isfinite():
-        lit = torch.where(x.isinf(), x, lit)
+        linear &= stops != 0
+        lit[linear] = encode_srgb(decode_srgb(own[linear]) * np.exp(stops[linear] * np.float32(math.log(2))))
+    if not np.isfinite(lit.sum()):
+        lit = np.where(np.isinf(own), own, lit)
     return lit

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.models.colour import LUMINANCE, linear_to_srgb, srgb_to_linear
+from relight_cli.models.colour import LUMINANCE
 from relight_cli.rasters.rows import (
     AdjustedRows,
     LazyRows,
@@ -14,7 +14,7 @@ from relight_cli.rasters.rows import (
     rows_from,
     to_array,
 )
-from relight_cli.relighting.pieces import in_pieces
+from relight_cli.relighting.linear_light import decode_srgb, encode_srgb
 
 Pixels = NDArray[np.float32]  # (H, W, C), sRGB-encoded
 
@@ -23,7 +23,7 @@ OUTLIERS = 0.001  # share of the pixels whose shading may exceed white
 
 def to_linear(pixels: Pixels) -> Pixels:
     """Decode sRGB values to linear light; NaN and negative values become black."""
-    return in_pieces(lambda x: srgb_to_linear(x.nan_to_num().clamp(min=0)), pixels)
+    return decode_srgb(np.maximum(np.nan_to_num(pixels), np.float32(0)))
 
 
 def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
@@ -50,7 +50,7 @@ def expose_albedo(photo: Raster, albedo: Raster) -> AdjustedRows:
 
     def brighten(rows: slice, own: Pixels) -> Pixels:
         surface = to_linear(rows_from(albedo, photo, rows, own))
-        return np.maximum(in_pieces(linear_to_srgb, surface * np.float32(scale)), np.nan_to_num(own))
+        return np.maximum(encode_srgb(surface * np.float32(scale)), np.nan_to_num(own))
 
     return adjusted_rows(photo, brighten)
 

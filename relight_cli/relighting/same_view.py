@@ -7,14 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.models.colour import linear_to_srgb
 from relight_cli.rasters.resizing import copy_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.agreement import FINE, agreement
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.pieces import in_pieces
+from relight_cli.relighting.linear_light import encode_srgb
 from relight_cli.relighting.quotient import (
     back_projected,
     effective_cells,
@@ -148,4 +147,4 @@ def light_same_view(
 
 def from_linear(light: Maps) -> Maps:
     """Encode linear light as sRGB in [0, 1]."""
-    return in_pieces(lambda x: linear_to_srgb(x).clamp(0, 1), light)
+    return np.clip(encode_srgb(light), 0, 1)

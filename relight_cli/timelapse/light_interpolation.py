@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.interface import RelightingModel
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import row_bands, to_array
@@ -17,9 +16,9 @@ from relight_cli.relighting.gain import apply_log_gain, log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import channels_last, load_tiles
+from relight_cli.relighting.linear_light import encode_srgb
 from relight_cli.relighting.options import TileOptions
 from relight_cli.relighting.parallel import in_order
-from relight_cli.relighting.pieces import in_pieces
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.timelapse.moving_edges import Change, change_between, enlarged
 from relight_cli.timelapse.options import TimelapseOptions
@@ -207,7 +206,7 @@ class KeyframePair:
                 last = to_linear(self.last.shown[rows]) * np.float32(2 ** (moving.stops * (share - 1)))
                 passed = _lerp(first, last, turned[..., None])
                 mixed = _lerp(mixed, passed, moving.moved[rows][..., None])
-            out[rows] = in_pieces(linear_to_srgb, mixed)
+            out[rows] = encode_srgb(mixed)
         return out
 
 

@@ -29,6 +29,8 @@ from relight_cli.photos.lut_profiles import _tags, lut_profile
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.srgb_curve import decode_exactly
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.gain import apply_log_gain
 
 STEP = 1 / 4095
 LIGHT_STEP = 8 / 65535  # of linear light: lcms2 rounds Lab and XYZ to 16 bits, which is coarser where sRGB is steep
@@ -156,6 +158,20 @@ def test_unchanged_colours_keep_their_samples(name: str, dtype: str) -> None:
     photo = Photo(colours(dtype).reshape(-1, 4, 3), metadata=Metadata(icc=PROFILES[name]))
     np.testing.assert_array_equal(photo.with_srgb(photo.srgb).pixels, photo.pixels)
     np.testing.assert_array_equal(photo.with_srgb(photo.to_srgb()).pixels, photo.pixels)
+
+
+@EVERY
+@DEPTHS
+def test_light_multiplied_through_tables_is_that_multiplied_in_srgb(name: str, dtype: str) -> None:
+    photo = Photo(colours(dtype).reshape(-1, 4, 3), metadata=Metadata(icc=PROFILES[name]))
+    stops = np.random.default_rng(0).uniform(-1, 1, photo.pixels.shape).astype(np.float32)
+    stops[::3] = 0
+    lit = apply_log_gain(photo.srgb, lambda rows, own: stops[rows])
+    made, through_srgb = photo.with_srgb(lit), photo.with_srgb(to_array(lit))
+    np.testing.assert_array_equal(made.pixels[::3], photo.pixels[::3])
+    top = np.iinfo(dtype).max if dtype != "float32" else 1
+    one_step = 1.01 / 255 if dtype == "uint8" else 2 / 4095  # steep curves next to black
+    np.testing.assert_allclose(made.pixels / top, through_srgb.pixels / top, atol=one_step)
 
 
 @settings(max_examples=40, deadline=None)

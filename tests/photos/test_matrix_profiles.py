@@ -13,7 +13,7 @@ from photo_fixtures import noise
 
 from relight_cli.photos.cicp import PRIMARIES
 from relight_cli.photos.colour_profiles import SRGB, is_srgb, profile_space, profile_to_srgb
-from relight_cli.photos.lcms import CHANNELS, transform
+from relight_cli.photos.lcms import CHANNELS, LINEAR, transform
 from relight_cli.photos.matrix_profiles import matrix_profile as measured
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
@@ -200,10 +200,60 @@ def test_a_photo_in_another_light_is_converted_once(masked: bool, monkeypatch: p
     stops[20:] = 0.5
     lit = apply_log_gain(photo.srgb, lambda rows, own: stops[rows])
     made = photo.with_srgb(blend_by_mask(np.ones((40, 30), np.float32), photo.srgb, lit) if masked else lit)
-    assert rows_converted == 40
+    assert rows_converted == (40 if masked else 0)  # without a mask samples become light and samples again, not sRGB
     np.testing.assert_array_equal(made.pixels[:20], photo.pixels[:20])
     assert (made.pixels[20:] != photo.pixels[20:]).any()
-    np.testing.assert_array_equal(made.pixels, photo.with_srgb(to_array(lit)).pixels)
+    np.testing.assert_allclose(made.pixels, photo.with_srgb(to_array(lit)).pixels.astype(float), atol=3)
+
+
+def stops_of(shape: tuple[int, ...]) -> np.ndarray:
+    """Return stops (H, W, 3) from -5 to 5; a third of the pixels has none."""
+    rng = np.random.default_rng(3)
+    stops = rng.uniform(-5, 5, (*shape[:2], 3)).astype(np.float32)
+    return np.where(rng.random((*shape[:2], 1)) < 1 / 3, np.float32(0), stops)
+
+
+@pytest.mark.parametrize("name", [name for name in PROFILES if "raised" not in name])  # darker than it can store
+def test_light_is_multiplied_as_lcms_sees_it(name: str) -> None:
+    icc, channels = PROFILES[name], 1 if name.startswith("grey") else 3
+    photo = Photo(noise((40, 30, channels), "uint16"), metadata=Metadata(icc=icc))
+    stops = stops_of(photo.pixels.shape)
+    stops[10:] = stops[10:, :, :1] / 8  # of all colours alike, and small: few leave the profile
+    lit = apply_log_gain(photo.srgb, lambda rows, own: stops[rows])
+    made, kept = photo.with_srgb(lit).pixels, (stops == 0).all(axis=2)
+    np.testing.assert_array_equal(made[kept], photo.pixels[kept])
+    light = transform(photo.pixels / np.float32(65535), icc, str(profile_space(icc)), LINEAR, "rgb") * np.exp2(stops)
+    inside = ((made > 0) & (made < 65535)).all(axis=2) & ((light > 0) & (light < 1)).all(axis=2)
+    inside &= (stops[..., :1] == stops).all(axis=2) | (channels == 3)
+    assert inside.sum() > 50
+    wanted = transform(light, LINEAR, "rgb", SRGB, "rgb")
+    assert np.abs(by_lcms(made, icc) - wanted)[inside].max() < 3 * STEP  # lcms2 rounds to 16 bits twice
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_light_multiplied_through_a_profile_is_that_multiplied_in_srgb(name: str) -> None:
+    pixels = noise((40, 30, 1 if name.startswith("grey") else 3))
+    photo, stops = Photo(pixels, metadata=Metadata(icc=PROFILES[name])), stops_of(pixels.shape)
+    lit = apply_log_gain(photo.srgb, lambda rows, own: stops[rows])
+    through_srgb = photo.with_srgb(to_array(lit)).pixels.astype(int)
+    np.testing.assert_allclose(photo.with_srgb(lit).pixels, through_srgb, atol=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(height=st.integers(1, 40), width=st.integers(1, 90), top=st.integers(0, 39), dtype=st.sampled_from("BH"))
+def test_multiplied_light_does_not_depend_on_bands(height: int, width: int, top: int, dtype: str) -> None:
+    pixels = noise((height, width, 4), np.dtype(dtype).name)[..., :3]  # as of a file with alpha
+    photo = Photo(pixels, metadata=Metadata(icc=PROFILES["three curves 0"]))
+    stops, seen = stops_of(pixels.shape), []
+
+    def gain(rows: slice, own: np.ndarray) -> np.ndarray:
+        seen.append((rows, own))
+        return stops[rows]
+
+    made, top = photo.with_lazy_srgb(apply_log_gain(photo.srgb, gain)).pixels, min(top, height - 1)
+    np.testing.assert_array_equal(made[slice(top, height)], made[slice(0, height)][top:])
+    for rows, own in seen:
+        np.testing.assert_array_equal(own, photo.srgb[rows])
 
 
 def test_the_colours_of_a_photo_keep_no_photo_in_memory() -> None:
