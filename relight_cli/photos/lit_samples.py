@@ -8,9 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.pixel_bands import padded
 from relight_cli.photos.srgb_curve import encode_srgb
-from relight_cli.rasters.bit_depth import from_unit
 from relight_cli.rasters.rows import row_bands
 
 Values = NDArray[np.float32]
@@ -25,8 +23,8 @@ class LightProfile(Protocol):
     def to_light(self, samples: NDArray) -> Values:
         """Convert (n, C) samples to linear sRGB, (n + PADDING, 3) or (n + PADDING, 1)."""
 
-    def from_light(self, light: Values) -> Values:
-        """Convert (n, 3) linear sRGB to (n, C) values clipped to [0, 1]."""
+    def from_light(self, light: Values, dtype: np.dtype) -> NDArray:
+        """Convert (n, 3) linear sRGB to (n, C) samples, uint8 or uint16, clipped."""
 
 
 def multiply_samples(
@@ -51,8 +49,9 @@ def _multiplied(samples: NDArray, profile: LightProfile, stops: Callable[[Values
     srgb = encode_srgb(light)[:count].reshape(height, width, -1)
     factor = stops(srgb if srgb.shape[2] == 3 else np.repeat(srgb, 3, axis=2)).reshape(count, 3) * _LOG_2
     np.exp(factor, out=factor)
-    lit = padded(light[:count] * factor)
-    change = np.subtract(lit[:count], light[:count], out=factor).reshape((*samples.shape[:2], 3))
-    same = cv2.inRange(change, _BLACK, _BLACK)  # 255 where no colour changed, else 0
-    values = from_unit(profile.from_light(lit)[:count], samples.dtype).reshape(samples.shape)
-    return np.asarray(cv2.copyTo(samples, same, values)).reshape(samples.shape)
+    lit = np.zeros((len(light), 3), np.float32)
+    np.multiply(light[:count], factor, out=lit[:count])
+    change = np.subtract(lit[:count], light[:count], out=factor)
+    same = cv2.inRange(change[None], _BLACK, _BLACK)  # 255 where no colour changed, else 0
+    made = profile.from_light(lit, samples.dtype)[:count].reshape(1, count, channels)
+    return np.asarray(cv2.copyTo(samples.reshape(made.shape), same, made)).reshape(samples.shape)

@@ -32,6 +32,7 @@ from relight_cli.photos.lut_stages import (
     to_planes,
 )
 from relight_cli.photos.srgb_curve import decode_exactly, decode_srgb, encode_srgb
+from relight_cli.rasters.bit_depth import from_unit
 
 _TOLERANCE = 0.9 / 4095  # of a colour
 _LIGHT_TOLERANCE = 8 / STEPS  # of linear light: lcms2's 16 bits of Lab or XYZ, where sRGB or a profile's curve is steep
@@ -61,9 +62,10 @@ class LutProfile:
         """Convert (n, 3) samples to linear sRGB (n + PADDING, 3)."""
         return np.ascontiguousarray(through(self.forward, to_planes(samples)).T)
 
-    def from_light(self, light: Values) -> Values:
-        """Convert (n, 3) linear sRGB to (n, 3) values, clipped to [0, 1]."""
-        return clipped(np.ascontiguousarray(through(self.backward, np.ascontiguousarray(light.T)).T))
+    def from_light(self, light: Values, dtype: np.dtype) -> NDArray:
+        """Convert (n, 3) linear sRGB to (n, 3) samples, uint8 or uint16, clipped."""
+        planes = from_unit(through(self.backward, np.ascontiguousarray(light.T)), dtype)
+        return np.ascontiguousarray(planes.T)
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from relight_cli.photos.lcms import LINEAR, SRGB, profile_space, transform, transform_band
 from relight_cli.photos.pixel_bands import padded
 from relight_cli.photos.srgb_curve import decode_exactly, decode_srgb, encode_srgb
+from relight_cli.rasters.bit_depth import from_unit
 
 Values = NDArray[np.float32]
 
@@ -62,9 +63,17 @@ class MatrixProfile:
             return light * np.float32(self.matrix.mean()) + np.float32(self.black.mean())
         return _affine(light, self.matrix, self.black)
 
-    def from_light(self, light: Values) -> Values:
-        """Convert (n, 3) linear sRGB to (n, C) values, clipped to [0, 1]; NaN becomes 0."""
-        return self._values_of(self._own_light(light))
+    def from_light(self, light: Values, dtype: np.dtype) -> NDArray:
+        """Convert (n, 3) linear sRGB to (n, C) samples, uint8 or uint16, clipped; NaN becomes 0.
+
+        As uint8 they are within 0.51 of a step of the exact values.
+        """
+        own = self._own_light(light)
+        if dtype != np.uint8:
+            return from_unit(self._values_of(own), dtype)
+        position = _fourth_root(own)
+        position += np.float32(0.5)
+        return np.asarray(cv2.LUT(position.astype(np.uint16)[None], self._bytes)).reshape(own.shape)
 
     @property
     def channels(self) -> int:
@@ -106,6 +115,11 @@ class MatrixProfile:
         steps = np.diff(table, axis=0, append=table[-1:])
         return table[None].astype(np.float32), steps[None].astype(np.float32)
 
+    @cached_property
+    def _bytes(self) -> NDArray[np.uint8]:
+        """Samples at equal steps of the fourth root of light, (1, 65536, C)."""
+        return from_unit(self._inverse[0], np.dtype(np.uint8))
+
     def _own_light(self, linear: Values) -> Values:
         """Return the light (n, C) of linear sRGB (n, 3)."""
         return _affine(linear, self.weights, -self.weights @ self.black)
@@ -130,10 +144,7 @@ class MatrixProfile:
 
     def _values_of(self, light: Values) -> Values:
         """Return the values (n, C) whose light is nearest."""
-        position = _clipped(light)
-        cv2.sqrt(position, dst=position)
-        cv2.sqrt(position, dst=position)
-        position *= _STEPS
+        position = _fourth_root(light)
         below = position.astype(np.uint16)
         position -= below
         table, step = (_looked_up(below, x) for x in self._inverse)
@@ -221,6 +232,15 @@ def _affine(values: Values, matrix: NDArray[np.float64], offset: NDArray[np.floa
 def _looked_up(samples: NDArray, table: Values) -> Values:
     """Return the entries of a table (1, 256 or 65536, C) for samples (n, C)."""
     return np.asarray(cv2.LUT(samples[None], table), np.float32).reshape(samples.shape)
+
+
+def _fourth_root(light: Values) -> Values:
+    """Return the fourth root of light, clipped to [0, 1], in steps of tables."""
+    position = _clipped(light)
+    cv2.sqrt(position, dst=position)
+    cv2.sqrt(position, dst=position)
+    position *= _STEPS
+    return position
 
 
 def _clipped(values: Values) -> Values:
