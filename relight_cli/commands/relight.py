@@ -217,8 +217,8 @@ def _expected_surfaces(options: RelightCommandOptions) -> str | None:
 
 def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
     """Return the hashes of the networks besides the model that the light of a reference may need."""
-    from relight_cli.checkpoints.agreement import agreement_sha256
+    from relight_cli.checkpoints.same_view import same_view_sha256
     from relight_cli.checkpoints.surfaces import expected_surfaces
 
     found = {"geometry": expected_surfaces(options.model, options.weights_dir)} if options.may_show_surfaces else {}
-    return found | ({"agreement": agreement_sha256()} if options.may_be_same_view else {})
+    return found | ({"same_view": same_view_sha256()} if options.may_be_same_view else {})

@@ -33,6 +33,7 @@ ANOTHER = 0.2  # probability below which a cell shows another thing
 MOST = 0.3  # share of the cells, at most, that may disagree in a reference of the same view
 HARMLESS = 0.3  # stops from the light around up to which a cell that disagrees is believed all the same
 LATENT_SHARE = 0.15  # of the latents' gain where the quotient is trusted; see docs/relight.md
+TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
 FADE = 1 / 8  # of the longer side over which the overlap's light fades out next to it
 
 
@@ -71,13 +72,19 @@ class SameView:
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
 
-        As much of the fitted one is taken as explains the gain in the overlap best, at most all of it: where only a
-        shadow has moved, none.
+        The fitted light gives the shape, as far as the overlap confirms it. The level is what most of the overlap have
+        in common, so that a shadow that moved there darkens nothing elsewhere.
         """
-        weights = (self.trust * self.known)[..., None]
-        explained = float((weights * gain * beyond).sum()) / max(float((weights * beyond**2).sum()), 1e-9)
-        share = np.float32(min(1.0, max(0.0, explained))) * (1 - self.reach())
-        return np.asarray(gain + share * beyond, np.float32)
+        inside = self.trust * self.known > TRUSTED
+        if not inside.any():
+            return np.asarray(gain + (1 - self.reach()) * beyond, np.float32)
+        seen, fitted = gain[inside], beyond[inside]  # (N, 3)
+        shape = fitted - fitted.mean(axis=0)
+        confirmed = float(((seen - seen.mean(axis=0)) * shape).sum()) / max(float((shape**2).sum()), 1e-9)
+        low, high = np.quantile(seen, (1 - IN_COMMON, IN_COMMON), axis=0)
+        level = np.clip(0, low, high)
+        rest = level + min(1.0, max(0.0, confirmed)) * (beyond - np.median(fitted, axis=0))
+        return np.asarray(gain + (1 - self.reach()) * rest, np.float32)
 
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""

@@ -119,7 +119,6 @@ def test_the_light_of_a_map_turns(command: Command) -> None:
         ("show --sun-at 2026-06-21T19:30 --place Munich --facing N", 2, "--place Munich: not a place"),
         ("show --sun-at 2026-06-21T19:30 --place 148,11 --facing N", 2, "not on the earth"),
         ("save noon -o look.txt", 2, "end the name in .toml"),
-        ("save noon -o no/such/look.toml", 5, "create the folder first"),
         ("preview noon -o x.txt", 2, "not a known picture format"),
         ("preview noon:0 -o x.png", 2, "all weights are 0"),
     ],

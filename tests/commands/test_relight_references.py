@@ -180,12 +180,12 @@ def test_a_new_network_makes_outputs_again(command: Command, tmp_path: Path, mon
         return [json.loads(line)["status"] for line in (tmp_path / "r.jsonl").read_text().splitlines()][-1:]
 
     assert statuses() == ["skipped"]
-    for module, name in (("agreement", "agreement_sha256"), ("surfaces", "geometry_sha256")):
+    for module, name in (("same_view", "same_view_sha256"), ("surfaces", "geometry_sha256")):
         monkeypatch.setattr(f"relight_cli.checkpoints.{module}.{name}", lambda: "another")
         assert statuses() == ["done"]
         assert statuses() == ["skipped"]
     assert statuses("--reference", "latents") == ["done"]
-    monkeypatch.setattr("relight_cli.checkpoints.agreement.agreement_sha256", lambda: "a third")
+    monkeypatch.setattr("relight_cli.checkpoints.same_view.same_view_sha256", lambda: "a third")
     assert statuses("--reference", "latents") == ["skipped"]
 
 
