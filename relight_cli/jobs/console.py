@@ -47,6 +47,18 @@ def notifier(quiet: bool) -> Callable[[str], None]:
     return (lambda line: None) if quiet else say
 
 
+def terminal_question() -> Callable[[str], bool] | None:
+    """Return the function that asks the user a question on the terminal; None if there is no terminal."""
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    return _ask
+
+
+def _ask(question: str) -> bool:
+    typer.echo(f"{printable(question)} [y/N] ", err=True, nl=False)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def remember_verbose(verbose: bool) -> bool:
     """Let `wants_tracebacks` return True from now on if a file or the environment sets --verbose."""
     global _verbose
