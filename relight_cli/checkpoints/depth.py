@@ -43,6 +43,7 @@ def load_depth_model(
     progress: bool = False,
     accept_licence: bool = False,
     ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> DepthModel:
     """Load Depth Anything V2 ("small", "base" or "large") and Stable Diffusion 1.5, which judges its refinement.
@@ -55,7 +56,7 @@ def load_depth_model(
     compute = choose(device, dtype)
     folder = Path(weights_dir) if weights_dir else None
     wanted = depth_files(size, fast=fast, caption=caption, weights_dir=folder)
-    folders = find_folders(wanted.files, LookUp(folder, offline, progress, accept_licence, ask), notify)
+    folders = find_folders(wanted.files, LookUp(folder, offline, progress, accept_licence, ask, download), notify)
     embed = load_embedder(folders[DIFFUSION])
     network = load_depth_network(folders[wanted.name], device=compute.device)
     tiny_autoencoder = folders.get(TINY_AUTOENCODER)

@@ -32,6 +32,7 @@ def load_model(
     progress: bool = False,
     accept_licence: bool = False,
     ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> Model:
     """Load a relighting network: "tiny", which is inside the package, "crocodilight", the published one, or "auto".
@@ -41,7 +42,8 @@ def load_model(
     (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is "auto", "float32", "bfloat16" or "float16".
     Files are looked for in `weights_dir`, then in the Hub's cache, then on the Hub unless `offline`; `progress` shows a
     bar while downloading. Nothing is downloaded unless the licence is accepted: by `accept_licence`, by the environment
-    variable RELIGHT_ACCEPT_LICENCE, or if `ask`, which gets a question with size and licence, returns True.
+    variable RELIGHT_ACCEPT_LICENCE, or if `ask`, which gets a question with size and licence, returns True; and never
+    without `download`.
 
     Loading takes seconds, most of them to import torch. Several threads may use the model at a time.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError.
@@ -51,7 +53,7 @@ def load_model(
     _check(name, tasks)
     compute = choose(device, dtype)
     if name != TINY:
-        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask)
+        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
         mappers, files = _mappers(tasks), _files(tasks)
         here = all(availability(file, look_up) for file in files)
         try:

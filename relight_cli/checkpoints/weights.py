@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints import checksums
-from relight_cli.checkpoints.consent import Ask, accepted_by_environment, megabytes, require_consent
+from relight_cli.checkpoints.consent import Ask, accepted_by_environment, describe, megabytes, require_consent
 from relight_cli.checkpoints.manifest import WeightsFile, fetch_command
 from relight_cli.errors import ModelUnavailableError, UsageError
 
@@ -36,6 +36,7 @@ class LookUp:
     progress: bool = True  # a bar on stderr while downloading, if that is a terminal
     accepted: bool = False  # size and licence of what is missing: download it without asking
     ask: Ask | None = None  # asks whether to download; None if there is no one to ask
+    download: bool = True  # False: download nothing, whatever the user accepts
 
 
 class Place(StrEnum):
@@ -76,6 +77,10 @@ def require_download(files: Iterable[WeightsFile], options: LookUp) -> None:
     missing = [file for file in files if not availability(file, options)]
     if not missing or options.offline or constants.is_offline_mode():
         return  # `find` raises the error of an offline machine
+    if not options.download:
+        raise ModelUnavailableError(
+            f"{describe(missing)} is not on this machine, and --dry-run downloads nothing: run {fetch_command(*missing)}."
+        )
     if options.ask and not options.accepted and not accepted_by_environment():
         with _errors_explained(missing[0]), _quiet_hub(options.progress):
             _ask_hub(missing[0])

@@ -120,5 +120,6 @@ class DepthCommandOptions(CommandOptions):
             "progress": not self.quiet,
             "accept_licence": self.yes,
             "ask": terminal_question(),
+            "download": not self.dry_run,
             "notify": notifier(self.quiet),
         }

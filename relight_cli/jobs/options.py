@@ -145,6 +145,12 @@ class CommandOptions:
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
     progress: ProgressOption = ProgressMode.AUTO
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", "-n", help="Print what would be made, how long it takes and how much memory; make nothing."
+        ),
+    ] = False
     quiet: Quiet = False
     verbose: Verbose = False
 
@@ -222,6 +228,7 @@ class PhotoCommandOptions(CommandOptions):
             "progress": not self.quiet and self.progress != ProgressMode.JSON,
             "accept_licence": self.yes,
             "ask": terminal_question(),
+            "download": not self.dry_run,
             "notify": notifier(self.quiet),
         }
 
