@@ -78,9 +78,8 @@ def require_download(files: Iterable[WeightsFile], options: LookUp) -> None:
     if not missing or options.offline or constants.is_offline_mode():
         return  # `find` raises the error of an offline machine
     if not options.download:
-        raise ModelUnavailableError(
-            f"{describe(missing)} is not on this machine, and --dry-run downloads nothing: run {fetch_command(*missing)}."
-        )
+        reason = f"is not on this machine, and --dry-run downloads nothing: run {fetch_command(*missing)}"
+        raise ModelUnavailableError(f"{describe(missing)} {reason}.")
     if options.ask and not options.accepted and not accepted_by_environment():
         with _errors_explained(missing[0]), _quiet_hub(options.progress):
             _ask_hub(missing[0])

@@ -51,9 +51,9 @@ class DryRun:
             print_line("read", f"{path} ({name.replace('_', ' ')})")
         for job in self.jobs:
             self._print_job(job)
-        for path in (self.options.report, *self.written):
-            if path:
-                print_line("write", str(path))
+        for other in (self.options.report, *self.written):
+            if other:
+                print_line("write", str(other))
 
     def finish(self, unit: str, model: str = "", cost: Estimate | None = None) -> None:
         """Print the summary. Raises the error of a single photo, or typer.Exit with code 23 if any would fail."""

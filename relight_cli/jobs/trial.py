@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from relight_cli.errors import RelightError
 from relight_cli.jobs.dry_run import DryRun, Estimate, Size
 from relight_cli.jobs.inputs import STDIO
@@ -20,7 +18,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
 if TYPE_CHECKING:
-    from relight_cli.jobs.options import LightCommandOptions
+    from relight_cli.jobs.options import LightCommandOptions, PhotoCommandOptions
     from relight_cli.jobs.outputs import Job
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.models.interface import Model
@@ -100,8 +98,8 @@ def _seconds_without_tiles(
     tile: float,
 ) -> float:
     """Make a photo with a small copy for the network and write it to nowhere; return the seconds besides tiles."""
-    sides = (options.max_side, cost.best_side(model), round(COPY * model.network.tile_size))
-    small = replace(options, max_side=min(side for side in sides if side), budget=None) if options.detail else options
+    side = small_side(model, options.max_side, cost.best_side(model))
+    small = replace(options, max_side=side, budget=None) if options.detail else options
     size: Size = (photo.pixels.shape[0], photo.pixels.shape[1])
     tiles = _tiles(model, cost, small, size)
     if not options.detail and tiles > 2:  # the raw picture of the network: all else is small beside its tiles
@@ -110,14 +108,20 @@ def _seconds_without_tiles(
     for _ in range(2):
         began = time.perf_counter()
         for made, path in zip(make(photo, small), (job.target, *job.extras), strict=True):
-            _write_nowhere(made, path, options)
+            write_nowhere(made, path, options)
         seconds = time.perf_counter() - began
         if seconds > WARM_UP:
             break
     return max(0.0, seconds - tiles * tile)
 
 
-def _write_nowhere(photo: Photo, path: Path, options: "LightCommandOptions") -> None:
+def small_side(model: "Model", wanted: int | None, best: int) -> int:
+    """Return the longer side of a copy of about two tiles, or of the smaller copy that a run makes."""
+    return min(side for side in (wanted, best, round(COPY * model.network.tile_size)) if side)
+
+
+def write_nowhere(photo: Photo, path: Path, options: "PhotoCommandOptions") -> None:
+    """Encode a photo as for a file called `path`, and keep nothing."""
     kind = None if path == STDIO else format_of(path)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         write_photo(photo, nowhere, format=kind, quality=options.quality, effort=options.effort)
@@ -127,5 +131,7 @@ def _tiles(model: "Model", cost: "TileCost", options: "LightCommandOptions", siz
     """Return the tiles of a photo of a size; none if nothing changes."""
     if options.strength == 0 and options.detail:
         return 0
+    import numpy as np
+
     blank = Photo(np.broadcast_to(np.uint8(0), (*size, 3)))
     return cost.tiles(model, blank, options.max_side)
