@@ -197,3 +197,19 @@ def test_nobody_is_asked_when_the_hub_is_away(folder: Path) -> None:
     assert code == 0, shown
     assert "[y/N]" not in shown
     assert "using the embedded model tiny" in shown
+
+
+# --dry-run
+
+
+@pytest.mark.parametrize("words", [("--yes",), ()])
+def test_a_dry_run_downloads_nothing(hub: FakeHub, folder: Path, words: tuple[str, ...]) -> None:
+    done = relight(hub, folder, "deshadow", "a.png", "--dry-run", *words)
+    assert (done.returncode, hub.requests) == (0, [])
+    assert "model    tiny, on " in done.stdout
+    assert "--dry-run downloads nothing: run 'relight-cli weights fetch relight'" in done.stderr
+    done = relight(hub, folder, "deshadow", "a.png", "--dry-run", "--model", "crocodilight", *words)
+    assert (done.returncode, hub.requests) == (6, [])
+    assert done.stdout.startswith("make     a.png -> a_deshadowed.png\n")
+    assert "about 3.0 GB" in done.stderr
+    assert [path.name for path in folder.glob("*.png")] == ["a.png"]
