@@ -16,11 +16,9 @@ def accepted_by_environment() -> bool:
     return os.environ.get(ACCEPT, "").strip().lower() in ("1", "true", "t", "yes", "y", "on")
 
 
-def require_consent(files: Iterable[WeightsFile], *, accepted: bool, ask: Ask | None) -> None:
-    """Return if the user agrees to the download of files. Raises ModelUnavailableError else."""
+def require_consent(files: Iterable[WeightsFile], ask: Ask | None) -> None:
+    """Ask for the consent to download files. Raises ModelUnavailableError without it, or if there is no one to ask."""
     missing = tuple(files)
-    if not missing or accepted or accepted_by_environment():
-        return
     if ask and ask(f"Download {describe(missing)}?"):
         return
     reason = "the download was declined" if ask else "nothing is downloaded without --yes"

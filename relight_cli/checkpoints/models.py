@@ -87,6 +87,9 @@ def with_mappers(
     weights_dir: str | Path | None = None,
     offline: bool = False,
     progress: bool = False,
+    accept_licence: bool = False,
+    ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> Model:
     """Return a model that was loaded under this name, with the mappers of deshadow and albedo, loaded now if need be.
@@ -104,10 +107,11 @@ def with_mappers(
     from relight_cli.models.crocodilight import CroCoDiLight
 
     assert isinstance(model.network, CroCoDiLight)
-    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
     files = dict(zip(missing, _files(missing.values())[1:], strict=True))
     here = all(availability(file, look_up) for file in files.values())
     try:
+        require_download(files.values(), look_up)
         paths = {mapper: find(file, look_up, notify) for mapper, file in files.items()}
     except ModelUnavailableError as error:
         if here or name == CROCODILIGHT:

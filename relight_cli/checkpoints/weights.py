@@ -77,13 +77,24 @@ def require_download(files: Iterable[WeightsFile], options: LookUp) -> None:
     missing = [file for file in files if not availability(file, options)]
     if not missing or options.offline or constants.is_offline_mode():
         return  # `find` raises the error of an offline machine
-    if not options.download:
-        reason = f"is not on this machine, and --dry-run downloads nothing: run {fetch_command(*missing)}"
-        raise ModelUnavailableError(f"{describe(missing)} {reason}.")
-    if options.ask and not options.accepted and not accepted_by_environment():
+    _refuse_unasked(missing, options)
+    if options.ask and not _is_accepted(options):
         with _errors_explained(missing[0]), _quiet_hub(options.progress):
             _ask_hub(missing[0])
-    require_consent(missing, accepted=options.accepted, ask=options.ask)
+        require_consent(missing, options.ask)
+
+
+def _is_accepted(options: LookUp) -> bool:
+    return options.accepted or accepted_by_environment()
+
+
+def _refuse_unasked(files: list[WeightsFile], options: LookUp) -> None:
+    """Raise ModelUnavailableError for a download that no one has agreed to and no one can be asked about."""
+    if not options.download:
+        reason = f"is not on this machine, and --dry-run downloads nothing: run {fetch_command(*files)}"
+        raise ModelUnavailableError(f"{describe(files)} {reason}.")
+    if not options.ask and not _is_accepted(options):
+        require_consent(files, None)
 
 
 def verify(file: WeightsFile, options: LookUp) -> Found:
@@ -184,6 +195,7 @@ def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) ->
 
     if options.offline or constants.is_offline_mode():
         raise ModelUnavailableError(f"{file.name} is not on this machine, which is offline: {_remedy(file)}")
+    _refuse_unasked([file], options)
     with _errors_explained(file), _quiet_hub(options.progress):
         offer = _ask_hub(file)
         _require_published(file, offer)

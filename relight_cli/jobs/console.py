@@ -1,6 +1,7 @@
 """Terminal output: notes, errors and tracebacks on stderr, with control characters escaped."""
 
 import re
+import sys
 import traceback
 from collections.abc import Callable
 

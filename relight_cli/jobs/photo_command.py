@@ -122,10 +122,12 @@ class PhotoCommand:
 
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
 
-        def make(photo: "Photo", options: LightCommandOptions) -> "list[Photo]":
+        def make(photo: "Photo", options: LightCommandOptions, name: str) -> "list[Photo]":
             wanted, self.options = self.options, options
             try:
-                result = fallback.run(lambda used, batch: change(used or model, batch, photo, lambda done, total: None))
+                result = fallback.run(
+                    lambda used, batch: change(used or model, batch, photo, lambda done, total: None, name)
+                )
                 return [result.photo, *layers(result)]
             finally:
                 self.options = wanted

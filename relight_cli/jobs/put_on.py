@@ -111,6 +111,8 @@ def save_light_of_reference(light: "Light", options: RelightCommandOptions, refe
     from relight_cli.jobs.light_files import save_light
 
     assert options.save_light is not None
+    if options.dry_run:
+        return
     light = light.turned(options.rotate) if options.rotate else light
     name = "a photo on stdin" if reference == STDIO else reference.name
     light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 COPY = 1.4  # longer side of the small copy, in tiles: two tiles of a usual photo
 WARM_UP = 2.0  # seconds; a shorter trial is mostly preparation, and a second one is measured
-Make = Callable[[Photo, "LightCommandOptions"], list[Photo]]
-"""Takes a photo and options; returns the photo in another light and its layers, whose rows may be made when read."""
+Make = Callable[[Photo, "LightCommandOptions", str], list[Photo]]
+"""Takes a photo, options and the name of the photo; returns the photo in another light and its layers, whose rows may be made when read."""
 
 Settle = Callable[[Photo], "LightCommandOptions"]
 
@@ -107,7 +107,7 @@ def _seconds_without_tiles(
     seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        for made, path in zip(make(photo, small), (job.target, *job.extras), strict=True):
+        for made, path in zip(make(photo, small, str(job.source)), (job.target, *job.extras), strict=True):
             write_nowhere(made, path, options)
         seconds = time.perf_counter() - began
         if seconds > WARM_UP:

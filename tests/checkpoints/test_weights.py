@@ -56,6 +56,7 @@ def point_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "home" / "token"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("RELIGHT_ACCEPT_LICENCE", "1")
     # The library waits a second before each of its five attempts to resume.
     monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda seconds: None))
 

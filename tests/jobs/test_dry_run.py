@@ -176,7 +176,7 @@ def test_time_and_memory_follow_tiles_and_pixels(sizes: list[tuple[int, int]], t
     options = LightCommandOptions(max_side=0)
     seen: list[int | None] = []
 
-    def make(photo: Photo, small: LightCommandOptions) -> list[Photo]:
+    def make(photo: Photo, small: LightCommandOptions, name: str) -> list[Photo]:
         seen.append(small.max_side)
         clock[0] += rest + tiles(MODEL, photo, small.max_side) * tile
         peak[0] = 1_000_000 + 30 * math.prod(sizes[0])
