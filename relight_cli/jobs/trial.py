@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 COPY = 1.4  # longer side of the small copy, in tiles: two tiles of a usual photo
 WARM_UP = 2.0  # seconds; a shorter trial is mostly preparation, and a second one is measured
 Make = Callable[[Photo, "LightCommandOptions", str], list[Photo]]
-"""Takes a photo, options and the name of the photo; returns the photo in another light and its layers, whose rows may be made when read."""
-
+"""Takes a photo, options and its name; returns it in another light, and its layers. Rows may be made when read."""
 Settle = Callable[[Photo], "LightCommandOptions"]
 
 

@@ -147,7 +147,7 @@ def test_every_check_of_a_run_is_made(command: Command) -> None:
 
 
 def test_the_published_network_is_measured(command: Command, standin: Path) -> None:
-    put("a.png", size=(60, 900))
+    put("a.png", size=(20, 30))
     done = command("albedo", "a.png", "-n", "--weights-dir", standin, "--offline")
     assert done.code == 0, done.err
     assert dict(plan(done.out))["model"] == "crocodilight, on cpu"
