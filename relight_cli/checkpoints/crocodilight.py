@@ -21,7 +21,7 @@ from relight_cli.checkpoints.uninitialised import Uninitialised
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
 
-REMEDY = "put the published file there, fetch it again with `relight-cli weights fetch`, or use `--model tiny`"
+REMEDY = "put the published file there, fetch it again with 'relight-cli weights fetch relight', or use --model tiny"
 
 # Prefixes of tensor names: published, ours.
 NAMES = [

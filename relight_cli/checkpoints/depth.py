@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.depth_files import CAPTIONER, DIFFUSION, TINY_AUTOENCODER, depth_files, find_folders
 from relight_cli.checkpoints.models import warn
 from relight_cli.checkpoints.weights import LookUp
@@ -20,7 +21,7 @@ from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
 from relight_cli.models.depth_model import DepthModel
 from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
 
-REMEDY = "put the published files there, or fetch them again with `relight-cli weights fetch refine-depth`"
+REMEDY = "put the published files there, or fetch them again with 'relight-cli weights fetch refine-depth'"
 Network = TypeVar("Network", bound=nn.Module)
 Embed = Callable[[str], Tensor]
 """Takes a text; returns its embedding (1, L, C), float32 on the CPU."""
@@ -40,6 +41,9 @@ def load_depth_model(
     weights_dir: str | Path | None = None,
     offline: bool = False,
     progress: bool = False,
+    accept_licence: bool = False,
+    ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> DepthModel:
     """Load Depth Anything V2 ("small", "base" or "large") and Stable Diffusion 1.5, which judges its refinement.
@@ -52,7 +56,7 @@ def load_depth_model(
     compute = choose(device, dtype)
     folder = Path(weights_dir) if weights_dir else None
     wanted = depth_files(size, fast=fast, caption=caption, weights_dir=folder)
-    folders = find_folders(wanted.files, LookUp(folder, offline, progress), notify)
+    folders = find_folders(wanted.files, LookUp(folder, offline, progress, accept_licence, ask, download), notify)
     embed = load_embedder(folders[DIFFUSION])
     network = load_depth_network(folders[wanted.name], device=compute.device)
     tiny_autoencoder = folders.get(TINY_AUTOENCODER)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
-from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes
+from relight_cli.checkpoints.consent import describe
+from relight_cli.checkpoints.manifest import WeightsFile, fetch_command, load_manifest
+from relight_cli.checkpoints.weights import LookUp, availability, find, require_download
 from relight_cli.errors import ModelUnavailableError, UsageError
 
 SIZES = ("small", "base", "large")
@@ -49,7 +50,9 @@ def find_folders(files: Iterable[WeightsFile], look_up: LookUp, notify: Callable
 
     Raises ModelUnavailableError, naming everything that is missing.
     """
+    files = tuple(files)
     missing = [file for file in files if not availability(file, look_up)]
+    require_download(files, look_up)
     paths = {}
     for file in files:
         try:
@@ -71,15 +74,9 @@ def find_folders(files: Iterable[WeightsFile], look_up: LookUp, notify: Callable
 
 def _missing(files: Iterable[WeightsFile], error: ModelUnavailableError) -> str:
     """Return a message that lists missing files with size and licence, the reason, and how to fetch them."""
-    listed, wanted = [], ["refine-depth"]
-    for file in files:
-        if file.only_with and file.repository_name not in wanted:
-            wanted.append(file.repository_name)
-        if not file.config:
-            listed.append(f"{file.name} ({megabytes(file.size)}, {file.licence})")
-    lacks = ", ".join(listed) or "configuration files of the checkpoints"
+    missing = tuple(files)
     reason = str(error).rpartition(": ")[0]
     return (
-        f"refine-depth lacks {lacks}: {reason}; run 'relight-cli weights fetch {' '.join(wanted)}' on a machine "
-        "with a network, or name the folder that holds them with --weights-dir."
+        f"refine-depth lacks {describe(missing)}: {reason}; run {fetch_command(*missing)} on a machine with a network, "
+        "or name the folder that holds them with --weights-dir."
     )

@@ -24,6 +24,7 @@ class WeightsFile:
     instead: str | None = None  # the user's alternative
     revision: str | None = None  # commit hash; None is the branch "main"
     size: int | None = None  # bytes
+    about: int | None = None  # bytes, where the exact size is not known
     sha256: str | None = None
     folder: bool = False  # loaded with the other files, from a folder laid out like the repository
     config: bool = False  # a small text file that belongs to the checkpoint
@@ -32,6 +33,11 @@ class WeightsFile:
     def name(self) -> str:
         """The name for users: that of the file if it is published alone, else with its repository in front."""
         return f"{self.repository_name}/{self.path}" if self.folder else self.path
+
+    @property
+    def fetch_name(self) -> str:
+        """The name that 'relight-cli weights fetch' gets for it: the first command, or what an option needs."""
+        return self.repository_name if self.only_with else self.used_by[0]
 
     @property
     def repository_name(self) -> str:
@@ -67,6 +73,11 @@ class Manifest:
                 "or a file or repository from 'relight-cli weights list'."
             )
         return by_command or by_name
+
+
+def fetch_command(*files: WeightsFile) -> str:
+    """Return the command that fetches files, in quotes, as every message names it."""
+    return f"'relight-cli weights fetch {' '.join(dict.fromkeys(file.fetch_name for file in files))}'"
 
 
 def load_manifest(path: Path | None = None) -> Manifest:

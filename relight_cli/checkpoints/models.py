@@ -4,9 +4,10 @@ import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.tiny import load_tiny, tiny_sha256
-from relight_cli.checkpoints.weights import LookUp, availability, find
+from relight_cli.checkpoints.weights import LookUp, availability, find, require_download
 from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.models.interface import Model, ModelInfo
 
@@ -29,6 +30,9 @@ def load_model(
     weights_dir: str | Path | None = None,
     offline: bool = False,
     progress: bool = False,
+    accept_licence: bool = False,
+    ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> Model:
     """Load a relighting network: "tiny", which is inside the package, "crocodilight", the published one, or "auto".
@@ -37,7 +41,9 @@ def load_model(
     `notify`; a damaged file is still an error. Only the files that `tasks` need are looked for. `device` is "auto"
     (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is "auto", "float32", "bfloat16" or "float16".
     Files are looked for in `weights_dir`, then in the Hub's cache, then on the Hub unless `offline`; `progress` shows a
-    bar while downloading.
+    bar while downloading. Nothing is downloaded unless the licence is accepted: by `accept_licence`, by the environment
+    variable RELIGHT_ACCEPT_LICENCE, or if `ask`, which gets a question with size and licence, returns True; and never
+    without `download`.
 
     Loading takes seconds, most of them to import torch. Several threads may use the model at a time.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError.
@@ -47,10 +53,11 @@ def load_model(
     _check(name, tasks)
     compute = choose(device, dtype)
     if name != TINY:
-        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
         mappers, files = _mappers(tasks), _files(tasks)
         here = all(availability(file, look_up) for file in files)
         try:
+            require_download(files, look_up)
             path, *mapper_paths = [find(file, look_up, notify) for file in files]
         except ModelUnavailableError as error:
             if here or name == CROCODILIGHT:
@@ -80,6 +87,9 @@ def with_mappers(
     weights_dir: str | Path | None = None,
     offline: bool = False,
     progress: bool = False,
+    accept_licence: bool = False,
+    ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> Model:
     """Return a model that was loaded under this name, with the mappers of deshadow and albedo, loaded now if need be.
@@ -97,10 +107,11 @@ def with_mappers(
     from relight_cli.models.crocodilight import CroCoDiLight
 
     assert isinstance(model.network, CroCoDiLight)
-    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
     files = dict(zip(missing, _files(missing.values())[1:], strict=True))
     here = all(availability(file, look_up) for file in files.values())
     try:
+        require_download(files.values(), look_up)
         paths = {mapper: find(file, look_up, notify) for mapper, file in files.items()}
     except ModelUnavailableError as error:
         if here or name == CROCODILIGHT:

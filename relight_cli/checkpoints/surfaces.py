@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.geometry import geometry_sha256, load_geometry
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.models import TINY, warn
-from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes
+from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes, require_download
 from relight_cli.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def find_surfaces(
     weights_dir: str | Path | None = None,
     offline: bool = False,
     progress: bool = False,
+    accept_licence: bool = False,
+    ask: Ask | None = None,
+    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> SurfaceSource:
     """Return the network that estimates surfaces for a relighting model that was loaded under this name.
@@ -63,7 +67,7 @@ def find_surfaces(
     if name == TINY:
         return embedded()
     files = load_manifest().select(REPOSITORY)
-    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
     here = all(availability(file, look_up) for file in files)
     if not here and model.name == TINY:  # the Hub has been asked, or must not be
         main = next(file for file in files if not file.config)
@@ -72,6 +76,7 @@ def find_surfaces(
             f"'relight-cli weights fetch {REPOSITORY}' fetches it."
         )
     try:
+        require_download(files, look_up)
         paths = {file: find(file, look_up, notify) for file in files}
     except ModelUnavailableError as error:
         if here:

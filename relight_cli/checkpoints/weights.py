@@ -6,7 +6,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints import checksums
-from relight_cli.checkpoints.manifest import WeightsFile
+from relight_cli.checkpoints.consent import Ask, accepted_by_environment, describe, megabytes, require_consent
+from relight_cli.checkpoints.manifest import WeightsFile, fetch_command
 from relight_cli.errors import ModelUnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ class LookUp:
     weights_dir: Path | None = None  # searched before the Hub's cache
     offline: bool = False  # never touch the network; HF_HUB_OFFLINE=1 does the same
     progress: bool = True  # a bar on stderr while downloading, if that is a terminal
+    accepted: bool = False  # size and licence of what is missing: download it without asking
+    ask: Ask | None = None  # asks whether to download; None if there is no one to ask
+    download: bool = True  # False: download nothing, whatever the user accepts
 
 
 class Place(StrEnum):
@@ -63,6 +67,36 @@ def find(file: WeightsFile, options: LookUp, notify: Callable[[str], None] = lam
     return found.path
 
 
+def require_download(files: Iterable[WeightsFile], options: LookUp) -> None:
+    """Get the user's consent to download those of the files that are not on this machine; call it before `find`.
+
+    The user is asked only after the Hub has answered. Raises ModelUnavailableError without consent or without the Hub.
+    """
+    from huggingface_hub import constants
+
+    missing = [file for file in files if not availability(file, options)]
+    if not missing or options.offline or constants.is_offline_mode():
+        return  # `find` raises the error of an offline machine
+    _refuse_unasked(missing, options)
+    if options.ask and not _is_accepted(options):
+        with _errors_explained(missing[0]), _quiet_hub(options.progress):
+            _ask_hub(missing[0])
+        require_consent(missing, options.ask)
+
+
+def _is_accepted(options: LookUp) -> bool:
+    return options.accepted or accepted_by_environment()
+
+
+def _refuse_unasked(files: list[WeightsFile], options: LookUp) -> None:
+    """Raise ModelUnavailableError for a download that no one has agreed to and no one can be asked about."""
+    if not options.download:
+        reason = f"is not on this machine, and --dry-run downloads nothing: run {fetch_command(*files)}"
+        raise ModelUnavailableError(f"{describe(files)} {reason}.")
+    if not options.ask and not _is_accepted(options):
+        require_consent(files, None)
+
+
 def verify(file: WeightsFile, options: LookUp) -> Found:
     """Hash the file on this machine again, ignoring earlier checks; `sha256` is None if the expected hash is unknown.
 
@@ -70,7 +104,7 @@ def verify(file: WeightsFile, options: LookUp) -> Found:
     """
     found = availability(file, options)
     if found is None:
-        raise ModelUnavailableError(f"{file.name} is not on this machine: run 'relight-cli weights fetch {file.name}'.")
+        raise ModelUnavailableError(f"{file.name} is not on this machine: run {fetch_command(file)}.")
     _check(file, found, fresh=True)
     return found
 
@@ -128,7 +162,7 @@ def _check(file: WeightsFile, found: Found, *, fresh: bool) -> None:
         raise ModelUnavailableError(f"{found.path} is damaged, {fault}: delete it and fetch it again.") from error
     raise ModelUnavailableError(
         f"{file.name} in the Hub cache was damaged, {fault}, and has been removed: "
-        f"run 'relight-cli weights fetch {file.name}' to fetch it again."
+        f"run {fetch_command(file)} to fetch it again."
     )
 
 
@@ -158,26 +192,34 @@ def _discard(pointer: Path) -> None:
 
 def _fetch(file: WeightsFile, options: LookUp, notify: Callable[[str], None]) -> Found:
     from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import HTTPError
 
     if options.offline or constants.is_offline_mode():
         raise ModelUnavailableError(f"{file.name} is not on this machine, which is offline: {_remedy(file)}")
+    _refuse_unasked([file], options)
+    with _errors_explained(file), _quiet_hub(options.progress):
+        offer = _ask_hub(file)
+        _require_published(file, offer)
+        _make_room(file, offer)
+        if not file.config:
+            size = megabytes(file.size or offer.size)
+            notify(f"Fetching {file.name} ({size}; licence: {file.licence}) from {file.repository}")
+        path = hf_hub_download(
+            file.repository, file.path, revision=file.revision, cache_dir=hub_cache(), etag_timeout=PROBE_SECONDS
+        )
+    etag = offer.etag or ""
+    return Found(Place.HUB_CACHE, Path(path), file.sha256 or (etag if _SHA256.fullmatch(etag) else None))
+
+
+@contextlib.contextmanager
+def _errors_explained(file: WeightsFile) -> Iterator[None]:
+    """Turn the errors of the Hub library into a ModelUnavailableError with the remedy."""
+    from huggingface_hub.errors import HTTPError
+
     try:
-        with _quiet_hub(options.progress):
-            offer = _ask_hub(file)
-            _require_published(file, offer)
-            _make_room(file, offer)
-            if not file.config:
-                size = megabytes(file.size or offer.size)
-                notify(f"Fetching {file.name} ({size}; licence: {file.licence}) from {file.repository}")
-            path = hf_hub_download(
-                file.repository, file.path, revision=file.revision, cache_dir=hub_cache(), etag_timeout=PROBE_SECONDS
-            )
+        yield
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
         reason, remedy = _explain(error, file)
         raise ModelUnavailableError(f"{file.name} ({file.repository}) cannot be fetched, {reason}: {remedy}") from error
-    etag = offer.etag or ""
-    return Found(Place.HUB_CACHE, Path(path), file.sha256 or (etag if _SHA256.fullmatch(etag) else None))
 
 
 @contextlib.contextmanager
@@ -277,13 +319,6 @@ def _explain(error: Exception, file: WeightsFile) -> tuple[str, str]:
 
 
 def _remedy(file: WeightsFile) -> str:
-    fetch = f"run 'relight-cli weights fetch {file.name}' on a machine with a network"
+    fetch = f"run {fetch_command(file)} on a machine with a network"
     remedy = f"{fetch}, then name the file's folder with --weights-dir"
     return f"{remedy}, or use {file.instead}." if file.instead else f"{remedy}."
-
-
-def megabytes(size: int | None) -> str:
-    """Return a size in bytes as text in MB or GB."""
-    if size is None:
-        return "size unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"

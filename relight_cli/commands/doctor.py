@@ -49,12 +49,12 @@ def doctor(context: typer.Context, weights_dir: WeightsDir = None, verbose: Verb
         if "safetensors" not in broken and not _check_tiny():
             broken.append("tiny")
     if "huggingface-hub" not in broken:
-        from relight_cli.checkpoints.manifest import load_manifest
+        from relight_cli.checkpoints.manifest import fetch_command, load_manifest
         from relight_cli.checkpoints.weights import LookUp, availability
 
         for file in load_manifest().select("relight"):
             found = availability(file, LookUp(weights_dir, offline=True))
-            _print("crocodilight", str(found.path) if found else "not found: run relight-cli weights fetch relight")
+            _print("crocodilight", str(found.path) if found else f"{file.name} not found: run {fetch_command(file)}")
     for name, text in describe_defaults(context):
         _print(name, text)
         broken += [name] if text.startswith("BROKEN") else []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from relight_cli.timelapse.options import TimelapseOptions
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport
+    from relight_cli.timelapse.timelapse import FrameResult
     from relight_cli.timelapse.writers import Plan, Writer
 
 DEFAULT_FPS = 25.0  # frames a second of a video made from photos
@@ -59,14 +60,27 @@ def interpolate_timelapse(
     record = TimelapseRecord(frames, planned, _recipe(options, report.model, writer), options)
     if options.skip_existing:
         record.resolve_existing(writer, notify)
-        if writer.finished:
+        if writer.finished and not options.dry_run:
             report_skipped(frames, planned, writer, report)
             finish(report, 0)
             return
     writer.refuse_existing(overwrite=options.overwrite)
     if writer.other_frames:
         notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
+    if options.dry_run and not _print_plan(options, frames, planned, writer):
+        finish(report, 0)
+        return
     _interpolate(options, frames, planned, writer, record, report)
+
+
+def _print_plan(
+    options: TimelapseCommandOptions, frames: "Frames", planned: list[OutputFrame], writer: "Writer"
+) -> bool:
+    """Print what would be read and made; return whether there is anything to make."""
+    from relight_cli.timelapse.dry_run import print_sequence
+
+    read = [*(frames.path(number) for number in range(len(frames.times))), options.freeze]
+    return print_sequence(read, writer, len(planned), options, options.plot) > 0
 
 
 def _interpolate(
@@ -83,6 +97,7 @@ def _interpolate(
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
     from relight_cli.timelapse.destination import aspect_notes
+    from relight_cli.timelapse.dry_run import frame_cost, on_small_copy, print_work
     from relight_cli.timelapse.report import finish
     from relight_cli.timelapse.run import TimelapseRun
     from relight_cli.timelapse.timelapse import Timelapse
@@ -92,7 +107,9 @@ def _interpolate(
         current().stage("loading the network")
         model = load_model(tasks=["interpolate-timelapse"], **options.model_arguments())
     fallback = MemoryFallback(model, options.tile_batch, options.dtype)
-    chosen = _timelapse_options(options)
+    wished = chosen = _timelapse_options(options)
+    if options.dry_run:
+        chosen = on_small_copy(wished, model)
     frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
     for note in frames.notes + aspect_notes(str(writer.path), frames):
         notify(note)
@@ -109,13 +126,20 @@ def _interpolate(
         wanted = replace(chosen, tile_batch=batch)
         return Timelapse(frames.times, run.read, run.look_ahead, model, wanted, frozen)
 
+    def make(frame: OutputFrame) -> "FrameResult | None":
+        return fallback.run(lambda model, batch: timelapse(model, batch).make(frame))
+
+    if options.dry_run:
+        left = [frame for number, frame in enumerate(planned) if not writer.is_made(number)]
+        target = None if writer.is_single_file else writer.target(0)
+        cost = frame_cost(frames, left, make, model, wished, options, target)
+        print_work(model, cost, len(left), encoded=target is not None)
+        finish(report, 0)
+        return
     opened = writer.opened(
         _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
     )
-    existing = run.make(
-        lambda frame: fallback.run(lambda model, batch: timelapse(model, batch).make(frame)),
-        opened,
-    )
+    existing = run.make(make, opened)
     if options.plot:
         run.draw(options.plot)
     finish(report, len(planned) - existing)

@@ -26,6 +26,7 @@ def refine_depth(
     from relight_cli.devices import choose
     from relight_cli.jobs.batch import run_jobs
     from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.dry_run import DryRun
 
     notify = notifier(options.quiet)
     files = depth_files(
@@ -34,6 +35,12 @@ def refine_depth(
     plan = plan_depth(photos, options, files, files.sources, notify)
     choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     run: DepthRun | None = None
+    dry = DryRun(plan.jobs, options, plan.recipe.files, [options.point_cloud]) if options.dry_run else None
+    if dry:
+        dry.print_plan()
+        if not dry.to_make:
+            dry.finish("photo")
+            return
     if not all(job.skip for job in plan.jobs):
         from relight_cli.checkpoints.depth import load_depth_model
         from relight_cli.depth.run import DepthRun
@@ -41,6 +48,9 @@ def refine_depth(
 
         current().stage("loading the networks")
         run = DepthRun(load_depth_model(**options.model_arguments()), plan, options, notify)
+    if dry and run:
+        dry.finish("photo", f"{files.name} and Stable Diffusion 1.5, on {run.model.device}", run.estimate(dry))
+        return
 
     def make(job: "Job") -> "ReportEntry":
         return run.make(job) if run else {}

@@ -1,15 +1,17 @@
 """relight-cli weights: list, fetch, verify, convert and find the checkpoints."""
 
+import json
 from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
-from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
-from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, megabytes, verify
+from relight_cli.checkpoints.listing import facts, listing
+from relight_cli.checkpoints.manifest import WeightsFile, fetch_command, load_manifest
+from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, require_download, verify
 from relight_cli.errors import ExitCode, ModelUnavailableError
-from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import Dtype, Offline, Quiet, Verbose, WeightsDir
+from relight_cli.jobs.console import notifier, terminal_question
+from relight_cli.jobs.options import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
 
 weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert model weights.")
 
@@ -17,18 +19,23 @@ _NAMES_HELP = "Command (relight, deshadow ...), repository or file, as in 'weigh
 
 
 @weights_app.command("list", short_help="List all files with size, licence, use and place.")
-def list_weights(weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
-    """List all files with size, licence, use and place, in columns that are two or more spaces apart."""
+def list_weights(
+    weights_dir: WeightsDir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON array with one object per file, for programs.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List all files with size, licence, use and place, as wide as the terminal."""
+    import shutil
+
     options = LookUp(weights_dir, offline=True)
-    rows = [("FILE", "REPOSITORY", "SIZE", "LICENCE", "USED BY", "WHERE")]
-    for file in load_manifest().files:
-        found = availability(file, options)
-        size = file.size or (found.path.stat().st_size if found else None)
-        place = found.place if found else "missing"
-        rows.append((file.name, file.repository, megabytes(size), file.licence, _used_by(file), place))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    files = [(file, availability(file, options)) for file in load_manifest().files]
+    if as_json:
+        typer.echo(json.dumps([facts(file, found) for file, found in files], indent=2))
+        return
+    for line in listing(files, shutil.get_terminal_size().columns):
+        typer.echo(line)
 
 
 @weights_app.command()
@@ -36,12 +43,19 @@ def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME", help=_NAMES_HELP)],
     weights_dir: WeightsDir = None,
     offline: Offline = False,
+    yes: Yes = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Download missing files, check them and print the path of each."""
-    options = LookUp(weights_dir, offline, progress=not quiet)
-    for file in _selected(names):
+    """Download missing files, check them and print the path of each.
+
+    Size and licence are shown first. On a terminal the command asks whether to go on; a script gives --yes or sets
+    RELIGHT_ACCEPT_LICENCE=1.
+    """
+    options = LookUp(weights_dir, offline, progress=not quiet, accepted=yes, ask=terminal_question())
+    files = list(_selected(names))
+    require_download(files, options)
+    for file in files:
         typer.echo(find(file, options, notifier(quiet)))
 
 
@@ -59,7 +73,7 @@ def verify_weights(
     failed = False
     files = [*_selected(names)] if names else [f for f in load_manifest().files if availability(f, options)]
     if not files:
-        typer.echo("no file is on this machine: run relight-cli weights fetch relight", err=True)
+        typer.echo(f"no file is on this machine: run {fetch_command(load_manifest().files[0])}.", err=True)
     for file in files:
         try:
             found = verify(file, options)
@@ -91,7 +105,7 @@ def convert(
     files = [file for file in load_manifest().files if file.repository_name == "CroCoDiLight"]
     present = [file for file in files if availability(file, options)]
     if not present:
-        raise ModelUnavailableError("no file of crocodilight is on this machine: run relight-cli weights fetch relight")
+        raise ModelUnavailableError(f"no file of crocodilight is on this machine: run {fetch_command(files[0])}.")
     for file in present:
         typer.echo(convert_file(find(file, options), compute.dtype))
 
@@ -112,8 +126,3 @@ def _selected(names: list[str]) -> Iterator[WeightsFile]:
     """Yield each named file once, in order; look up every name before the first is yielded."""
     manifest = load_manifest()
     return iter(dict.fromkeys(file for name in names for file in manifest.select(name)))
-
-
-def _used_by(file: WeightsFile) -> str:
-    commands = ", ".join(file.used_by)
-    return f"{commands} (with {file.only_with})" if file.only_with else commands

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from relight_cli.depth.options import DepthOptions
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.console import notifier, terminal_question
 from relight_cli.jobs.options import CommandOptions, Dtype
 
 
@@ -118,5 +118,8 @@ class DepthCommandOptions(CommandOptions):
             "weights_dir": self.weights_dir,
             "offline": self.offline,
             "progress": not self.quiet,
+            "accept_licence": self.yes,
+            "ask": terminal_question(),
+            "download": not self.dry_run,
             "notify": notifier(self.quiet),
         }

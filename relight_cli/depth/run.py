@@ -13,9 +13,11 @@ from relight_cli.depth.refine_depth import PreparedPhoto, prepare, refine_prepar
 from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import Run, Scene
 from relight_cli.devices import device_error, memory_bytes
-from relight_cli.errors import DeviceError
+from relight_cli.errors import DeviceError, RelightError
+from relight_cli.jobs.dry_run import DryRun, Estimate
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO, sha256_of
+from relight_cli.jobs.memory import peak_memory
 from relight_cli.jobs.options import subset
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import current
@@ -90,6 +92,24 @@ class DepthRun:
             "seconds_per_step": cost and round(cost.seconds, 4),  # None if every run was finished before
             "held_share": round(float(prepared.scene.kept_mask.mean()), 4),
         }
+
+    def estimate(self, plan: DryRun) -> Estimate | None:
+        """Return what the photos of a plan cost, from trial steps of the first that can be read; None if none can."""
+        for job in plan.to_make:
+            try:
+                photo = self.plan.photo or read_with_notes(job.source, self.options, self.options.page)
+            except RelightError as error:
+                plan.failed.append(error)
+                del plan.sizes[job.source]
+                continue
+            prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
+            batch, cost = self._estimate(job, prepared.scene, self.options.ensemble)
+            seconds = cost.seconds * self.chosen.steps * -(-self.options.ensemble // batch)
+            needed = cost.memory + self.model.weights_bytes
+            on_cpu, own = self.model.device == "cpu", peak_memory()
+            memory = max(own, needed) if own and on_cpu else own
+            return Estimate(seconds * len(plan.to_make), memory, None if on_cpu else needed)
+        return None
 
     def _settings(self, prepared: PreparedPhoto) -> Settings:
         """Return everything that finished runs depend on."""

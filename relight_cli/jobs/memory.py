@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -80,6 +81,25 @@ def release_memory() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows, macOS and musl have no malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def peak_memory() -> int | None:
+    """Return the most memory that this process has had, in bytes; None on Windows."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # of Linux, in kilobytes
+
+
+def device_peak(device: str) -> int | None:
+    """Return the most memory that tensors have had on a CUDA device, in bytes; None on another device."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.max_memory_allocated(device)
 
 
 def _release_device_memory() -> None:

@@ -12,7 +12,7 @@ import typer
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
-from relight_cli.jobs.console import notifier, remember_verbose
+from relight_cli.jobs.console import notifier, remember_verbose, terminal_question
 from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
@@ -55,6 +55,15 @@ WeightsDir = Annotated[
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        envvar=["RELIGHT_YES", "RELIGHT_ACCEPT_LICENCE"],
+        help="Download missing weights without asking; this accepts their licence.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=remember_verbose, help="Show tracebacks.")]
 ProgressOption = Annotated[
@@ -102,6 +111,7 @@ class CommandOptions:
     ] = False
     weights_dir: WeightsDir = None
     offline: Offline = False
+    yes: Yes = False
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")] = "auto"
     dtype: Annotated[
         Dtype,
@@ -135,6 +145,12 @@ class CommandOptions:
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
     progress: ProgressOption = ProgressMode.AUTO
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", "-n", help="Print what would be made, how long it takes and how much memory; make nothing."
+        ),
+    ] = False
     quiet: Quiet = False
     verbose: Verbose = False
 
@@ -210,6 +226,9 @@ class PhotoCommandOptions(CommandOptions):
             "weights_dir": self.weights_dir,
             "offline": self.offline,
             "progress": not self.quiet and self.progress != ProgressMode.JSON,
+            "accept_licence": self.yes,
+            "ask": terminal_question(),
+            "download": not self.dry_run,
             "notify": notifier(self.quiet),
         }
 

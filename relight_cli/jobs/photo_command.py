@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.jobs.batch import Change, Result, nothing_to_do, run_batch
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.dry_run import DryRun
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback
@@ -40,6 +41,7 @@ class PhotoCommand:
         self.recipe = Recipe(task, expected, options, files, more or {})
         self.jobs: list[Job] = []
         self.first: FirstRead | None = None
+        self.dry: DryRun | None = None
 
     def plan(self, photos: list[str], outputs: Outputs | None = None) -> bool:
         """Check everything that can be checked without a model; return whether there is anything to do."""
@@ -53,6 +55,8 @@ class PhotoCommand:
             outputs,
             lambda job: self.recipe.resolve_existing(job, notify),
         )
+        if self.options.dry_run:
+            return self._print_plan()
         if nothing_to_do(self.jobs, self.recipe):
             return False
         current().stage("loading the network")
@@ -72,6 +76,9 @@ class PhotoCommand:
         layers: "Callable[[Result], list[Photo]]" = lambda result: [],
     ) -> None:
         """Make every photo; errors as in `run_batch`. `change` uses the current `options`."""
+        if self.dry:
+            self._estimate(self.dry, model, change, cost, layers)
+            return
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
         self.recipe = replace(self.recipe, model=model)
         first, self.first = self.first, None  # the batch releases it
@@ -79,11 +86,55 @@ class PhotoCommand:
 
         def resolve(photo: "Photo") -> Recipe:
             """Return the recipe of all photos, given the first."""
-            if self.options.budget is not None and fallback.model:
-                choice = choose_side(cost, fallback.model, photo, self.options.budget)
-                notifier(self.options.quiet)(budget_note(choice, self.options.budget))
-                self.options = replace(self.options, max_side=choice.max_side, budget=None)
-                self.recipe = replace(self.recipe, options=self.options)
+            if fallback.model:
+                self._spend_budget(cost, fallback.model, photo)
             return self.recipe
 
         run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first)
+
+    def _spend_budget(self, cost: TileCost, model: "Model", photo: "Photo") -> None:
+        """Choose --max-side if --budget is given."""
+        if self.options.budget is None:
+            return
+        choice = choose_side(cost, model, photo, self.options.budget)
+        notifier(self.options.quiet)(budget_note(choice, self.options.budget))
+        self.options = replace(self.options, max_side=choice.max_side, budget=None)
+        self.recipe = replace(self.recipe, options=self.options)
+
+    def _print_plan(self) -> bool:
+        """Print what would be done; return whether there is anything whose cost can be estimated."""
+        self.dry = DryRun(self.jobs, self.options, self.files)
+        self.dry.print_plan()
+        if not self.dry.to_make:
+            self.dry.finish("photo")
+        return bool(self.dry.to_make)
+
+    def _estimate(
+        self,
+        dry: DryRun,
+        model: "Model",
+        change: Change[Result],
+        cost: TileCost,
+        layers: "Callable[[Result], list[Photo]]",
+    ) -> None:
+        """Print the model, and what the photos would cost."""
+        from relight_cli.jobs.trial import estimate
+
+        fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
+
+        def make(photo: "Photo", options: LightCommandOptions, name: str) -> "list[Photo]":
+            wanted, self.options = self.options, options
+            try:
+                result = fallback.run(
+                    lambda used, batch: change(used or model, batch, photo, lambda done, total: None, name)
+                )
+                return [result.photo, *layers(result)]
+            finally:
+                self.options = wanted
+
+        def budget(photo: "Photo") -> LightCommandOptions:
+            self._spend_budget(cost, model, photo)
+            return self.options
+
+        spent = estimate(dry, model, cost, budget, make)
+        dry.finish("photo", f"{model.name}, on {model.device}", spent)

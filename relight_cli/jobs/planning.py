@@ -60,12 +60,15 @@ def plan_jobs(
         require_short_name(path)
     _require_pip_extras([job for job in planned if not job.skip])
     if options.report:
-        require_report(options.report)
+        require_report(options.report, create=not options.dry_run)
     return planned
 
 
-def require_report(report: Path) -> None:
-    """Create the folder of a report, as that of an output. Raises OutputUnwritableError if it cannot be written."""
+def require_report(report: Path, *, create: bool = True) -> None:
+    """Create a report and its folder. Raises OutputUnwritableError if it cannot be written; checks less else."""
+    if not create:
+        require_folders([report.parent])
+        return
     try:
         report.parent.mkdir(parents=True, exist_ok=True)
         if report.is_fifo():  # which nothing reads: opening it would wait for ever

@@ -28,6 +28,8 @@ RUN_OPTIONS = {
     "null",
     "weights_dir",
     "offline",
+    "yes",
+    "dry_run",
     "model",  # "auto" or a name; the model itself is recorded
     "device",
     "tile_batch",

@@ -91,7 +91,7 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
 
 
 def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
-    """Write the light of --save-light. Raises UsageError if the photos have several."""
+    """Write the light of --save-light, but not with --dry-run. Raises UsageError if the photos have several."""
     from relight_cli.jobs.light_files import save_light
 
     if options.save_light is None:
@@ -101,6 +101,8 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
         raise UsageError("--save-light cannot know the light of a photo on stdin: give --place, --facing and --sun-at.")
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
+    if options.dry_run:
+        return
     save_light(found[0], options.save_light, overwrite=options.overwrite or options.skip_existing)
 
 
@@ -109,6 +111,8 @@ def save_light_of_reference(light: "Light", options: RelightCommandOptions, refe
     from relight_cli.jobs.light_files import save_light
 
     assert options.save_light is not None
+    if options.dry_run:
+        return
     light = light.turned(options.rotate) if options.rotate else light
     name = "a photo on stdin" if reference == STDIO else reference.name
     light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")

@@ -98,4 +98,4 @@ def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandO
     if options.plot and os.path.lexists(options.plot) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{options.plot} exists: give --overwrite, or name another file.")
     if options.report:
-        require_report(options.report)
+        require_report(options.report, create=not options.dry_run)

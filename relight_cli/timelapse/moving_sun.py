@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
 from relight_cli.errors import UsageError
 from relight_cli.jobs.batch import run_jobs
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
-from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
 from relight_cli.jobs.options import PhotoCommandOptions, subset
 from relight_cli.jobs.outputs import Job, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
@@ -25,8 +27,10 @@ from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
+from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -106,7 +110,7 @@ class MovingSun:
         more = {**more, "frames": count, **({"fps": options.fps or FPS} if writer.is_single_file else {})}
         recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
         if options.report:
-            require_report(options.report)
+            require_report(options.report, create=not options.dry_run)
         return cls(options, photo, lights, writer, recipe)
 
     def is_finished(self) -> bool:
@@ -118,10 +122,13 @@ class MovingSun:
                 if target.exists() and self.recipe.recorded(target) == self._parameters(number)
             }
             self.writer.keep(kept)
-            if self.writer.finished:
+            if self.writer.finished and not self.options.dry_run:
                 run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
                 return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
+        if self.options.dry_run:
+            read = (self.photo, *self.recipe.files.values())
+            return not print_sequence(read, self.writer, len(self.lights), self.options)
         return False
 
     def record(self, more: Mapping[str, object]) -> None:
@@ -131,6 +138,9 @@ class MovingSun:
     def run(self, model: "Model", geometry: "GeometrySource", mask: "MaskFile") -> None:
         """Make every frame; errors as in `run_jobs`."""
         self.recipe = replace(self.recipe, model=model)
+        if self.options.dry_run:
+            self._estimate(model, geometry)
+            return
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
 
         def make(job: Job) -> ReportEntry:
@@ -150,6 +160,31 @@ class MovingSun:
             return {"more_outputs": made}
 
         run_jobs([Job(self.photo, self.writer.path)], make, *self._reported())
+
+    def _estimate(self, model: "Model", geometry: "GeometrySource") -> None:
+        """Print what the frames cost, from the photo's own light on a small copy and one frame."""
+        from relight_cli.relighting.lit_gain import light_gain
+        from relight_cli.relighting.lit_photo import SIDE, PutOnOptions, lit_picture, subject_of, tiles_to_put_on
+        from relight_cli.relighting.mapping import SHADOW, mapping_seconds
+
+        tile, photo = mapping_seconds(model, SHADOW), read_with_notes(self.photo, self.options, self.options.page)
+        chosen = subset(self.options, PutOnOptions)
+        small = replace(chosen, max_side=small_side(model, chosen.max_side, SIDE))
+        began = perf_counter()
+        subject = subject_of(model, photo, geometry.of(photo), small)
+        fitted = perf_counter() - began - tiles_to_put_on(model, photo, small) * tile
+        began = perf_counter()
+        gain = light_gain(subject, self.lights[0], keep_exposure=False, exposure=0.0)
+        frame = photo.with_lazy_srgb(lit_picture(photo.srgb, subject, gain, self.options.strength))
+        if self.writer.is_single_file:
+            frame.in_memory()
+        else:
+            write_nowhere(frame, self.writer.target(0), self.options)
+        count = sum(not self.writer.is_made(number) for number in range(len(self.lights)))
+        seconds = max(0.0, fitted) + tiles_to_put_on(model, photo, chosen) * tile
+        seconds += count * (perf_counter() - began)
+        cost = Estimate(seconds, peak_memory(), device_peak(model.device))
+        print_work(model, cost, count, encoded=not self.writer.is_single_file)
 
     def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile") -> None:
         """Write each frame that does not exist yet; all have the exposure that fits the brightest of them."""

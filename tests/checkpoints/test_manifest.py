@@ -12,9 +12,11 @@ def test_the_shipped_manifest_is_sound() -> None:
     for file in manifest.files:
         assert file.licence
         assert file.used_by
+        assert file.config or file.size or file.about
+        assert file in manifest.select(file.fetch_name)
         assert file.sha256 is None or len(bytes.fromhex(file.sha256)) == 32
         assert file.revision is None or len(bytes.fromhex(file.revision)) == 20
-    assert [file.name for file in manifest.select("relight")] == ["CroCoDiLight.pth"]
+    assert manifest.select("relight") == manifest.select("crocodilight")  # another scene's light needs the mappers
     assert [file.name for file in manifest.select("albedo")] == ["CroCoDiLight.pth", "CroCoDiLight_albedo_mapper.pth"]
     depth = manifest.select("refine-depth")
     assert {file.repository_name for file in depth} == {"Depth-Anything-V2-Small-hf", "stable-diffusion-v1-5"}

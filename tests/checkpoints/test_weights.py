@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import logging
 import os
 import signal
@@ -55,6 +56,7 @@ def point_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "home" / "token"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("RELIGHT_ACCEPT_LICENCE", "1")
     # The library waits a second before each of its five attempts to resume.
     monkeypatch.setattr(file_download, "time", SimpleNamespace(sleep=lambda seconds: None))
 
@@ -116,7 +118,7 @@ def test_offline_takes_the_cache_and_never_asks(hub: FakeHub, monkeypatch: pytes
     assert find(LOOSE, LookUp(offline=True)) == path
     message = refusal(PINNED, LookUp(offline=True))
     assert message.endswith(
-        "run 'relight-cli weights fetch Depth/unet/model.safetensors' on a machine with a network, "
+        "run 'relight-cli weights fetch refine-depth' on a machine with a network, "
         "then name the file's folder with --weights-dir."
     )
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -369,24 +371,13 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, list[str]]]
 
 
 def test_list_fetch_where_verify(hub: FakeHub, run: Callable[..., tuple[int, list[str]]], tmp_path: Path) -> None:
-    _, before = run("list")
-    assert [line.rpartition("  ")[2].strip() for line in before] == [
-        "WHERE",
-        "missing",
-        "missing",
-        "missing",
-        "missing",
-    ]
-    code, paths = run("fetch", "refine-depth", "Model.pth", "refine-depth")
+    assert [one["place"] for one in json.loads("".join(run("list", "--json")[1]))] == [None] * 4
+    code, paths = run("fetch", "refine-depth", "Model.pth", "refine-depth", "--yes")
     assert code == 0
     assert [Path(path).name for path in paths] == ["model.safetensors", "config.json", "Model.pth"]
-    _, after = run("list")
-    assert [line.rpartition("  ")[2].strip() for line in after[1:]] == [
-        "Hub cache",
-        "Hub cache",
-        "Hub cache",
-        "missing",
-    ]
+    after = json.loads("".join(run("list", "--json")[1]))
+    assert [one["place"] for one in after] == ["Hub cache", "Hub cache", "Hub cache", None]
+    assert [one["file"] for one in after] == [paths[2], paths[0], paths[1], None]
     own = tmp_path / "own"
     own.mkdir()
     (own / "Model.pth").write_bytes(BODY)
@@ -407,6 +398,23 @@ def test_list_fetch_where_verify(hub: FakeHub, run: Callable[..., tuple[int, lis
     code, lines = run("verify", "Fast")
     assert code == ExitCode.MODEL
     assert "not on this machine" in lines[0]
+
+
+@pytest.mark.parametrize("columns", [30, 80, 200])
+def test_the_list_fits_the_terminal(
+    hub: FakeHub, run: Callable[..., tuple[int, list[str]]], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    run("fetch", "Model.pth", "--yes")
+    _, lines = run("list")
+    assert max(map(len, lines)) <= columns
+    words = " ".join(" ".join(lines).split())
+    for file in MANIFEST.files:
+        assert file.licence in words
+        assert file.config or file.name in words.replace(" ", "") or file.name in words
+    assert "0.1 MB; in the Hub cache; used by relight" in words
+    assert "0.1 MB; missing; used by refine-depth (with --fast)" in words
+    assert "1 small file of configuration; 1 missing" in words
 
 
 def test_fetch_of_an_unknown_name_fetches_nothing(hub: FakeHub, run: Callable[..., tuple[int, list[str]]]) -> None:

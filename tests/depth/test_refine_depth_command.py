@@ -355,3 +355,16 @@ def test_standard_streams(refine: Refine, scene: Path, monkeypatch: pytest.Monke
             os.close(kept)
     assert (done.code, done.err) == (0, "")
     assert (disparity(scene / "wire") == disparity(scene / "photo_depth.png")).all()
+
+
+def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: Path) -> None:
+    done = refine("photo.png", "reference.png", *FAST, "--preview", "--dry-run", "--report", "new/r.jsonl")
+    assert done.code == 0, done.err
+    assert made(scene) == set()
+    lines = [(line[:8].strip(), line[9:]) for line in done.out.splitlines()]
+    assert lines[:3] == [
+        ("make", "photo.png -> photo_depth.png, photo_depth_preview.png"),
+        ("make", "reference.png -> reference_depth.png, reference_depth_preview.png"),
+        ("write", "new/r.jsonl"),
+    ]
+    assert {"model", "time", "memory"} <= dict(lines).keys()
