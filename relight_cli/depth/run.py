@@ -66,7 +66,7 @@ class DepthRun:
             batch, cost = self._estimate(job, prepared.scene, remaining) if remaining else (1, None)
             depth = self._refine(job, prepared, batch, finished, store)
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
-            recipe = self.plan.recipe.provenance({"photo": photo_sha256}).parameters()
+            recipe = self.plan.recipe.provenance({"photo": photo_sha256}).record()
             scale = write_outputs(depth, job, self.options, focal, recipe)
         except BaseException:
             if store and store.count():

@@ -26,6 +26,7 @@ from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
+from relight_cli.timelapse.record import note_left_alone
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -104,17 +105,28 @@ class MovingSun:
     def is_finished(self) -> bool:
         """Let the writer keep what would be made the same again; return whether that is all."""
         if self.options.skip_existing:
-            kept = {
-                target
-                for number, target in enumerate(self.writer.targets)
-                if target.exists() and self.recipe.recorded(target) == self._parameters(number)
-            }
-            self.writer.keep(kept)
+            self._resolve_existing()
             if self.writer.finished:
                 run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
                 return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
         return False
+
+    def _resolve_existing(self) -> None:
+        """Let the writer keep what would be made the same again, and what is not as this tool wrote it."""
+        kept, foreign, touched = set(), list[Path](), list[Path]()
+        for number, target in enumerate(self.writer.targets):
+            if not target.exists():
+                continue
+            recorded = self.recipe.recorded(target)
+            if recorded == self._parameters(number):
+                kept.add(target)
+            elif recorded is None:
+                foreign.append(target)
+            elif not self.recipe.is_untouched(target):
+                touched.append(target)
+        note_left_alone(foreign, touched, notifier(self.options.quiet))
+        self.writer.keep(kept | {*foreign, *touched})
 
     def run(self, model: "Model", geometry: "GeometrySource", mask: "MaskFile") -> None:
         """Make every frame; errors as in `run_jobs`."""
@@ -150,7 +162,8 @@ class MovingSun:
         if self.options.keep_exposure:
             stops += kept_exposure(subject, brightest)
         weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
-        made = None if self.options.strip or not self.writer.is_single_file else self._parameters(0)
+        recorded = self.writer.is_single_file and not self.options.strip
+        made = self.recipe.provenance(self._inputs(0)).record() if recorded else None
         with (
             self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made),
             progress_bar("timelapse", quiet=self.options.quiet, unit="frame") as progress,

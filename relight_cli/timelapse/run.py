@@ -1,5 +1,6 @@
 """Make a timelapse from its first frame to its last."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -106,12 +107,19 @@ class TimelapseRun:
         return existing
 
     def draw(self, path: Path) -> None:
-        """Draw the plot; frames of an earlier run, and their inputs, are read again for it."""
+        """Draw the plot; frames of an earlier run, and their inputs, are read again for it.
+
+        A plot that is not as this tool wrote it stays, unless --overwrite is given.
+        """
         from relight_cli.photos.photo import Photo
         from relight_cli.photos.reading import read_photo
         from relight_cli.photos.writing import write_photo
         from relight_cli.timelapse.brightness_plot import plot
 
+        options, recipe = self.report.options, replace(self._record.recipe, read_record=None)
+        if os.path.lexists(path) and not (options.overwrite or recipe.is_untouched(path)):
+            self._notify(f"{path}: left as it is, since it is not as relight-cli wrote it; --overwrite replaces it.")
+            return
         reader = self.frames.reader()
         for number in [n for n in range(len(self.frames.times)) if n not in self.before]:
             if self.frames.path(number) not in self.report.failed:
@@ -123,7 +131,8 @@ class TimelapseRun:
         after = [(self.planned[number].time, colour) for number, colour in sorted(self.after.items())]
         drawn = plot(before, after, "s" if self.frames.rate or self.frames.taken(0) is not None else "frames")
         make_folder(path.parent)
-        write_photo(Photo(drawn), path, overwrite=True)
+        signed, _ = recipe.sign(Photo(drawn), self._record.all_inputs())
+        write_photo(signed, path, overwrite=options.overwrite or options.skip_existing)
 
     def _make_one(self, number: int, made: "FrameResult | None") -> bool:
         """Write a frame and return True; return False if there is none."""
