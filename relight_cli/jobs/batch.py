@@ -69,6 +69,8 @@ def run_jobs(
         except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
             error = raised
         summary.add(job, in_flight.seconds, error, facts)
+        if summary.is_stopped:
+            break
     summary.finish()
 
 
@@ -141,6 +143,8 @@ class Batch(Generic[Result]):
                 else:
                     self._make(one, next_after[id(one)])
                 self._report_finished()
+                if self.summary.is_stopped:
+                    break
             self.threads.finish()
         finally:
             for one in todo:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
-from relight_cli.errors import UsageError
+from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.batch import run_jobs
 from relight_cli.jobs.console import notifier, progress_bar
 from relight_cli.jobs.file_names import fit_name
@@ -27,6 +27,7 @@ from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
 from relight_cli.timelapse.record import note_left_alone
+from relight_cli.timelapse.report import stopped
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -143,7 +144,10 @@ class MovingSun:
                     used or model, photo, geometry.of(photo), replace(chosen, tile_batch=batch)
                 )
             )
-            self._write(photo, subject, mask)
+            try:
+                self._write(photo, subject, mask)
+            except OutputUnwritableError as error:
+                raise stopped(error, self.writer, self.options) from error
             if not self.options.report:
                 return {}
             made = [output_entry(path, self._parameters(n) or "{}") for n, path in enumerate(self.writer.targets)]

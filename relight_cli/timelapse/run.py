@@ -1,5 +1,6 @@
 """Make a timelapse from its first frame to its last."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import PhotoUnreadableError
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
 from relight_cli.jobs.console import notifier, progress_bar
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.record import TimelapseRecord
-from relight_cli.timelapse.report import TimelapseReport, targets_of
+from relight_cli.timelapse.report import TimelapseReport, stopped, targets_of
 from relight_cli.timelapse.sequencing import OutputFrame
 from relight_cli.timelapse.writers import Writer
 
@@ -86,7 +87,10 @@ class TimelapseRun:
                 existing = self._make_all(make)
         except Exception as error:
             self.report.failed = dict.fromkeys(sequence, error) | self.report.failed
-            self._report_until(self.frames.times[-1], skipped=False)
+            with contextlib.suppress(OutputUnwritableError):  # of the report, on the same full disk
+                self._report_until(self.frames.times[-1], skipped=False)
+            if isinstance(error, OutputUnwritableError):
+                raise stopped(error, self.writer, self.report.options) from error
             raise
         if self.writer.is_single_file:
             self._add_written(self.writer.path, self._record.all_inputs)

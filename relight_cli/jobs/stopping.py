@@ -1,0 +1,59 @@
+"""What stops a run before its last photo: what fails one photo and would fail every later one too."""
+
+import errno
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from relight_cli.devices import is_device_lost
+from relight_cli.errors import OutputUnwritableError
+from relight_cli.jobs.options import CommandOptions
+
+_NAMES = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "EREMOTEIO")
+_LASTING = {getattr(errno, name) for name in _NAMES if hasattr(errno, name)}
+# Write-protected, no such unit, not ready, disk full (39 and 112), network gone, device failed or unplugged, quota
+# (Windows, System Error Codes).
+_LASTING_ON_WINDOWS = {19, 20, 21, 39, 55, 112, 1117, 1167, 1295}
+_LONGEST = 1000  # characters of a command in a message
+
+
+def is_lasting(error: BaseException) -> bool:
+    """Return whether an error of one photo would be that of every later one too: no room, a disk or a device gone.
+
+    A file too large for its file system is not: smaller ones fit. A folder that may not be written any more is.
+    """
+    if isinstance(error, OutputUnwritableError):
+        return any(_is_lasting_of_system(one) for one in _causes(error) if isinstance(one, OSError))
+    return any(is_device_lost(one) for one in _causes(error) if isinstance(one, Exception))
+
+
+def resume_command(options: CommandOptions, *, add: tuple[str, ...] = ("--skip-existing",)) -> str:
+    """Return the command line that makes the rest of this run, with `add` in place of --overwrite."""
+    words = [word for word in sys.argv[1:] if not add or word != "--overwrite"]
+    end = words.index("--") if "--" in words else len(words)
+    more = (*add, *(("--resume",) if hasattr(options, "resume") and "--resume" not in add else ()))
+    words[end:end] = [word for word in more if word not in words[:end]]
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    command = join(["relight-cli", *words])
+    if len(command) <= _LONGEST:
+        return command
+    return f"the same command with {' '.join(more)}" if more else "the same command"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what caused it, back to the first."""
+    one: BaseException | None = error
+    while one is not None:
+        yield one
+        one = one.__cause__
+
+
+def _is_lasting_of_system(error: OSError) -> bool:
+    if error.errno in (errno.EACCES, errno.EPERM) and isinstance(error.filename, str | os.PathLike):
+        folder = Path(error.filename).absolute().parent
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            return True
+    return error.errno in _LASTING or getattr(error, "winerror", None) in _LASTING_ON_WINDOWS
