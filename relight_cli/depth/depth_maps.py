@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.errors import MissingExtraError
+from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.photos.codecs import exr as exr_photos
 from relight_cli.photos.fingerprints import fingerprint_of, sealed, split_record, with_fingerprint
 from relight_cli.photos.special_files import require_no_special_file
@@ -174,5 +174,9 @@ def _encode_exr(values: Map, scale: MapScale) -> bytes:
     channels = {"Y": values} if values.ndim == 2 else {"RGB": values}
     with tempfile.TemporaryDirectory() as folder:  # the library can write only to a path
         path = Path(folder) / "map.exr"
-        OpenEXR.File(header, {key: np.ascontiguousarray(plane) for key, plane in channels.items()}).write(str(path))
+        try:
+            exr_photos.write_file(header, {key: np.ascontiguousarray(plane) for key, plane in channels.items()}, path)
+        except OSError as error:
+            message = f"{path.parent.parent}: cannot be written ({error.strerror}); free some disk space"
+            raise OutputUnwritableError(message) from error
         return path.read_bytes()

@@ -14,7 +14,7 @@ import typer
 
 from relight_cli._version import __version__
 from relight_cli.devices import device_error
-from relight_cli.errors import DeviceError, ExitCode, OutputUnwritableError, RelightError
+from relight_cli.errors import DeviceError, ExitCode, OutputUnwritableError
 from relight_cli.jobs.console import notifier, say
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
@@ -81,7 +81,7 @@ class Summary:
         if self.is_single:
             return
         if error := self._stopped_by:
-            kind = type(error) if isinstance(error, RelightError) else DeviceError
+            kind = DeviceError if isinstance(error, DeviceError) else OutputUnwritableError
             raise kind(f"{str(error).rstrip('.')}. {self._so_far()}") from error
         failed, total = self._count["failed"], sum(self._count.values())
         parts = [f"{number} {status}" for status, number in self._count.items() if number or status == "done"]

@@ -13,6 +13,7 @@ from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.options import CommandOptions
 
 _NAMES = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "EREMOTEIO")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # never of an input, but of the temporary copy of one
 _LASTING = {getattr(errno, name) for name in _NAMES if hasattr(errno, name)}
 # Write-protected, no such unit, not ready, disk full (39 and 112), network gone, device failed or unplugged, quota
 # (Windows, System Error Codes).
@@ -25,9 +26,12 @@ def is_lasting(error: BaseException) -> bool:
 
     A file too large for its file system is not: smaller ones fit. A folder that may not be written any more is.
     """
-    if isinstance(error, OutputUnwritableError):
-        return any(_is_lasting_of_system(one) for one in _causes(error) if isinstance(one, OSError))
-    return any(is_device_lost(one) for one in _causes(error) if isinstance(one, Exception))
+    causes = list(_causes(error))
+    of_system = [one for one in causes if isinstance(one, OSError)]
+    if not isinstance(error, OutputUnwritableError):
+        of_system = [one for one in of_system if one.errno in _FULL]
+    lost = any(is_device_lost(one) for one in causes if isinstance(one, Exception))
+    return lost or any(_is_lasting_of_system(one) for one in of_system)
 
 
 def resume_command(options: CommandOptions, *, add: tuple[str, ...] = ("--skip-existing",)) -> str:

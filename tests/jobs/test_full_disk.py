@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,7 +92,8 @@ def test_a_run_stops_and_says_how_to_go_on(
     assert (done.code, len(done.lines)) == (5, 1)
     assert os.strerror(getattr(errno, name)) in done.err
     assert f"Stopped: 2 of {COUNT} photos are done, {COUNT - 2} are left." in done.err
-    assert len(first := outputs("out")) == 2
+    first = outputs("out")
+    assert len(first) == 2
     assert len(changed) < COUNT
     repair()
     changed.clear()
@@ -237,3 +239,20 @@ def test_a_long_command_is_not_repeated(command: Command, photos: Path, failing:
     done = command("albedo", *names, *BATCH[2:])
     assert done.code == 5
     assert done.err.endswith("To make the rest: the same command with --skip-existing\n")
+
+
+def test_a_full_folder_for_temporary_files_stops_the_run(
+    command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exr = pytest.importorskip("OpenEXR")
+
+    class Full:
+        def __init__(self, header: dict, planes: dict) -> None: ...
+
+        def write(self, path: str) -> None:
+            raise RuntimeError(f'Cannot open image file "{path}". {os.strerror(errno.ENOSPC)}.')
+
+    monkeypatch.setattr(exr, "File", Full)
+    done = command(*BATCH[:-1], "out/{stem}.exr")
+    assert (done.code, len(done.lines)) == (5, 1)
+    assert f"No space left on device in {tempfile.gettempdir()}" in done.err
