@@ -60,6 +60,8 @@ class DepthRun:
         finished: dict[int, Run] = {}
         if store:
             make_folder(job.target.parent)
+            if not (self.options.resume or self.options.overwrite):
+                store.require_none()  # of another process, which was making the photo when this one was planned
             finished = store.open(self._settings(prepared), resume=self.options.resume)
         try:
             remaining = sum(number not in finished for number in range(self.options.ensemble))

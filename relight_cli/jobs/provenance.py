@@ -127,9 +127,7 @@ class Recipe:
             left, both = ("left as it is", "replaces both") if exists else ("not made", "makes both")
             notify(f"{job.target}: {left}, because relight-cli did not make {foreign[0]}; --overwrite {both}.")
             return replace(job, skip=True)
-        photo_sha256 = sha256_of(job.source)
-        known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
-        same = known and recorded in self._up_to_date({"photo": photo_sha256})
+        same = self._is_current(job, recorded)
         written = [path for path in (job.target, *job.extras) if os.path.lexists(path)]
         if touched := [path for path in written if not (same or self.is_untouched(path))]:
             where, both = ("it is", "it") if touched[0] == job.target else (f"{touched[0]} is", "both")
@@ -137,6 +135,23 @@ class Recipe:
             notify(f"{job.target}: {left}")
             return replace(job, skip=True)
         return replace(job, skip=same, may_replace=not same)
+
+    def recheck(self, job: "Job", notify: Callable[[str], None]) -> "Job":
+        """Decide anew about a job whose outputs have changed since it was planned: another process may have made it.
+
+        Without --skip-existing, only what is as this run would make it is skipped.
+        """
+        if not any(os.path.lexists(path) for path in (job.target, *job.extras)):
+            return replace(job, may_replace=False)
+        if self.options.skip_existing:
+            return self.resolve_existing(replace(job, may_replace=False), notify)
+        return replace(job, skip=self._is_current(job, self.recorded(job.target)))
+
+    def _is_current(self, job: "Job", recorded: str | None) -> bool:
+        """Return whether all outputs of a job exist and would be made the same again, by the record of its target."""
+        photo_sha256 = sha256_of(job.source)
+        known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
+        return known and recorded in self._up_to_date({"photo": photo_sha256})
 
     def _up_to_date(self, inputs: Inputs) -> list[str]:
         """Return the records of outputs that are up to date; with --budget every size that it may have chosen."""
