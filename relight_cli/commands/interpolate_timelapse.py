@@ -47,6 +47,7 @@ def interpolate_timelapse(
     from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
+    from relight_cli.timelapse.shared_frames import claimed_video
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -57,16 +58,17 @@ def interpolate_timelapse(
     if _needs_model(options):
         report.model = expected_model(options.model, ["interpolate-timelapse"], options.weights_dir)
     record = TimelapseRecord(frames, planned, _recipe(options, report.model, writer), options)
-    if options.skip_existing:
-        record.resolve_existing(writer, notify)
-        if writer.finished:
-            report_skipped(frames, planned, writer, report)
-            finish(report, 0)
-            return
-    writer.refuse_existing(overwrite=options.overwrite)
-    if writer.other_frames:
-        notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
-    _interpolate(options, frames, planned, writer, record, report)
+    with claimed_video(writer, notify) as has_appeared:
+        if options.skip_existing or (has_appeared and record.is_current_video(writer.path)):
+            record.resolve_existing(writer, notify)
+            if writer.finished:
+                report_skipped(frames, planned, writer, report)
+                finish(report, 0)
+                return
+        writer.refuse_existing(overwrite=options.overwrite)
+        if writer.other_frames:
+            notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
+        _interpolate(options, frames, planned, writer, record, report)
 
 
 def _interpolate(
@@ -113,6 +115,7 @@ def _interpolate(
     existing = run.make(
         lambda frame: fallback.run(lambda model, batch: timelapse(model, batch).make(frame)),
         opened,
+        timelapse.cache_clear,
     )
     if options.plot:
         run.draw(options.plot)

@@ -57,13 +57,13 @@ def run_jobs(
     model: ModelIdentity,
     options: CommandOptions,
     reported: ReportEntry,
-    recheck: Recheck = lambda job: job,
+    recheck: Recheck | None = None,
 ) -> None:
     """Run each job that is not skipped, one after the other, and print errors.
 
     `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
-    continue and the command ends with exit code 23. `recheck` decides anew about a job that another process may have
-    made meanwhile.
+    continue and the command ends with exit code 23. With `recheck`, which decides anew about a job that another process
+    may have made meanwhile, jobs are claimed.
     """
     summary = Summary(jobs, model, options, reported)
     shared = SharedJobs(jobs, recheck, notifier(options.quiet))

@@ -61,7 +61,7 @@ class Claims:
         told = False
         while not self.take(target):
             if not told:
-                notify(f"{target}: another process is making it; waiting for that.")
+                notify(f"{target}: waiting for another process that is making it.")
                 told = True
             time.sleep(POLL)
 

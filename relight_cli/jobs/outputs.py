@@ -30,7 +30,7 @@ class Job:
 
     def state(self) -> tuple[object, ...]:
         """Return what changes when one of the outputs is written, replaced or removed."""
-        return tuple(_state(path) for path in (self.target, *self.extras) if path != STDIO)
+        return tuple(state_of(path) for path in (self.target, *self.extras) if path != STDIO)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def _placed(folder: Path, stem: str, tail: str) -> Path:
     return folder / fit_name(folder, stem, tail)
 
 
-def _state(path: Path) -> tuple[int, ...] | None:
+def state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is written or replaced; None if there is none."""
     try:
         status = os.lstat(path)
     except OSError:

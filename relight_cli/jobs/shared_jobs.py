@@ -13,9 +13,12 @@ Recheck = Callable[[Job], Job]
 
 
 class SharedJobs:
-    """The jobs of a run, in order; those that other processes are making come last."""
+    """The jobs of a run, in order; those that other processes are making come last.
 
-    def __init__(self, jobs: list[Job], recheck: Recheck, notify: Callable[[str], None]) -> None:
+    Without `recheck` none is claimed.
+    """
+
+    def __init__(self, jobs: list[Job], recheck: Recheck | None, notify: Callable[[str], None]) -> None:
         self._fresh, self._busy = deque(jobs), deque[Job]()
         self._recheck, self._notify = recheck, notify
         self._claims = Claims()
@@ -60,7 +63,7 @@ class SharedJobs:
 
     def _claimed(self, job: Job) -> Job | None:
         """Return a job claimed, or decided anew; None while another process has claimed it."""
-        if job.skip or job.target == STDIO:
+        if self._recheck is None or job.skip or job.target == STDIO:
             return job
         if not self._claims.take(job.target):
             return None

@@ -28,6 +28,7 @@ from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
 from relight_cli.timelapse.record import note_left_alone
 from relight_cli.timelapse.report import stopped
+from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -153,7 +154,12 @@ class MovingSun:
             made = [output_entry(path, self._parameters(n) or "{}") for n, path in enumerate(self.writer.targets)]
             return {"more_outputs": made}
 
-        run_jobs([Job(self.photo, self.writer.path)], make, *self._reported())
+        job = Job(self.photo, self.writer.path, found=tuple(self.writer.found))
+        run_jobs([job], make, *self._reported(), recheck=self._recheck if self.writer.is_single_file else None)
+
+    def _recheck(self, job: Job) -> Job:
+        """Skip a video that another process has made meanwhile."""
+        return replace(job, skip=self._is_current(0))
 
     def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile") -> None:
         """Write each frame that does not exist yet; all have the exposure that fits the brightest of them."""
@@ -172,8 +178,10 @@ class MovingSun:
             self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made),
             progress_bar("timelapse", quiet=self.options.quiet, unit="frame") as progress,
         ):
-            for number, light in enumerate(self.lights):
-                if not self.writer.is_made(number):
+            shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
+            for done, (number, missing) in enumerate(shared.turns(len(self.lights)), 1):
+                light = self.lights[number]
+                if missing:
                     lost = math.log2(max(brightest.average(), 1e-9) / max(light.average(), 1e-9)) - _DARKEST
                     exposure = stops + max(0.0, lost)
                     gain = light_gain(subject, light, keep_exposure=False, exposure=exposure)
@@ -183,7 +191,10 @@ class MovingSun:
                     frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
                     for note in notes + self.writer.write(number, frame):
                         notify(f"{self.writer.target(number)}: {note}")
-                progress(number + 1, len(self.lights))
+                progress(done, len(self.lights))
+
+    def _is_current(self, number: int) -> bool:
+        return self.recipe.recorded(self.writer.target(number)) == self._parameters(number)
 
     def _inputs(self, number: int) -> dict[str, object]:
         inputs: dict[str, object] = {"photo": self._sha256()}

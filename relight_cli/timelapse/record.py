@@ -77,7 +77,7 @@ class TimelapseRecord:
                 else self._is_current(number, recorded[target])
             )
             sha256 = None if current or writer.is_single_file else sha256_of(target)
-            if current or (sha256 and self.copied(number) and sha256 == self._original_sha256(number)):
+            if current or self._is_copy(number, sha256):
                 kept.add(target)
             elif recorded[target] is None and sha256 not in sources:
                 foreign.append(target)
@@ -85,6 +85,17 @@ class TimelapseRecord:
                 touched.append(target)
         note_left_alone(foreign, touched, notify)
         writer.keep(kept | {*foreign, *touched})
+
+    def is_current_video(self, path: Path) -> bool:
+        """Return whether an existing file of all frames is as this run would make it."""
+        return self._all_are_current(self.recipe.recorded(path))
+
+    def is_current(self, number: int, target: Path) -> bool:
+        """Return whether an existing frame is as this run would make it."""
+        return self._is_current(number, self.recipe.recorded(target)) or self._is_copy(number, sha256_of(target))
+
+    def _is_copy(self, number: int, sha256: str | None) -> bool:
+        return bool(sha256 and self.copied(number) and sha256 == self._original_sha256(number))
 
     def _original_sha256(self, number: int) -> str | None:
         keyframe = self.planned[number].keyframe

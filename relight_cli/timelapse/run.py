@@ -17,6 +17,7 @@ from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.record import TimelapseRecord
 from relight_cli.timelapse.report import TimelapseReport, stopped, targets_of
 from relight_cli.timelapse.sequencing import OutputFrame
+from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.writers import Writer
 
 if TYPE_CHECKING:
@@ -75,16 +76,22 @@ class TimelapseRun:
             self._fail(number, error)
             return None
 
-    def make(self, make: "Callable[[OutputFrame], FrameResult | None]", opened: AbstractContextManager[None]) -> int:
+    def make(
+        self,
+        make: "Callable[[OutputFrame], FrameResult | None]",
+        opened: AbstractContextManager[None],
+        restart: Callable[[], None],
+    ) -> int:
         """Make every frame that does not exist yet, while the writer is `opened`; return how many exist at the end.
 
+        `make` is called in order of time, and from an earlier one on after `restart`.
         Raises every error except that of unreadable inputs, after reporting it on the remaining inputs.
         """
         sequence = dict.fromkeys(self.frames.path(number) for number in range(len(self.frames.times)))
         self.report.append_left_out(sequence)
         try:
             with opened:
-                existing = self._make_all(make)
+                existing = self._make_all(make, restart)
         except Exception as error:
             self.report.failed = dict.fromkeys(sequence, error) | self.report.failed
             with contextlib.suppress(OutputUnwritableError):  # of the report, on the same full disk
@@ -97,15 +104,28 @@ class TimelapseRun:
         self._report_until(self.frames.times[-1], skipped=False)
         return existing
 
-    def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]") -> int:
+    def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]", restart: Callable[[], None]) -> int:
         existing = 0
+        last, in_order = -1, True
+        record, options = self._record, self.report.options
+        shared = SharedFrames(
+            self.writer,
+            lambda number: record.is_current(number, self.writer.target(number)),
+            self._notify,
+            overwrite=options.overwrite,
+        )
         with progress_bar("timelapse", quiet=self.report.options.quiet, unit="frame") as progress:
-            for number, planned in enumerate(self.planned):
-                skipped = self.writer.is_made(number)
-                existing += skipped or self._make_one(number, make(planned))
-                if not self.writer.is_single_file:  # a single file exists only at the end
-                    self._report_until(planned.time, skipped=skipped)
-                progress(number + 1, len(self.planned))
+            for done, (number, missing) in enumerate(shared.turns(len(self.planned)), 1):
+                planned = self.planned[number]
+                in_order = in_order and number == last + 1
+                if missing and number < last:  # another process has left it
+                    restart()
+                    self._photos, self._read, self._read_ahead = {}, self.frames.reader(), self.frames.reader()
+                existing += self._make_one(number, make(planned)) if missing else True
+                last = number
+                if in_order and not self.writer.is_single_file:  # a single file exists only at the end
+                    self._report_until(planned.time, skipped=not missing)
+                progress(done, len(self.planned))
         if not existing:
             raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
         return existing

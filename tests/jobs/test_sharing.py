@@ -96,9 +96,10 @@ def made(folder: Path) -> dict[str, int]:
     return Counter(entry["input"] for entry in entries if entry["status"] == "done")
 
 
-def whole(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == [f"{number:02}_albedo.png" for number in range(COUNT)]
-    for path in folder.iterdir():
+def whole(folder: Path, *, hidden: str = "") -> None:
+    outputs = sorted(path for path in folder.iterdir() if not (hidden and path.name.endswith(hidden)))
+    assert [path.name for path in outputs] == [f"{number:02}_albedo.png" for number in range(COUNT)]
+    for path in outputs:
         assert read_photo(path).pixels.shape == (12, 16, 3)
 
 
@@ -138,7 +139,7 @@ print(json.dumps({"left": left, "codes": end([begin(asked, without_locks) for _ 
     assert found["codes"] == [0, 0, 0]
     assert set(made(photos).values()) == {1}
     assert set(statuses(photos)) == {"done", "skipped"}
-    whole(photos / "out")
+    whole(photos / "out", hidden=".claim")  # of the killed process: a later run removes it
 
 
 @needs_fork
@@ -159,6 +160,68 @@ print(json.dumps(end([killed, *others])))
     (photos / "out/00_albedo.png").unlink()
     assert processes(photos, "print(json.dumps(end([begin(asked)])))", asked=asked) == [0]
     whole(photos / "out")  # what the killed process left is gone
+
+
+MOVING = ("relight", "in/00.png", "--model", "tiny", "--sun-at", "07:00..19:00", "--date", "2026-06-21", "--place")
+FRAMES = {
+    "interpolated": ["interpolate-timelapse", "in", "--between", "1", "--mode", "image", "-q"],
+    "moving sun": [*MOVING, "48.14,11.58", "--facing", "S", "--frames", "24", "-q"],
+}
+
+
+@needs_fork
+@pytest.mark.parametrize("asked", FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize("how", ["--skip-existing", "--overwrite"])
+def test_every_frame_is_made_once(photos: Path, asked: list[str], how: str) -> None:
+    script = """
+def counted(name):
+    from relight_cli.timelapse.writers import FolderWriter
+    for method in ("copy", "write"):
+        def write(self, number, *rest, before=getattr(FolderWriter, method)):
+            with open(name, "a") as file:
+                file.write(f"{number}\\n")
+            return before(self, number, *rest)
+        setattr(FolderWriter, method, write)
+codes = end([begin(asked, lambda: counted("made.txt")) for _ in range(3)])
+killed = begin([*asked[:-1], "other"], lambda: counted("left.txt"))
+others = [begin([*asked[:-1], "other"], lambda: counted("left.txt")) for _ in range(2)]
+while len(list(Path("other").glob("frame_*")) if Path("other").exists() else []) < 5:
+    time.sleep(0.005)
+os.kill(killed, signal.SIGKILL)
+print(json.dumps([codes, end([killed, *others])[1:]]))
+"""
+    assert processes(photos, script, asked=[*asked, how, "-o", "out"]) == [[0, 0, 0], [0, 0]]
+    count = 24 if "relight" in asked else 2 * COUNT - 1
+    numbers = [int(line) for line in (photos / "made.txt").read_text().splitlines()]
+    assert sorted(numbers) == list(range(count))
+    left = Counter(int(line) for line in (photos / "left.txt").read_text().splitlines())
+    assert set(left) == set(range(count))
+    assert sum(left.values()) <= count + 1  # one was killed at its writing
+    for path in sorted((photos / "out").glob("frame_*")):
+        assert path.read_bytes() == (photos / "other" / path.name).read_bytes()
+    assert not list((photos / "out").glob(".*"))
+
+
+@needs_fork
+@pytest.mark.parametrize("how", ["--skip-existing", "--overwrite", "-q"])
+@pytest.mark.parametrize("asked", FRAMES.values(), ids=FRAMES)
+def test_a_video_is_made_once(photos: Path, asked: list[str], how: str) -> None:
+    pytest.importorskip("av")
+    script = """
+def counted():
+    from relight_cli.timelapse.writers import VideoFileWriter
+    before = VideoFileWriter.write
+    def write(self, number, photo):
+        with open("made.txt", "a") as file:
+            file.write(f"{number}\\n")
+        return before(self, number, photo)
+    VideoFileWriter.write = write
+print(json.dumps(end([begin(asked, counted) for _ in range(3)])))
+"""
+    assert processes(photos, script, asked=[*asked, how, "-o", "day.mp4"]) == [0, 0, 0]
+    numbers = [int(line) for line in (photos / "made.txt").read_text().splitlines()]
+    assert sorted(numbers) == list(range(24 if "relight" in asked else 2 * COUNT - 1))
+    assert set(statuses(photos)) == {"done", "skipped"}
 
 
 @needs_fork
