@@ -38,7 +38,9 @@ def resume_command(options: CommandOptions, *, add: tuple[str, ...] = ("--skip-e
     """Return the command line that makes the rest of this run, with `add` in place of --overwrite."""
     words = [word for word in sys.argv[1:] if not add or word != "--overwrite"]
     end = words.index("--") if "--" in words else len(words)
-    more = (*add, *(("--resume",) if hasattr(options, "resume") and "--resume" not in add else ()))
+    more = (*add, *(("--resume",) if hasattr(options, "resume") else ()))
+    if add and options.overwrite and "--overwrite" not in sys.argv:  # from a file or the environment
+        more = (*more, "--no-overwrite")
     words[end:end] = [word for word in more if word not in words[:end]]
     join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
     command = join(["relight-cli", *words])

@@ -11,7 +11,7 @@ from relight_cli.timelapse.writers import Writer
 
 @contextlib.contextmanager
 def claimed_video(writer: Writer, notify: Callable[[str], None]) -> Iterator[bool]:
-    """Claim a video, but no folder, for the block; wait for another process that makes it, and yield whether one has."""
+    """Claim a video, but no folder, for the block; wait for a process that makes it, and yield whether one has."""
     claims = Claims()
     try:
         if writer.is_single_file:

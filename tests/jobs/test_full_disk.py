@@ -103,6 +103,18 @@ def test_a_run_stops_and_says_how_to_go_on(
     assert set(changed) == left
 
 
+def test_a_default_of_overwrite_does_not_contradict(
+    command: Command, photos: Path, failing: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELIGHT_OVERWRITE", "1")
+    repair = failing("ENOSPC", 2)
+    done = command(*BATCH)
+    assert again(done)[-2:] == ["--skip-existing", "--no-overwrite"]
+    repair()
+    assert command(*again(done)).code == 0
+    assert len(outputs("out")) == COUNT
+
+
 @pytest.mark.parametrize("name", ["EFBIG", "EINVAL"])
 def test_what_fails_one_file_does_not_stop_the_others(
     command: Command, photos: Path, monkeypatch: pytest.MonkeyPatch, name: str
