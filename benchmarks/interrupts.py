@@ -29,6 +29,7 @@ from relight_cli.photos.reading import read_photo
 
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 UNWANTED = re.compile(r"Traceback|terminate called|Exception ignored|Fatal|Segmentation|core dumped")
+EARLY = ("Traceback", "Fatal Python error: init_")  # of Python itself, before any of this project's code
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Ended:
     code: int
     output: str
     seconds: float  # from the signal to the end
-    faults: tuple[str, ...]
+    faults: tuple[str, ...] = ()
+    early: bool = False  # Python had not begun to load the program
 
 
 def start(folder: Path, arguments: list[str], output: Path) -> subprocess.Popen:
@@ -65,9 +67,12 @@ def interrupted(folder: Path, arguments: list[str], number: signal.Signals, mome
     began = time.monotonic()
     code = process.wait()
     seconds = time.monotonic() - began
-    output, faults = log.read_text(errors="replace"), []
+    faults: list[str] = []
+    output = log.read_text(errors="replace")
     if code not in (0, ENDS[number], -number):  # a signal before Python has started ends the process as the system does
         faults.append(f"exit code {code}")
+    if output.startswith(EARLY) and f"{os.sep}relight_cli{os.sep}" not in output:
+        return Ended(number, moment, code, output, seconds, early=True)
     if UNWANTED.search(output):
         faults.append("unwanted output")
     if code == ENDS[number] and output.count("\n") != 1:
@@ -116,6 +121,7 @@ def main(
     results = {
         "runs": runs,
         "faulty": sum(bool(one.faults) for one in ended),
+        "before_the_program_was_loaded": sum(one.early for one in ended),
         "exit_codes": dict(sorted(Counter(one.code for one in ended).items())),
         "faults": dict(Counter(fault for one in ended for fault in one.faults)),
         "seconds_of_a_whole_run": round(whole, 1),

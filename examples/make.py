@@ -93,7 +93,7 @@ def make_failures(work: Path) -> None:
         photo, reference = (work / f"{seed}_{name}.png" for name in ("photo", "reference"))
         for picture, path in zip(two_suns(seed), (photo, reference), strict=True):
             save_picture(picture, path)
-        relight_cli("relight", photo, "--light", reference, "-o", work / f"{seed}.png")
+        relight_cli("relight", photo, "--light", reference, "--reference", "latents", "-o", work / f"{seed}.png")
         rows.append([Image.open(path) for path in (photo, work / f"{seed}.png", reference)])
     write_sheet("relight_failures", rows, ["photo", "relight", "reference"])
 

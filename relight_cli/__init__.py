@@ -10,12 +10,12 @@
 Importing this package loads nothing heavy: each name below is imported when it is first used (PEP 562).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 from relight_cli._version import __version__
 
+TYPE_CHECKING = False  # as in `typing`, which is not imported: Ctrl-C in here would be a traceback
 if TYPE_CHECKING:
+    from typing import Any
+
     from relight_cli.checkpoints.depth import load_depth_model
     from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.checkpoints.models import load_model
@@ -152,8 +152,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name from its module when it is first used."""
+    import importlib
+
     for module, names in _HOMES.items():
         if name in names:
             value = getattr(importlib.import_module(f"{__name__}.{module}"), name)

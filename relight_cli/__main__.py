@@ -1,6 +1,12 @@
 """The entry point of ``relight-cli`` and ``python -m relight_cli``."""
 
-from relight_cli.interruption import INTERRUPTIONS, end_process, leave_interrupted, signals_handled
+import sys
+
+try:
+    from relight_cli.interruption import INTERRUPTIONS, end_process, leave_interrupted, signals_handled
+except KeyboardInterrupt:
+    sys.stderr.write("relight-cli: interrupted.\n")
+    sys.exit(130)
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """The command line; the only module that turns exceptions into exit codes."""
 
 import sys
-import traceback
 import warnings
 from pathlib import Path
 from typing import Annotated
@@ -21,9 +20,10 @@ from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
 from relight_cli.interruption import Terminated, signals_handled
 from relight_cli.jobs.applied_defaults import apply_defaults, origin_of
-from relight_cli.jobs.console import forget_verbose, say, wants_tracebacks
+from relight_cli.jobs.console import forget_verbose, show_traceback, wants_tracebacks
 from relight_cli.jobs.defaults import NO_CONFIG
 from relight_cli.jobs.option_tree import prepare_program
+from relight_cli.jobs.progress import current, forget_progress
 from relight_cli.jobs.streams import separate_stderr
 
 app = typer.Typer(
@@ -75,7 +75,7 @@ def _asks_for_help() -> bool:
 
 def main() -> None:
     """Run the command line and exit with one of `errors.ExitCode`."""
-    with signals_handled(), separate_stderr():
+    with signals_handled(lambda word, code: current().last_line(word, code)), separate_stderr():
         code = _run()
     sys.exit(int(code))
 
@@ -83,6 +83,7 @@ def main() -> None:
 def _run() -> int:
     """Run the command line and return its exit code."""
     forget_verbose()
+    forget_progress()
     program = typer.main.get_command(app)
     if not _asks_for_help():  # help lists --overwrite, not also --no-overwrite
         prepare_program(program)
@@ -91,16 +92,17 @@ def _run() -> int:
     try:
         code = program(prog_name="relight-cli", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # Typer has already turned Ctrl-C into its exit code
-            _fail("interrupted.", ExitCode.INTERRUPTED)
+            _fail(current().last_words("interrupted"), ExitCode.INTERRUPTED)
     except RelightError as error:
         # The reader of the pipe (such as `head`) has closed it: exit without a message.
         code = error.exit_code if isinstance(error.__cause__, BrokenPipeError) else _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted.", ExitCode.INTERRUPTED)
+        code = _fail(current().last_words("interrupted"), ExitCode.INTERRUPTED)
     except Terminated:
-        code = _fail("terminated.", ExitCode.TERMINATED)
+        code = _fail(current().last_words("terminated"), ExitCode.TERMINATED)
     except Exception as error:  # noqa: BLE001  any other error is one line and a documented code too
         code = _unexpected(error)
+    current().end(int(code))
     return int(code)
 
 
@@ -109,9 +111,9 @@ def _fail(line: str, code: ExitCode, *, traceable: bool = True) -> ExitCode:
     if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
         typer.echo(line, err=True)
     else:
-        say(f"relight-cli: {line}")
-    if traceable and wants_tracebacks(sys.argv[1:]):
-        traceback.print_exc()
+        current().fail(line, sys.exception(), code)
+    if traceable and wants_tracebacks(sys.argv[1:]) and (error := sys.exception()):
+        show_traceback(error)
     return code
 
 

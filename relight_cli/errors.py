@@ -75,3 +75,8 @@ class DeviceError(RelightError):
     """The device is missing, failed or ran out of memory."""
 
     exit_code = ExitCode.DEVICE
+
+
+def one_line(error: Exception) -> str:
+    """Return what a library's error says on one line, or else its name."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -32,6 +32,7 @@ class Terminated(BaseException):
 
 
 INTERRUPTIONS = (KeyboardInterrupt, Terminated)
+LastLine = Callable[[str, int], str]
 WORDS = {ExitCode.INTERRUPTED: "interrupted", ExitCode.TERMINATED: "terminated"}
 
 
@@ -42,10 +43,12 @@ class _State:
         self.depth = 0  # of `signals_handled`
         self.number: int | None = None  # the first signal
         self.since = 0.0  # of the first signal
+        self.held = 0  # of `signals_held`
+        self.is_due = False  # its exception was not raised yet
         self.lost = False  # its exception was raised where Python ignores exceptions
         self.ended: ExitCode | int | None = None  # the exit code, when all work is done
         self.over = threading.Event()  # the watch has nothing left to do
-        self.line: Callable[[str], str] = lambda word: f"relight-cli: {word}."  # last words; see `signals_handled`
+        self.line: LastLine = lambda word, code: f"relight-cli: {word}."
 
 
 _state = _State()
@@ -65,11 +68,11 @@ def is_interrupted() -> bool:
 
 
 @contextlib.contextmanager
-def signals_handled(line: Callable[[str], str] | None = None) -> Iterator[None]:
+def signals_handled(line: LastLine | None = None) -> Iterator[None]:
     """Raise KeyboardInterrupt or Terminated once in the block when a signal comes; a later signal leaves at once.
 
-    `line` makes the last line of a run that leaves at once, given "interrupted" or "terminated". For the main thread.
-    SIGINT stays ignored where it was, as in background jobs of a shell.
+    `line` makes the last line of a run that leaves at once, given "interrupted" or "terminated" and the exit code. For
+    the main thread. SIGINT stays ignored where it was, as in background jobs of a shell.
     """
     global _state
     if _state.depth == 0:
@@ -92,6 +95,20 @@ def signals_handled(line: Callable[[str], str] | None = None) -> Iterator[None]:
                 signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Raise the exception of a signal that comes in the block at its end: for short work that must not be cut."""
+    state = _state
+    state.held += 1
+    try:
+        yield
+    finally:
+        state.held -= 1
+        if state.is_due and not state.held:
+            state.is_due = False
+            raise _exception(state)
+
+
 def end_process(code: int) -> NoReturn:
     """End the process when all work is done: an interrupted one at once, any other as Python does."""
     _state.ended = code
@@ -103,7 +120,7 @@ def end_process(code: int) -> NoReturn:
 def leave_interrupted() -> NoReturn:
     """Print the last line of an interrupted run and end the process at once."""
     code = ExitCode.TERMINATED if _state.number == signal.SIGTERM else ExitCode.INTERRUPTED
-    leave(code, _state.line(WORDS[code]))
+    leave(code, _state.line(WORDS[code], code))
 
 
 def leave(code: int, last_words: str = "") -> NoReturn:
@@ -133,7 +150,14 @@ def _handle(number: int, frame: FrameType | None) -> None:
         if time.monotonic() - _state.since > SAME:
             leave_interrupted()
         return
-    raise KeyboardInterrupt if _state.number == signal.SIGINT else Terminated
+    if _state.held:
+        _state.is_due = True
+        return
+    raise _exception(_state)
+
+
+def _exception(state: _State) -> BaseException:
+    return KeyboardInterrupt() if state.number == signal.SIGINT else Terminated()
 
 
 def _watch(state: _State) -> None:

@@ -76,15 +76,20 @@ def load_crocodilight(
     except Exception as error:  # sizes and shapes in the file may be anything
         raise ModelUnavailableError(f"{path} describes no CroCoDiLight network ({error!r}): {REMEDY}.") from error
     _load_strictly(network, path, state, NAMES, device, dtype)
-    for name, mapper_path in mappers.items():
-        tensors = _tensors(mapper_path, (_converted(mapper_path, dtype) or {}).get("model") or _read(mapper_path))
-        mapper_state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
-        with torch.device("meta"), Uninitialised():
-            network.mappers[name] = BlockStack(
-                config, _depth(mapper_state, "base_blocks"), config.heads, config.mlp_ratio
-            )
-        _load_strictly(network.mappers[name], mapper_path, mapper_state, [("base_blocks.", "blocks.")], device, dtype)
+    load_mappers(network, mappers, device=device, dtype=dtype)
     return network.eval().requires_grad_(False)
+
+
+def load_mappers(network: CroCoDiLight, mappers: dict[str, Path], *, device: str, dtype: torch.dtype) -> None:
+    """Add illumination mappers, given as paths by name, to a loaded network; errors as in `load_crocodilight`."""
+    config = network.config
+    for name, path in mappers.items():
+        tensors = _tensors(path, (_converted(path, dtype) or {}).get("model") or _read(path))
+        state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
+        with torch.device("meta"), Uninitialised():
+            mapper = BlockStack(config, _depth(state, "base_blocks"), config.heads, config.mlp_ratio)
+        _load_strictly(mapper, path, state, [("base_blocks.", "blocks.")], device, dtype)
+        network.mappers[name] = mapper.eval().requires_grad_(False)
 
 
 def convert(path: Path, dtype: torch.dtype) -> Path:

@@ -73,6 +73,47 @@ def load_model(
     return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
 
 
+def with_mappers(
+    model: Model,
+    name: str = AUTO,
+    *,
+    weights_dir: str | Path | None = None,
+    offline: bool = False,
+    progress: bool = False,
+    notify: Callable[[str], None] = warn,
+) -> Model:
+    """Return a model that was loaded under this name, with the mappers of deshadow and albedo, loaded now if need be.
+
+    If their files are neither on this machine nor can be downloaded, "auto" gives "tiny", with one line to `notify`.
+    Arguments and errors are those of `load_model`. Not for several threads at a time.
+    """
+    missing = {mapper: task for task, mapper in _MAPPERS.items() if mapper not in model.network.mapper_names}
+    if not missing:
+        return model
+    import torch
+
+    from relight_cli.checkpoints.crocodilight import load_mappers
+    from relight_cli.devices import choose
+    from relight_cli.models.crocodilight import CroCoDiLight
+
+    assert isinstance(model.network, CroCoDiLight)
+    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress)
+    files = dict(zip(missing, _files(missing.values())[1:], strict=True))
+    here = all(availability(file, look_up) for file in files.values())
+    try:
+        paths = {mapper: find(file, look_up, notify) for mapper, file in files.items()}
+    except ModelUnavailableError as error:
+        if here or name == CROCODILIGHT:
+            raise
+        notify(f"the light of another scene is found with the embedded model tiny: {error}")
+        compute = choose(model.device, "auto")
+        network = load_tiny(device=model.device, dtype=compute.tiny_dtype)
+        return Model(network, TINY, None, tiny_sha256(), model.device, compute.tile_batch, compute.tiny_workers)
+    parameter: torch.nn.Parameter = next(model.network.parameters())
+    load_mappers(model.network, paths, device=model.device, dtype=parameter.dtype)
+    return model
+
+
 def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:
     """Return the model that `load_model` would load without the Hub: for "auto", from the files on this machine."""
     files = _files(tasks)

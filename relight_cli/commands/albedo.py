@@ -53,7 +53,7 @@ def albedo(
     def chosen(**more: object) -> mapping.AlbedoOptions:
         return subset(command.options, mapping.AlbedoOptions, fit_shading=save_shading, **more)
 
-    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "AlbedoResult":
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "AlbedoResult":
         return mapping.albedo(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
 
     cost = TileCost(

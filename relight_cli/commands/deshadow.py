@@ -43,7 +43,7 @@ def deshadow(
     def chosen(**more: object) -> mapping.DeshadowOptions:
         return subset(command.options, mapping.DeshadowOptions, **more)
 
-    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "DeshadowResult":
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "DeshadowResult":
         return mapping.deshadow(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
 
     cost = TileCost(

@@ -83,6 +83,7 @@ def _interpolate(
     from relight_cli.checkpoints.models import load_model
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.memory import MemoryFallback
+    from relight_cli.jobs.progress import current
     from relight_cli.timelapse.destination import aspect_notes
     from relight_cli.timelapse.report import finish
     from relight_cli.timelapse.run import TimelapseRun
@@ -90,6 +91,7 @@ def _interpolate(
 
     notify, model = notifier(options.quiet), None
     if _needs_model(options):
+        current().stage("loading the network")
         model = load_model(tasks=["interpolate-timelapse"], **options.model_arguments())
     fallback = MemoryFallback(model, options.tile_batch, options.dtype)
     chosen = _timelapse_options(options)

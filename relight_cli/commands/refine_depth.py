@@ -37,7 +37,9 @@ def refine_depth(
     if not all(job.skip for job in plan.jobs):
         from relight_cli.checkpoints.depth import load_depth_model
         from relight_cli.depth.run import DepthRun
+        from relight_cli.jobs.progress import current
 
+        current().stage("loading the networks")
         run = DepthRun(load_depth_model(**options.model_arguments()), plan, options, notify)
 
     def make(job: "Job") -> "ReportEntry":

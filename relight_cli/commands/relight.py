@@ -1,5 +1,6 @@
 """relight-cli relight: other light on photos, from a reference photo, a preset, words, a map, or a place and a time."""
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,51 +71,58 @@ def relight(
 
 
 def _relight_by_reference(photos: list[str], light: Path, options: RelightCommandOptions) -> None:
-    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.models import expected_model, load_model, with_mappers
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import MaskFile
+    from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_command import PhotoCommand
-    from relight_cli.jobs.put_on import recorded_of_reference
+    from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
     from relight_cli.jobs.reference import ReferencePhoto
+    from relight_cli.jobs.reference_notes import ReferenceNotes
     from relight_cli.jobs.time_budget import TileCost
+    from relight_cli.relighting.options import ReferenceKind
 
     plain = subset(options, LightCommandOptions)
-    expected = expected_model(options.model, options.tasks, options.weights_dir)
-    files = {"light": light, **options.mask_files()}
-    command = PhotoCommand("relit", expected, plain, files, recorded_of_reference(options))
-    if not command.plan(photos):
+    expected = expected_model(options.model, ["relight"], options.weights_dir)
+    files = {"light": light, **options.depth_file(), **options.mask_files()}
+    command = PhotoCommand("relit", expected, plain, files, recorded_of_reference(options, _networks(options)))
+    check_save_light(options, files.values())
+    extras = (SHADING,) if options.save_shading else ()
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
         return
     mask, geometry = MaskFile.read(options), _geometry(options)
     reference = ReferencePhoto(light, options)
-    model = load_model(tasks=options.tasks, **options.model_arguments())
+    model = load_model(tasks=["relight"], **options.model_arguments())
+    if options.may_show_surfaces:
+        command.record({"geometry": _find_surfaces(geometry, model, options)})
     reference.wait()
     from relight_cli.relighting import relight as relighting
+    from relight_cli.relighting.relight_cost import RelightCost
 
-    reference_light = relighting.ReferenceLight(reference.photo)
+    complete = functools.partial(with_mappers, **options.look_up_arguments())
+    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, complete)
+    if options.save_light:
+        mapping_model = reference_light.mapping_model(model)
+        save_light_of_reference(reference_light.scene_light(mapping_model, geometry.of), options, light)
 
     def chosen(**more: object) -> relighting.RelightOptions:
-        return subset(command.options, relighting.RelightOptions, reference=options.reference, **more)
+        own = {"keep_exposure": bool(options.keep_exposure), "exposure": options.exposure, "rotate": options.rotate}
+        return subset(command.options, relighting.RelightOptions, reference=options.reference, **own, **more)
 
-    notify = notifier(options.quiet)
+    notes = ReferenceNotes(str(light), notifier(options.quiet), {kind: options.idle(kind) for kind in ReferenceKind})
 
-    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "RelightResult":
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "RelightResult":
+        own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
         return relighting.relight(
-            model,
-            photo,
-            reference_light,
-            chosen(tile_batch=batch),
-            progress,
-            mask.for_photo(photo),
-            lambda note: notify(f"{light}: {note}"),
-            geometry.of,
+            model, photo, reference_light, own_options, progress, own_mask, notes.of(name), geometry.of
         )
 
-    cost = TileCost(
-        lambda model, photo, side: relighting.tiles_to_relight(model, photo, chosen(max_side=side)),
-        lambda model: model.network.reference_side,
-        relighting.relighting_seconds,
-    )
-    command.run(model, change, cost)
+    tiles = RelightCost(reference_light, chosen).tiles
+    cost = TileCost(tiles, lambda model: model.network.reference_side, relighting.relighting_seconds)
+    try:
+        command.run(model, change, cost, lambda result: [result.shading] if result.shading and extras else [])
+    finally:
+        notes.finish()
 
 
 def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:
@@ -132,8 +140,8 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         "relit",
         expected_model(options.model, MAPPERS, options.weights_dir),
         subset(options, LightCommandOptions),
-        source.files | ({"depth": options.depth} if options.depth else {}) | options.mask_files(),
-        recorded(source, options, _geometry_identity(options)),
+        source.files | options.depth_file() | options.mask_files(),
+        recorded(source, options, _expected_surfaces(options)),
     )
     check_save_light(options, command.files.values())
     lights = ChosenLights(source, notifier(options.quiet))
@@ -143,14 +151,17 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     save_chosen(lights, options)
     mask, geometry = MaskFile.read(options), _geometry(options)
     model = load_model(tasks=MAPPERS, **options.model_arguments())
+    if not options.depth:
+        command.record({"geometry": _find_surfaces(geometry, model, options)})
     from relight_cli.relighting import lit_photo
     from relight_cli.relighting.mapping import SHADOW, mapping_seconds
 
     def chosen(**more: object) -> lit_photo.PutOnOptions:
-        own = {"keep_exposure": options.keep_exposure, "exposure": options.exposure if options.keep_exposure else 0.0}
+        keeps = options.keep_exposure is not False
+        own = {"keep_exposure": keeps, "exposure": options.exposure if keeps else 0.0}
         return subset(command.options, lit_photo.PutOnOptions, **own, **more)
 
-    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress") -> "PutOnResult":
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "PutOnResult":
         own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
         light = lights.of(photo)
         return lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
@@ -171,24 +182,43 @@ def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandO
     from relight_cli.timelapse.moving_sun import MovingSun
 
     expected = expected_model(options.model, MAPPERS, options.weights_dir)
-    run = MovingSun.plan(photos, source, options, expected, recorded(source, options, _geometry_identity(options)))
+    run = MovingSun.plan(photos, source, options, expected, recorded(source, options, _expected_surfaces(options)))
     if run.is_finished():
         return
     mask, geometry = MaskFile.read(options), _geometry(options)
-    run.run(load_model(tasks=MAPPERS, **options.model_arguments()), geometry, mask)
+    model = load_model(tasks=MAPPERS, **options.model_arguments())
+    if not options.depth:
+        run.record({"geometry": _find_surfaces(geometry, model, options)})
+    run.run(model, geometry, mask)
 
 
 def _geometry(options: RelightCommandOptions) -> "GeometrySource":
-    from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.devices import choose
     from relight_cli.jobs.photo_geometry import GeometrySource
 
-    device = choose(options.device, options.dtype).device
-    return GeometrySource(options.depth, lambda: load_geometry(device=device), device, options.max_pixels)
+    return GeometrySource(options.depth, choose(options.device, options.dtype).device, options.max_pixels)
 
 
-def _geometry_identity(options: RelightCommandOptions) -> str | None:
-    """Return the hash of the geometry network; None where a depth map is given."""
-    from relight_cli.checkpoints.geometry import geometry_sha256
+def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> str | None:
+    """Find the network that estimates surfaces where there is no depth map, and return its hash."""
+    from relight_cli.checkpoints.surfaces import find_surfaces
 
-    return None if options.depth else geometry_sha256()
+    found = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments())
+    geometry.load = found.load
+    return found.sha256
+
+
+def _expected_surfaces(options: RelightCommandOptions) -> str | None:
+    """Return the hash of the network that estimates surfaces; None where a depth map is given."""
+    from relight_cli.checkpoints.surfaces import expected_surfaces
+
+    return None if options.depth else expected_surfaces(options.model, options.weights_dir)
+
+
+def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
+    """Return the hashes of the networks besides the model that the light of a reference may need."""
+    from relight_cli.checkpoints.agreement import agreement_sha256
+    from relight_cli.checkpoints.surfaces import expected_surfaces
+
+    found = {"geometry": expected_surfaces(options.model, options.weights_dir)} if options.may_show_surfaces else {}
+    return found | ({"agreement": agreement_sha256()} if options.may_be_same_view else {})

@@ -14,11 +14,11 @@ from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import Run, Scene
 from relight_cli.devices import device_error, memory_bytes
 from relight_cli.errors import DeviceError
-from relight_cli.jobs.console import progress_bar
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import subset
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import ReportEntry
 from relight_cli.models.depth_model import DepthModel
@@ -129,9 +129,11 @@ class DepthRun:
         self, job: Job, prepared: PreparedPhoto, batch: int, finished: dict[int, Run], store: FinishedRuns | None
     ) -> RefinedDepth:
         chosen = replace(self.chosen, run_batch=batch)
-        label = f"{job.source.name}, {chosen.ensemble} runs"
-        with progress_bar(label, quiet=self.options.quiet, unit="step") as progress:
-            return refine_prepared(self.model, prepared, chosen, finished, store.keep if store else _forget, progress)
+
+        def progress(done: int, total: int) -> None:
+            current().step(str(job.source), done, total, "step")
+
+        return refine_prepared(self.model, prepared, chosen, finished, store.keep if store else _forget, progress)
 
 
 def _forget(number: int, run: Run) -> None:

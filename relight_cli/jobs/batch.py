@@ -10,7 +10,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.interruption import is_interrupted, signals_held
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
     LARGE,
@@ -28,6 +29,7 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
 from relight_cli.jobs.shared_jobs import Recheck, SharedJobs
@@ -47,8 +49,8 @@ HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each 
 APPEARED = "its output has been written by another program meanwhile, and stays as it is"
 AHEAD = 4  # small photos in memory besides the one that is read
 Result = TypeVar("Result", bound="ChangeResult")
-Change = Callable[["Model", int, Photo, "Progress"], Result]
-"""Changes the light of a photo, given the model, the tiles at a time, the photo and a progress callback."""
+Change = Callable[["Model", int, Photo, "Progress", str], Result]
+"""Changes the light of a photo, given the model, the tiles at a time, the photo, a progress callback and its name."""
 
 
 def run_jobs(
@@ -66,6 +68,7 @@ def run_jobs(
     may have made meanwhile, jobs are claimed.
     """
     summary = Summary(jobs, model, options, reported)
+    current().plan(len(jobs))
     shared = SharedJobs(jobs, recheck, notifier(options.quiet))
     try:
         while not summary.is_stopped and (job := shared.take(wait=True)):
@@ -99,7 +102,7 @@ def run_batch(
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
     notify = notifier(options.quiet)
     shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
-    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first).run()
+    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first).run(len(jobs))
     summary.finish()
 
 
@@ -140,8 +143,9 @@ class Batch(Generic[Result]):
         """Says how long a photo takes."""
         return LongRunNote(self.options, notifier(self.options.quiet))
 
-    def run(self) -> None:
-        """Run each job that is not skipped; report jobs in order, last those that other processes were making."""
+    def run(self, total: int) -> None:
+        """Run each of `total` jobs that is not skipped; report them in order, last those of other processes."""
+        current().plan(total)
         try:
             while not self.summary.is_stopped:
                 if not self.ready:
@@ -157,6 +161,8 @@ class Batch(Generic[Result]):
                 self._report_finished()
             self.threads.finish()
         finally:
+            if is_interrupted():
+                current().stage("finishing the files that are begun; Ctrl-C again stops at once")
             for one in self.reads:
                 one.finished.set()  # wakes the reader
             self.threads.finish(cancel=True)
@@ -264,16 +270,16 @@ class Batch(Generic[Result]):
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""
         photo = original.photo
-        with progress_bar(job.source.name, quiet=self.options.quiet) as progress:
-            result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
+        progress = partial(current().step, str(job.source))
+        result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
         return Changed([self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))], inputs)
 
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
         assert model is not None
-        progress = self.note.watch(str(job.source), model, progress)
-        result = self.change(model, batch, photo, progress)
+        name = str(job.source)
+        result = self.change(model, batch, photo, self.note.watch(name, model, progress), name)
         if (format_of(job.target) or photo.format) in WRITTEN_IN_BANDS:
             return result
         return replace(result, photo=result.photo.in_memory())
@@ -300,15 +306,18 @@ class Batch(Generic[Result]):
     def _report_finished(self) -> None:
         """Report jobs in order, up to the first that is not finished."""
         while self.unreported and self.unreported[0].writing.done():
-            one = self.unreported.popleft()
-            if one.writing.cancelled():
-                continue
-            error = one.writing.exception()
-            assert error is None or isinstance(error, Exception)
-            written = Written() if error else one.writing.result()
-            self._notify(one.job, written.notes)
-            job = replace(one.job, skip=one.job.skip or written.skipped)
-            self.summary.add(job, one.seconds, error, written.facts)
+            with signals_held():  # a photo that is written is counted
+                self._report(self.unreported.popleft())
+
+    def _report(self, one: InFlight) -> None:
+        if one.writing.cancelled():
+            return
+        error = one.writing.exception()
+        assert error is None or isinstance(error, Exception)
+        written = Written() if error else one.writing.result()
+        self._notify(one.job, written.notes)
+        job = replace(one.job, skip=one.job.skip or written.skipped)
+        self.summary.add(job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:

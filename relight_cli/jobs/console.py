@@ -1,9 +1,8 @@
-"""Terminal output: notes, errors and progress bars on stderr, with control characters escaped."""
+"""Terminal output: notes, errors and tracebacks on stderr, with control characters escaped."""
 
 import re
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable
 
 import typer
 
@@ -16,8 +15,31 @@ def printable(text: str) -> str:
 
 
 def say(line: str) -> None:
-    """Write one line to stderr."""
+    """Write one line to stderr, above bars; an event with --progress json."""
+    _print(line)
+
+
+def show_traceback(error: BaseException) -> None:
+    """Write a traceback to stderr."""
+    _print_traceback("".join(traceback.format_exception(error)).rstrip())
+
+
+def _echo(line: str) -> None:
     typer.echo(printable(line), err=True)
+
+
+def _echo_text(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+_print: Callable[[str], object] = _echo
+_print_traceback: Callable[[str], object] = _echo_text
+
+
+def print_with(line: Callable[[str], None], text: Callable[[str], None]) -> None:
+    """Let `say` and `show_traceback` print by these functions."""
+    global _print, _print_traceback
+    _print, _print_traceback = line, text
 
 
 def notifier(quiet: bool) -> Callable[[str], None]:
@@ -41,18 +63,3 @@ def forget_verbose() -> None:
 def wants_tracebacks(arguments: list[str]) -> bool:
     """Return whether the arguments contain -v, even if they cannot be parsed, or --verbose is set elsewhere."""
     return _verbose or any(a == "--verbose" or re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", a) for a in arguments)
-
-
-@contextmanager
-def progress_bar(label: str, *, quiet: bool, unit: str = "tile") -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar while the block runs, if stderr is a terminal; yield its setter, `(done, total)`."""
-    from tqdm import tqdm
-
-    silent = quiet or not sys.stderr.isatty()
-    with tqdm(desc=printable(label), unit=unit, leave=False, disable=silent, dynamic_ncols=True) as shown:
-
-        def progress(done: int, total: int) -> None:
-            shown.total = total
-            shown.update(done - shown.n)
-
-        yield progress

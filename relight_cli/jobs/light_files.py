@@ -114,7 +114,7 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST:
             raise LightUnreadableError(f"{path}: too large for a light; name a file that 'lights save' wrote")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows write a mark at the start
     except UnicodeDecodeError:
         raise LightUnreadableError(f"{path}: not text in UTF-8; name a file that 'lights save' wrote") from None
     except OSError as error:
@@ -140,7 +140,8 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
     try:
         found = light_of_environment(radiance, clipped=photo.pixels.dtype != np.float32)
     except UsageError as error:
-        raise PhotoUnreadableError(f"{path}: {error}") from None
+        more = " The light of a photo is saved by 'relight-cli relight PHOTO --light REFERENCE --save-light look.toml'."
+        raise PhotoUnreadableError(f"{path}: {error}{more}") from None
     for note in (*photo.notes, *found.notes):
         notify(f"{path}: {note}")
     return replace(found.light, origin=f"environment map {path.name}")

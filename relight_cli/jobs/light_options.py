@@ -112,6 +112,10 @@ def check_one_source(name: str | None, options: LightOptions) -> None:
         raise UsageError(
             "no light is named: give a preset, a file, --sun, or --sun-at; 'relight-cli lights list' shows the presets."
         )
+    if words and options.sun is None and (idle := options.given(("soft", "ambient"))):
+        raise UsageError(f"{idle[0]} needs a sun: give --sun too, such as --sun left,35.")
+    if options.sun is None and options.kelvin is not None and options.ambient_kelvin is not None:
+        raise UsageError("without --sun, --kelvin and --ambient-kelvin both name the ambient light: give only one.")
     if place and options.sun_at is None:
         raise UsageError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.")
     for value, most, option in ((options.rotate, 360, "--rotate"), (options.exposure, 20, "--exposure")):

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,6 +126,8 @@ class LightSource:
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
+        if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
+            day, hour = day + timedelta(days=1), 0
         return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"
 
     def _sha256(self) -> str:

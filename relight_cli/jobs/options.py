@@ -13,6 +13,7 @@ import typer
 from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
 from relight_cli.jobs.console import notifier, remember_verbose
+from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
@@ -56,6 +57,14 @@ WeightsDir = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=remember_verbose, help="Show tracebacks.")]
+ProgressOption = Annotated[
+    ProgressMode,
+    typer.Option(
+        "--progress",
+        case_sensitive=False,
+        help="auto: bars on a terminal. json: one JSON object per line on stderr, for programs.",
+    ),
+]
 
 
 def check_input_colour(colour: str | None) -> str | None:
@@ -129,6 +138,7 @@ class CommandOptions:
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
+    progress: ProgressOption = ProgressMode.AUTO
     quiet: Quiet = False
     verbose: Verbose = False
 
@@ -195,13 +205,15 @@ class PhotoCommandOptions(CommandOptions):
 
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.models.load_model` that these options set."""
+        return {**self.look_up_arguments(), "device": self.device, "dtype": self.dtype}
+
+    def look_up_arguments(self) -> dict[str, Any]:
+        """Return those of them that say which model and where its files come from."""
         return {
             "name": self.model,
-            "device": self.device,
-            "dtype": self.dtype,
             "weights_dir": self.weights_dir,
             "offline": self.offline,
-            "progress": not self.quiet,
+            "progress": not self.quiet and self.progress != ProgressMode.JSON,
             "notify": notifier(self.quiet),
         }
 
@@ -283,6 +295,7 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
         def run(context: typer.Context, **values: Any) -> None:
             drop_weaker(context, values, options)
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
+            begin_progress(command.__name__.replace("_", "-"), chosen)
             with reserve_stdout():
                 command(**values, options=chosen)
 

@@ -14,6 +14,7 @@ from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.jobs.time_budget import TileCost, budget_note, choose_side
@@ -54,9 +55,14 @@ class PhotoCommand:
         )
         if nothing_to_do(self.jobs, self.recipe):
             return False
+        current().stage("loading the network")
         first = next(job.source for job in self.jobs if not job.skip)
         self.first = FirstRead(first, self.options) if first != STDIO else None
         return True
+
+    def record(self, more: Mapping[str, object]) -> None:
+        """Record more of how the outputs are made, or in another way than `Recipe.more` says."""
+        self.recipe = replace(self.recipe, more={**self.recipe.more, **more})
 
     def run(
         self,

@@ -34,6 +34,7 @@ RUN_OPTIONS = {
     "max_pixels",
     "budget",  # the --max-side that it chooses is recorded
     "report",
+    "progress",
     "quiet",
     "verbose",
     "plot",

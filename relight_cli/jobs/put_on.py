@@ -1,7 +1,8 @@
 """What `relight` needs besides photos and a model to put a light on photos: the light of each, and its record."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,22 +51,31 @@ class ChosenLights:
         return self._source.light("", CaptureFacts(), self._notify)
 
 
-def recorded_of_reference(options: RelightCommandOptions) -> dict[str, object]:
-    """Return what an output records of how the light of its reference photo was taken."""
-    more: dict[str, object] = {} if options.reference == ReferenceKind.AUTO else {"reference": str(options.reference)}
-    return more | ({"invert_mask": True} if options.invert_mask else {})
+def recorded_of_reference(options: RelightCommandOptions, networks: Mapping[str, str | None]) -> dict[str, object]:
+    """Return what an output records of how the light of its reference photo was taken; `networks` are hashes."""
+    more = _recorded(options, keeps=False) | dict(networks)
+    given = {name: value for name in ("rotate", "exposure") if (value := getattr(options, name))}
+    if given:
+        more["light_options"] = given
+    if options.reference != ReferenceKind.AUTO:
+        more["reference"] = str(options.reference)
+    return more
 
 
 def recorded(source: LightSource, options: RelightCommandOptions, geometry: str | None) -> dict[str, object]:
-    """Return what an output records of its light: what is given, and the hash of the geometry network."""
-    more = source.recorded()
-    if not options.keep_exposure:
-        more["keep_exposure"] = False
+    """Return what an output records of its light: what is given, and the hash of the network of surfaces."""
+    return source.recorded() | _recorded(options, keeps=True) | ({"geometry": geometry} if geometry else {})
+
+
+def _recorded(options: RelightCommandOptions, *, keeps: bool) -> dict[str, object]:
+    """Return what both kinds of light record; `keeps` is what --keep-exposure is by default."""
+    kept = options.keep_exposure
+    more: dict[str, object] = {} if kept in (None, keeps) else {"keep_exposure": kept}
     if options.invert_mask:
         more["invert_mask"] = True
     if options.save_shading:
         more["shading"] = True
-    return more | ({"geometry": geometry} if geometry else {})
+    return more
 
 
 def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> None:
@@ -75,6 +85,8 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
         return
     if any(os.path.abspath(path) == os.path.abspath(one) for one in inputs):  # noqa: PTH100  the file need not exist
         raise UsageError(f"{path} is an input and would be overwritten: choose another --save-light.")
+    if options.report and os.path.abspath(path) == os.path.abspath(options.report):  # noqa: PTH100
+        raise UsageError(f"{path} is the file of --report, too: choose another --save-light.")
     if os.path.lexists(path) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
 
@@ -84,8 +96,6 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
 
     With --skip-existing a file that exists stays: it has no record, and is made to be edited.
     """
-    from relight_cli.jobs.light_files import save_light
-    from relight_cli.relighting.lights.look import to_toml
 
     path = options.save_light
     if path is None:
@@ -95,8 +105,25 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
         raise UsageError("--save-light cannot know the light of a photo on stdin: give --place, --facing and --sun-at.")
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
+    _save_light(found[0], path, options)
+
+
+def save_light_of_reference(light: "Light", options: RelightCommandOptions, reference: Path) -> None:
+    """Write the light of a reference of another scene to --save-light, turned and exposed as it is put on."""
+    assert options.save_light is not None
+    light = light.turned(options.rotate) if options.rotate else light
+    name = "a photo on stdin" if reference == STDIO else reference.name
+    light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")
+    _save_light(light, options.save_light, options)
+
+
+def _save_light(light: "Light", path: Path, options: RelightCommandOptions) -> None:
+    """Write a light; with --skip-existing a file that exists stays: it has no record, and is made to be edited."""
+    from relight_cli.jobs.light_files import save_light
+    from relight_cli.relighting.lights.look import to_toml
+
     if options.skip_existing and os.path.lexists(path):
-        if not path.is_file() or path.read_bytes() != to_toml(found[0]).encode():
+        if not path.is_file() or path.read_bytes() != to_toml(light).encode():
             notifier(options.quiet)(f"{path}: left as it is, because it holds another light; --overwrite replaces it.")
         return
-    save_light(found[0], path, overwrite=options.overwrite)
+    save_light(light, path, overwrite=options.overwrite)

@@ -35,8 +35,13 @@ class OwnOptions:
         typer.Option(metavar="FILE", help="Depth map of the photo: PNG, TIFF, EXR or npz. Default: estimated."),
     ] = None
     keep_exposure: Annotated[
-        bool, typer.Option("--keep-exposure/--no-keep-exposure", help="Keep the brightness, or take that of the light.")
-    ] = True
+        bool | None,
+        typer.Option(
+            "--keep-exposure/--no-keep-exposure",
+            help="Keep the photo's brightness, or take that of the light. Default: keep it, but follow a reference of "
+            "another scene.",
+        ),
+    ] = None
     save_light: Annotated[
         Path | None, typer.Option("--save-light", metavar="FILE.toml", help="Also write the light, for --light.")
     ] = None
@@ -59,10 +64,30 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
     """All options of relight."""
 
     @property
-    def tasks(self) -> list[str]:
-        """The tasks that the model of a reference is loaded for; the light of another scene needs the mappers too."""
-        may_be_scene = self.detail and self.reference in (ReferenceKind.AUTO, ReferenceKind.SCENE)
-        return ["relight", *(MAPPERS if may_be_scene else ())]
+    def may_show_surfaces(self) -> bool:
+        """Whether the light of a reference may need the surfaces of photos: of another scene, or outside an overlap."""
+        kinds = (ReferenceKind.AUTO, ReferenceKind.MOVED, ReferenceKind.SCENE)
+        return self.detail and self.reference in kinds
+
+    @property
+    def may_be_same_view(self) -> bool:
+        """Whether a reference may be compared with photos, cell by cell."""
+        return self.detail and self.reference not in (ReferenceKind.SCENE, ReferenceKind.LATENTS)
+
+    def depth_file(self) -> dict[str, Path]:
+        """Return the depth map, if any, in the form of `Recipe.files`."""
+        return {"depth": self.depth} if self.depth else {}
+
+    def idle(self, kind: ReferenceKind) -> list[str]:
+        """Return the options that are given and have no effect on a photo that its reference shows in this way."""
+        given = {
+            "--rotate": self.rotate,
+            "--exposure": self.exposure,
+            "--keep-exposure": self.keep_exposure,
+            "--no-keep-exposure": self.keep_exposure is False,
+            "--depth": kind != ReferenceKind.MOVED and self.depth,
+        }
+        return [] if kind == ReferenceKind.SCENE else [name for name, value in given.items() if value]
 
     def check(self) -> None:
         """Raise UsageError for options of a light without a photo that contradict each other."""
@@ -70,34 +95,39 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             raise UsageError(f"--reference {self.reference} needs a photo as --light: leave it out.")
         if not self.detail:
             raise UsageError("--no-detail is the picture of the network, which makes no such light: leave it out.")
-        if self.save_light and self.save_light.suffix.lower() != ".toml":
-            raise UsageError(f"--save-light {self.save_light}: a light is written as TOML; end the name in .toml.")
+        self._check_save_light()
         if (self.frames or self.fps) and not self.is_timelapse:
             raise UsageError("--frames and --fps need a range of times: --sun-at 06:00..21:00.")
         if self.date and self.sun_at is None:
             raise UsageError("--date needs --sun-at: a time, such as 19:30.")
+        if self.is_timelapse and self.budget is not None:
+            raise UsageError("--budget is for photos, not for a moving sun: give --max-side.")
         if self.is_timelapse and (self.save_light or self.save_shading):
             raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
 
     def check_reference(self) -> None:
-        """Raise UsageError for options that a reference photo of the same view leaves without effect."""
-        given = {
-            "--rotate": self.rotate,
-            "--exposure": self.exposure,
-            "--depth": self.depth,
-            "--no-keep-exposure": not self.keep_exposure,
-            "--save-light": self.save_light,
-            "--save-shading": self.save_shading,
-            "--date": self.date,
-            "--frames": self.frames,
-            "--fps": self.fps,
-        }
+        """Raise UsageError for options that a reference photo leaves without effect, or that contradict each other."""
         if not self.detail and self.reference not in (ReferenceKind.AUTO, ReferenceKind.LATENTS):
             raise UsageError(
                 f"--reference {self.reference} and --no-detail contradict each other: give only one of them."
             )
-        if used := [name for name, value in given.items() if value]:
+        moving = {"--date": self.date, "--frames": self.frames, "--fps": self.fps}
+        if used := [name for name, value in moving.items() if value]:
             raise UsageError(f"{used[0]} is for a light that is no photo: leave it out, or give another --light.")
+        kind = self.reference if self.detail else ReferenceKind.LATENTS
+        saved = ["--save-light"] if self.save_light else []
+        unused = [] if kind == ReferenceKind.AUTO else [*self.idle(kind), *saved] if kind != ReferenceKind.SCENE else []
+        if unused:
+            raise UsageError(f"{unused[0]} is for the light of another scene: leave it out, or give --reference scene.")
+        if self.save_shading and kind != ReferenceKind.SCENE:
+            raise UsageError(
+                "--save-shading is for the light of another scene: leave it out, or give --reference scene."
+            )
+        self._check_save_light()
+
+    def _check_save_light(self) -> None:
+        if self.save_light and self.save_light.suffix.lower() != ".toml":
+            raise UsageError(f"--save-light {self.save_light}: a light is written as TOML; end the name in .toml.")
 
     @property
     def is_timelapse(self) -> bool:

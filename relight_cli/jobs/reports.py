@@ -5,7 +5,6 @@ import errno
 import json
 import os
 import time
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,11 +14,12 @@ import typer
 from relight_cli._version import __version__
 from relight_cli.devices import device_error
 from relight_cli.errors import DeviceError, ExitCode, OutputUnwritableError
-from relight_cli.jobs.console import notifier, say
+from relight_cli.jobs.console import notifier, say, show_traceback
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.reported_outputs import ReportEntry
-from relight_cli.jobs.stopping import is_lasting, resume_command
+from relight_cli.jobs.stopping import is_lasting, rest_of
 
 
 class ModelIdentity(Protocol):
@@ -60,6 +60,8 @@ class Summary:
         if self.options.report:
             options = {"options": asdict(self.options) | {**self.reported}}
             self._append(job, {**record, **(facts or {}), **options}, error)
+        told = [record[name] for name in ("input", "output", "status", "seconds", "error", "message")]
+        current().finish_one(Outcome(*told))
         if error is None:
             return
         if self.is_single:
@@ -69,9 +71,10 @@ class Summary:
             self._count["failed"] -= 1  # it is made with the rest
             return
         message = str(error) or type(error).__name__
-        say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
+        if not current().tells_failures:
+            say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
         if self.options.verbose:
-            traceback.print_exception(error)
+            show_traceback(error)
 
     def finish(self) -> None:
         """Print the summary of a batch. Raises typer.Exit with exit code 23 if some jobs failed.
@@ -105,7 +108,7 @@ class Summary:
         others = "".join(f", {self._count[s]} {s}" for s in ("skipped", "failed") if self._count[s])
         left = self._jobs - sum(self._count.values())
         so_far = f"Stopped: {self._count['done']} of {self._jobs} photos are done{others}, {left} are left."
-        return f"{so_far} To make the rest: {resume_command(self.options)}" if left else so_far
+        return f"{so_far} To make the rest: {rest_of(self.options)}" if left else so_far
 
 
 def report_record(job: Job, model: ModelIdentity, seconds: float, error: Exception | None) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 from relight_cli.devices import is_device_lost
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.options import CommandOptions
+from relight_cli.jobs.resuming import resume_command
 
 _NAMES = ("ENOSPC", "EDQUOT", "EROFS", "EIO", "ENODEV", "ENXIO", "ENOTCONN", "ESTALE", "EHOSTDOWN", "EREMOTEIO")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # never of an input, but of the temporary copy of one
@@ -18,7 +17,6 @@ _LASTING = {getattr(errno, name) for name in _NAMES if hasattr(errno, name)}
 # Write-protected, no such unit, not ready, disk full (39 and 112), network gone, device failed or unplugged, quota
 # (Windows, System Error Codes).
 _LASTING_ON_WINDOWS = {19, 20, 21, 39, 55, 112, 1117, 1167, 1295}
-_LONGEST = 1000  # characters of a command in a message
 
 
 def is_lasting(error: BaseException) -> bool:
@@ -34,19 +32,12 @@ def is_lasting(error: BaseException) -> bool:
     return lost or any(_is_lasting_of_system(one) for one in of_system)
 
 
-def resume_command(options: CommandOptions, *, add: tuple[str, ...] = ("--skip-existing",)) -> str:
+def rest_of(options: CommandOptions, *, add: tuple[str, ...] = ("--skip-existing",)) -> str:
     """Return the command line that makes the rest of this run, with `add` in place of --overwrite."""
-    words = [word for word in sys.argv[1:] if not add or word != "--overwrite"]
-    end = words.index("--") if "--" in words else len(words)
     more = (*add, *(("--resume",) if hasattr(options, "resume") else ()))
     if add and options.overwrite and "--overwrite" not in sys.argv:  # from a file or the environment
         more = (*more, "--no-overwrite")
-    words[end:end] = [word for word in more if word not in words[:end]]
-    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
-    command = join(["relight-cli", *words])
-    if len(command) <= _LONGEST:
-        return command
-    return f"the same command with {' '.join(more)}" if more else "the same command"
+    return resume_command(sys.argv[1:], more)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

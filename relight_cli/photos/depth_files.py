@@ -42,7 +42,8 @@ class DepthMap:
             return np.where(np.isfinite(self.values), self.values, np.float32(np.nan))
         with np.errstate(divide="ignore", invalid="ignore"):
             inverse = 1 / self.values
-        return np.where(self.values > 0, inverse, np.float32(np.nan)).astype(np.float32)
+        known = (self.values > 0) & np.isfinite(inverse)
+        return np.where(known, inverse, np.float32(np.nan)).astype(np.float32)
 
 
 def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int = MAX_PIXELS) -> DepthMap:
@@ -53,6 +54,8 @@ def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int =
     disparity, brighter is nearer; floats are depth. Raises PhotoUnreadableError, MissingExtraError, and UsageError for
     a picture in colours or a map of something else.
     """
+    if path.is_dir():
+        raise PhotoUnreadableError(f"{path}: is a folder; name a file in it")
     try:
         values, stated, integers = _read(path, max_pixels)
     except (PhotoUnreadableError, MissingExtraError, UsageError):
@@ -127,13 +130,15 @@ def _read_numpy(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, 
     else:
         with loaded:
             arrays = {key: loaded[key] for key in loaded.files}
-        maps = {key: array for key, array in arrays.items() if array.dtype.kind in "iuf" and array.squeeze().ndim >= 2}
+        maps = {key: array for key, array in arrays.items() if array.dtype.kind in "iuf" and array.ndim >= 2}
         named = [key for key in maps if _quantity_of(key)]
         if len(named or maps) != 1:
             raise UsageError(f"{path} has {len(named or maps)} maps: give a file with one, named depth or disparity.")
         name = (named or list(maps))[0]
         values = maps[name]
-    values = np.asarray(values).squeeze()
+    values = np.asarray(values)
+    while values.ndim > 2 and 1 in (values.shape[0], values.shape[-1]):  # (1, h, w) and (h, w, 1), as networks have it
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
     if values.dtype.kind not in "iuf":
         raise UsageError(f"{path} holds {values.dtype} and not numbers: give integers or floats.")
     _check_size(path, values.shape, max_pixels)

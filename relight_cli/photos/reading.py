@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError, one_line
 from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
@@ -152,13 +152,9 @@ def _unreadable(name: str, error: Exception) -> str:
     if isinstance(error, MemoryError):
         return f"{name}: the photo needs more memory than is available; make it smaller"
     if str(error).startswith("there is no page"):
-        return f"{name}: {_one_line(error)}; choose another --page"
+        return f"{name}: {one_line(error)}; choose another --page"
     if isinstance(error, UnsupportedError):
-        return f"{name}: {_one_line(error)}; convert it to 16-bit TIFF or PNG in the program that wrote it"
+        return f"{name}: {one_line(error)}; convert it to 16-bit TIFF or PNG in the program that wrote it"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
-    return f"{name}: the picture cannot be decoded ({_one_line(error)}); copy it again or convert it to PNG"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return f"{name}: the picture cannot be decoded ({one_line(error)}); copy it again or convert it to PNG"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, one_line
 from relight_cli.photos.video_colour import UnknownColoursError, colour_of, has_transparency, to_srgb
 from relight_cli.photos.video_shape import VideoShape, shape_of
 from relight_cli.photos.video_side_data import cropping_of, side_data_of
@@ -68,7 +68,7 @@ class VideoReader:
                     reason = f"its colours ({error}) cannot be converted; convert it to BT.709 with FFmpeg"
                     raise PhotoUnreadableError(f"{self.path}: {reason}.") from error
                 except Exception as error:  # decoders raise anything
-                    reason = f"frame {len(self.times)} cannot be decoded ({_one_line(error)})"
+                    reason = f"frame {len(self.times)} cannot be decoded ({one_line(error)})"
                     raise PhotoUnreadableError(f"{self.path}: {reason}; copy the video again.") from error
                 self.times.append(frame.time)
                 yield pixels
@@ -134,7 +134,3 @@ def _opened_file(path: Path) -> Iterator[Any]:
         except Exception as error:  # decoders raise anything
             raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
         yield container
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

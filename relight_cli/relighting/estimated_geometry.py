@@ -1,4 +1,4 @@
-"""The geometry of a picture as the geometry network sees it."""
+"""The geometry of a picture as a network sees it: the geometry network, or Depth Anything V2."""
 
 from typing import Protocol
 
@@ -8,9 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from relight_cli.models.depth_anything import DepthNetwork, resize_to_network
 from relight_cli.models.geometry import GeometryConfig, SurfaceMaps
+from relight_cli.photos.depth_files import DISPARITY, DepthMap
 from relight_cli.rasters.resizing import fit_within
-from relight_cli.relighting.geometry import Geometry, geometry_of_disparity
+from relight_cli.relighting.geometry import NOISE_OF_FILES, Geometry, geometry_of_disparity
 from relight_cli.relighting.parallel import on_one_thread
 
 Map = NDArray[np.float32]
@@ -51,3 +53,19 @@ def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, de
     disparity, normals, sky = surface_maps(network, picture, device=device)
     smooth = np.exp(np.asarray(cv2.bilateralFilter(np.log(disparity), *_SMOOTHED), np.float32))
     return geometry_of_disparity(smooth, picture, focal, shift=0.0, normals=normals, sky=sky, noise=NOISE)
+
+
+@torch.inference_mode()
+def depth_map_of(network: DepthNetwork, picture: Map, *, device: str = "cpu") -> DepthMap:
+    """Return the disparity (h, w) of a picture (H, W, 3), sRGB, by Depth Anything V2; its zero is unknown."""
+    tensor = torch.from_numpy(np.ascontiguousarray(picture, np.float32)).permute(2, 0, 1)[None].to(device)
+    image = resize_to_network(tensor)
+    with on_one_thread():
+        disparity = network.decoder(network.features(image), (image.shape[2], image.shape[3]))[0]
+    return DepthMap(np.asarray(disparity.float().cpu().numpy(), np.float32), DISPARITY, stated=True)
+
+
+def geometry_of_depth_network(network: DepthNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
+    """Return the geometry of a picture (H, W, 3), sRGB, by Depth Anything V2, as from a file of its disparity."""
+    disparity = depth_map_of(network, picture, device=device).disparity
+    return geometry_of_disparity(disparity, picture, focal, noise=NOISE_OF_FILES)

@@ -48,6 +48,7 @@ def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDAr
 
     Where value and result are both on the curve ((x + 0.055) / 1.055)^2.4, one exponential is enough: the result is
     (x + 0.055) * 2^(stops / 2.4) - 0.055. Where one is on the linear segment, both transfer curves are needed.
+    Infinite values stay.
     """
     return in_pieces(_multiplied, own, stops)
 
@@ -58,4 +59,6 @@ def _multiplied(x: Tensor, gain: Tensor) -> Tensor:
     if linear.any():
         lit[linear] = linear_to_srgb(srgb_to_linear(x[linear]) * torch.exp2(gain[linear]))
         lit = torch.where(gain == 0, x, lit)
+    if not lit.sum().isfinite():
+        lit = torch.where(x.isinf(), x, lit)
     return lit

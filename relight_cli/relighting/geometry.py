@@ -17,7 +17,7 @@ FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel 
 SHIFT = 0.05  # added to an affine disparity, as a share of the near disparity, before it becomes depth
 _FURTHEST = 1e-3  # least disparity, as a share of the near disparity
 _EDGE = 0.03  # difference, as a share of the local disparity, from which a shrunk pixel lies on an edge
-_NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
+NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
 _ASPECT = 0.01  # tolerance of aspect ratios, besides a pixel of rounding
 
 
@@ -54,7 +54,7 @@ def geometry_of_disparity(
     far away. Maps of another size are fitted to the picture along its edges. `normals` (h, w, 3) and `sky` (h, w) come
     from the disparity where they are not given. `focal` is in pixels of the picture, `noise` as in `Geometry`.
     """
-    large = fit_to_picture(fill_holes(disparity)[..., None], picture)[..., 0]
+    large = fit_to_picture(_in_range(fill_holes(disparity))[..., None], picture)[..., 0]
     large = large - min(float(large.min()), 0.0)
     near = max(float(np.percentile(large, 99)), 1e-12)
     if sky is None:
@@ -67,6 +67,12 @@ def geometry_of_disparity(
     return Geometry((1 / shifted).astype(np.float32), facing, np.ascontiguousarray(sky_share), float(focal), noise)
 
 
+def _in_range(disparity: Map) -> Map:
+    """Return a disparity (h, w) in another unit if its squares might overflow or vanish."""
+    largest = float(np.abs(disparity).max())
+    return disparity if 1e-6 <= largest <= 1e6 or largest == 0 else disparity / np.float32(largest)
+
+
 def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: float) -> Geometry:
     """Return the geometry of a picture (H, W, 3), sRGB, from the depth map of a file called `name`.
 
@@ -74,7 +80,7 @@ def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: f
     """
     require_aspect(depth_map.values, len(picture), picture.shape[1], name)
     shift = SHIFT if depth_map.quantity == DISPARITY else 0.0
-    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=_NOISE_OF_FILES)
+    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=NOISE_OF_FILES)
 
 
 def _blend_to_viewer(normals: Map, sky: Map) -> Map:

@@ -59,15 +59,20 @@ class PutOnResult(ChangeResult):
 
     @property
     def shading(self) -> Photo:
-        """The new light on the surfaces, (H, W, 3) float32, linear, the brightest of it white: no colour of theirs."""
-        shading = shading_of(self.subject, self.light)
-        guided = fit_guided(np.log2(shading.clip(2.0**-12, None)), self.subject.picture)
-        picture, height = self.original.srgb, self.original.pixels.shape[0]
+        """The new light on the surfaces; see `shading_photo`."""
+        return shading_photo(self.original, self.subject, self.light)
 
-        def make(rows: slice) -> NDArray[np.float32]:
-            return np.exp2(guided.rows(picture[rows], rows.start, height)).clip(0, 1)
 
-        return Photo(LazyRows(picture.shape, np.dtype(np.float32), make), format="TIFF")
+def shading_photo(photo: Photo, subject: Subject, light: Light) -> Photo:
+    """Return a light on a photo's surfaces, without their colours: (H, W, 3) float32, linear, the brightest white."""
+    shading = shading_of(subject, light)
+    guided = fit_guided(np.log2(shading.clip(2.0**-12, None)), subject.picture)
+    picture, height = photo.srgb, photo.pixels.shape[0]
+
+    def make(rows: slice) -> NDArray[np.float32]:
+        return np.exp2(guided.rows(picture[rows], rows.start, height)).clip(0, 1)
+
+    return Photo(LazyRows(picture.shape, np.dtype(np.float32), make), format="TIFF")
 
 
 def put_on(
@@ -154,10 +159,17 @@ def light_picture_of_scene(
     The photo becomes about as bright as the other one.
     """
     subject = subject_of(model, photo, geometry_of, options, progress)
+    return lit_picture(photo.srgb, subject, scene_gain(subject, light), options.strength)
+
+
+def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, exposure: float = 0.0) -> Map:
+    """Return the gain (h, w, 3) in stops that puts the light of another scene on a photo's working copy.
+
+    The photo becomes about as bright as the other picture, unless `keep_exposure`; `exposure` is added, in stops.
+    """
     wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
-    stops = np.float32(_MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted)))
-    gain = np.float32(_SCENE_TRUST) * light_gain(subject, light) + stops
-    return lit_picture(photo.srgb, subject, gain, options.strength)
+    stops = 0.0 if keep_exposure else _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
+    return np.float32(_SCENE_TRUST) * light_gain(subject, light) + np.float32(stops + exposure)
 
 
 def _tiling(model: Model, options: LightChangeOptions) -> TileOptions:

@@ -54,6 +54,10 @@ class RelightOptions(LightChangeOptions):
     """Options of relight."""
 
     reference: ReferenceKind = ReferenceKind.AUTO  # what the reference shows; detail=False takes AUTO for LATENTS
+    # Of a reference of another scene only:
+    keep_exposure: bool = False  # the photo stays as bright as it is; False: its brightness follows the reference's
+    exposure: float = 0.0  # stops, in addition
+    rotate: float = 0.0  # degrees by which the light is turned, from the front to the right
 
     def __post_init__(self) -> None:
         super().__post_init__()

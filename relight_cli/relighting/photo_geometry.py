@@ -1,27 +1,34 @@
 """The geometry of a photo's working copy, from a depth map or a network."""
 
+from relight_cli.models.depth_anything import DepthNetwork
 from relight_cli.photos.depth_files import DepthMap
 from relight_cli.photos.focal_length import focal_length
 from relight_cli.photos.photo import Photo
-from relight_cli.relighting.estimated_geometry import SurfaceNetwork, estimate_geometry
+from relight_cli.relighting.estimated_geometry import SurfaceNetwork, estimate_geometry, geometry_of_depth_network
 from relight_cli.relighting.geometry import Geometry, geometry_of_depth_map
 from relight_cli.relighting.lit_subject import GeometryOf, Map
 
 
 def geometry_of_photo(
-    photo: Photo, source: DepthMap | SurfaceNetwork, *, name: str = "the depth map", device: str = "cpu"
+    photo: Photo,
+    source: DepthMap | SurfaceNetwork | DepthNetwork,
+    *,
+    name: str = "the depth map",
+    device: str = "cpu",
 ) -> GeometryOf:
     """Return a function from a working copy of a photo to its geometry, for `put_on`.
 
-    `source` is a depth map of the photo, called `name` in messages, or the geometry network, which is on `device`. The
-    focal length is that of the photo's EXIF, else that of a 50 mm lens. The function raises UsageError for a depth map
-    of another aspect ratio.
+    `source` is a depth map of the photo, called `name` in messages, the geometry network, or Depth Anything V2; a
+    network is on `device`. The focal length is that of the photo's EXIF, else that of a 50 mm lens. The function raises
+    UsageError for a depth map of another aspect ratio.
     """
 
     def geometry_of(picture: Map) -> Geometry:
         focal = focal_length(photo.metadata.exif, *picture.shape[:2])
         if isinstance(source, DepthMap):
             return geometry_of_depth_map(source, name, picture, focal)
+        if isinstance(source, DepthNetwork):
+            return geometry_of_depth_network(source, picture, focal, device=device)
         return estimate_geometry(source, picture, focal, device=device)
 
     return geometry_of

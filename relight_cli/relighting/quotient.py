@@ -53,6 +53,8 @@ def effective_cells(photo: Maps, reference: Maps) -> int:
     some, and by its median, so that noise in the dark and what moved do not count.
     """
     octaves = list(zip(_details(photo), _details(reference), strict=True))
+    if not octaves:
+        return max(photo.shape[:2])
     textured = [own >= np.quantile(own, TEXTURED) for own, _ in octaves]
     found = {}
     for cells in (*SHARPNESS, max(photo.shape[:2])):

@@ -1,6 +1,7 @@
 """Relight a photo by a reference: by its latents (CroCoDiLight, section 4), or by what they show of the same view."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
@@ -10,12 +11,12 @@ from torch import Tensor
 from relight_cli.errors import UsageError
 from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.photos.photo import Photo
-from relight_cli.rasters.resizing import Picture, copy_within, resized_rows
+from relight_cli.rasters.resizing import Picture, copy_within, fit_within, resized_rows
 from relight_cli.rasters.rows import Raster, to_array
 from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles, tile_grid
 from relight_cli.relighting.lights.light import Light
-from relight_cli.relighting.lit_photo import light_of_scene, light_picture_of_scene
-from relight_cli.relighting.lit_subject import GeometryOf
+from relight_cli.relighting.lit_photo import light_of_scene, lit_picture, scene_gain, shading_photo, subject_of
+from relight_cli.relighting.lit_subject import GeometryOf, Map, Subject
 from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     ChangeOptions,
@@ -28,19 +29,24 @@ from relight_cli.relighting.options import (
     tile_options,
 )
 from relight_cli.relighting.parallel import in_order
-from relight_cli.relighting.same_view import light_same_view
+from relight_cli.relighting.same_view import WORKING_SIDE, light_same_view
 from relight_cli.relighting.tiles import TileGrid
 from relight_cli.relighting.timing import seconds_per_tile
-from relight_cli.relighting.view_match import VIEW_SIDE, match_view
+from relight_cli.relighting.view_match import VIEW_SIDE, ViewMatch, match_view
 
 COPY_SIDE = 1024  # longer side of the copy of a reference that is kept
 GeometryFor = Callable[[Photo], GeometryOf]
 """Takes a photo and returns the function that gives the geometry of its working copy; see `geometry_of_photo`."""
+WithMappers = Callable[[Model], Model]
+"""Takes the model of a run and returns one that has the mappers of deshadow and albedo."""
 CACHED_SIZES = 8  # photo sizes whose latents are kept, so that memory does not grow with a batch
 
 
+@dataclass(frozen=True)
 class RelightResult(ChangeResult):
     """The result of `relight`."""
+
+    shading: Photo | None = None  # the light of another scene on the surfaces; see `lit_photo.shading_photo`
 
 
 class ReferenceLight:
@@ -55,9 +61,19 @@ class ReferenceLight:
     A reference is encoded once for every photo size: once for a batch from one camera. Threads may share it.
     """
 
-    def __init__(self, reference: Photo | Callable[[], Photo]) -> None:
-        """Take the reference, or a function that returns it each time it is encoded and so saves memory."""
-        self._reference = reference
+    def __init__(
+        self,
+        reference: Photo | Callable[[], Photo],
+        geometry: GeometryFor | None = None,
+        with_mappers: WithMappers = lambda model: model,
+    ) -> None:
+        """Take the reference, or a function that returns it each time it is encoded and so saves memory.
+
+        `geometry` gives the reference's surfaces, where they come from elsewhere than the photos' do. `with_mappers` is
+        called when the light of another scene is needed, and may load what that takes.
+        """
+        self._reference, self._geometry, self._with_mappers = reference, geometry, with_mappers
+        self._mapping_models: dict[tuple[RelightingModel, str], Model] = {}
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}
         self._lock = Lock()
         self._copy: Picture | None = None
@@ -70,12 +86,20 @@ class ReferenceLight:
                 self._copy = np.nan_to_num(copy_within(self._photo().srgb, COPY_SIDE)).clip(0, 1)
             return self._copy
 
+    def mapping_model(self, model: Model) -> Model:
+        """Return the model that fits the light of another scene, for the model of a run."""
+        with self._lock:
+            key = (model.network, model.device)
+            if key not in self._mapping_models:
+                self._mapping_models[key] = self._with_mappers(model)
+            return self._mapping_models[key]
+
     def scene_light(self, model: Model, geometry: GeometryFor) -> Light:
-        """Return the light of a reference of another scene; see `light_of_scene`."""
+        """Return the light of a reference of another scene; see `light_of_scene`. `model` has the mappers."""
         with self._lock:
             if self._scene_light is None or self._scene_light[0] is not model.network:
                 photo = self._photo()
-                self._scene_light = (model.network, light_of_scene(model, photo, geometry(photo)))
+                self._scene_light = (model.network, light_of_scene(model, photo, (self._geometry or geometry)(photo)))
             return self._scene_light[1]
 
     def _photo(self) -> Photo:
@@ -121,18 +145,19 @@ def relight(
     options: RelightOptions = RelightOptions(),
     progress: Progress | None = None,
     mask: Mask | None = None,
-    notify: Callable[[str], None] = lambda note: None,
+    notify: Callable[[ViewMatch], None] = lambda view: None,
     geometry: GeometryFor | None = None,
 ) -> RelightResult:
     """Return the photo in the light of a reference.
 
     Before anything is computed, what the reference shows is found out, unless the options say it: the same view, the
-    same view moved, or another scene; `notify` is called with the decision in one line. By latents alone nothing is
-    found out: the reference is taken for the same view.
+    same view moved, or another scene; `notify` is called with the decision, which is one line as text. By latents alone
+    nothing is found out: the reference is taken for the same view.
     Photo and reference may have any size, bit depth and profile; the result has the photo's. Where the mask is 0,
     samples stay unchanged. For many photos and one reference pass a `ReferenceLight`, which keeps what it computes.
     `geometry` gives the surfaces of photo and reference: the light of another scene needs them, and a model that is
-    loaded for deshadow and albedo. `progress(done, total)` counts tiles.
+    loaded for deshadow and albedo, as does what lies outside the overlap with a moved reference.
+    `progress(done, total)` counts tiles.
     The network runs in the calling thread, and torch operations release the GIL; several threads may share one model.
     Raises UsageError for a mask of another size, a MOVED reference that cannot be registered, or another scene without
     `geometry`; DeviceError if memory runs out.
@@ -140,8 +165,9 @@ def relight(
     """
     weights = mask_for(mask, photo)
     reference = light if isinstance(light, ReferenceLight) else ReferenceLight(light)
-    lit = _lit(model, photo, reference, options, progress, notify, geometry)
-    return RelightResult(changed_photo(photo, lit if weights is None else blend_by_mask(weights, photo.srgb, lit)))
+    lit, shading = _lit(model, photo, reference, options, progress, notify, geometry)
+    changed = changed_photo(photo, lit if weights is None else blend_by_mask(weights, photo.srgb, lit))
+    return RelightResult(changed, shading)
 
 
 def _lit(
@@ -150,43 +176,92 @@ def _lit(
     reference: ReferenceLight,
     options: RelightOptions,
     progress: Progress | None,
-    notify: Callable[[str], None],
+    notify: Callable[[ViewMatch], None],
     geometry: GeometryFor | None,
-) -> Raster:
+) -> tuple[Raster, Photo | None]:
+    """Return the lit picture, and the shading of another scene's light."""
     network, picture, change = model.network, photo.srgb, change_options(options)
     tiling = tile_options(model, options, network.reference_side)
     if options.latents_alone:
         grid = tile_grid(network, picture, change, tiling)
         count = TileProgress(progress, reference.tiles_to_encode(network, grid) + len(grid))
-        return relight_picture(network, picture, reference, change, tiling, count)
-    if change.strength == 0:
-        return picture
-    view = match_view(copy_within(picture, VIEW_SIDE), reference.copy(), options.reference)
-    notify(view.sentence())
-    if view.kind == ReferenceKind.SCENE:
-        if geometry is None:
-            raise UsageError(
-                "the reference shows another scene, whose light needs the geometry of both: pass `geometry`, or say in "
-                "the options that it is the same view."
-            )
-        light = reference.scene_light(model, geometry)
-        return light_picture_of_scene(model, photo, light, geometry(photo), options, progress)
+        return relight_picture(network, picture, reference, change, tiling, count), None
+    if change.strength == 0 and options.reference != ReferenceKind.SCENE:
+        return picture, None
+    view = view_of(photo, reference, options)
+    notify(view)
+    if view.kind != ReferenceKind.SCENE:
+        return _same_view(model, photo, reference, options, view, progress, geometry), None
+    if geometry is None:
+        raise UsageError(
+            "the reference shows another scene, whose light needs the geometry of both: pass `geometry`, or say in "
+            "the options that it is the same view."
+        )
+    subject, light, gain = _scene(model, photo, reference, options, progress, geometry)
+    return lit_picture(picture, subject, gain, change.strength), shading_photo(photo, subject, light)
+
+
+def view_of(photo: Photo, reference: ReferenceLight, options: RelightOptions) -> ViewMatch:
+    """Return what a reference shows of a photo, or what the options say that it shows."""
+    return match_view(copy_within(photo.srgb, VIEW_SIDE), reference.copy(), options.reference)
+
+
+def _scene(
+    model: Model,
+    photo: Photo,
+    reference: ReferenceLight,
+    options: RelightOptions,
+    progress: Progress | None,
+    geometry: GeometryFor,
+) -> tuple[Subject, Light, Map]:
+    """Return what is known of a photo, the light of its reference, and the gain (h, w, 3) in stops that puts it on."""
+    model = reference.mapping_model(model)
+    light = reference.scene_light(model, geometry)
+    light = light.turned(options.rotate) if options.rotate else light
+    subject = subject_of(model, photo, geometry(photo), options, progress)
+    return subject, light, scene_gain(subject, light, keep_exposure=options.keep_exposure, exposure=options.exposure)
+
+
+def _same_view(
+    model: Model,
+    photo: Photo,
+    reference: ReferenceLight,
+    options: RelightOptions,
+    view: ViewMatch,
+    progress: Progress | None,
+    geometry: GeometryFor | None,
+) -> Raster:
+    """Return a photo in the light of a reference of the same view, outside their overlap in that fitted to it."""
+    network, tiling = model.network, tile_options(model, options, model.network.reference_side)
+    done = same_view_tiles(network, photo, tiling)
 
     def by_latents(own: Picture, healed: Picture) -> Picture:
         """Return a small picture (h, w, 3) lit by the latents of another."""
-        grid = tile_grid(network, own, ChangeOptions(), tiling)
-        count = TileProgress(progress, 2 * len(grid))
+        count = TileProgress(progress, done)
         lit = relight_picture(network, own, ReferenceLight(Photo(healed)), ChangeOptions(), tiling, count)
         return to_array(lit)
 
-    return light_same_view(picture, reference.copy(), view.homography, by_latents, change.strength)
+    def after(tiles: int, total: int) -> None:
+        """Report tiles of another pass through the network."""
+        assert progress is not None
+        progress(done + tiles, done + total)
+
+    def beyond() -> Map:
+        """Return the gain (h, w, 3) in stops of the fitted light."""
+        assert geometry is not None
+        plain = replace(options, keep_exposure=False, exposure=0.0, rotate=0.0)
+        return _scene(model, photo, reference, plain, progress and after, geometry)[2]
+
+    return light_same_view(
+        photo.srgb, reference.copy(), view.homography, by_latents, options.strength, beyond if geometry else None
+    )
 
 
-def tiles_to_relight(model: Model, photo: Photo, options: RelightOptions) -> int:
-    """Return the number of tiles of a photo that pass through the network, without those of its reference."""
-    network = model.network
-    tiling = tile_options(model, options, network.reference_side)
-    return len(tile_grid(network, photo.srgb, change_options(options), tiling))
+def same_view_tiles(network: RelightingModel, photo: Photo, tiling: TileOptions) -> int:
+    """Return the number of tiles of photo and reference that pass through the network for the same view."""
+    height, width = fit_within(photo.pixels.shape[0], photo.pixels.shape[1], WORKING_SIDE)
+    height, width = fit_within(height, width, tiling.max_side)
+    return 2 * len(TileGrid(height, width, network.tile_size, tiling.overlap))
 
 
 def relighting_seconds(model: Model) -> float:

@@ -69,6 +69,17 @@ class SameView:
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
         return np.exp(-((away / FADE) ** 2))[..., None].astype(np.float32)
 
+    def continued(self, gain: Maps, beyond: Maps) -> Maps:
+        """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
+
+        As much of the fitted one is taken as explains the gain in the overlap best, at most all of it: where only a
+        shadow has moved, none.
+        """
+        weights = (self.trust * self.known)[..., None]
+        explained = float((weights * gain * beyond).sum()) / max(float((weights * beyond**2).sum()), 1e-9)
+        share = np.float32(min(1.0, max(0.0, explained))) * (1 - self.reach())
+        return np.asarray(gain + share * beyond, np.float32)
+
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""
         lit = self.photo * np.exp2(filled_quotient(self.photo, self.reference, self.trust))
@@ -110,11 +121,14 @@ def light_same_view(
     homography: NDArray[np.float64] | None,
     by_latents: Callable[[Maps, Maps], Maps],
     strength: float = 1.0,
+    beyond: Callable[[], Maps] | None = None,
 ) -> Raster:
     """Return an sRGB picture (H, W, 3) in the light of a reference (h, w, 3) of the same view.
 
     `homography` takes the photo's points to the reference's; None if the two are aligned. `by_latents` lights a small
-    picture by another of its size. The gain is computed on a small copy and follows the edges of the full picture.
+    picture by another of its size. `beyond` gives the gain (h, w, 3) in stops of the fitted light, for what lies
+    outside the overlap; without it the light fades out there. The gain is computed on a small copy and follows the
+    edges of the full picture.
     """
     own, known = np.nan_to_num(copy_within(picture, WORKING_SIDE)).clip(0, 1), None
     height, width = own.shape[:2]
@@ -125,7 +139,10 @@ def light_same_view(
     view = SameView.of(own, other.clip(0, 1), known)
     lit = by_latents(own, from_linear(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)
-    guided = fit_guided(view.gain(latents) * np.float32(strength), own)
+    gain = view.gain(latents)
+    if beyond is not None and not view.known.all():
+        gain = view.continued(gain, enlarged(beyond(), height, width))
+    guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
 
 

@@ -35,7 +35,7 @@ class ViewMatch:
     homography: Matrix | None = None  # (3, 3) of MOVED: from points of the photo to the reference's, in [0, 1]
     because: str = ""
 
-    def sentence(self) -> str:
+    def __str__(self) -> str:
         """Return the decision in one line."""
         return f"{_SENTENCES[self.kind]} ({self.because})."
 

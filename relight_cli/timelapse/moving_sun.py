@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from relight_cli._version import __version__
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.batch import run_jobs
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_options import LightOptions, light_of
@@ -19,6 +19,7 @@ from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.options import PhotoCommandOptions, subset
 from relight_cli.jobs.outputs import Job, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
@@ -58,12 +59,19 @@ def sun_times(source: LightSource, options: LightOptions, photo: Path, count: in
     if len(texts) != 2 or not all(text.strip() for text in texts):
         raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
     facts = read_facts(photo)
-    first, last = (parse_time(source.time(text, str(photo), facts), latitude, longitude) for text in texts)
-    if last <= first and "T" not in texts[1] and len(texts[1].strip()) < len("2026-06-21"):
+    first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
+    same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
+    last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
+    if last <= first and not _is_day(texts[1]):
         last += timedelta(days=1)
     if last <= first:
         raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
     return [first + (last - first) * (number / (count - 1)) for number in range(count)]
+
+
+def _is_day(text: str) -> bool:
+    """Return whether a time has a date, too."""
+    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]
 
 
 @dataclass
@@ -95,7 +103,7 @@ class MovingSun:
         photo, count = sources[0].path, options.frames or FRAMES
         lights = list(_lights(source, options, photo, count))
         writer = _writer(photo, options, count)
-        files = source.files | ({"depth": options.depth} if options.depth else {}) | options.mask_files()
+        files = source.files | options.depth_file() | options.mask_files()
         if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
             raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
         more = {**more, "frames": count, **({"fps": options.fps or FPS} if writer.is_single_file else {})}
@@ -129,6 +137,10 @@ class MovingSun:
                 touched.append(target)
         note_left_alone(foreign, touched, notifier(self.options.quiet))
         self.writer.keep(kept | {*foreign, *touched})
+
+    def record(self, more: Mapping[str, object]) -> None:
+        """Record more of how the frames are made, or in another way than planned."""
+        self.recipe = replace(self.recipe, more={**self.recipe.more, **more})
 
     def run(self, model: "Model", geometry: "GeometrySource", mask: "MaskFile") -> None:
         """Make every frame; errors as in `run_jobs`."""
@@ -168,16 +180,14 @@ class MovingSun:
         from relight_cli.relighting.masks import blend_by_mask
 
         brightest = max(self.lights, key=lambda light: light.average())
-        stops = self.options.exposure if self.options.keep_exposure else 0.0
-        if self.options.keep_exposure:
-            stops += kept_exposure(subject, brightest)
+        stops = 0.0
+        if self.options.keep_exposure is not False:
+            stops = self.options.exposure + kept_exposure(subject, brightest)
         weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
         recorded = self.writer.is_single_file and not self.options.strip
         made = self.recipe.provenance(self._inputs(0)).record() if recorded else None
-        with (
-            self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made),
-            progress_bar("timelapse", quiet=self.options.quiet, unit="frame") as progress,
-        ):
+        current().has_parts = not self.writer.is_single_file
+        with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
             shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
             for done, (number, missing) in enumerate(shared.turns(len(self.lights)), 1):
                 light = self.lights[number]
@@ -191,7 +201,7 @@ class MovingSun:
                     frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
                     for note in notes + self.writer.write(number, frame):
                         notify(f"{self.writer.target(number)}: {note}")
-                progress(done, len(self.lights))
+                current().step(str(self.photo), done, len(self.lights), "frame")
 
     def _is_current(self, number: int) -> bool:
         return self.recipe.recorded(self.writer.target(number)) == self._parameters(number)

@@ -1,7 +1,6 @@
 """Report on the inputs of a timelapse, and print which of them failed."""
 
 import time
-import traceback
 from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,12 +8,12 @@ from pathlib import Path
 import typer
 
 from relight_cli.errors import ExitCode, OutputUnwritableError
-from relight_cli.jobs.console import say
+from relight_cli.jobs.console import say, show_traceback
 from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reported_outputs import ReportEntry
 from relight_cli.jobs.reports import ModelIdentity, append_record, report_record
-from relight_cli.jobs.stopping import resume_command
+from relight_cli.jobs.stopping import rest_of
 from relight_cli.models.interface import ModelInfo
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.sequencing import OutputFrame
@@ -38,7 +37,7 @@ class TimelapseReport:
             self._printed.add(str(error))
             say(str(error))
             if self.options.verbose:
-                traceback.print_exception(error)
+                show_traceback(error)
 
     def append_left_out(self, sequence: Container[Path]) -> None:
         """Append the inputs that failed and are not part of the sequence."""
@@ -72,7 +71,7 @@ def stopped(error: OutputUnwritableError, writer: Writer, options: CommandOption
     """Return an error that stopped a run, with the count of what is done and the command that makes the rest."""
     done, total = sum(writer.is_made(number) for number in range(len(writer.targets))), len(writer.targets)
     so_far = f"{writer.path} is not written" if writer.is_single_file else f"{done} of {total} frames are done"
-    rest = f" To make the rest: {resume_command(options, add=())}" if done < total else ""
+    rest = f" To make the rest: {rest_of(options, add=())}" if done < total else ""
     return OutputUnwritableError(f"{str(error).rstrip('.')}. {so_far}.{rest}")
 
 

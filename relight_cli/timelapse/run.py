@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
-from relight_cli.jobs.console import notifier, progress_bar
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
+from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
@@ -114,21 +115,28 @@ class TimelapseRun:
             self._notify,
             overwrite=options.overwrite,
         )
-        with progress_bar("timelapse", quiet=self.report.options.quiet, unit="frame") as progress:
-            for done, (number, missing) in enumerate(shared.turns(len(self.planned)), 1):
-                planned = self.planned[number]
-                in_order = in_order and number == last + 1
-                if missing and number < last:  # another process has left it
-                    restart()
-                    self._photos, self._read, self._read_ahead = {}, self.frames.reader(), self.frames.reader()
-                existing += self._make_one(number, make(planned)) if missing else True
-                last = number
-                if in_order and not self.writer.is_single_file:  # a single file exists only at the end
-                    self._report_until(planned.time, skipped=not missing)
-                progress(done, len(self.planned))
+        current().plan(len(self.planned), "frame")
+        for number, missing in shared.turns(len(self.planned)):
+            planned = self.planned[number]
+            in_order = in_order and number == last + 1
+            if missing and number < last:  # another process has left it
+                restart()
+                self._photos, self._read, self._read_ahead = {}, self.frames.reader(), self.frames.reader()
+            exists = self._make_one(number, make(planned)) if missing else True
+            existing, last = existing + exists, number
+            if in_order and not self.writer.is_single_file:  # a single file exists only at the end
+                self._report_until(planned.time, skipped=not missing)
+            current().finish_one(self._outcome(number, exists=exists, skipped=not missing))
         if not existing:
             raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
         return existing
+
+    def _outcome(self, number: int, *, exists: bool, skipped: bool) -> Outcome:
+        """Return what happened to a frame."""
+        keyframe = self.planned[number].keyframe
+        source = None if keyframe is None else str(self.frames.path(keyframe))
+        status = "skipped" if skipped else "done" if exists else "failed"
+        return Outcome(source, str(self.writer.target(number)) if exists else None, status)
 
     def draw(self, path: Path) -> None:
         """Draw the plot; frames of an earlier run, and their inputs, are read again for it.

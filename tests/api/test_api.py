@@ -236,7 +236,8 @@ def test_auto_without_published_files_warns_and_takes_tiny(tmp_path: Path, monke
     ],
 )
 def test_the_api_has_the_commands_options_and_defaults(api: type, command: type) -> None:
-    own = {"steps", "run_batch", "deflicker"}  # None, "auto" and None on the command line, which settles them
+    # None, "auto", None and None on the command line, which settles them
+    own = {"steps", "run_batch", "deflicker", "keep_exposure"}
     defaults = {one.name: one.default for one in fields(command)}
     for one in fields(api):
         assert one.default is not MISSING

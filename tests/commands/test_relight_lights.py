@@ -8,6 +8,9 @@ import pytest
 from command_line import Command
 from PIL import ExifTags, Image
 
+from relight_cli.photos.colour_profiles import LINEAR
+from relight_cli.photos.header import recorded_parameters
+from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -149,7 +152,10 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "goldn-hour"), "did you mean golden-hour"),
         (("--light", "golden-hour", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--sun", "left"), "give only one"),
-        (("--light", "photo.png"), "--depth is for a light that is no photo"),
+        (("--light", "photo.png", "--reference", "aligned"), "--depth is for the light of another scene"),
+        (("--light", "photo.png", "--no-detail"), "--depth is for the light of another scene"),
+        (("--light", "photo.png", "--save-shading"), "--reference scene"),
+        (("--light", "photo.png", "--frames", "4"), "--frames is for a light that is no photo"),
         (("--sun", "up there"), "not a direction"),
         (("--sun-at", "12:00", *PLACE), "--date"),
         (("--sun-at", "2026-06-21T12:00"), "--place"),
@@ -157,9 +163,11 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--facing", "S", "--place", "48.14,11.58"), "--sun-at"),
         (("--sun-at", "06:00..21:00", *PLACE), "--date"),
         (("--light", "noon", "--frames", "4"), "--sun-at 06:00..21:00"),
+        (("--sun-at", "06:00..21:00", "--date", "2026-06-21", *PLACE, "--budget", "5"), "--max-side"),
         (("--light", "noon", "--no-detail"), "--no-detail"),
         (("--light", "noon", "--save-light", "look.png"), ".toml"),
         (("--light", "noon", "--date", "2026-06-21"), "--sun-at"),
+        (("--light", "noon", "--save-light", "a.toml", "--report", "./a.toml"), "--save-light"),
         (("--light", "noon", "--invert-mask"), "--mask"),
         (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
     ],
@@ -236,3 +244,31 @@ def test_the_sun_moves_in_a_video(command: Command, ball: Path) -> None:
     assert command(*moving, "-o", "day.mp4").code == 5
     assert command(*moving, "-o", "day.mp4", "--skip-existing").code == 0
     assert (ball / "day.mp4").read_bytes() == made
+
+
+@pytest.mark.parametrize(
+    ("times", "last"),
+    [
+        (("22:00..24:00", "--date", "2026-06-21"), "2026-06-22T00:00+02:00"),
+        (("22:00..04:00", "--date", "2026-06-21"), "2026-06-22T04:00+02:00"),
+        (("2026-06-21T20:00..21:00",), "2026-06-21T21:00+02:00"),
+        (("2026-06-21T22:00..04:00",), "2026-06-22T04:00+02:00"),
+        (("2026-06-21T22:00..2026-06-23T04:00",), "2026-06-23T04:00+02:00"),
+        (("2026-03-29T01:00..04:00",), "2026-03-29T04:00+02:00"),
+    ],
+)
+def test_ranges_of_times(command: Command, ball: Path, times: tuple[str, ...], last: str) -> None:
+    done = command("relight", "photo.png", *GIVEN, "--sun-at", *times, *PLACE, "--frames", "2", "-o", "out/")
+    assert done.code == 0, done.err
+    assert last in recorded_parameters(ball / "out" / "frame_0002.png")
+
+
+def test_infinite_samples_stay(command: Command, ball: Path) -> None:
+    pytest.importorskip("OpenEXR")
+    pixels = np.full((SIDE, SIDE, 3), 0.4, np.float32)
+    pixels[3, 3], pixels[5, 5] = np.inf, 7.5
+    write_photo(Photo(pixels, metadata=Metadata(icc=LINEAR)), ball / "bright.exr")
+    assert command("relight", "bright.exr", *GIVEN, "--light", "candle").code == 0
+    made = read_photo(ball / "bright_relit.exr").to_array()
+    assert np.isinf(made[3, 3]).all()
+    assert np.isfinite(np.delete(made.reshape(-1, 3), 3 * SIDE + 3, axis=0)).all()

@@ -26,7 +26,7 @@ directions = st.tuples(*3 * [st.floats(-1, 1)]).filter(lambda d: max(map(abs, d)
 suns = st.builds(Sun, directions, colours, st.floats(0.01, 90))
 lights = st.builds(
     Light,
-    st.tuples(*9 * [st.tuples(*3 * [numbers])]),
+    st.tuples(colours, *8 * [st.tuples(*3 * [numbers])]),
     st.lists(suns, max_size=3).map(tuple),
     st.floats(-20, 20),
     st.text(max_size=40),
@@ -65,6 +65,9 @@ def test_the_text_explains_itself() -> None:
         ("exposure = 0.0", 'exposure = "bright"', "exposure", "a number"),
         ("exposure = 0.0", "exposure = nan", "exposure", "a number"),
         ("exposure = 0.0", "exposure = true", "exposure", "a number"),
+        ("exposure = 0.0", "exposure = 5000", "exposure 5000", "-100 to 100"),
+        ("exposure = 0.0", "exposure = -5000", "exposure -5000", "-100 to 100"),
+        ("harmonics = [\n    [", "harmonics = [\n    [-", "harmonics, row 1", "0 or more"),
         ("origin = ", "origin = 3 # ", "origin", "quotes"),
         ("    [0.0, 0.0, 0.0], # 22: finer\n", "", "harmonics", "9 rows"),
         ("    [0.0, 0.0, 0.0], # 22: finer\n", "    [0.0, 0.0], # 22\n", "harmonics, row 9", "3 numbers"),
@@ -104,6 +107,17 @@ def test_files_that_are_no_text(tmp_path: Path) -> None:
         load_light(str(tmp_path))
     with pytest.raises(UsageError, match=r"did you mean golden-hour\?"):
         load_light("golden-huor")
+
+
+def test_files_of_windows_editors_are_read(tmp_path: Path) -> None:
+    (tmp_path / "look.toml").write_bytes(b"\xef\xbb\xbf" + SAVED.replace("\n", "\r\n").encode())
+    assert load_light(str(tmp_path / "look.toml")) == from_toml(SAVED, "look.toml")
+
+
+def test_a_photo_is_no_map_and_the_message_says_what_to_do(tmp_path: Path) -> None:
+    write_photo(Photo(noise((6, 8, 3))), tmp_path / "photo.png")
+    with pytest.raises(PhotoUnreadableError, match=r"twice as wide.*--save-light"):
+        load_light(str(tmp_path / "photo.png"))
 
 
 def test_a_file_is_never_replaced_without_being_asked(tmp_path: Path) -> None:

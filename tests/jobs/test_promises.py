@@ -20,6 +20,20 @@ PROMISES = {
     "an interruption leaves no temporary file, exits with 130 or 143, and a rerun makes the rest": [
         "test_interruption.py::test_signals_between_and_inside_writes",
         "test_relight_command.py::test_interruption_leaves_nothing_behind",
+        "test_signals.py::test_a_file_that_is_begun_is_finished_before_the_end",
+        "test_progress.py::test_ctrl_c_says_what_is_done_and_how_to_make_the_rest",
+    ],
+    "an interruption never ends in a crash or a traceback": [
+        "test_signals.py::test_a_file_that_is_begun_is_finished_before_the_end",
+        "test_signals.py::test_an_interruption_is_not_lost_in_a_destructor",
+        "test_signals.py::test_a_signal_after_the_work_is_done_changes_nothing",
+    ],
+    "the number of threads changes no sample of tiny": [
+        "test_same_bytes.py::test_tiny_gains_lights_and_geometry_do_not_depend_on_threads"
+    ],
+    "with --progress json every line on stderr is an event": [
+        "test_progress.py::test_a_run_in_events",
+        "test_progress.py::test_errors_are_events_too",
     ],
     "temporary files of killed runs are removed by the next run": [
         "test_interruption.py::test_fifty_kills_damage_no_file",

@@ -125,3 +125,15 @@ def test_the_focal_length_is_that_of_the_exif_or_a_normal_lens() -> None:
     assert normal == pytest.approx(5000 * 50 / 43.2666, rel=1e-4)
     assert focal_length(b"broken", 3000, 4000) == normal
     assert focal_length(exif.tobytes(), 300, 400) == pytest.approx(wide / 10)
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 9), (6, 9, 1), (1, 1, 6, 9), (6, 1), (1, 9), (1, 1), (1, 1, 1)])
+def test_arrays_with_sides_of_one(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.savez(tmp_path / "d.npz", depth=np.ones(shape, np.float32))
+    sides = [side for side in shape if side > 1] if len(shape) > 2 else list(shape)
+    assert list(read_depth_map(tmp_path / "d.npz").values.shape) == (sides or [1, 1])
+
+
+def test_a_folder_is_no_depth_map(tmp_path: Path) -> None:
+    with pytest.raises(PhotoUnreadableError, match="folder"):
+        read_depth_map(tmp_path)

@@ -155,3 +155,14 @@ def test_rounded_sizes_of_a_photo_are_accepted(height: int, width: int, scale: f
 def test_another_aspect_ratio_is_refused_in_one_line(size: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match=r"^d\.png is \d+ x \d+ pixels and the photo 640 x 427: [^\n]*$"):
         require_aspect(np.zeros(size, np.float32), 427, 640, "d.png")
+
+
+@pytest.mark.parametrize("unit", [1e-35, 1e-20, 1e6, 1e35])
+def test_depth_in_any_unit_gives_the_same_surfaces(known: KnownView, unit: float) -> None:
+    depth = (1 / known.disparity).astype(np.float32)
+    plain, scaled = (
+        geometry_of_depth_map(DepthMap(depth * np.float32(factor), "depth", True), "d", known.picture, known.focal)
+        for factor in (1, unit)
+    )
+    assert angles(scaled.normals, plain.normals).max() < 0.5
+    np.testing.assert_allclose(scaled.depth / scaled.depth.min(), plain.depth / plain.depth.min(), rtol=1e-3)

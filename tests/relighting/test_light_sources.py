@@ -351,7 +351,7 @@ def test_broken_pixels_black_maps_and_other_shapes() -> None:
     black = light_of_environment(np.zeros((8, 16, 3), np.float32)).light
     assert (black.irradiance(NORMALS) < 1e-6).all()
     assert "clipped" not in light_of_environment(a_map(), clipped=True).notes[0]
-    for shape in ((8, 8, 3), (1, 2, 3), (9, 30, 3)):
+    for shape in ((8, 8, 3), (9, 30, 3)):
         with pytest.raises(UsageError, match="twice as wide"):
             light_of_environment(np.ones(shape, np.float32))
 
@@ -388,3 +388,30 @@ def test_the_preview_shows_the_side_of_the_light() -> None:
 
 def test_the_preview_of_darkness() -> None:
     assert preview(Light(((0.0, 0.0, 0.0),) * 9), (20, 30)).max() < 1e-6
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-8, 1.0, 1e12, 1e30])
+def test_maps_in_any_unit_give_the_same_light(scale: float) -> None:
+    picture = a_map()
+    picture[20, 30] = 3000
+    plain, scaled = (light_of_environment(picture * np.float32(factor)).light for factor in (1, scale))
+    assert len(scaled.suns) == len(plain.suns) == 1
+    np.testing.assert_allclose(scaled.irradiance(NORMALS), plain.irradiance(NORMALS), rtol=1e-3)
+
+
+def test_an_infinite_pixel_does_not_outshine_a_sun() -> None:
+    """Half floats end at 65504, so that the sun of a map of half floats may be infinite."""
+    plain = a_map()
+    plain[20, 30:32] = 60000
+    spoilt = plain.copy()
+    spoilt[40, 100] = np.inf
+    sun, *others = light_of_environment(spoilt).light.suns
+    assert sun.direction == pytest.approx(light_of_environment(plain).light.suns[0].direction, abs=1e-3)
+    assert len(others) == 1
+    assert not light_of_environment(np.full((8, 16, 3), np.inf, np.float32)).light.suns
+
+
+def test_black_maps_are_said_to_be_black_and_a_map_of_one_row_is_none() -> None:
+    assert "black" in light_of_environment(np.zeros((8, 16, 3), np.float32)).notes[0]
+    with pytest.raises(UsageError, match="2 x 1 pixels says nothing"):
+        light_of_environment(np.ones((1, 2, 3), np.float32))

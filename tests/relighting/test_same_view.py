@@ -144,7 +144,7 @@ def test_the_command_says_what_the_reference_shows(command: Command, tmp_path: P
     save(tmp_path, shot(view(1)), shot(view(1), light(1)))
     done = command(*RELIGHT)
     assert done.code == 0
-    assert done.err.startswith("reference.png: the reference shows the same view (")
+    assert done.err.startswith("photo.png: the reference shows the same view (")
     assert done.err.count("\n") == 1
     assert command(*RELIGHT, "-q", "-o", "quiet.png").err == ""
     assert (tmp_path / "quiet.png").read_bytes() == (tmp_path / "photo_relit.png").read_bytes()

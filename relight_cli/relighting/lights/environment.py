@@ -19,8 +19,8 @@ WIDEST_MAP = 2048  # columns; larger maps are averaged down, a column is then a 
 MOST_SUNS = 8
 _TOGETHER = 5.0  # degrees: bright regions closer than this are one sun
 _WEAKEST = 0.005  # share of the whole flux below which a bright region stays in the map
-_DARKEST_MAP = 1e-6  # average irradiance up to which a map counts as black
-_BRIGHTEST = 1e9  # radiance that a broken pixel (infinity) counts as
+_INFINITE = 65504.0  # least radiance that an infinite pixel counts as: the largest number of the half floats of EXR
+_PLAIN = 1e-3, 1e6  # largest radiance of a map whose numbers are taken as they are
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,23 @@ def light_of_environment(radiance: NDArray, *, clipped: bool = False) -> Environ
 
     Right of the centre is right, the top row is above; the borders are behind the camera. Regions over SUN_CONTRAST x
     the mean luminance become suns and are replaced by what surrounds them, so that no light counts twice. The numbers
-    are the map's; the exposure brings them to LEVEL. `clipped` says that the map has no values above white. Raises
-    UsageError for other shapes than 2:1.
+    are the map's, unless they are extreme; the exposure brings them to LEVEL. `clipped` says that the map has no values
+    above white. Raises UsageError for other shapes than 2:1.
     """
     height, width = radiance.shape[:2]
-    if height < 2 or abs(width - 2 * height) > max(2, 0.01 * width):
+    if abs(width - 2 * height) > max(2, 0.01 * width):
         raise UsageError(
             f"a map of {width} x {height} pixels is not equirectangular: it has to be twice as wide as high."
         )
+    if height < 2:
+        raise UsageError(f"a map of {width} x {height} pixels says nothing about directions: give a larger one.")
     notes = []
     values = np.asarray(radiance, np.float32)
     if not np.isfinite(values).all():
         notes.append("pixels that are not numbers are taken as black, infinite ones as very bright")
-        values = np.nan_to_num(values, nan=0.0, posinf=_BRIGHTEST, neginf=0.0)
-    values = np.clip(values, 0, _BRIGHTEST)
+        brightest = float(values.max(initial=0.0, where=np.isfinite(values)))
+        values = np.nan_to_num(values, nan=0.0, posinf=max(_INFINITE, brightest), neginf=0.0)
+    values = _in_range(np.maximum(values, 0))
     if width > WIDEST_MAP:
         smaller = cv2.resize(values, (WIDEST_MAP, WIDEST_MAP // 2), interpolation=cv2.INTER_AREA)
         values = np.asarray(smaller, np.float32)
@@ -59,8 +62,17 @@ def light_of_environment(radiance: NDArray, *, clipped: bool = False) -> Environ
         notes.append("its values end at white, so suns and lamps in it are too weak: use an .hdr or .exr map")
     light = Light(as_rows(project(rest.reshape(-1, 3), directions.reshape(-1, 3), angles.ravel())), suns)
     average = light.average()
-    exposure = math.log2(LEVEL / average) if average > _DARKEST_MAP else 0.0
-    return EnvironmentLight(replace(light, exposure=exposure), tuple(notes))
+    if not values.any():
+        notes.append("it is black: a light of nothing")
+        return EnvironmentLight(light, tuple(notes))
+    return EnvironmentLight(replace(light, exposure=math.log2(LEVEL / average)), tuple(notes))
+
+
+def _in_range(values: Map) -> Map:
+    """Return a map in a unit in which its numbers neither overflow nor vanish: its own if they do not."""
+    largest = float(values.max())
+    low, high = _PLAIN
+    return values if low <= largest <= high or largest == 0 else np.asarray(values / np.float32(largest), np.float32)
 
 
 def map_directions(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,6 +19,7 @@ DARKEST = 1e-3  # of the average irradiance: where the harmonics, cut off at ord
 LEAST = 1e-9  # irradiance that is never undercut, so that a quotient of two lights is finite
 SUN_RADIUS = 0.27  # degrees, as seen from the earth
 WIDEST = 90.0  # degrees: half of the sphere
+MOST_STOPS = 100  # of exposure: beyond it products of lights overflow
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,10 @@ class Light:
         rows = tuple(_three(row) for row in self.harmonics)
         if len(rows) != len(NAMES):
             raise UsageError(f"a light has {len(NAMES)} harmonics, not {len(rows)}.")
-        if not math.isfinite(self.exposure):
-            raise UsageError(f"the exposure {self.exposure} of a light is not a number of stops.")
+        if not abs(self.exposure) <= MOST_STOPS:
+            raise UsageError(
+                f"the exposure {self.exposure:g} of a light is out of range: give {-MOST_STOPS} to {MOST_STOPS} stops."
+            )
         object.__setattr__(self, "harmonics", rows)
         object.__setattr__(self, "suns", tuple(self.suns))
 

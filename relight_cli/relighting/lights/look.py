@@ -77,6 +77,8 @@ def from_toml(text: str, name: str) -> Light:
     if not isinstance(harmonics, list) or len(harmonics) != len(NAMES):
         raise LightUnreadableError(f"{name}: harmonics: give {len(NAMES)} rows of red, green and blue")
     rows = tuple(_numbers(row, 3, name, f"harmonics, row {number}") for number, row in enumerate(harmonics, 1))
+    if min(rows[0]) < 0:
+        raise LightUnreadableError(f"{name}: harmonics, row 1: light from all sides cannot be negative; give 0 or more")
     suns = table.get("sun", [])
     if not (isinstance(suns, list) and all(isinstance(sun, dict) for sun in suns)):
         raise LightUnreadableError(f"{name}: sun: write each one as a table below [[sun]]")
@@ -84,7 +86,11 @@ def from_toml(text: str, name: str) -> Light:
     if not isinstance(origin, str):
         raise LightUnreadableError(f"{name}: origin: give a text in quotes")
     exposure = _numbers([table.get("exposure", 0.0)], 1, name, "exposure")[0]
-    return Light(rows, tuple(_sun(sun, name, f"sun {at}") for at, sun in enumerate(suns, 1)), exposure, origin)  # type: ignore[arg-type]
+    found = tuple(_sun(sun, name, f"sun {at}") for at, sun in enumerate(suns, 1))
+    try:
+        return Light(rows, found, exposure, origin)  # type: ignore[arg-type]
+    except UsageError as error:
+        raise LightUnreadableError(f"{name}: {error}") from None
 
 
 def _sun(table: dict[str, Any], name: str, key: str) -> Sun:

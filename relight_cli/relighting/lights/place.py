@@ -68,7 +68,8 @@ def parse_place(text: str) -> tuple[float, float]:
 def parse_time(text: str, latitude: float, longitude: float) -> datetime:
     """Return the time of "2026-06-21T19:30+02:00"; without an offset it is the civil time of the place.
 
-    Raises UsageError.
+    Of a time that the clocks show twice the first is taken; one that they skip counts as if they had not been put
+    forward. Raises UsageError.
     """
     try:
         time = datetime.fromisoformat(text.strip())
