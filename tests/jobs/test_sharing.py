@@ -113,9 +113,10 @@ def test_every_photo_is_made_once(photos: Path, how: str) -> None:
         found = processes(photos, "print(json.dumps(end([begin(first, report='f.jsonl')])))", first=first)
         assert found == [0]
     script = "print(json.dumps(end([begin(asked) for _ in range(4)])))"
-    assert processes(photos, script, asked=asked) == [0, 0, 0, 0]
+    codes = processes(photos, script, asked=asked)
+    assert set(codes) <= ({0} if how else {0, 5})  # 5: begun when the others had made an output
     assert made(photos) == {f"in/{number:02}.png": 1 for number in range(COUNT)}
-    assert set(statuses(photos)) == {"done", "skipped"}
+    assert set(statuses(photos)) <= {"done", "skipped"}
     whole(photos / "out")
 
 
@@ -218,10 +219,11 @@ def counted():
     VideoFileWriter.write = write
 print(json.dumps(end([begin(asked, counted) for _ in range(3)])))
 """
-    assert processes(photos, script, asked=[*asked, how, "-o", "day.mp4"]) == [0, 0, 0]
+    codes = processes(photos, script, asked=[*asked, how, "-o", "day.mp4"])
+    assert set(codes) <= ({0, 5} if how == "-q" else {0})  # 5: begun when the video existed
     numbers = [int(line) for line in (photos / "made.txt").read_text().splitlines()]
     assert sorted(numbers) == list(range(24 if "relight" in asked else 2 * COUNT - 1))
-    assert set(statuses(photos)) == {"done", "skipped"}
+    assert set(statuses(photos)) <= {"done", "skipped"}
 
 
 @needs_fork
