@@ -106,12 +106,18 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error).lower() for words in OUT_OF_MEMORY)
 
 
+def is_device_lost(error: Exception) -> bool:
+    """Return whether an error means that the device failed: it computes nothing more in this process."""
+    failed = "CUDA error" in str(error) or type(error).__name__ == "AcceleratorError"
+    return failed and not is_out_of_memory(error)
+
+
 def device_error(error: Exception) -> DeviceError | None:
     """Return a DeviceError for an error that means out of memory or a failed device, else None."""
     message = str(error)
     if is_out_of_memory(error):
         return DeviceError("out of memory: try --tile-batch 1, a smaller photo, or --device cpu.")
-    if "CUDA error" in message or type(error).__name__ == "AcceleratorError":
+    if is_device_lost(error):
         return DeviceError(f"the device failed ({message.splitlines()[0]}): try --device cpu.")
     return None
 

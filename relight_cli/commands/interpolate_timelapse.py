@@ -1,6 +1,7 @@
 """relight-cli interpolate-timelapse: interpolate the light between the frames of a fixed camera."""
 
 import functools
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,7 @@ def interpolate_timelapse(
     from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
+    from relight_cli.timelapse.shared_frames import claimed_video
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -58,19 +60,21 @@ def interpolate_timelapse(
     if _needs_model(options):
         report.model = expected_model(options.model, ["interpolate-timelapse"], options.weights_dir)
     record = TimelapseRecord(frames, planned, _recipe(options, report.model, writer), options)
-    if options.skip_existing:
-        record.resolve_existing(writer, notify)
-        if writer.finished and not options.dry_run:
-            report_skipped(frames, planned, writer, report)
+    claim = nullcontext(False) if options.dry_run else claimed_video(writer, notify)
+    with claim as has_appeared:
+        if options.skip_existing or (has_appeared and record.is_current_video(writer.path)):
+            record.resolve_existing(writer, notify)
+            if writer.finished and not options.dry_run:
+                report_skipped(frames, planned, writer, report)
+                finish(report, 0)
+                return
+        writer.refuse_existing(overwrite=options.overwrite)
+        if writer.other_frames:
+            notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
+        if options.dry_run and not _print_plan(options, frames, planned, writer):
             finish(report, 0)
             return
-    writer.refuse_existing(overwrite=options.overwrite)
-    if writer.other_frames:
-        notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
-    if options.dry_run and not _print_plan(options, frames, planned, writer):
-        finish(report, 0)
-        return
-    _interpolate(options, frames, planned, writer, record, report)
+        _interpolate(options, frames, planned, writer, record, report)
 
 
 def _print_plan(
@@ -139,7 +143,7 @@ def _interpolate(
     opened = writer.opened(
         _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
     )
-    existing = run.make(make, opened)
+    existing = run.make(make, opened, timelapse.cache_clear)
     if options.plot:
         run.draw(options.plot)
     finish(report, len(planned) - existing)

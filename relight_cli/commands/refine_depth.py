@@ -55,4 +55,7 @@ def refine_depth(
     def make(job: "Job") -> "ReportEntry":
         return run.make(job) if run else {}
 
-    run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)})
+    def recheck(job: "Job") -> "Job":
+        return plan.recipe.recheck(job, notify)
+
+    run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)}, recheck)

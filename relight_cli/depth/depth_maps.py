@@ -14,8 +14,9 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from relight_cli.errors import MissingExtraError
+from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.photos.codecs import exr as exr_photos
+from relight_cli.photos.fingerprints import fingerprint_of, sealed, split_record, with_fingerprint
 from relight_cli.photos.special_files import require_no_special_file
 
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
@@ -32,7 +33,7 @@ class MapScale:
     low: float  # the value of 0 in a 16-bit PNG
     high: float  # the value of 65535 in a 16-bit PNG
     software: str  # the program that made the map
-    made: str = ""  # the recipe, as JSON
+    made: str = ""  # the `Provenance.record`
 
     def texts(self) -> dict[str, str]:
         """Return the texts of a file's metadata."""
@@ -61,19 +62,19 @@ def encode_map(values: Map, kind: str, scale: MapScale) -> bytes:
     Raises MissingExtraError for .exr without OpenEXR.
     """
     if kind == ".png":
-        return _encode_png(values, scale)
-    if kind == ".npz":
-        file = io.BytesIO()
-        arrays: dict[str, Any] = {scale.quantity: values, **({"made": scale.made} if scale.made else {})}
-        np.savez_compressed(file, **arrays)
-        return file.getvalue()
+        return sealed(_encode_png(values, scale))
+    if kind == ".npz":  # compressed, so that the fingerprint cannot be put into the record of the file
+        made = scale.made and with_fingerprint(
+            split_record(scale.made)[0], fingerprint_of(_encode_npz({scale.quantity: values}))
+        )
+        return _encode_npz({scale.quantity: values, **({"made": made} if made else {})})
     if kind == ".exr":
-        return _encode_exr(values, scale)
-    return _encode_tiff(values, scale)
+        return sealed(_encode_exr(values, scale))
+    return sealed(_encode_tiff(values, scale))
 
 
 def recorded_recipe(path: Path) -> str | None:
-    """Return the recipe that a map records, as JSON; None if it records none or cannot be read."""
+    """Return the `Provenance.record` of a map; None if it has none or cannot be read."""
     kind = path.suffix.lower()
     try:
         require_no_special_file(path)
@@ -109,9 +110,16 @@ def coloured_map(values: Map) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.asarray(coloured, np.uint8)[..., ::-1])
 
 
-def encode_preview(values: Map, software: str) -> bytes:
-    """Return the coloured map as an 8-bit PNG."""
-    return _png_bytes(Image.fromarray(coloured_map(values)), {"Software": software})
+def encode_preview(values: Map, software: str, made: str = "") -> bytes:
+    """Return the coloured map as an 8-bit PNG, with the recipe `made` if there is one."""
+    recipe = {"Made": made} if made else {}
+    return sealed(_png_bytes(Image.fromarray(coloured_map(values)), {"Software": software, **recipe}))
+
+
+def _encode_npz(arrays: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
 
 
 def _encode_png(values: Map, scale: MapScale) -> bytes:
@@ -166,5 +174,9 @@ def _encode_exr(values: Map, scale: MapScale) -> bytes:
     channels = {"Y": values} if values.ndim == 2 else {"RGB": values}
     with tempfile.TemporaryDirectory() as folder:  # the library can write only to a path
         path = Path(folder) / "map.exr"
-        OpenEXR.File(header, {key: np.ascontiguousarray(plane) for key, plane in channels.items()}).write(str(path))
+        try:
+            exr_photos.write_file(header, {key: np.ascontiguousarray(plane) for key, plane in channels.items()}, path)
+        except OSError as error:
+            message = f"{path.parent.parent}: cannot be written ({error.strerror}); free some disk space"
+            raise OutputUnwritableError(message) from error
         return path.read_bytes()

@@ -46,7 +46,7 @@ def write_outputs(
         return scale
     overwrite = options.overwrite or job.may_replace
     make_folder(job.target.parent)
-    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind), strict=True):
+    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, made), strict=True):
         write_atomically(path, extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points, depth.picture, focal)
@@ -56,15 +56,15 @@ def write_outputs(
     return scale
 
 
-def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str) -> Iterator[bytes]:
+def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str, made: str) -> Iterator[bytes]:
     """Yield the encoded extra files, in the order of `extras`."""
     for name in extras(options):
         if name == "preview.png":
-            yield encode_preview(depth.disparity, SOFTWARE)
+            yield encode_preview(depth.disparity, SOFTWARE, made)
             continue
         values = getattr(depth, name)
         quantity = "disparity" if name == "initial" else name
-        yield encode_map(values, kind, map_scale(values, quantity, SOFTWARE))
+        yield encode_map(values, kind, replace(map_scale(values, quantity, SOFTWARE), made=made))
 
 
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:

@@ -11,6 +11,7 @@ from relight_cli.depth.finished_runs import FinishedRuns
 from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
 from relight_cli.depth.point_clouds import focal_from_view
 from relight_cli.errors import UsageError
+from relight_cli.jobs.claims import is_claimed
 from relight_cli.jobs.inputs import STDIO, reads_stdin
 from relight_cli.jobs.masks import read_mask
 from relight_cli.jobs.outputs import Job, Outputs
@@ -80,7 +81,7 @@ def plan_depth(
         raise UsageError(f"--sky {mask} is the mask of one photo, but there are {len(jobs)}: run them one at a time.")
     for job in to_file:
         require_kind(job.target.suffix.lower())
-        if not (options.resume or options.overwrite):
+        if not (options.resume or options.overwrite or is_claimed(job.target)):
             FinishedRuns(job.target).require_none()
     return DepthPlan(
         jobs,

@@ -62,13 +62,15 @@ class DepthRun:
         finished: dict[int, Run] = {}
         if store:
             make_folder(job.target.parent)
+            if not (self.options.resume or self.options.overwrite):
+                store.require_none()  # of another process, which was making the photo when this one was planned
             finished = store.open(self._settings(prepared), resume=self.options.resume)
         try:
             remaining = sum(number not in finished for number in range(self.options.ensemble))
             batch, cost = self._estimate(job, prepared.scene, remaining) if remaining else (1, None)
             depth = self._refine(job, prepared, batch, finished, store)
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
-            recipe = self.plan.recipe.provenance({"photo": photo_sha256}).parameters()
+            recipe = self.plan.recipe.provenance({"photo": photo_sha256}).record()
             scale = write_outputs(depth, job, self.options, focal, recipe)
         except BaseException:
             if store and store.count():

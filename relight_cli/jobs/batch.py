@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from itertools import takewhile, zip_longest
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -32,6 +32,7 @@ from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
+from relight_cli.jobs.shared_jobs import Recheck, SharedJobs
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.jobs.time_budget import LongRunNote
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from relight_cli.relighting.options import Progress
 
 HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
+APPEARED = "its output has been written by another program meanwhile, and stays as it is"
 AHEAD = 4  # small photos in memory besides the one that is read
 Result = TypeVar("Result", bound="ChangeResult")
 Change = Callable[["Model", int, Photo, "Progress", str], Result]
@@ -57,21 +59,28 @@ def run_jobs(
     model: ModelIdentity,
     options: CommandOptions,
     reported: ReportEntry,
+    recheck: Recheck | None = None,
 ) -> None:
     """Run each job that is not skipped, one after the other, and print errors.
 
     `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
-    continue and the command ends with exit code 23.
+    continue and the command ends with exit code 23. With `recheck`, which decides anew about a job that another process
+    may have made meanwhile, jobs are claimed.
     """
     summary = Summary(jobs, model, options, reported)
     current().plan(len(jobs))
-    for job in jobs:
-        in_flight, error, facts = InFlight(job), None, None
-        try:
-            facts = None if job.skip else in_flight.timed(make, job)
-        except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
-            error = raised
-        summary.add(job, in_flight.seconds, error, facts)
+    shared = SharedJobs(jobs, recheck, notifier(options.quiet))
+    try:
+        while not summary.is_stopped and (job := shared.take(wait=True)):
+            in_flight, error, facts = InFlight(job), None, None
+            try:
+                facts = None if job.skip else in_flight.timed(make, job)
+            except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
+                error = raised
+            shared.release(job)
+            summary.add(job, in_flight.seconds, error, facts)
+    finally:
+        shared.release_all()
     summary.finish()
 
 
@@ -91,7 +100,9 @@ def run_batch(
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
-    Batch(change, fallback, layers, recipe, options, summary, resolve, first).run(jobs)
+    notify = notifier(options.quiet)
+    shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
+    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first).run(len(jobs))
     summary.finish()
 
 
@@ -118,8 +129,10 @@ class Batch(Generic[Result]):
     recipe: Recipe
     options: PhotoCommandOptions
     summary: Summary
+    shared: SharedJobs
     resolve: Callable[[Photo], Recipe] | None = None
     first: FirstRead | None = None
+    ready: deque[InFlight] = field(default_factory=deque)  # claimed or skipped, and not started
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
     reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
     changing: deque["Future[None]"] = field(default_factory=deque)  # small photos in other threads
@@ -130,29 +143,49 @@ class Batch(Generic[Result]):
         """Says how long a photo takes."""
         return LongRunNote(self.options, notifier(self.options.quiet))
 
-    def run(self, jobs: list[Job]) -> None:
-        """Run each job that is not skipped; report all jobs in order."""
-        current().plan(len(jobs))
-        in_flight = [InFlight(job) for job in jobs]
-        todo = [one for one in in_flight if not one.job.skip]
-        next_after = {id(one): after for one, after in zip_longest(todo, todo[1:])}
+    def run(self, total: int) -> None:
+        """Run each of `total` jobs that is not skipped; report them in order, last those of other processes."""
+        current().plan(total)
         try:
-            self._read_ahead(todo[0] if todo else None)
-            for one in in_flight:
+            while not self.summary.is_stopped:
+                if not self.ready:
+                    self._read_ahead(self._next(wait=True))
+                if not self.ready:
+                    break
+                one = self.ready.popleft()
                 self.unreported.append(one)
                 if one.job.skip:
                     one.writing.set_result(Written())
                 else:
-                    self._make(one, next_after[id(one)])
+                    self._make(one, self._next(wait=False))
                 self._report_finished()
             self.threads.finish()
         finally:
             if is_interrupted():
                 current().stage("finishing the files that are begun; Ctrl-C again stops at once")
-            for one in todo:
+            for one in self.reads:
                 one.finished.set()  # wakes the reader
             self.threads.finish(cancel=True)
+            self.shared.release_all()
             self._report_finished()
+
+    def _next(self, *, wait: bool) -> InFlight | None:
+        """Claim the next photo that is to be made, and return it; skipped ones before it are `ready` before it.
+
+        Return None if there is none: with `wait` at the end, else also while other processes are making the others.
+        """
+        while job := self.shared.take(wait=wait and not self.ready):
+            one = InFlight(job)
+            self.ready.append(one)
+            if not job.skip:
+                one.writing.add_done_callback(partial(self._release, job))
+                if self.first and self.first.path != job.source:
+                    self.first = None  # another process makes it
+                return one
+        return None
+
+    def _release(self, job: Job, done: "Future[Written]") -> None:
+        self.shared.release(job)
 
     def _read_ahead(self, one: InFlight | None) -> None:
         if one is None:
@@ -219,6 +252,7 @@ class Batch(Generic[Result]):
                 older.finished.wait()
         writing = self.threads.writers.submit(one.timed, self._write, one.job, changed)
         one.writing = writing
+        writing.add_done_callback(partial(self._release, one.job))
         writing.add_done_callback(lambda done: one.finished.set())
 
     def _save_memory(self, job: Job, one: InFlight) -> None:
@@ -253,8 +287,11 @@ class Batch(Generic[Result]):
     def _write(self, job: Job, changed: Changed) -> Written:
         """Write the files of a job, the photo last: if it exists, the job is done.
 
-        Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from.
+        Layers are removed from `changed.photos` when they are written, since each holds the photo it is made from. With
+        --skip-existing, an output that has appeared meanwhile, or was changed, stays.
         """
+        if self.options.skip_existing and not self.shared.is_as_claimed(job):
+            return Written((APPEARED,), skipped=True)
         photo, notes = changed.photos[0]
         quality, effort = self.options.quality, self.options.effort
         overwrite = self.options.overwrite or job.may_replace
@@ -279,7 +316,8 @@ class Batch(Generic[Result]):
         assert error is None or isinstance(error, Exception)
         written = Written() if error else one.writing.result()
         self._notify(one.job, written.notes)
-        self.summary.add(one.job, one.seconds, error, written.facts)
+        job = replace(one.job, skip=one.job.skip or written.skipped)
+        self.summary.add(job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:

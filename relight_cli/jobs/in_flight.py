@@ -65,6 +65,7 @@ class Written(NamedTuple):
 
     notes: Notes = ()
     facts: ReportEntry | None = None
+    skipped: bool = False
 
 
 @dataclass

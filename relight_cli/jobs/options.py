@@ -101,7 +101,11 @@ class CommandOptions:
     ] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Skip inputs whose output is up to date; replace outdated outputs.")
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Skip inputs whose output is up to date; replace outdated outputs, but none that was retouched.",
+        ),
     ] = False
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Search nested folders too; -o keeps their structure.")

@@ -26,6 +26,11 @@ class Job:
     skip: bool = False  # --skip-existing leaves the outputs as they are
     extras: tuple[Path, ...] = ()  # extra files that are written with the target
     may_replace: bool = False  # the existing outputs are this tool's and may be replaced
+    found: tuple[object, ...] | None = None  # the state of the outputs when the job was planned
+
+    def state(self) -> tuple[object, ...]:
+        """Return what changes when one of the outputs is written, replaced or removed."""
+        return tuple(state_of(path) for path in (self.target, *self.extras) if path != STDIO)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,15 @@ def _new_parts(output: str) -> tuple[str, ...]:
 
 def _placed(folder: Path, stem: str, tail: str) -> Path:
     return folder / fit_name(folder, stem, tail)
+
+
+def state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file is written or replaced; None if there is none."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _extra(target: Path, name: str) -> Path:

@@ -44,6 +44,7 @@ def plan_jobs(
         for source, target in _with_targets(sources, naming, notify)
     ]
     _refuse_clashes(jobs, options, also_read)
+    jobs = [replace(job, found=job.state()) for job in jobs]
     planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
     existing = [
         path

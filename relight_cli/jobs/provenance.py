@@ -98,9 +98,18 @@ class Recipe:
 
     def recorded(self, output: Path) -> str | None:
         """Return how an output was made, from the output or else from the report; None if neither records it."""
-        from relight_cli.photos.header import recorded_parameters
+        from relight_cli.photos.fingerprints import split_record
 
-        return (self.read_record or recorded_parameters)(output) or self._reports.parameters(output)
+        record = self._record(output)
+        return split_record(record)[0] if record else self._reports.parameters(output)
+
+    def is_untouched(self, output: Path) -> bool:
+        """Return whether an output is as this tool wrote it; False if neither its record nor the report tells."""
+        from relight_cli.photos.fingerprints import is_untouched, split_record
+
+        record = self._record(output)
+        fingerprint = split_record(record)[1] if record else None
+        return is_untouched(output, fingerprint) or self._reports.parameters(output) is not None
 
     def has_all_hashes(self) -> bool:
         """Return whether all files that are read besides the photos could be hashed."""
@@ -109,7 +118,8 @@ class Recipe:
     def resolve_existing(self, job: "Job", notify: Callable[[str], None]) -> "Job":
         """Skip a job whose outputs are up to date; replace outputs that this tool made in another way.
 
-        Files without a record of this tool are left alone. If a layer has none, its photo is not made either.
+        Files without a record of this tool, and those that were changed since, are left alone. If that is a layer, its
+        photo is not made either.
         """
         exists = os.path.lexists(job.target)
         recorded = self.recorded(job.target) if exists else None
@@ -120,10 +130,31 @@ class Recipe:
             left, both = ("left as it is", "replaces both") if exists else ("not made", "makes both")
             notify(f"{job.target}: {left}, because relight-cli did not make {foreign[0]}; --overwrite {both}.")
             return replace(job, skip=True)
+        same = self._is_current(job, recorded)
+        written = [path for path in (job.target, *job.extras) if os.path.lexists(path)]
+        if touched := [path for path in written if not (same or self.is_untouched(path))]:
+            where, both = ("it is", "it") if touched[0] == job.target else (f"{touched[0]} is", "both")
+            left = f"left as it is, because {where} not as relight-cli wrote it; --overwrite replaces {both}."
+            notify(f"{job.target}: {left}")
+            return replace(job, skip=True)
+        return replace(job, skip=same, may_replace=not same)
+
+    def recheck(self, job: "Job", notify: Callable[[str], None]) -> "Job":
+        """Decide anew about a job whose outputs have changed since it was planned: another process may have made it.
+
+        Without --skip-existing, only what is as this run would make it is skipped.
+        """
+        if not any(os.path.lexists(path) for path in (job.target, *job.extras)):
+            return replace(job, may_replace=False)
+        if self.options.skip_existing:
+            return self.resolve_existing(replace(job, may_replace=False), notify)
+        return replace(job, skip=self._is_current(job, self.recorded(job.target)))
+
+    def _is_current(self, job: "Job", recorded: str | None) -> bool:
+        """Return whether all outputs of a job exist and would be made the same again, by the record of its target."""
         photo_sha256 = sha256_of(job.source)
         known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
-        same = known and recorded in self._up_to_date({"photo": photo_sha256})
-        return replace(job, skip=same, may_replace=not same)
+        return known and recorded in self._up_to_date({"photo": photo_sha256})
 
     def _up_to_date(self, inputs: Inputs) -> list[str]:
         """Return the records of outputs that are up to date; with --budget every size that it may have chosen."""
@@ -151,6 +182,11 @@ class Recipe:
     @cached_property
     def _reports(self) -> ReportedOutputs:
         return ReportedOutputs(self.options.report)
+
+    def _record(self, output: Path) -> str | None:
+        from relight_cli.photos.header import read_record
+
+        return (self.read_record or read_record)(output)
 
     def _is_foreign(self, path: Path) -> bool:
         from relight_cli.photos.header import made_by_relight_cli

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.relight_options import RelightCommandOptions
@@ -91,29 +92,41 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
 
 
 def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
-    """Write the light of --save-light, but not with --dry-run. Raises UsageError if the photos have several."""
-    from relight_cli.jobs.light_files import save_light
+    """Write the light of --save-light, but not with --dry-run. Raises UsageError if the photos have several.
 
-    if options.save_light is None:
+    With --skip-existing a file that exists stays: it has no record, and is made to be edited.
+    """
+
+    path = options.save_light
+    if path is None:
         return
     found = list(lights.by_path.values())
     if not found:
         raise UsageError("--save-light cannot know the light of a photo on stdin: give --place, --facing and --sun-at.")
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
-    if options.dry_run:
-        return
-    save_light(found[0], options.save_light, overwrite=options.overwrite or options.skip_existing)
+    if not options.dry_run:
+        _save_light(found[0], path, options)
 
 
 def save_light_of_reference(light: "Light", options: RelightCommandOptions, reference: Path) -> None:
     """Write the light of a reference of another scene to --save-light, turned and exposed as it is put on."""
-    from relight_cli.jobs.light_files import save_light
-
     assert options.save_light is not None
     if options.dry_run:
         return
     light = light.turned(options.rotate) if options.rotate else light
     name = "a photo on stdin" if reference == STDIO else reference.name
     light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")
-    save_light(light, options.save_light, overwrite=options.overwrite or options.skip_existing)
+    _save_light(light, options.save_light, options)
+
+
+def _save_light(light: "Light", path: Path, options: RelightCommandOptions) -> None:
+    """Write a light; with --skip-existing a file that exists stays: it has no record, and is made to be edited."""
+    from relight_cli.jobs.light_files import save_light
+    from relight_cli.relighting.lights.look import to_toml
+
+    if options.skip_existing and os.path.lexists(path):
+        if not path.is_file() or path.read_bytes() != to_toml(light).encode():
+            notifier(options.quiet)(f"{path}: left as it is, because it holds another light; --overwrite replaces it.")
+        return
+    save_light(light, path, overwrite=options.overwrite)

@@ -24,12 +24,16 @@ def read_comment(path: Path) -> str | None:
     """Return the comment that `add_comment` inserted; None if the last block is not a comment."""
     with path.open("rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - _SEARCHED))
-        end = file.read()
+        return split_comment(file.read())[1]
+
+
+def split_comment(end: bytes) -> tuple[int, str | None]:
+    """Return how long the last bytes of a GIF are without a comment as its last block and the trailer; and its text."""
     start, text = end.rfind(_COMMENT), b""
-    if start < 0:
-        return None
-    at = start + len(_COMMENT)
+    at = start + len(_COMMENT) if start >= 0 else len(end)
     while at < len(end) and (length := end[at]):
         text += end[at + 1 : at + 1 + length]
         at += 1 + length
-    return text.decode("ascii", "replace") if end[at:] == b"\0" + _TRAILER else None
+    if start >= 0 and end[at:] == b"\0" + _TRAILER:
+        return start, text.decode("ascii", "replace")
+    return len(end) - len(_TRAILER), None

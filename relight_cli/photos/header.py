@@ -12,6 +12,7 @@ from relight_cli.photos.codecs.decoding import detect_format
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.codecs.pillow_decoding import PILLOW_FORMATS
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
+from relight_cli.photos.fingerprints import split_record
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
@@ -97,8 +98,22 @@ def made_by_relight_cli(path: Path) -> bool:
     return str(software).startswith(f"{TOOL} ")
 
 
+def is_upright(path: Path) -> bool:
+    """Return whether a picture is shown as it is stored; True if it does not say, as a video or a map."""
+    try:
+        return read_header(path).orientation == 1
+    except Exception:  # noqa: BLE001  as above
+        return True
+
+
 def recorded_parameters(path: Path) -> str | None:
     """Return the `Provenance.parameters` in a picture's history, if the last entry is from this tool."""
+    record = read_record(path)
+    return record and split_record(record)[0]
+
+
+def read_record(path: Path) -> str | None:
+    """Return the `Provenance.record` in a picture's history, if the last entry is from this tool."""
     try:
         xmp = read_header(path).xmp
     except Exception:  # noqa: BLE001  libraries raise anything; a picture that cannot be read has no record

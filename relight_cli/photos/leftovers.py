@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 _NAME = re.compile(r"\.relight-cli-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp")
+_LOCK = re.compile(r"\.relight-cli-[0-9a-f]{16}\.lock")
+_LEASE = re.compile(r"\.relight-cli-[0-9a-f]{16}\.claim")
 _DAY = 24 * 3600.0
 
 
@@ -25,8 +27,14 @@ def temporary_path_for(target: Path) -> Path:
     return target.with_name(f".relight-cli-{_machine()}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
 
 
+def claim_path_for(target: Path, *, locked: bool) -> Path:
+    """Return the path of the hidden file by which a process claims an output; a `locked` one counts while locked."""
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
+    return target.with_name(f".relight-cli-{digest}.{'lock' if locked else 'claim'}")
+
+
 def remove_leftovers(folder: Path, own: set[Path]) -> None:
-    """Remove the temporary files in a folder whose writers have ended; `own` are those of this process.
+    """Remove the temporary files and claims in a folder whose writers have ended; `own` are those of this process.
 
     A writer on this machine has ended if no process has its number; any other (on Windows every) writer has ended if
     the file has not been written to for a day. Files that cannot be listed or removed stay.
@@ -39,6 +47,12 @@ def remove_leftovers(folder: Path, own: set[Path]) -> None:
                     is_own = any(entry.name == path.name for path in list(own))
                     if not is_own and _is_leftover(entry, named[1], int(named[2])):
                         os.unlink(entry.path)  # noqa: PTH108  it is the name of an entry
+            elif _LOCK.fullmatch(entry.name):
+                _remove_lock(entry.path)
+            elif _LEASE.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY:
+                        os.unlink(entry.path)  # noqa: PTH108  as above
 
 
 def _is_leftover(entry: os.DirEntry[str], machine: str, process: int) -> bool:
@@ -48,6 +62,16 @@ def _is_leftover(entry: os.DirEntry[str], machine: str, process: int) -> bool:
     if machine == _machine() and sys.platform != "win32":
         return process == os.getpid() or not _is_alive(process)
     return time.time() - status.st_mtime > _DAY
+
+
+def _remove_lock(path: str) -> None:
+    """Remove a lock file that no process has locked."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, fallback_to_soft=False)
+    with contextlib.suppress(OSError, Timeout, NotImplementedError), lock.acquire(blocking=False):
+        if sys.platform != "win32":  # where releasing it removes it
+            os.unlink(path)  # noqa: PTH108  as above
 
 
 def _is_alive(process: int) -> bool:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from relight_cli.photos.exif_signature import sign_exif
+from relight_cli.photos.fingerprints import with_fingerprint
 from relight_cli.photos.metadata import SOFTWARE, Metadata
 from relight_cli.photos.shape import with_aspect
 
@@ -42,6 +43,10 @@ class Provenance:
         known = {name: fact for name, fact in facts.items() if fact is not None}
         return json.dumps({**known, "options": dict(self.options)}, default=str)
 
+    def record(self) -> str:
+        """Return the parameters with a place for the fingerprint, which is known when the pixels are written."""
+        return with_fingerprint(self.parameters())
+
 
 def sign(metadata: Metadata, provenance: Provenance) -> tuple[Metadata, tuple[str, ...]]:
     """Add the Software tag and a history entry, remove the EXIF thumbnail; return notes on what could not be added."""
@@ -70,7 +75,7 @@ def with_history(xmp: bytes | None, provenance: Provenance) -> bytes | None:
     packet = xmp or _EMPTY
     entry = (
         f'<rdf:li xmlns:rdf="{_RDF}" xmlns:stEvt="{_EVENT}" stEvt:action="edited" stEvt:changed="/" '
-        f"stEvt:softwareAgent={quoteattr(SOFTWARE)} stEvt:parameters={quoteattr(provenance.parameters())}/>"
+        f"stEvt:softwareAgent={quoteattr(SOFTWARE)} stEvt:parameters={quoteattr(provenance.record())}/>"
     ).encode()
     if history_end := _last(_END_OF_HISTORY, packet):
         extended = packet[: history_end.start()] + entry + packet[history_end.start() :]
@@ -103,7 +108,7 @@ def history(xmp: bytes) -> list[dict[str, str]]:
 
 
 def _has_entry(xmp: bytes, provenance: Provenance) -> bool:
-    return any(entry.get("parameters") == provenance.parameters() for entry in history(xmp)[-1:])
+    return any(entry.get("parameters") == provenance.record() for entry in history(xmp)[-1:])
 
 
 def _last(pattern: re.Pattern[bytes], data: bytes) -> re.Match[bytes] | None:

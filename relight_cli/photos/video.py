@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.photos.fingerprints import PENDING, fingerprint_of, seal
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.metadata import SOFTWARE, TOOL
 from relight_cli.photos.special_files import require_no_special_file
@@ -96,7 +97,7 @@ def _frames_by_duration(reader: VideoReader, count: int) -> int:
 
 
 def recorded_recipe(path: Path) -> str | None:
-    """Return the `Provenance.parameters` that this tool wrote into a video, None if it wrote none."""
+    """Return the `Provenance.record` that this tool wrote into a video, None if it wrote none."""
     try:
         require_no_special_file(path)
         if path.suffix.lower() == ".gif":
@@ -181,7 +182,11 @@ class VideoWriter:
         self._mux(None)
         self._file.close()
         if self._comment and self._kind == ".gif":  # FFmpeg does not write it into a GIF
-            add_comment(self._path, self._comment)
+            fingerprint = fingerprint_of(self._path.read_bytes())
+            add_comment(self._path, self._comment.replace(PENDING, fingerprint))
+        elif self._comment:
+            with self._path.open("rb+") as file:
+                seal(file)
 
     def abandon(self) -> None:
         """Close the file, complete or not, and ignore errors."""

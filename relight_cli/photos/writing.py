@@ -14,6 +14,7 @@ from relight_cli.photos.codecs.encoding import encode
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.colour_profiles import is_linear, profile_space
 from relight_cli.photos.effort import Effort
+from relight_cli.photos.fingerprints import seal
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
 
@@ -55,10 +56,13 @@ def write_photo(
         notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
     if isinstance(target, Path):
         with atomic_file(target, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
-            return notes + _encode(file, photo, name, chosen, quality, effort)
+            notes += _encode(file, photo, name, chosen, quality, effort)
+            seal(file)
+            return notes
     try:
         with tempfile.SpooledTemporaryFile(_SPOOLED) as file:  # encoders seek, which a pipe cannot
             notes += _encode(file, photo, name, chosen, quality, effort)  # type: ignore[arg-type]
+            seal(file)  # type: ignore[arg-type]
             file.seek(0)
             shutil.copyfileobj(file, target)
             target.flush()

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
-from relight_cli.errors import UsageError
+from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.batch import run_jobs
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
@@ -31,6 +31,9 @@ from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
 from relight_cli.timelapse.dry_run import print_sequence, print_work
+from relight_cli.timelapse.record import note_left_alone
+from relight_cli.timelapse.report import stopped
+from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -116,12 +119,7 @@ class MovingSun:
     def is_finished(self) -> bool:
         """Let the writer keep what would be made the same again; return whether that is all."""
         if self.options.skip_existing:
-            kept = {
-                target
-                for number, target in enumerate(self.writer.targets)
-                if target.exists() and self.recipe.recorded(target) == self._parameters(number)
-            }
-            self.writer.keep(kept)
+            self._resolve_existing()
             if self.writer.finished and not self.options.dry_run:
                 run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
                 return True
@@ -130,6 +128,22 @@ class MovingSun:
             read = (self.photo, *self.recipe.files.values())
             return not print_sequence(read, self.writer, len(self.lights), self.options)
         return False
+
+    def _resolve_existing(self) -> None:
+        """Let the writer keep what would be made the same again, and what is not as this tool wrote it."""
+        kept, foreign, touched = set(), list[Path](), list[Path]()
+        for number, target in enumerate(self.writer.targets):
+            if not target.exists():
+                continue
+            recorded = self.recipe.recorded(target)
+            if recorded == self._parameters(number):
+                kept.add(target)
+            elif recorded is None:
+                foreign.append(target)
+            elif not self.recipe.is_untouched(target):
+                touched.append(target)
+        note_left_alone(foreign, touched, notifier(self.options.quiet))
+        self.writer.keep(kept | {*foreign, *touched})
 
     def record(self, more: Mapping[str, object]) -> None:
         """Record more of how the frames are made, or in another way than planned."""
@@ -153,13 +167,21 @@ class MovingSun:
                     used or model, photo, geometry.of(photo), replace(chosen, tile_batch=batch)
                 )
             )
-            self._write(photo, subject, mask)
+            try:
+                self._write(photo, subject, mask)
+            except OutputUnwritableError as error:
+                raise stopped(error, self.writer, self.options) from error
             if not self.options.report:
                 return {}
             made = [output_entry(path, self._parameters(n) or "{}") for n, path in enumerate(self.writer.targets)]
             return {"more_outputs": made}
 
-        run_jobs([Job(self.photo, self.writer.path)], make, *self._reported())
+        job = Job(self.photo, self.writer.path, found=tuple(self.writer.found))
+        run_jobs([job], make, *self._reported(), recheck=self._recheck if self.writer.is_single_file else None)
+
+    def _recheck(self, job: Job) -> Job:
+        """Skip a video that another process has made meanwhile."""
+        return replace(job, skip=self._is_current(0))
 
     def _estimate(self, model: "Model", geometry: "GeometrySource") -> None:
         """Print what the frames cost, from the photo's own light on a small copy and one frame."""
@@ -197,11 +219,14 @@ class MovingSun:
         if self.options.keep_exposure is not False:
             stops = self.options.exposure + kept_exposure(subject, brightest)
         weights, notify = mask.for_photo(photo), notifier(self.options.quiet)
-        made = None if self.options.strip or not self.writer.is_single_file else self._parameters(0)
+        recorded = self.writer.is_single_file and not self.options.strip
+        made = self.recipe.provenance(self._inputs(0)).record() if recorded else None
         current().has_parts = not self.writer.is_single_file
         with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
-            for number, light in enumerate(self.lights):
-                if not self.writer.is_made(number):
+            shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
+            for done, (number, missing) in enumerate(shared.turns(len(self.lights)), 1):
+                light = self.lights[number]
+                if missing:
                     lost = math.log2(max(brightest.average(), 1e-9) / max(light.average(), 1e-9)) - _DARKEST
                     exposure = stops + max(0.0, lost)
                     gain = light_gain(subject, light, keep_exposure=False, exposure=exposure)
@@ -211,7 +236,10 @@ class MovingSun:
                     frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
                     for note in notes + self.writer.write(number, frame):
                         notify(f"{self.writer.target(number)}: {note}")
-                current().step(str(self.photo), number + 1, len(self.lights), "frame")
+                current().step(str(self.photo), done, len(self.lights), "frame")
+
+    def _is_current(self, number: int) -> bool:
+        return self.recipe.recorded(self.writer.target(number)) == self._parameters(number)
 
     def _inputs(self, number: int) -> dict[str, object]:
         inputs: dict[str, object] = {"photo": self._sha256()}

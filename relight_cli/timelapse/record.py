@@ -56,18 +56,18 @@ class TimelapseRecord:
         return None if keyframe is None or changed else self.frames.original(keyframe)
 
     def comment(self, writer: Writer) -> str | None:
-        """Return the recipe that a single file of all frames records; None for a folder or with --strip."""
+        """Return the record that a single file of all frames records; None for a folder or with --strip."""
         return (
-            self.recipe.provenance(self.all_inputs()).parameters()
+            self.recipe.provenance(self.all_inputs()).record()
             if writer.is_single_file and not self.options.strip
             else None
         )
 
     def resolve_existing(self, writer: Writer, notify: Callable[[str], None]) -> None:
-        """Let a writer keep files that would be made the same again, and files that this tool did not make."""
+        """Let a writer keep files that would be made the same again, and files that are not as this tool wrote them."""
         recorded = {target: self.recipe.recorded(target) for target in writer.targets if target.exists()}
         sources = {source for recipe in recorded.values() if recipe for source in _sources(recipe)}
-        kept, foreign = set(), []
+        kept, foreign, touched = set(), list[Path](), list[Path]()
         for number, target in enumerate(writer.targets):
             if target not in recorded:
                 continue
@@ -77,20 +77,25 @@ class TimelapseRecord:
                 else self._is_current(number, recorded[target])
             )
             sha256 = None if current or writer.is_single_file else sha256_of(target)
-            if current or (sha256 and self.copied(number) and sha256 == self._original_sha256(number)):
+            if current or self._is_copy(number, sha256):
                 kept.add(target)
             elif recorded[target] is None and sha256 not in sources:
-                kept.add(target)
                 foreign.append(target)
-        if foreign:
-            more = f" and {len(foreign) - 1} more" if foreign[1:] else ""
-            reason = (
-                "left as they are, since they do not record how they were"
-                if more
-                else "left as it is, since it does not record how it was"
-            )
-            notify(f"{foreign[0]}{more}: {reason} made; --overwrite makes all again.")
-        writer.keep(kept)
+            elif recorded[target] is not None and not self.recipe.is_untouched(target):
+                touched.append(target)
+        note_left_alone(foreign, touched, notify)
+        writer.keep(kept | {*foreign, *touched})
+
+    def is_current_video(self, path: Path) -> bool:
+        """Return whether an existing file of all frames is as this run would make it."""
+        return self._all_are_current(self.recipe.recorded(path))
+
+    def is_current(self, number: int, target: Path) -> bool:
+        """Return whether an existing frame is as this run would make it."""
+        return self._is_current(number, self.recipe.recorded(target)) or self._is_copy(number, sha256_of(target))
+
+    def _is_copy(self, number: int, sha256: str | None) -> bool:
+        return bool(sha256 and self.copied(number) and sha256 == self._original_sha256(number))
 
     def _original_sha256(self, number: int) -> str | None:
         keyframe = self.planned[number].keyframe
@@ -132,6 +137,19 @@ class TimelapseRecord:
             and None not in self._sha256.values()
             and self.recipe.provenance(inputs).parameters() == recorded
         )
+
+
+def note_left_alone(foreign: list[Path], touched: list[Path], notify: Callable[[str], None]) -> None:
+    """Say which files stay: those without a record of this tool, and those that were changed since it wrote them."""
+    for paths, one, several in (
+        (foreign, "it does not record how it was made", "they do not record how they were made"),
+        (touched, "it is not as relight-cli wrote it", "they are not as relight-cli wrote them"),
+    ):
+        if paths[1:]:
+            more = f" and {len(paths) - 1} more"
+            notify(f"{paths[0]}{more}: left as they are, since {several}; --overwrite makes all again.")
+        elif paths:
+            notify(f"{paths[0]}: left as it is, since {one}; --overwrite makes all again.")
 
 
 def _digest(facts: object) -> str:

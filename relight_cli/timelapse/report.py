@@ -7,12 +7,13 @@ from pathlib import Path
 
 import typer
 
-from relight_cli.errors import ExitCode
+from relight_cli.errors import ExitCode, OutputUnwritableError
 from relight_cli.jobs.console import say, show_traceback
-from relight_cli.jobs.options import PhotoCommandOptions
+from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reported_outputs import ReportEntry
 from relight_cli.jobs.reports import ModelIdentity, append_record, report_record
+from relight_cli.jobs.stopping import rest_of
 from relight_cli.models.interface import ModelInfo
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.sequencing import OutputFrame
@@ -64,6 +65,14 @@ def report_skipped(frames: Frames, planned: list[OutputFrame], writer: Writer, r
     report.append_left_out(sequence)
     for path, target in sequence.items():
         report.append(path, target, skipped=path not in report.failed)
+
+
+def stopped(error: OutputUnwritableError, writer: Writer, options: CommandOptions) -> OutputUnwritableError:
+    """Return an error that stopped a run, with the count of what is done and the command that makes the rest."""
+    done, total = sum(writer.is_made(number) for number in range(len(writer.targets))), len(writer.targets)
+    so_far = f"{writer.path} is not written" if writer.is_single_file else f"{done} of {total} frames are done"
+    rest = f" To make the rest: {rest_of(options, add=())}" if done < total else ""
+    return OutputUnwritableError(f"{str(error).rstrip('.')}. {so_far}.{rest}")
 
 
 def finish(report: TimelapseReport, lost: int) -> None:

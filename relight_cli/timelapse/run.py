@@ -1,12 +1,14 @@
 """Make a timelapse from its first frame to its last."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import PhotoUnreadableError
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.progress import Outcome, current
@@ -14,8 +16,9 @@ from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.record import TimelapseRecord
-from relight_cli.timelapse.report import TimelapseReport, targets_of
+from relight_cli.timelapse.report import TimelapseReport, stopped, targets_of
 from relight_cli.timelapse.sequencing import OutputFrame
+from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.writers import Writer
 
 if TYPE_CHECKING:
@@ -74,35 +77,56 @@ class TimelapseRun:
             self._fail(number, error)
             return None
 
-    def make(self, make: "Callable[[OutputFrame], FrameResult | None]", opened: AbstractContextManager[None]) -> int:
+    def make(
+        self,
+        make: "Callable[[OutputFrame], FrameResult | None]",
+        opened: AbstractContextManager[None],
+        restart: Callable[[], None],
+    ) -> int:
         """Make every frame that does not exist yet, while the writer is `opened`; return how many exist at the end.
 
+        `make` is called in order of time, and from an earlier one on after `restart`.
         Raises every error except that of unreadable inputs, after reporting it on the remaining inputs.
         """
         sequence = dict.fromkeys(self.frames.path(number) for number in range(len(self.frames.times)))
         self.report.append_left_out(sequence)
         try:
             with opened:
-                existing = self._make_all(make)
+                existing = self._make_all(make, restart)
         except Exception as error:
             self.report.failed = dict.fromkeys(sequence, error) | self.report.failed
-            self._report_until(self.frames.times[-1], skipped=False)
+            with contextlib.suppress(OutputUnwritableError):  # of the report, on the same full disk
+                self._report_until(self.frames.times[-1], skipped=False)
+            if isinstance(error, OutputUnwritableError):
+                raise stopped(error, self.writer, self.report.options) from error
             raise
         if self.writer.is_single_file:
             self._add_written(self.writer.path, self._record.all_inputs)
         self._report_until(self.frames.times[-1], skipped=False)
         return existing
 
-    def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]") -> int:
+    def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]", restart: Callable[[], None]) -> int:
         existing = 0
+        last, in_order = -1, True
+        record, options = self._record, self.report.options
+        shared = SharedFrames(
+            self.writer,
+            lambda number: record.is_current(number, self.writer.target(number)),
+            self._notify,
+            overwrite=options.overwrite,
+        )
         current().plan(len(self.planned), "frame")
-        for number, planned in enumerate(self.planned):
-            skipped = self.writer.is_made(number)
-            exists = skipped or self._make_one(number, make(planned))
-            existing += exists
-            if not self.writer.is_single_file:  # a single file exists only at the end
-                self._report_until(planned.time, skipped=skipped)
-            current().finish_one(self._outcome(number, exists=exists, skipped=skipped))
+        for number, missing in shared.turns(len(self.planned)):
+            planned = self.planned[number]
+            in_order = in_order and number == last + 1
+            if missing and number < last:  # another process has left it
+                restart()
+                self._photos, self._read, self._read_ahead = {}, self.frames.reader(), self.frames.reader()
+            exists = self._make_one(number, make(planned)) if missing else True
+            existing, last = existing + exists, number
+            if in_order and not self.writer.is_single_file:  # a single file exists only at the end
+                self._report_until(planned.time, skipped=not missing)
+            current().finish_one(self._outcome(number, exists=exists, skipped=not missing))
         if not existing:
             raise PhotoUnreadableError("none of the frames can be read: copy them again from their source.")
         return existing
@@ -115,12 +139,19 @@ class TimelapseRun:
         return Outcome(source, str(self.writer.target(number)) if exists else None, status)
 
     def draw(self, path: Path) -> None:
-        """Draw the plot; frames of an earlier run, and their inputs, are read again for it."""
+        """Draw the plot; frames of an earlier run, and their inputs, are read again for it.
+
+        A plot that is not as this tool wrote it stays, unless --overwrite is given.
+        """
         from relight_cli.photos.photo import Photo
         from relight_cli.photos.reading import read_photo
         from relight_cli.photos.writing import write_photo
         from relight_cli.timelapse.brightness_plot import plot
 
+        options, recipe = self.report.options, replace(self._record.recipe, read_record=None)
+        if os.path.lexists(path) and not (options.overwrite or recipe.is_untouched(path)):
+            self._notify(f"{path}: left as it is, since it is not as relight-cli wrote it; --overwrite replaces it.")
+            return
         reader = self.frames.reader()
         for number in [n for n in range(len(self.frames.times)) if n not in self.before]:
             if self.frames.path(number) not in self.report.failed:
@@ -132,7 +163,8 @@ class TimelapseRun:
         after = [(self.planned[number].time, colour) for number, colour in sorted(self.after.items())]
         drawn = plot(before, after, "s" if self.frames.rate or self.frames.taken(0) is not None else "frames")
         make_folder(path.parent)
-        write_photo(Photo(drawn), path, overwrite=True)
+        signed, _ = recipe.sign(Photo(drawn), self._record.all_inputs())
+        write_photo(signed, path, overwrite=options.overwrite or options.skip_existing)
 
     def _make_one(self, number: int, made: "FrameResult | None") -> bool:
         """Write a frame and return True; return False if there is none."""

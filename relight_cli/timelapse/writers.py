@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.file_names import make_folder
+from relight_cli.jobs.outputs import state_of
 from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Writer(Protocol):
 
     path: Path  # the folder or the video
     targets: list[Path]  # every file that is written
+    found: list[tuple[int, ...] | None]  # the states of the targets when the run was planned
     is_single_file: bool  # one file holds every frame
 
     def keep(self, targets: set[Path]) -> None:
@@ -55,6 +57,10 @@ class Writer(Protocol):
         """Return whether a frame exists already and stays."""
         ...
 
+    def adopt(self, number: int) -> None:
+        """Keep a frame that another process has made."""
+        ...
+
     def target(self, number: int) -> Path:
         """Return the file of a frame."""
         ...
@@ -78,6 +84,7 @@ class FolderWriter:
         digits = max(4, len(str(len(suffixes))))
         self.path, self.quality, self.effort = folder, quality, effort
         self.targets = [folder / f"frame_{number:0{digits}}{suffix}" for number, suffix in enumerate(suffixes, 1)]
+        self.found = [state_of(target) for target in self.targets]
         self._journal = folder / JOURNAL
         self._made: set[str] = set()
         self._kept: set[Path] | None = None
@@ -129,6 +136,10 @@ class FolderWriter:
         """Return whether a frame exists already and stays."""
         target = self.targets[number]
         return os.path.lexists(target) and target.name in self._made
+
+    def adopt(self, number: int) -> None:
+        """Keep a frame that another process has made."""
+        self._add_to_journal(self.targets[number].name)
 
     def target(self, number: int) -> Path:
         """Return the file of a frame."""
@@ -185,7 +196,7 @@ class VideoFileWriter:
         """Plan a video at a constant rate, or with each frame at its time; `times` ends with the end of the last."""
         self.path, self.height, self.width, self.rate = path, height, width, rate
         self.times, self.pixel_aspect = times, pixel_aspect
-        self.targets = [path]
+        self.targets, self.found = [path], [state_of(path)]
         self._kept: set[Path] | None = None
 
     def keep(self, targets: set[Path]) -> None:
@@ -231,6 +242,9 @@ class VideoFileWriter:
     def is_made(self, number: int) -> bool:
         """Return False: a video is always made from its beginning."""
         return False
+
+    def adopt(self, number: int) -> None:
+        """Do nothing: a video is made as a whole."""
 
     def target(self, number: int) -> Path:
         """Return the video's file."""

@@ -18,10 +18,12 @@ import OpenEXR
 import pytest
 import tifffile
 from PIL import Image
+from retouching import paint
 
 from relight_cli.checkpoints import manifest
 from relight_cli.cli import main
 from relight_cli.depth import run
+from relight_cli.depth.depth_maps import MapScale, encode_map, recorded_recipe
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
@@ -165,6 +167,40 @@ def test_skip_existing_knows_the_settings(refine: Refine, scene: Path, kind: str
     write_photo(Photo(np.full((40, 50, 3), 99, np.uint8)), scene / "photo.png", overwrite=True)
     assert status("--steps", 2, "--preview") == "done"
     assert status("--steps", 2, "--preview") == "skipped"
+
+
+@pytest.mark.parametrize("painted", ["photo_depth.png", "photo_depth_normals.png", "photo_depth_preview.png"])
+def test_painted_maps_stay(refine: Refine, scene: Path, painted: str) -> None:
+    asked = ("photo.png", "--ensemble", 1, "--normals", "--preview", "--skip-existing", "--steps")
+    assert refine(*asked, 1, "-q").code == 0
+    assert refine(*asked, 2, "-q").code == 0  # another recipe
+    files = sorted(scene.glob("photo_depth*"))
+    paint(scene / painted)
+    before = [path.read_bytes() for path in files]
+    done = refine(*asked, 1)
+    assert done.code == 0
+    assert "not as relight-cli wrote it" in done.err
+    assert [path.read_bytes() for path in files] == before
+    assert refine(*asked[:-2], "--overwrite", "--steps", 1, "-q").code == 0
+    assert not set(before) & {path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("kind", ["npz", "exr", "tif"])
+def test_changed_maps_stay(refine: Refine, scene: Path, kind: str) -> None:
+    asked = ("photo.png", "--ensemble", 1, "--format", kind, "--skip-existing", "--steps")
+    assert refine(*asked, 1, "-q").code == 0
+    path, other = scene / f"photo_depth.{kind}", scene / f"other.{kind}"
+    record = recorded_recipe(path)
+    other.write_bytes(encode_map(np.ones((9, 9), np.float32), f".{kind}", MapScale("disparity", 0.0, 1.0, "x", record)))
+    if kind == "npz":  # a program that keeps the record
+        with np.load(path) as file:
+            np.savez_compressed(other, disparity=2 * file["disparity"], made=file["made"])
+    changed = other.read_bytes()
+    path.write_bytes(changed)
+    assert recorded_recipe(path) == record
+    done = refine(*asked, 2)
+    assert (done.code, path.read_bytes() == changed) == (0, True), done.err
+    assert "not as relight-cli wrote it" in done.err
 
 
 def test_batches_early_stop_fast_caption_and_models(refine: Refine, scene: Path) -> None:

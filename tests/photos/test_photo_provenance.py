@@ -137,7 +137,7 @@ def test_history_is_added_and_every_other_byte_stays(name: str) -> None:
     once = with_history(packet, MADE)
     assert [*before, history(once)[-1]] == history(once)
     entry = history(once)[-1]
-    assert (entry["action"], entry["softwareAgent"], entry["parameters"]) == ("edited", SOFTWARE, MADE.parameters())
+    assert (entry["action"], entry["softwareAgent"], entry["parameters"]) == ("edited", SOFTWARE, MADE.record())
     assert json.loads(entry["parameters"])["options"] == MADE.options
     assert len(history(with_history(once, MADE))) == len(before) + 2
     if packet:

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mean_light import MeanLight, model_of, picture
+from retouching import paint
 from timelapse_fixtures import command, plain, write_frames
 
 from relight_cli.checkpoints import models
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.video import open_video, recorded_recipe
+from relight_cli.photos.video import VideoWriter, open_video, recorded_recipe
 from relight_cli.photos.writing import write_photo
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, frames_between, keyframes_needed
@@ -212,3 +213,58 @@ def test_the_comment_of_a_gif(tmp_path: Path) -> None:
     assert read_comment(path) is None
     with pytest.raises(ValueError, match="GIF"):
         add_comment(path, "x")
+
+
+def test_painted_frames_and_videos_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    said = ("in", "--between", "1", "--skip-existing", "--mode", "image")
+    assert made_by(*AGAIN) == set(range(1, 10))
+    painted = paint(Path("out/frame_0004.png"))
+    copied = paint(Path("out/frame_0001.png"))  # a copy of a keyframe, which has no record
+    change(2)
+    capsys.readouterr()
+    assert made_by(*said) == {2, 3}
+    notes = [line for line in capsys.readouterr().err.splitlines() if "left as" in line]
+    assert notes == [
+        "out/frame_0001.png: left as it is, since it does not record how it was made; --overwrite makes all again.",
+        "out/frame_0004.png: left as it is, since it is not as relight-cli wrote it; --overwrite makes all again.",
+    ]
+    assert (Path("out/frame_0004.png").read_bytes(), Path("out/frame_0001.png").read_bytes()) == (painted, copied)
+    assert made_by("in", "--between", "1", "--overwrite", *QUICK) == set(range(1, 10))
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".webm", ".gif"])
+def test_videos_of_another_hand_stay(kind: str) -> None:
+    av = pytest.importorskip("av")
+    day = Path(f"day{kind}")
+    asked = (*AGAIN, "-o", day)
+    assert command(*asked) == 0
+    record = recorded_recipe(day)
+    other = np.full((60, 80, 3), 99, np.uint8)
+    with av.open(day) as file:
+        rate = file.streams.video[0].average_rate
+    writer = VideoWriter(day, kind, 60, 80, float(rate), record)  # cut anew by a program that keeps the comment
+    for _ in range(3):
+        writer.add(other)
+    writer.close()
+    cut = day.read_bytes()
+    assert recorded_recipe(day) == record
+    assert command(*asked) == 0
+    assert command(*asked, "--fps", "12") == 0
+    assert day.read_bytes() == cut
+    assert command(*AGAIN[:3], *QUICK, "-o", day, "--fps", "12", "--overwrite") == 0
+    assert command(*asked, "--fps", "11") == 0
+    assert json.loads(recorded_recipe(day) or "")["options"]["fps"] == 11
+
+
+def test_a_painted_plot_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("in", "--between", "1", "--mode", "image", "--plot", "plot.png", "-o", "out", "--skip-existing")
+    assert command(*asked) == 0
+    change(2)
+    first = Path("plot.png").read_bytes()
+    assert command(*asked) == 0
+    assert Path("plot.png").read_bytes() != first
+    painted = paint(Path("plot.png"))
+    change(3)
+    assert command(*asked) == 0
+    assert "plot.png: left as it is" in capsys.readouterr().err
+    assert Path("plot.png").read_bytes() == painted

@@ -1,5 +1,7 @@
 """OpenEXR pictures: linear light as floats of any brightness; needs the extra [exr]."""
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -113,9 +115,22 @@ def encode_exr(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.exr"
         _use_cores()
-        OpenEXR.File(header, planes).write(str(path))
+        write_file(header, planes, path)
         with path.open("rb") as made:
             shutil.copyfileobj(made, file)
+
+
+def write_file(header: dict[str, Any], planes: dict[str, NDArray], path: Path) -> None:
+    """Write a file in a temporary folder. Raises OSError if that folder is full, and what the library raises."""
+    import OpenEXR
+
+    try:
+        OpenEXR.File(header, planes).write(str(path))
+    except Exception as error:
+        full = next((code for code in (errno.ENOSPC, errno.EDQUOT) if os.strerror(code) in str(error)), None)
+        if full is None:
+            raise
+        raise OSError(full, f"{os.strerror(full)} in {tempfile.gettempdir()}") from error
 
 
 def _use_cores() -> None:
