@@ -95,6 +95,7 @@ class TimelapseRun:
 
     def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]") -> int:
         existing = 0
+        current().has_parts = not self.writer.is_single_file
         current().plan(len(self.planned), "frame")
         for number, planned in enumerate(self.planned):
             skipped = self.writer.is_made(number)
