@@ -93,7 +93,7 @@ class RunProgress:
             self._parts.pop(outcome.source or "", None)
             if outcome.status == "done" and outcome.target not in (None, "-"):
                 target = Path(outcome.target or "")
-                self._is_one_file = self.last in (None, target)  # as of a video
+                self._is_one_file = self._is_one_file and self.last in (None, target)  # as of a video
                 self.last = target
                 self.folders[target.parent] = None
 

