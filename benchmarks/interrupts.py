@@ -1,12 +1,12 @@
 """Interrupt runs at random moments and count how they end.
 
-python benchmarks/interrupts.py [--runs 200] [--megapixels 48] [--command deshadow] [--formats jpg,png,tif] [--preloaded]
+python benchmarks/interrupts.py [--runs 200] [--megapixels 48] [--command deshadow] [--formats jpg,png] [--preloaded]
 
 Runs the real command line with `tiny` on photos of each format, one after the other, and sends SIGINT and SIGTERM in
 turn at a moment that is spread evenly over the time of a whole run. A run is good if it is done, or ends with 130 or
 143 and one line; leaves no hidden file; and every output can be read. Prints the counts, and then the same as one
-JSON object. With --preloaded the runs are forked from a process that has loaded torch, which takes most of the time of a
-run: more interrupts hit the work itself.
+JSON object. With --preloaded the runs are forked from a process that has loaded torch, so that more interrupts hit the
+work itself.
 """
 
 import contextlib
