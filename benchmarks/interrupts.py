@@ -1,13 +1,15 @@
 """Interrupt runs at random moments and count how they end.
 
-python benchmarks/interrupts.py [--runs 200] [--megapixels 48] [--command deshadow] [--formats jpg,png,tif]
+python benchmarks/interrupts.py [--runs 200] [--megapixels 48] [--command deshadow] [--formats jpg,png] [--preloaded]
 
 Runs the real command line with `tiny` on photos of each format, one after the other, and sends SIGINT and SIGTERM in
 turn at a moment that is spread evenly over the time of a whole run. A run is good if it is done, or ends with 130 or
 143 and one line; leaves no hidden file; and every output can be read. Prints the counts, and then the same as one
-JSON object.
+JSON object. With --preloaded the runs are forked from a process that has loaded torch, so that more interrupts hit the
+work itself.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -45,25 +48,89 @@ class Ended:
     early: bool = False  # Python had not begun to load the program
 
 
-def start(folder: Path, arguments: list[str], output: Path) -> subprocess.Popen:
-    """Start the command line; what it prints goes to a file."""
-    with output.open("wb") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", "relight_cli", *arguments],
-            cwd=folder,
-            env=os.environ | {"HF_HUB_OFFLINE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+# A process that has loaded the libraries, but run nothing, and becomes the command line in a child for each line read.
+PRELOADED = """
+import json, os, sys
+import cv2, torch, imagecodecs, tifffile
+from relight_cli.__main__ import main
+import relight_cli.cli, relight_cli.checkpoints.models, relight_cli.relighting.mapping
+for line in sys.stdin:
+    sys.argv, output = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        main()
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
-def interrupted(folder: Path, arguments: list[str], number: signal.Signals, moment: float) -> Ended:
+class Run:
+    """A run of the command line in a process of its own."""
+
+    def __init__(self, folder: Path, arguments: list[str], output: Path) -> None:
+        with output.open("wb") as file:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "relight_cli", *arguments],
+                cwd=folder,
+                env=os.environ | {"HF_HUB_OFFLINE": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+            )
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return self._process.wait()
+
+
+class PreloadedRun:
+    """A run in a child of PRELOADED."""
+
+    parent: subprocess.Popen | None = None
+
+    def __init__(self, folder: Path, arguments: list[str], output: Path) -> None:
+        if PreloadedRun.parent is None:
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+            environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+            PreloadedRun.parent = subprocess.Popen(
+                [sys.executable, "-c", PRELOADED], cwd=folder, env=environment, **pipes
+            )
+        parent = self._parent = PreloadedRun.parent
+        assert parent.stdin
+        parent.stdin.write(json.dumps([["relight-cli", *arguments], str(output)]) + "\n")
+        parent.stdin.flush()
+        self._child = self._answer()
+
+    def _answer(self) -> int:
+        assert self._parent.stdout
+        return int(self._parent.stdout.readline())
+
+    def send(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self._child, number)
+
+    def wait(self) -> int:
+        """Return the exit code."""
+        return self._answer()
+
+
+Start = Callable[[Path, list[str], Path], Run | PreloadedRun]
+
+
+def interrupted(start: Start, folder: Path, arguments: list[str], number: signal.Signals, moment: float) -> Ended:
     """Start a run, send a signal after `moment` seconds, and judge how it ends."""
     out, log = folder / "out", folder / "log"
     process = start(folder, arguments, log)
     time.sleep(moment)
-    process.send_signal(number)
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        process.send(number)
     began = time.monotonic()
     code = process.wait()
     seconds = time.monotonic() - began
@@ -95,6 +162,9 @@ def main(
     command: Annotated[str, typer.Option(help="Arguments between relight-cli and the photos.")] = "deshadow",
     formats: Annotated[str, typer.Option(help="A photo of each, by suffix.")] = "jpg,png,tif",
     start_at: Annotated[float, typer.Option(min=0, max=1, help="Share of a whole run before the first signal.")] = 0.0,
+    preloaded: Annotated[
+        bool, typer.Option("--preloaded", help="Fork each run after the libraries are loaded.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
 ) -> None:
     """Interrupt runs in a temporary folder."""
@@ -105,6 +175,7 @@ def main(
         for photo in photos:
             make_photo(folder / photo, megapixels, 0)
         arguments = [*command.split(), *photos, "--model", "tiny", "-o", "out/", "--overwrite"]
+        start: Start = PreloadedRun if preloaded else Run
         began = time.monotonic()
         if start(folder, arguments, folder / "log").wait():
             raise SystemExit((folder / "log").read_text())
@@ -113,7 +184,7 @@ def main(
         for at in range(runs):
             number = (signal.SIGINT, signal.SIGTERM)[at % 2]
             share = start_at + (1 - start_at) * (at + draw.random()) / runs
-            one = interrupted(folder, arguments, number, whole * share)
+            one = interrupted(start, folder, arguments, number, whole * share)
             ended.append(one)
             if one.faults:
                 print(f"{one.number.name} after {one.moment:.2f} s: {', '.join(one.faults)}\n{one.output}", flush=True)

@@ -7,6 +7,7 @@ its temporary files and leaves by `os._exit`. For the same reason it waits for w
 3.12 an exception in `Thread.join` marks a running thread as ended (`cores.Pool`).
 """
 
+import _thread
 import contextlib
 import os
 import signal
@@ -143,7 +144,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
         leave(_state.ended)
     if _state.number is None:
         _state.number, _state.since = number, time.monotonic()
-        threading.Thread(target=_watch, args=(_state,), name="interruption", daemon=True).start()
+        _thread.start_new_thread(_watch, (_state,))  # `threading` has a lock that this thread may hold
     elif _state.lost:
         _state.lost = False
     else:

@@ -63,6 +63,7 @@ class RunProgress:
         self.counts = {"done": 0, "skipped": 0, "failed": 0}
         self.folders: dict[Path, None] = {}  # that files were written to, in order
         self.last: Path | None = None  # file that was written
+        self._is_one_file = True
         self._began, self._work_began = clock(), clock()
         self._parts: dict[str, float] = {}  # share of each unfinished photo that is done
         self._lock = threading.RLock()
@@ -91,8 +92,10 @@ class RunProgress:
             self.counts[outcome.status] += 1
             self._parts.pop(outcome.source or "", None)
             if outcome.status == "done" and outcome.target not in (None, "-"):
-                self.last = Path(outcome.target or "")
-                self.folders[self.last.parent] = None
+                target = Path(outcome.target or "")
+                self._is_one_file = self._is_one_file and self.last in (None, target)  # as of a video
+                self.last = target
+                self.folders[target.parent] = None
 
     def note(self, text: str) -> None:
         """Print a note, a warning or the error of a photo."""
@@ -128,7 +131,7 @@ class RunProgress:
 
     def where(self) -> str:
         """Return which file was written, or to which folders files were."""
-        if self.counts["done"] == 1 and self.last:
+        if self.last and self._is_one_file:
             return str(self.last)
         folders = [f"{folder}/" if str(folder) != "." else "this folder" for folder in self.folders]
         return folders[0] if len(folders) == 1 else f"{len(folders)} folders, {folders[0]} the first" if folders else ""
@@ -136,7 +139,7 @@ class RunProgress:
     def resume(self) -> str | None:
         """Return the command that makes the rest; None if nothing is left or nothing was begun."""
         left = self.total - self.finished
-        if not left or (self.total == 1 and not self.has_parts):
+        if not left or (self._is_whole and not self.has_parts):
             return None
         return resume_command(sys.argv[1:], RESUME.get(self.command, ("--skip-existing",)))
 
@@ -144,14 +147,16 @@ class RunProgress:
         """Return the line that ends a run which a signal stopped: `word` is "interrupted" or "terminated"."""
         if not self.total:
             return f"{word}."
-        if self.total == 1 and not self.finished:
-            rest = self.resume()
-            return f"{word} before the {self.unit} was written; " + (
-                f"to make it: {rest}" if rest else "the same command makes it."
-            )
-        counted = f"{self.finished} of {self.total} {self.unit}s are done"
         rest = self.resume()
+        if self._is_whole and (self.total > 1 or not self.finished):
+            return f"{word} before the output was written; " + (f"to make it: {rest}" if rest else "run it again.")
+        counted = f"{self.finished} of {self.total} {self.unit}s are done"
         return f"{word}: {counted}" + (f"; to make the rest: {rest}" if rest else ".")
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether the run makes one output, which exists at its end: a photo or a video."""
+        return self.total == 1 or (self.unit == "frame" and not self.has_parts)
 
 
 _current = RunProgress()

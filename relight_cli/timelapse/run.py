@@ -115,6 +115,7 @@ class TimelapseRun:
             self._notify,
             overwrite=options.overwrite,
         )
+        current().has_parts = not self.writer.is_single_file
         current().plan(len(self.planned), "frame")
         for number, missing in shared.turns(len(self.planned)):
             planned = self.planned[number]

@@ -16,6 +16,7 @@ from test_signals import PROGRAM
 
 from relight_cli.jobs import progress, progress_bars
 from relight_cli.jobs.progress import Outcome, RunProgress
+from relight_cli.jobs.resuming import resume_command
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
@@ -305,3 +306,31 @@ def test_rate_and_time_left_count_begun_photos_in_part() -> None:
     run.step("last.png", 5, 5)
     assert run.rate() == (40.0, 75.0)
     assert run.finished == 49
+
+
+@pytest.mark.parametrize(
+    ("command", "total", "unit", "parts", "words"),
+    [
+        ("deshadow", 0, "photo", False, "interrupted."),
+        ("deshadow", 1, "photo", False, "interrupted before the output was written; run it again."),
+        ("deshadow", 9, "photo", False, "interrupted: 0 of 9 photos are done; to make the rest: "),
+        ("refine-depth", 1, "photo", True, "interrupted before the output was written; to make it: "),
+        ("interpolate-timelapse", 9, "frame", True, "interrupted: 0 of 9 frames are done; to make the rest: "),
+        ("interpolate-timelapse", 9, "frame", False, "interrupted before the output was written; run it again."),
+    ],
+)
+def test_last_words_fit_what_is_kept(command: str, total: int, unit: str, parts: bool, words: str) -> None:
+    run = RunProgress(command)
+    run.has_parts = parts
+    if total:
+        run.plan(total, unit)
+    assert run.last_words("interrupted").startswith(words)
+    assert (run.resume() is None) is words.endswith(".")
+
+
+def test_resuming_replaces_overwrite_and_names_no_stdin() -> None:
+    assert resume_command(["deshadow", "a.png", "--overwrite"]) == "relight-cli deshadow a.png --skip-existing"
+    assert resume_command(["deshadow", "--", "-a.png"]) == "relight-cli deshadow --skip-existing -- -a.png"
+    assert resume_command(["deshadow", "@-"]) == "the same command with --skip-existing"
+    assert resume_command(["deshadow", *["a.png"] * 1000]) == "the same command with --skip-existing"
+    assert resume_command(["refine-depth", "a.png", "--resume"], ()) == "relight-cli refine-depth a.png --resume"
