@@ -147,7 +147,7 @@ def test_a_folder_with_a_broken_file_twice(refine: Refine, scene: Path) -> None:
     outputs = {f"{n}_depth{more}.png" for n in "ab" for more in ("", "_normals", "_preview")}
     assert made(folder) == {"a.png", "b.png", "c.png"} | outputs
     again = refine("in", *FAST, "--skip-existing", "--report", "r.jsonl")
-    assert again.err.count("left out") == 6
+    assert "and 5 more photos: left out" in again.err
     assert made(folder) == {"a.png", "b.png", "c.png"} | outputs
     statuses = [json.loads(line)["status"] for line in (scene / "r.jsonl").read_text().splitlines()]
     assert statuses == ["done", "done", "failed", "skipped", "skipped", "failed"]
