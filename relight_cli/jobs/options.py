@@ -314,7 +314,8 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
         def run(context: typer.Context, **values: Any) -> None:
             drop_weaker(context, values, options)
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
-            begin_progress(command.__name__.replace("_", "-"), chosen)
+            if isinstance(chosen, CommandOptions):  # `lights` makes no photos
+                begin_progress(command.__name__.replace("_", "-"), chosen)
             with reserve_stdout():
                 command(**values, options=chosen)
 
