@@ -31,7 +31,7 @@ class Setting:
 
 def config_files() -> list[Path]:
     """Return the files that are read, the weaker one first: the user's, then the project's."""
-    return [path for path in (user_file(), project_file()) if path and path.is_file()]
+    return [path for path in (user_file(), project_file()) if path and _is_file(path)]
 
 
 def user_file() -> Path:
@@ -47,7 +47,15 @@ def project_file() -> Path | None:
         here = Path.cwd()
     except FileNotFoundError:  # deleted meanwhile
         return None
-    return next((place / FILE_NAME for place in (here, *here.parents) if (place / FILE_NAME).is_file()), None)
+    return next((place / FILE_NAME for place in (here, *here.parents) if _is_file(place / FILE_NAME)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path is a file; one in a folder that must not be searched is as good as absent."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def file_settings(tree: Tree, files: list[Path]) -> dict[CommandPath, dict[str, Setting]]:

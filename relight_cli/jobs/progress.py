@@ -76,6 +76,9 @@ class RunProgress:
     def stage(self, text: str) -> None:
         """Tell what the run is doing, before and after the work on its photos."""
 
+    def pause(self) -> None:
+        """Take the line of text off, before a question on the terminal."""
+
     def plan(self, total: int, unit: str = "photo") -> None:
         """Tell how many photos (or frames) the run has, with those that are skipped."""
         with self._lock:

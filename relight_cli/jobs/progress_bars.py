@@ -43,6 +43,10 @@ class BarProgress(RunProgress):
                 self._text = tqdm(desc=shown, bar_format=_TEXT, **_shape())
             self._text.set_description_str(shown)
 
+    def pause(self) -> None:
+        """Take the line of text off."""
+        self._take_off_text()
+
     def plan(self, total: int, unit: str = "photo") -> None:
         """Show the bar of the run, if it has several photos."""
         super().plan(total, unit)

@@ -193,6 +193,6 @@ shutil.rmtree(folder)
 """
     write_photo(Photo(noise((30, 40, 3))), tmp_path / "a.png")
     for one in runs(script, tmp_path):
-        assert (one["code"], one["files"]) == (5, ["a.png"])
+        assert (one["code"], one["files"]) == (5, ["a.png"]), one
         assert one["output"].count("\n") == 1
         assert "not a writable folder" in one["output"]
