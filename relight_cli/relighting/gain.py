@@ -65,9 +65,11 @@ def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDAr
     lit *= raised
     lit += own
     linear = np.minimum(own, lit, out=raised) <= KNEE
-    if linear.any():
-        linear &= stops != 0
-        lit[linear] = encode_srgb(decode_srgb(own[linear]) * np.exp(stops[linear] * np.float32(math.log(2))))
+    linear &= stops != 0
+    at = np.flatnonzero(linear)  # with `take` and `put`, faster than an array of booleans as an index
+    if len(at):
+        light = decode_srgb(own.take(at)) * np.exp(stops.take(at) * np.float32(math.log(2)))
+        np.put(lit, at, encode_srgb(light))
     if not np.isfinite(lit.sum()):
         lit = np.where(np.isinf(own), own, lit)
     return lit
