@@ -23,7 +23,7 @@ def require_consent(files: Iterable[WeightsFile], ask: Ask | None) -> None:
         return
     reason = "the download was declined" if ask else "nothing is downloaded without --yes"
     raise ModelUnavailableError(
-        f"{describe(missing)} is not on this machine, and {reason}: to accept size and licence, give --yes or set "
+        f"{missing_text(missing)}, and {reason}: to accept size and licence, give --yes or set "
         f"{ACCEPT}=1, or run {fetch_command(*missing)} on a terminal{_alternative(missing)}."
     )
 
@@ -34,6 +34,12 @@ def describe(files: Iterable[WeightsFile]) -> str:
     for file in files:
         repositories.setdefault(file.repository, []).append(file)
     return "; ".join(_describe_repository(name, group) for name, group in repositories.items())
+
+
+def missing_text(files: Iterable[WeightsFile]) -> str:
+    """Return the beginning of a sentence: these files are not on this machine."""
+    missing = tuple(files)
+    return f"{describe(missing)} {'is' if len(missing) == 1 else 'are'} not on this machine"
 
 
 def megabytes(size: int | None, *, about: bool = False) -> str:

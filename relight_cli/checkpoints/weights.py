@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints import checksums
-from relight_cli.checkpoints.consent import Ask, accepted_by_environment, describe, megabytes, require_consent
+from relight_cli.checkpoints.consent import Ask, accepted_by_environment, megabytes, missing_text, require_consent
 from relight_cli.checkpoints.manifest import WeightsFile, fetch_command
 from relight_cli.errors import ModelUnavailableError, UsageError
 
@@ -91,8 +91,8 @@ def _is_accepted(options: LookUp) -> bool:
 def _refuse_unasked(files: list[WeightsFile], options: LookUp) -> None:
     """Raise ModelUnavailableError for a download that no one has agreed to and no one can be asked about."""
     if not options.download:
-        reason = f"is not on this machine, and --dry-run downloads nothing: run {fetch_command(*files)}"
-        raise ModelUnavailableError(f"{describe(files)} {reason}.")
+        reason = f"and --dry-run downloads nothing: run {fetch_command(*files)}"
+        raise ModelUnavailableError(f"{missing_text(files)}, {reason}.")
     if not options.ask and not _is_accepted(options):
         require_consent(files, None)
 

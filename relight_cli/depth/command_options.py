@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from relight_cli.depth.options import DepthOptions
-from relight_cli.jobs.console import notifier, terminal_question
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import CommandOptions, Dtype
+from relight_cli.jobs.questions import terminal_question
 
 
 class DepthSize(StrEnum):

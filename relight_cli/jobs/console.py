@@ -1,7 +1,6 @@
 """Terminal output: notes, errors and tracebacks on stderr, with control characters escaped."""
 
 import re
-import sys
 import traceback
 from collections.abc import Callable
 
@@ -46,18 +45,6 @@ def print_with(line: Callable[[str], None], text: Callable[[str], None]) -> None
 def notifier(quiet: bool) -> Callable[[str], None]:
     """Return the function that prints notes: `say`, or one that does nothing."""
     return (lambda line: None) if quiet else say
-
-
-def terminal_question() -> Callable[[str], bool] | None:
-    """Return the function that asks the user a question on the terminal; None if there is no terminal."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
-    return _ask
-
-
-def _ask(question: str) -> bool:
-    typer.echo(f"{printable(question)} [y/N] ", err=True, nl=False)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def remember_verbose(verbose: bool) -> bool:

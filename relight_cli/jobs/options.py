@@ -12,8 +12,9 @@ import typer
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
-from relight_cli.jobs.console import notifier, remember_verbose, terminal_question
+from relight_cli.jobs.console import notifier, remember_verbose
 from relight_cli.jobs.progress import ProgressMode, begin_progress
+from relight_cli.jobs.questions import terminal_question
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
