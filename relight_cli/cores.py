@@ -9,6 +9,8 @@ from concurrent.futures import wait as wait_for
 from functools import lru_cache
 from typing import Any, ParamSpec, TypeVar
 
+from relight_cli.interruption import signals_held
+
 Item = TypeVar("Item")
 R = TypeVar("R")
 P = ParamSpec("P")
@@ -29,9 +31,10 @@ class Pool(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
         """Start `fn` in a thread when one is free."""
-        future = super().submit(fn, *args, **kwargs)
-        self._unfinished.add(future)
-        future.add_done_callback(self._unfinished.discard)
+        with signals_held():  # work that has started is waited for
+            future = super().submit(fn, *args, **kwargs)
+            self._unfinished.add(future)
+            future.add_done_callback(self._unfinished.discard)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

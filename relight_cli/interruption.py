@@ -98,7 +98,13 @@ def signals_handled(line: LastLine | None = None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Raise the exception of a signal that comes in the block at its end: for short work that must not be cut."""
+    """Raise the exception of a signal that comes in the block at its end: for short work that must not be cut.
+
+    Other threads than the main one are never cut.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     state = _state
     state.held += 1
     try:

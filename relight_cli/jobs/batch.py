@@ -250,8 +250,8 @@ class Batch(Generic[Result]):
         if one.pixels >= HUGE:
             for older in takewhile(lambda other: other is not one, self.unreported):
                 older.finished.wait()
-        writing = self.threads.writers.submit(one.timed, self._write, one.job, changed)
-        one.writing = writing
+        with signals_held():  # what is written is reported
+            one.writing = writing = self.threads.writers.submit(one.timed, self._write, one.job, changed)
         writing.add_done_callback(partial(self._release, one.job))
         writing.add_done_callback(lambda done: one.finished.set())
 
