@@ -53,7 +53,7 @@ class TransferInput:
         agreed = enlarged(agreed_cells(photo, reference, cells), height, width)
         if known is not None:
             agreed = np.where(known > KNOWN, agreed, -np.float32(LARGEST_LOGIT))
-        around = filled_quotient(photo, reference, 1 / (1 + np.exp(-2 * agreed)))
+        around = filled_quotient(photo, reference, sigmoid(2 * agreed))
         levels = [np.median(x, axis=(0, 1)) for x in (*soft, quotient)]
         planes = [
             opponent(fine - levels[0]),
@@ -79,6 +79,11 @@ def agreed_cells(photo: Maps, reference: Maps, cells: int) -> Maps:
     return lifted(agreement_logits(own, other)).clip(-LARGEST_LOGIT, LARGEST_LOGIT)
 
 
+def sigmoid(logits: Maps) -> Maps:
+    """Return probabilities of logits."""
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
 def lifted(logits: Maps) -> Maps:
     """Return logits of agreement, raised where few of them seem to agree: of the same view, most do."""
     return logits + np.float32(max(0.0, SURE - float(np.quantile(logits, MOST))))
@@ -99,7 +104,7 @@ def transfer_light(photo: Maps, reference: Maps, cells: int, known: Maps, agreed
     Photo and reference (H, W, 3) are linear light of one size; the reference resolves `cells` along its longer side,
     is there where `known` (H, W) is 1, and is to be trusted as far as `agreed` (H, W) at most.
     """
-    size = fit_within(*photo.shape[:2], SIDE)[::-1]
+    size = fit_within(photo.shape[0], photo.shape[1], SIDE)[::-1]
     own, other, there, most = (
         np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32)
         for x in (photo, reference, known, agreed)
@@ -110,9 +115,9 @@ def transfer_light(photo: Maps, reference: Maps, cells: int, known: Maps, agreed
         features = torch.from_numpy(seen.features).permute(2, 0, 1)[None].contiguous()
         maps = torch.func.functional_call(network, parameters, features)
     logits, own_share, correction = (x[0].permute(1, 2, 0).contiguous().numpy() for x in maps)
-    trust, share = (1 / (1 + np.exp(-lifted(x[..., 0] + seen.agreed))) for x in (logits, own_share))
+    trust, share = (sigmoid(lifted(x[..., 0] + seen.agreed)) for x in (logits, own_share))
     believed = certain_regions(trust)
     share = np.where(believed < 1, np.minimum(share, believed), np.maximum(share, believed))
     trust, share = np.minimum(believed, most), np.minimum(share, most)[..., None]
     gain = seen.around + share * (seen.quotient - seen.around) + correction
-    return np.clip(gain, -LARGEST, LARGEST).astype(np.float32), trust
+    return np.clip(gain, -LARGEST, LARGEST).astype(np.float32), trust.astype(np.float32)

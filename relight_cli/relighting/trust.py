@@ -53,8 +53,8 @@ def certain_regions(trust: Maps) -> Maps:
 
     A region of little trust counts if it is certain somewhere.
     """
-    count, labels = cv2.connectedComponents((trust < DOUBTFUL).astype(np.uint8))
-    least = np.full(count, 1.0)
+    count, found = cv2.connectedComponents((trust < DOUBTFUL).astype(np.uint8))
+    labels, least = np.asarray(found, np.intp), np.full(count, 1.0)
     np.minimum.at(least, labels.ravel(), trust.ravel())
     least[0] = 1.0  # where trust is large
     another = cv2.dilate((least < CERTAIN).astype(np.uint8)[labels], np.ones((3, 3), np.uint8))

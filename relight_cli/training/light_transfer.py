@@ -82,7 +82,7 @@ def train(
     """Train on a cosine schedule; write RUN/light_transfer.safetensors and RUN/log.jsonl."""
     torch.manual_seed(seed)
     run.mkdir(parents=True, exist_ok=True)
-    network = LightTransferNet(CHANNELS).to(memory_format=torch.channels_last)
+    network = LightTransferNet(CHANNELS)
     maker = LightPairs(LitSources.of(photos, views), seed)
     if start:
         network.load_state_dict({name: value.float() for name, value in load_file(start).items()})
