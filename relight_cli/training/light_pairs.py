@@ -54,7 +54,7 @@ class LitSources:
         for photo in crops.photos:
             scale = PHOTO_SIDE / max(photo.shape[:2])
             small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            picture = np.asarray(small, np.float32) / 255
+            picture: Maps = np.asarray(small / np.float32(255), np.float32)
             focal = focal_from_equivalent(NORMAL_LENS, *picture.shape[:2])
             normals = np.asarray(estimate_geometry(network, picture, focal).normals, np.float32)
             surfaces.append((srgb_to_linear(torch.from_numpy(picture)).numpy(), normals))
