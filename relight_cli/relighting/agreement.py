@@ -88,10 +88,9 @@ def trained() -> tuple[AgreementNet, dict[str, torch.Tensor]]:
     return AgreementNet(CHANNELS).eval(), load((files("relight_cli") / "data" / "agreement.safetensors").read_bytes())
 
 
-def agreement(photo: NDArray, reference: NDArray) -> Maps:
-    """Return the probability (h, w) that each cell shows the same surface in two pictures; see `cell_features`."""
+def agreement_logits(photo: NDArray, reference: NDArray) -> Maps:
+    """Return the logits (h, w) of the probability that each cell shows the same surface; see `cell_features`."""
     features = torch.from_numpy(cell_features(photo, reference)).permute(2, 0, 1)[None]
     network, parameters = trained()
     with torch.inference_mode(), on_one_thread():
-        logits = torch.func.functional_call(network, parameters, features.contiguous())
-        return np.asarray(torch.sigmoid(logits)[0, 0].numpy())
+        return np.asarray(torch.func.functional_call(network, parameters, features.contiguous())[0, 0].numpy())

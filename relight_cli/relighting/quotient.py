@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.relighting.gain import DARK, LARGEST
+from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.linear_light import encode_srgb
 
 Maps = NDArray[np.float32]
 
@@ -50,11 +52,12 @@ def effective_cells(photo: Maps, reference: Maps) -> int:
 
     The photo (H, W, 3, linear light, as the reference) is reduced to so many cells and enlarged again; the number whose
     detail falls off from octave to octave as the reference's does is taken. Detail is compared where the photo has
-    some, and by its median, so that noise in the dark and what moved do not count.
+    some, and by its median, so that noise in the dark and what moved do not count. A picture too small for octaves
+    resolves all its pixels.
     """
     octaves = list(zip(_details(photo), _details(reference), strict=True))
     if not octaves:
-        return max(photo.shape[:2])
+        return max(FEWEST_CELLS, min(MOST_CELLS, max(photo.shape[:2])))
     textured = [own >= np.quantile(own, TEXTURED) for own, _ in octaves]
     found = {}
     for cells in (*SHARPNESS, max(photo.shape[:2])):
@@ -97,14 +100,29 @@ def filled_quotient(photo: Maps, reference: Maps, trust: Maps) -> Maps:
 
 
 def back_projected(photo: Maps, reference: Maps, trust: Maps, gain: Maps, cells: int) -> Maps:
-    """Return a gain (H, W, 3) in stops, corrected until the lit photo's trusted cells equal the reference's."""
+    """Return a gain (H, W, 3) in stops, corrected until the lit photo's trusted cells equal the reference's.
+
+    A soft reference is taken for a picture that was reduced to `cells` and enlarged again, in sRGB as most programs do;
+    the lit photo is made as soft before it is compared.
+    """
     height, width = photo.shape[:2]
-    wanted, weight = log_light(cells_of(reference, cells)), cells_of(trust, cells)[..., None]
+    soft = cells < min(MOST_CELLS, max(height, width))
+
+    def compared(light: Maps) -> Maps:
+        means = cells_of(encoded(light), cells)
+        return log_light(to_linear(cells_of(enlarged(means, height, width), cells) if soft else means))
+
+    wanted, weight = log_light(to_linear(cells_of(encoded(reference), cells))), cells_of(trust, cells)[..., None]
     guide, radius = log_light(photo).mean(axis=2), max(1, round(max(height, width) / cells / 2))
     for _ in range(STEPS):
-        missing = (wanted - log_light(cells_of(photo * np.exp2(gain), cells))) * weight
+        missing = (wanted - compared(photo * np.exp2(gain))) * weight
         gain = gain + guided(guide, enlarged(missing, height, width), radius)
     return np.clip(gain, -LARGEST, LARGEST)
+
+
+def encoded(light: Maps) -> Maps:
+    """Encode linear light as sRGB in [0, 1]."""
+    return np.clip(encode_srgb(light), 0, 1)
 
 
 def guided(guide: Maps, maps: Maps, radius: int) -> Maps:

@@ -1,4 +1,4 @@
-"""Light a photo by a reference of the same view: a quotient where both show the same surfaces, else the latents."""
+"""Light a photo by a reference of the same view, as far as both show the same surfaces."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,30 +9,19 @@ from numpy.typing import NDArray
 
 from relight_cli.rasters.resizing import copy_within, resized
 from relight_cli.rasters.rows import Raster
-from relight_cli.relighting.agreement import FINE, agreement
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.linear_light import encode_srgb
-from relight_cli.relighting.quotient import (
-    back_projected,
-    effective_cells,
-    enlarged,
-    filled_quotient,
-    log_light,
-)
+from relight_cli.relighting.light_transfer import transfer_light
+from relight_cli.relighting.quotient import back_projected, effective_cells, encoded, enlarged, log_light
 from relight_cli.relighting.registration import warped
+from relight_cli.relighting.trust import trust_in
 
 Maps = NDArray[np.float32]
 
 WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six pixels along the finest cell
-JUDGED_CELLS = 48  # along the longer side, at most, whose agreement is judged
-FEWEST_JUDGED = 6  # a shorter side of fewer cells says nothing about agreement
-SURE, UNSURE = 0.5, 0.3  # probabilities of agreement between which trust in a cell grows from none to all
-ANOTHER = 0.2  # probability below which a cell shows another thing
-MOST = 0.3  # share of the cells, at most, that may disagree in a reference of the same view
-HARMLESS = 0.3  # stops from the light around up to which a cell that disagrees is believed all the same
-LATENT_SHARE = 0.15  # of the latents' gain where the quotient is trusted; see docs/relight.md
+UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
+LATENT_SHARE, PROJECTED = 0.5, 0.6  # of the latents' gain, and of the correction by cells; see docs/relight.md
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
 FADE = 1 / 8  # of the longer side over which the overlap's light fades out next to it
 
@@ -44,23 +33,29 @@ class SameView:
     photo: Maps  # (h, w, 3)
     reference: Maps  # (h, w, 3)
     known: Maps  # (h, w): 1 in the overlap of the two, 0 outside it
+    cells: int  # that the reference resolves along its longer side
     trust: Maps  # (h, w): 0 where the reference shows something else or nothing
+    transferred: Maps  # (h, w, 3): the light transfer network's gain in stops
 
     @classmethod
     def of(cls, photo: Maps, reference: Maps, known: NDArray[np.bool_] | None = None) -> "SameView":
-        """Judge where a reference agrees with a photo, both sRGB (h, w, 3) in the photo's pixels."""
+        """Compare a photo with a reference, both sRGB (h, w, 3) in the photo's pixels."""
         own, other = to_linear(photo), to_linear(reference)
         overlap = np.ones(own.shape[:2], np.float32) if known is None else known.astype(np.float32)
-        return cls(own, other, overlap, trust_in(own, other, overlap))
+        cells = effective_cells(own, other)
+        gain, trust = transfer_light(own, other, cells, overlap, trust_in(own, other, overlap, cells))
+        small = np.asarray(cv2.resize(photo, gain.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+        gain = fit_guided(gain, small).rows(photo, 0, len(photo))
+        return cls(own, other, overlap, cells, enlarged(trust, *own.shape[:2]) * overlap, gain)
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
-        start = filled_quotient(self.photo, self.reference, self.trust)
+        start = self.transferred
         if latents is not None:
-            share = 1 - (1 - LATENT_SHARE) * self.trust[..., None]
-            start = start + share * (latents - start)
-        cells = effective_cells(self.photo, self.reference)
-        return back_projected(self.photo, self.reference, self.trust, start, cells) * self.reach()
+            start = start + LATENT_SHARE * (latents - start)
+        sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
+        projected = back_projected(self.photo, self.reference, sure, start, self.cells)
+        return (start + PROJECTED * (projected - start)) * self.reach()
 
     def reach(self) -> Maps:
         """Return how much of the gain counts (h, w, 1): all in the overlap, less and less away from it."""
@@ -88,37 +83,8 @@ class SameView:
 
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""
-        lit = self.photo * np.exp2(filled_quotient(self.photo, self.reference, self.trust))
+        lit = self.photo * np.exp2(self.transferred)
         return lit + self.trust[..., None] * (self.reference - lit)
-
-
-def trust_in(photo: Maps, reference: Maps, known: Maps) -> Maps:
-    """Return how far each pixel of a reference (h, w, 3) is to be trusted, (h, w) in [0, 1].
-
-    Most cells of the same view agree; where the light differs so much that few seem to, the best of them do. A cell
-    that disagrees is believed all the same if its light is that around it: clouds, leaves.
-    """
-    height, width = photo.shape[:2]
-    cells = min(JUDGED_CELLS, effective_cells(photo, reference), max(height, width) // FINE)
-    shape = tuple(max(1, round(side * cells / max(height, width))) for side in (height, width))
-    if min(shape) < FEWEST_JUDGED:
-        return known
-    size = (shape[1] * FINE, shape[0] * FINE)
-    own, other = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (photo, reference))
-    agreed = agreement(own, other)
-    agreed = agreed * max(1.0, SURE / max(1e-3, float(np.quantile(agreed, MOST))))
-    certain = np.clip((agreed - UNSURE) / (SURE - UNSURE), 0, 1).astype(np.float32)
-    other_things = cv2.dilate((agreed < ANOTHER).astype(np.uint8), np.ones((3, 3), np.uint8))
-    certain[other_things > 0] = 0  # the cells next to them show them in part
-    trust = np.minimum(enlarged(certain, height, width), known)
-    return np.maximum(trust, np.minimum(known, _harmlessness(photo, reference, trust)))
-
-
-def _harmlessness(photo: Maps, reference: Maps, trust: Maps) -> Maps:
-    """Return how near a reference's light (h, w) is to that of the trusted light around it, 0 to 1."""
-    around = filled_quotient(photo, reference, trust)
-    here = filled_quotient(photo, reference, np.ones_like(trust))
-    return np.exp(-((np.abs(here - around).max(axis=2) / HARMLESS) ** 2))
 
 
 def light_same_view(
@@ -143,15 +109,10 @@ def light_same_view(
     else:
         other, known = warped(reference, homography, height, width)
     view = SameView.of(own, other.clip(0, 1), known)
-    lit = by_latents(own, from_linear(view.healed()))
+    lit = by_latents(own, encoded(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)
     gain = view.gain(latents)
     if beyond is not None and not view.known.all():
         gain = view.continued(gain, enlarged(beyond(), height, width))
     guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
-
-
-def from_linear(light: Maps) -> Maps:
-    """Encode linear light as sRGB in [0, 1]."""
-    return np.clip(encode_srgb(light), 0, 1)

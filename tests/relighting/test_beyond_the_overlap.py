@@ -18,7 +18,7 @@ def stops_outside(lit_by: np.ndarray, fitted: np.ndarray | None) -> np.ndarray:
     photo = shot(surfaces).astype(np.float32) / 255
     reference = shot(surfaces, lit_by)[:, :OVERLAP].astype(np.float32) / 255
     beyond = None if fitted is None else lambda: np.asarray(fitted, np.float32)
-    lit = light_same_view(photo, reference, HOMOGRAPHY, lambda own, healed: own, 1.0, beyond)[slice(0, HEIGHT)]
+    lit = light_same_view(photo, reference, HOMOGRAPHY, lambda own, healed: healed, 1.0, beyond)[slice(0, HEIGHT)]
     change = np.log2((to_linear(np.asarray(lit)) + 1e-3) / (to_linear(photo) + 1e-3))
     return np.median(change[FAR].reshape(-1, 3), axis=0)
 

@@ -6,15 +6,19 @@ import cv2
 import numpy as np
 import pytest
 from command_line import Command
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lit_views import light, shot, softened, view
 
 from relight_cli.errors import UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
-from relight_cli.relighting.same_view import SameView, light_same_view
+from relight_cli.relighting.quotient import filled_quotient
+from relight_cli.relighting.same_view import SameView
 from relight_cli.relighting.view_match import ViewMatch, match_view
 
 RELIGHT = ("relight", "photo.png", "--light", "reference.png", "--model", "tiny")
@@ -33,9 +37,8 @@ def match(photo: np.ndarray, reference: np.ndarray) -> ViewMatch:
 
 
 def relit(photo: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Return a photo in the light of an aligned reference, without help of a network."""
-    out = light_same_view(unit(photo), unit(reference), None, lambda own, healed: own)
-    return out[slice(0, len(photo))]
+    """Return a photo in the light of an aligned reference, without the latents."""
+    return multiply_light(unit(photo), SameView.of(unit(photo), unit(reference)).gain())
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -103,9 +106,42 @@ def test_what_another_photo_shows_is_not_printed(seed: int) -> None:
     inside = np.s_[66:104, 86:134]
     clean, out = (relit(shot(surfaces), softened(x, 4))[inside] for x in (wanted, pasted))
     own, other = to_linear(unit(shot(surfaces))), to_linear(unit(softened(pasted, 4)))
-    everywhere = np.ones(own.shape[:2], np.float32)
-    printed = own * np.exp2(SameView(own, other, everywhere, everywhere).gain())
+    printed = own * np.exp2(filled_quotient(own, other, np.ones(own.shape[:2], np.float32)))
     assert psnr(out, clean) > psnr(printed.clip(0, 1)[inside] ** (1 / 2.2), clean) + 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_trust_ends_where_another_photo_is_pasted(seed: int) -> None:
+    wanted = shot(view(seed), light(seed))
+    wanted[60:110, 80:140] = shot(view(seed + 50))[60:110, 80:140]
+    seen = SameView.of(unit(shot(view(seed))), unit(softened(wanted, 4)))
+    inside = np.zeros((180, 240), bool)
+    inside[66:104, 86:134] = True
+    assert seen.trust[inside].mean() < seen.trust[:, :70].mean() - 0.5
+
+
+def test_light_fades_out_next_to_the_overlap() -> None:
+    known = np.zeros((180, 240), bool)
+    known[:, 120:] = True
+    reference = shot(view(2), light(2))
+    reference[:, :120] = 0  # not part of the reference
+    seen = SameView.of(unit(shot(view(2))), unit(reference), known)
+    assert (seen.trust[:, :120] == 0).all()
+    gain = np.abs(seen.gain())
+    assert gain[:, 130:].mean() > 0.1
+    assert gain[:, :20].max() < 0.01
+
+
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 3))
+@settings(max_examples=25, deadline=None)
+def test_any_size_gives_a_finite_gain(height: int, width: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    photo, reference = rng.random((2, height, width, 3), np.float32)
+    if seed == 0:
+        photo, reference = photo * 0, reference * 0
+    gain = SameView.of(photo, reference).gain()
+    assert gain.shape == photo.shape
+    assert np.isfinite(gain).all()
 
 
 def save(folder: Path, photo: np.ndarray, reference: np.ndarray) -> None:
