@@ -19,6 +19,8 @@ _FILL = 0.1  # least irradiance, as a share of the mean: light that bounces into
 _TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
 _BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
+_SEEN_SHADING = 0.45  # share of the own light that is taken from each pixel's own shading, the rest from the fit
+_SKY_TRUST = 0.55  # share of the stops between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _GREY = LUMINANCE.astype(np.float32)
@@ -55,9 +57,22 @@ def _change(subject: Subject, light: Light) -> Map:
     seen, shadows_off = _shadows(subject, light)
     new, level = _irradiance(subject, light, seen)
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
-    change = np.log2((new / np.float32(level) + fill) / (subject.own_irradiance + np.float32(_FILL)))
-    change += np.float32(shadows_off) * subject.shadow_gain
+    change = np.log2(new / np.float32(level) + fill) - _own_stops(subject, shadows_off)
     return _with_sky(change, subject, light, level)
+
+
+def _own_stops(subject: Subject, shadows_off: float) -> Map:
+    """Return the own light (h, w, 3) in stops: that of the fit in cast shadows, and each pixel's own shading.
+
+    Both are wrong in other places: their mean is better than either.
+    """
+    fitted = np.log2(subject.own_irradiance + np.float32(_FILL))
+    if subject.shading is None:
+        return fitted - np.float32(shadows_off) * subject.shadow_gain
+    seen = np.float32(_SEEN_SHADING * shadows_off)
+    even = (fitted @ _GREY)[..., None]
+    mixed = (1 - seen) * even + seen * subject.shading[..., None]
+    return fitted - even + mixed - np.float32(shadows_off) * (1 - seen) * subject.shadow_gain
 
 
 def shading_of(subject: Subject, light: Light) -> Map:
@@ -108,8 +123,9 @@ def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
     if not sky.any():
         return change
     own = (subject.linear * sky).sum(axis=(0, 1)) / sky.sum() / subject.own.level
-    new = math.pi * light.radiance(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
+    new = light.visible_sky(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
     heaven = np.log2((new + np.float32(_FILL)) / (own + _FILL).astype(np.float32))
+    heaven *= np.float32(1 if light.sky is None else _SKY_TRUST)
     grey = (heaven @ _GREY)[..., None]
     heaven = heaven - grey + np.float32(_SKY) * np.tanh(grey / np.float32(_SKY))
     return (change * (1 - sky) + heaven * sky).astype(np.float32)
