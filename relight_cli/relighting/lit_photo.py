@@ -17,7 +17,7 @@ from relight_cli.rasters.rows import AdjustedRows, LazyRows, Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.light_change import ChangeResult, changed_photo
-from relight_cli.relighting.lights.light import Light
+from relight_cli.relighting.lights.light import Light, as_rows
 from relight_cli.relighting.lights.words import LEVEL
 from relight_cli.relighting.lit_gain import light_gain, shading_of
 from relight_cli.relighting.lit_subject import (
@@ -26,6 +26,7 @@ from relight_cli.relighting.lit_subject import (
     Map,
     Subject,
     fit_subject,
+    less_uneven,
     mean_colour,
     passes,
     working_copy,
@@ -41,7 +42,7 @@ from relight_cli.relighting.options import (
 )
 
 _MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
-_SCENE_COLOUR = 0.5  # share of the colour of a reference's light that is believed: the rest may be paint
+_SCENE_COLOUR = 0.35  # share of the colour of a reference's light that is believed: the rest may be paint
 _MOST_MOOD = 2.0  # stops
 
 
@@ -150,8 +151,9 @@ def light_of_scene(
     a well exposed one.
     """
     subject = subject_of(model, photo, geometry_of, options)
-    own = subject.own
-    light = own.light.scaled(mean_colour(subject.own.irradiance(subject.geometry.normals)) ** (_SCENE_COLOUR - 1))
+    own, colour = subject.own, mean_colour(subject.own.irradiance(subject.geometry.normals))
+    rows = less_uneven(own.light.coefficients, colour)
+    light = Light(as_rows(rows)).scaled(colour ** (_SCENE_COLOUR - 1))
     sky = subject.sky_colour
     seen = np.full(3, own.level) if sky is None else own.level * sky
     exposure = math.log2(LEVEL / max(light.average(), 1e-6)) + subject.brightness
@@ -182,7 +184,7 @@ def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, e
     """
     wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
     stops = 0.0 if keep_exposure else _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
-    gain = light_gain(subject, light)
+    gain = light_gain(subject, light, guessed=True)
     return gain + np.float32(subject.brightness - subject.brightness_with(gain) + stops + exposure)
 
 

@@ -35,7 +35,8 @@ _WELL_EXPOSED = 0.18  # mean linear luminance
 _LEAST_ALBEDO = 0.01
 _LEAST_SKY = 0.02  # share of a picture from which its sky is known
 _MOST_SHADING = 4.0  # stops from the mean
-_OWN_COLOUR = 0.3  # share of the colour of the photo's own light that is believed
+_UNEVEN_COLOUR = 0.25  # share of the differences of colour between directions that is believed
+_OWN_COLOUR = 0.25  # share of the colour of the photo's own light that is believed
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Subject:
     own: FittedLight
     shadow_gain: Map  # (h, w, 3) stops that take off cast shadows
     shading: Map | None = None  # (h, w) stops of the photo over its albedo, 0 on average; None: not known
+    outlined: bool = False  # its surfaces are those of a thing in front of nothing, from its outline
 
     @cached_property
     def sky_colour(self) -> Map | None:
@@ -64,7 +66,7 @@ class Subject:
         """
         found = self.own.irradiance(self.geometry.normals) / np.float32(self.own.level)
         colour = mean_colour(found[self.surfaces] if self.surfaces.any() else found)
-        return (found / colour ** np.float32(1 - _OWN_COLOUR)).astype(np.float32)
+        return (less_uneven(found, colour) / colour ** np.float32(1 - _OWN_COLOUR)).astype(np.float32)
 
     @cached_property
     def surfaces(self) -> NDArray[np.bool_]:
@@ -138,7 +140,7 @@ def fit_subject(
     normals = _shrunk(geometry.normals, small)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6, None)
     own = fit_light(shading.astype(np.float32), normals, _known(low, _shrunk(geometry.sky, small)))
-    return Subject(picture, geometry, own, shadow, own_shading)
+    return Subject(picture, geometry, own, shadow, own_shading, outline is not None)
 
 
 def _in_stops(shading: Map, picture: Map, sky: Map) -> Map:
@@ -154,6 +156,15 @@ def _known(picture: Map, sky: Map) -> Map:
     light = to_linear(picture) @ LUMINANCE.astype(np.float32)
     clipped = picture.max(axis=-1) > _CLIPPED
     return np.where(clipped | (light < _DARK / 4) | (sky > 0.2), 0, np.minimum(1, light / _DARK)).astype(np.float32)
+
+
+def less_uneven(light: NDArray, colour: Map) -> NDArray:
+    """Return irradiance or coefficients (..., 3) of a mean `colour` (3,), nearer to it in every direction.
+
+    The rest of the colours may be paint.
+    """
+    even = (light @ LUMINANCE)[..., None] * colour
+    return np.asarray(even + _UNEVEN_COLOUR * (light - even)).astype(light.dtype)
 
 
 def mean_colour(irradiance: Map) -> Map:

@@ -1,6 +1,6 @@
 """The surfaces of a thing in front of nothing, from its outline.
 
-In front of black, or of a background so bright that it is clipped, nothing but the thing is seen, and networks that were
+In front of black, or of a clipped background, nothing but the thing is seen, and networks that were
 trained on whole views see little of its shape. Along the outline the surface turns away from the viewer, which is the
 strongest evidence there is (Koenderink 1984); in between it bulges like a soap film under pressure.
 """
