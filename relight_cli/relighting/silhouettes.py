@@ -36,8 +36,8 @@ def bulging_normals(picture: Map) -> Map | None:
     right, down = (padded[1:-1, 2:] - padded[1:-1, :-2]) / 2, (padded[2:, 1:-1] - padded[:-2, 1:-1]) / 2
     normals = np.stack((-right, down, np.ones_like(bulge)), axis=-1).astype(np.float32)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    normals = np.asarray(cv2.resize(normals, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(height, width, 3)
-    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+    large = cv2.resize(normals, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(large / np.linalg.norm(large, axis=-1, keepdims=True), np.float32).reshape(height, width, 3)
 
 
 def in_front_of_nothing(picture: Map) -> NDArray[np.bool_] | None:
@@ -68,8 +68,8 @@ def _membrane(inside: NDArray[np.bool_]) -> Map:
         size = (width + 1) // 2, (height + 1) // 2
         half = cv2.resize(inside.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
         coarse = 4 * _membrane(np.asarray(half).reshape(size[::-1]))
-        film = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(height, width)
-    film = np.where(inside, film, 0)
+        film = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    film = np.where(inside, film.reshape(height, width), 0)
     for _ in range(_SWEEPS):
         wide = np.pad(film, 1)
         around = (wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]) / 4
