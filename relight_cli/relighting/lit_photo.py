@@ -158,7 +158,7 @@ def light_of_scene(
     seen = np.full(3, own.level) if sky is None else own.level * sky
     exposure = math.log2(LEVEL / max(light.average(), 1e-6)) + subject.brightness
     origin = "the light of a picture of another scene"
-    return replace(light, exposure=exposure, origin=origin, sky=tuple(float(part) for part in seen))
+    return replace(light, exposure=exposure, origin=origin, sky=as_rows(seen[None])[0])
 
 
 def light_picture_of_scene(
