@@ -15,7 +15,7 @@ from relight_cli.relighting.lights.light import LUMINANCE, Light, as_rows
 
 Map = NDArray[np.float32]
 
-RIDGE = np.array((0.0, *(3 * (0.02,)), *(5 * (0.1,))))  # penalty of each coefficient, of a shading with mean 1
+RIDGE = np.array((0.0, *(3 * (0.004,)), *(5 * (0.02,))))  # penalty of each coefficient, of a shading with mean 1
 _HUBER = 0.25  # relative difference from which a pixel counts less
 _ROUNDS = 8
 _MOST_SAMPLES = 20_000

@@ -19,19 +19,25 @@ _FILL = 0.1  # least irradiance, as a share of the mean: light that bounces into
 _TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
 _BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
+_SEEN_SHADING = 0.3  # share of the own light that is taken from each pixel's own shading, the rest from the fit
+_BELIEVED, _USUAL = 0.25, 0.25  # stops: of the spread s of a change between fitted lights b s / (u + s) is applied
+_SKY_TRUST = 0.55  # share of the stops between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _GREY = LUMINANCE.astype(np.float32)
 
 
-def light_gain(subject: Subject, light: Light, *, keep_exposure: bool = True, exposure: float = 0.0) -> Map:
+def light_gain(
+    subject: Subject, light: Light, *, keep_exposure: bool = True, exposure: float = 0.0, guessed: bool = False
+) -> Map:
     """Return the gain (h, w, 3) in stops that puts a light on a working copy.
 
     gain = log2(new irradiance / own irradiance), after the own cast shadows where the new light has another sun; the
     sky takes the colour and brightness of the new sky. With `keep_exposure` the weighted mean of log luminance stays,
-    plus `exposure` in stops; else the exposure is that of the light, compared with an average of 0.5.
+    plus `exposure` in stops; else the exposure is that of the light, compared with an average of 0.5. A light that is
+    itself `guessed` from a picture is trusted less the more it would change.
     """
-    change = _change(subject, light)
+    change = _change(subject, light, guessed)
     change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
     return _below_white(change, subject).clip(-MOST, MOST)
 
@@ -50,14 +56,44 @@ def _stops_of(light: Light) -> float:
     return math.log2(max(light.average(), 1e-9) / LEVEL)
 
 
-def _change(subject: Subject, light: Light) -> Map:
+def _change(subject: Subject, light: Light, guessed: bool = False) -> Map:
     """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
     seen, shadows_off = _shadows(subject, light)
     new, level = _irradiance(subject, light, seen)
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
-    change = np.log2((new / np.float32(level) + fill) / (subject.own_irradiance + np.float32(_FILL)))
-    change += np.float32(shadows_off) * subject.shadow_gain
+    lit = np.log2(new / np.float32(level) + fill)
+    change = lit - _own_stops(subject, shadows_off)
+    if guessed:
+        change -= _not_believed(subject, lit)
     return _with_sky(change, subject, light, level)
+
+
+def _not_believed(subject: Subject, lit: Map) -> Map:
+    """Return the part (h, w, 1), in stops, of the change between two fitted lights that is left out.
+
+    A large difference is more often a wrong fit, of a dark floor and a bright wall, than a light. The surfaces of a
+    thing in front of nothing face everywhere, so that its fit is sure.
+    """
+    change = ((lit - np.log2(subject.own_irradiance + np.float32(_FILL))) @ _GREY)[..., None]
+    if subject.outlined or not subject.surfaces.any():
+        return np.zeros_like(change)
+    mean, spread = change[subject.surfaces].mean(), float(change[subject.surfaces].std())
+    believed = min(1.0, _BELIEVED / (_USUAL + spread))
+    return np.asarray((change - mean) * np.float32(1 - believed), np.float32)
+
+
+def _own_stops(subject: Subject, shadows_off: float) -> Map:
+    """Return the own light (h, w, 3) in stops: that of the fit in cast shadows, and each pixel's own shading.
+
+    Both are wrong in other places: their mean is better than either.
+    """
+    fitted = np.log2(subject.own_irradiance + np.float32(_FILL))
+    if subject.shading is None:
+        return fitted - np.float32(shadows_off) * subject.shadow_gain
+    seen = np.float32(_SEEN_SHADING * shadows_off)
+    even = (fitted @ _GREY)[..., None]
+    mixed = (1 - seen) * even + seen * subject.shading[..., None]
+    return fitted - even + mixed - np.float32(shadows_off) * (1 - seen) * subject.shadow_gain
 
 
 def shading_of(subject: Subject, light: Light) -> Map:
@@ -108,8 +144,9 @@ def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
     if not sky.any():
         return change
     own = (subject.linear * sky).sum(axis=(0, 1)) / sky.sum() / subject.own.level
-    new = math.pi * light.radiance(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
+    new = light.visible_sky(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
     heaven = np.log2((new + np.float32(_FILL)) / (own + _FILL).astype(np.float32))
+    heaven *= np.float32(1 if light.sky is None else _SKY_TRUST)
     grey = (heaven @ _GREY)[..., None]
     heaven = heaven - grey + np.float32(_SKY) * np.tanh(grey / np.float32(_SKY))
     return (change * (1 - sky) + heaven * sky).astype(np.float32)

@@ -17,10 +17,20 @@ from relight_cli.rasters.rows import AdjustedRows, LazyRows, Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.light_change import ChangeResult, changed_photo
-from relight_cli.relighting.lights.light import Light
+from relight_cli.relighting.lights.light import Light, as_rows
 from relight_cli.relighting.lights.words import LEVEL
 from relight_cli.relighting.lit_gain import light_gain, shading_of
-from relight_cli.relighting.lit_subject import SIDE, GeometryOf, Map, Subject, fit_subject, passes, working_copy
+from relight_cli.relighting.lit_subject import (
+    SIDE,
+    GeometryOf,
+    Map,
+    Subject,
+    fit_subject,
+    less_uneven,
+    mean_colour,
+    passes,
+    working_copy,
+)
 from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     DeshadowOptions,
@@ -32,7 +42,7 @@ from relight_cli.relighting.options import (
 )
 
 _MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
-_SCENE_TRUST = 0.7  # share of the gain between two fitted lights that is applied, since both may be wrong
+_SCENE_COLOUR = 0.35  # share of the colour of a reference's light that is believed: the rest may be paint
 _MOST_MOOD = 2.0  # stops
 
 
@@ -136,14 +146,19 @@ def light_of_scene(
 ) -> Light:
     """Return the light of a photo, to be put on photos of other scenes.
 
-    Its harmonics are fitted to the photo's shading on its normals. Its exposure is the mood: how much darker or
-    brighter the photo is than a well exposed one.
+    Its harmonics are fitted to the photo's shading on its normals. Its sky is the photo's; where the photo shows none,
+    that of a sky as bright as a white surface. Its exposure is the mood: how much darker or brighter the photo is than
+    a well exposed one.
     """
     subject = subject_of(model, photo, geometry_of, options)
-    light = subject.own.light
-    average = light.average()
-    exposure = math.log2(LEVEL / max(average, 1e-6)) + subject.brightness
-    return replace(light, exposure=exposure, origin="the light of a picture of another scene")
+    own, colour = subject.own, mean_colour(subject.own.irradiance(subject.geometry.normals))
+    rows = less_uneven(own.light.coefficients, colour)
+    light = Light(as_rows(rows)).scaled(colour ** (_SCENE_COLOUR - 1))
+    sky = subject.sky_colour
+    seen = np.full(3, own.level) if sky is None else own.level * sky
+    exposure = math.log2(LEVEL / max(light.average(), 1e-6)) + subject.brightness
+    origin = "the light of a picture of another scene"
+    return replace(light, exposure=exposure, origin=origin, sky=as_rows(seen[None])[0])
 
 
 def light_picture_of_scene(
@@ -169,7 +184,8 @@ def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, e
     """
     wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
     stops = 0.0 if keep_exposure else _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
-    return np.float32(_SCENE_TRUST) * light_gain(subject, light) + np.float32(stops + exposure)
+    gain = light_gain(subject, light, guessed=True)
+    return gain + np.float32(subject.brightness - subject.brightness_with(gain) + stops + exposure)
 
 
 def _tiling(model: Model, options: LightChangeOptions) -> TileOptions:

@@ -14,12 +14,13 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.fitted_light import FittedLight, fit_light
-from relight_cli.relighting.geometry import Geometry
+from relight_cli.relighting.geometry import Geometry, fit_to_picture
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import tile_count
 from relight_cli.relighting.lights.light import LUMINANCE
 from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture
 from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges
 
 Map = NDArray[np.float32]
@@ -32,7 +33,10 @@ _CLIPPED = 0.97  # sRGB value from which a channel counts as clipped
 _DARK = 0.02  # linear light below which a pixel says nothing about its shading
 _WELL_EXPOSED = 0.18  # mean linear luminance
 _LEAST_ALBEDO = 0.01
-_OWN_COLOUR = 0.3  # share of the colour of the photo's own light that is believed
+_LEAST_SKY = 0.02  # share of a picture from which its sky is known
+_MOST_SHADING = 4.0  # stops from the mean
+_UNEVEN_COLOUR = 0.25  # share of the differences of colour between directions that is believed
+_OWN_COLOUR = 0.25  # share of the colour of the photo's own light that is believed
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,16 @@ class Subject:
     geometry: Geometry
     own: FittedLight
     shadow_gain: Map  # (h, w, 3) stops that take off cast shadows
+    shading: Map | None = None  # (h, w) stops of the photo over its albedo, 0 on average; None: not known
+    outlined: bool = False  # its surfaces are those of a thing in front of nothing, from its outline
+
+    @cached_property
+    def sky_colour(self) -> Map | None:
+        """What the sky shows, (3,) in units of the mean own irradiance; None if there is hardly any."""
+        sky = np.where(self.geometry.sky > 0.8, self.geometry.sky, 0)
+        if sky.mean() < _LEAST_SKY:
+            return None
+        return (np.einsum("hwc,hw->c", self.linear, sky) / sky.sum() / np.float32(self.own.level)).astype(np.float32)
 
     @cached_property
     def own_irradiance(self) -> Map:
@@ -52,7 +66,7 @@ class Subject:
         """
         found = self.own.irradiance(self.geometry.normals) / np.float32(self.own.level)
         colour = mean_colour(found[self.surfaces] if self.surfaces.any() else found)
-        return (found / colour ** np.float32(1 - _OWN_COLOUR)).astype(np.float32)
+        return (less_uneven(found, colour) / colour ** np.float32(1 - _OWN_COLOUR)).astype(np.float32)
 
     @cached_property
     def surfaces(self) -> NDArray[np.bool_]:
@@ -67,7 +81,11 @@ class Subject:
     @property
     def brightness(self) -> float:
         """The stops from the mean of a well exposed picture to that of this one."""
-        mean = float((self.linear @ LUMINANCE.astype(np.float32)).mean())
+        return self.brightness_with(np.float32(0))
+
+    def brightness_with(self, gain: Map | np.float32) -> float:
+        """Return the stops from the mean of a well exposed picture to that of this one with a gain (h, w, 3)."""
+        mean = float(((self.linear * np.exp2(gain)).clip(0, 1) @ LUMINANCE.astype(np.float32)).mean())
         return math.log2(max(mean, 1e-4) / _WELL_EXPOSED)
 
     @cached_property
@@ -108,17 +126,29 @@ def fit_subject(
         shadow = _stops(np.asarray(lit[slice(0, len(picture))]), picture)
     small = fit_within(len(picture), picture.shape[1], network.tile_size)
     low = resized(picture, *small)
-    shading = to_linear(low)
-    if ALBEDO in network.mapper_names:
+    shading, own_shading = to_linear(low), None
+    outline = bulging_normals(picture)
+    if outline is not None:
+        geometry = replace(geometry, normals=outline)
+    elif ALBEDO in network.mapper_names:
         one_tile = replace(tiling, agree=False, max_side=0)
         albedo = map_picture(network, low, ALBEDO, ChangeOptions(), one_tile, progress)
         shading = shading / to_linear(np.asarray(albedo[slice(0, len(low))])).clip(_LEAST_ALBEDO, None)
+        own_shading = _in_stops(shading, picture, geometry.sky)
     geometry = replace(geometry, sky=sky_along_edges(geometry.sky, picture))
     shading = shading * np.exp2(_shrunk(shadow, small))
     normals = _shrunk(geometry.normals, small)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True).clip(1e-6, None)
     own = fit_light(shading.astype(np.float32), normals, _known(low, _shrunk(geometry.sky, small)))
-    return Subject(picture, geometry, own, shadow)
+    return Subject(picture, geometry, own, shadow, own_shading, outline is not None)
+
+
+def _in_stops(shading: Map, picture: Map, sky: Map) -> Map:
+    """Return the luminance of a shading (h, w, 3) in stops, enlarged to (H, W) along edges, 0 on average."""
+    stops = np.log2((shading @ LUMINANCE.astype(np.float32)).clip(1e-4, None))[..., None]
+    large = fit_to_picture(stops, picture)[..., 0]
+    mean = np.average(large, weights=1 - sky) if (sky < 1).any() else 0.0
+    return (large - np.float32(mean)).clip(-_MOST_SHADING, _MOST_SHADING).astype(np.float32)
 
 
 def _known(picture: Map, sky: Map) -> Map:
@@ -126,6 +156,15 @@ def _known(picture: Map, sky: Map) -> Map:
     light = to_linear(picture) @ LUMINANCE.astype(np.float32)
     clipped = picture.max(axis=-1) > _CLIPPED
     return np.where(clipped | (light < _DARK / 4) | (sky > 0.2), 0, np.minimum(1, light / _DARK)).astype(np.float32)
+
+
+def less_uneven(light: NDArray, colour: Map) -> NDArray:
+    """Return irradiance or coefficients (..., 3) of a mean `colour` (3,), nearer to it in every direction.
+
+    The rest of the colours may be paint.
+    """
+    even = (light @ LUMINANCE)[..., None] * colour
+    return np.asarray(even + _UNEVEN_COLOUR * (light - even)).astype(light.dtype)
 
 
 def mean_colour(irradiance: Map) -> Map:

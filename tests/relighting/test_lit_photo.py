@@ -1,6 +1,7 @@
 """Fit the light of a picture, and put lights on pictures with known surfaces."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from mean_light import MeanLight, model_of
 
 from relight_cli.checkpoints.models import load_model
+from relight_cli.errors import LightUnreadableError
 from relight_cli.models.interface import Model
 from relight_cli.photos.capture_place import place_in_exif
 from relight_cli.photos.photo import Photo
@@ -16,9 +18,11 @@ from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
 from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.lights.light import Light, Sun
+from relight_cli.relighting.lights.light import Light, Sun, mix_lights
+from relight_cli.relighting.lights.look import from_toml, to_toml
 from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, light_from_words
 from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on
+from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges
 
 Map = np.ndarray
@@ -163,3 +167,69 @@ def test_the_border_of_the_sky_follows_the_colours() -> None:
 def test_broken_exif_states_no_place() -> None:
     for exif in (None, b"", b"II*\0broken", b"MM\0*\0\0\0\x08\xff\xff"):
         assert place_in_exif(exif).place is None
+
+
+def cut_out(azimuth: float, nothing: float, colour: tuple[float, float, float] = (0.8, 0.7, 0.6)) -> Map:
+    """A painted ball under a lamp from one side, in front of nothing, (96, 128, 3) sRGB."""
+    geometry = ball(96, 128)
+    inside = geometry.depth < 10
+    lit = light_from_words((azimuth, 10), ambient=0.3, soft=20).irradiance(geometry.normals) * np.array(colour)
+    return np.where(inside[..., None], (0.6 * lit).clip(0.01, 0.9) ** (1 / 2.2), nothing).astype(np.float32)
+
+
+def flat_wall(picture: Map) -> Geometry:
+    """The geometry of a network that sees no thing at all."""
+    geometry = ball(*picture.shape[:2])
+    geometry.normals[:] = (0, 0, 1)
+    geometry.depth[:] = 10
+    return geometry
+
+
+@pytest.mark.parametrize("nothing", [0.0, 1.0])
+def test_a_thing_in_front_of_nothing_bulges_inside_its_outline(nothing: float) -> None:
+    normals = bulging_normals(cut_out(40, nothing))
+    assert normals is not None
+    truth, inside = ball(96, 128).normals, ball(96, 128).depth < 10
+    assert np.degrees(np.arccos((normals * truth).sum(-1).clip(-1, 1)))[inside].mean() < 12
+    assert (normals[0, 0] == (0, 0, 1)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from((0.0, 0.5, 1.0)))
+def test_pictures_without_a_thing_have_no_outline(height: int, width: int, level: float) -> None:
+    assert bulging_normals(np.full((height, width, 3), level, np.float32)) is None
+
+
+def test_the_light_of_a_thing_in_front_of_nothing_comes_over(tiny: Model) -> None:
+    """The network's geometry and albedo say nothing here, the outline says all."""
+    photo, wanted = cut_out(-70, 0.0), cut_out(70, 0.0)
+    reference = cut_out(70, 0.0, (0.7, 0.75, 0.65))
+    light = light_of_scene(tiny, Photo(reference), flat_wall)
+    lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, flat_wall))
+    assert np.square(lit - wanted).mean() < 0.2 * np.square(photo - wanted).mean()
+
+
+def test_the_sky_of_another_scene_comes_over(tiny: Model) -> None:
+    """A reference whose sky is darker than its ground darkens the sky of the photo."""
+    photo, bright, dark = (np.full((96, 96, 3), 0.5, np.float32) for _ in range(3))
+    for picture, sky in ((photo, 0.6), (bright, 0.9), (dark, 0.25)):
+        picture[:32] = sky
+    skies = []
+    for reference in (bright, dark):
+        light = light_of_scene(tiny, Photo(reference), under_a_sky)
+        assert light.sky is not None
+        lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, under_a_sky))
+        skies.append(lit[:24].mean() / lit[72:].mean())
+    assert skies[0] > 1.1 * skies[1]
+
+
+def test_a_visible_sky_is_saved_scaled_and_mixed() -> None:
+    light = replace(light_from_words("left,30"), sky=(0.2, 0.3, 0.5))
+    assert from_toml(to_toml(light), "look.toml").sky == light.sky
+    assert light.scaled(2).sky == pytest.approx((0.4, 0.6, 1.0))
+    plain = light_from_words("right,30")
+    mixed = mix_lights((light, plain), (1, 1)).sky
+    assert mixed is not None
+    assert (np.array(mixed) > light.sky).all()
+    with pytest.raises(LightUnreadableError, match="sky"):
+        from_toml(to_toml(light).replace("sky = [0.2,", "sky = [-0.2,"), "look.toml")

@@ -17,6 +17,7 @@ Vector = tuple[float, float, float]  # x right, y up, z towards the viewer
 LUMINANCE = np.array((0.2126, 0.7152, 0.0722))  # of linear sRGB, IEC 61966-2-1
 DARKEST = 1e-3  # of the average irradiance: where the harmonics, cut off at order 2, fall below it
 LEAST = 1e-9  # irradiance that is never undercut, so that a quotient of two lights is finite
+_BEHIND = (0.0, math.sin(math.radians(10)), -math.cos(math.radians(10)))  # where the sky of a picture is
 SUN_RADIUS = 0.27  # degrees, as seen from the earth
 WIDEST = 90.0  # degrees: half of the sphere
 MOST_STOPS = 100  # of exposure: beyond it products of lights overflow
@@ -70,8 +71,14 @@ class Light:
     suns: tuple[Sun, ...] = ()
     exposure: float = 0.0  # stops: everything is multiplied by 2^exposure
     origin: str = ""  # where the light comes from, for people
+    sky: Colour | None = None  # what the sky in the picture shows, without the exposure; None: what the harmonics say
 
     def __post_init__(self) -> None:
+        if self.sky is not None:
+            sky = _three(self.sky)
+            if min(sky) < 0:
+                raise UsageError(f"the sky {sky} of a light is negative: give red, green and blue from 0.")
+            object.__setattr__(self, "sky", sky)
         rows = tuple(_three(row) for row in self.harmonics)
         if len(rows) != len(NAMES):
             raise UsageError(f"a light has {len(NAMES)} harmonics, not {len(rows)}.")
@@ -96,6 +103,16 @@ class Light:
         """Return the ambient radiance (..., 3) that arrives from unit directions (..., 3): blurred, never negative."""
         at = basis(directions)
         return np.clip(at @ (self.factor * self.coefficients).astype(at.dtype), 0, None)
+
+    def visible_sky(self, directions: ArrayLike) -> NDArray[np.floating]:
+        """Return what the sky in unit directions (..., 3) shows, (..., 3): `sky`, else pi times the radiance.
+
+        A white surface under an even sky is as bright as that sky.
+        """
+        if self.sky is None:
+            return math.pi * self.radiance(directions)
+        at = np.asarray(directions)
+        return np.broadcast_to(self.factor * np.array(self.sky), at.shape).astype(np.result_type(at.dtype, np.float32))
 
     def ambient(self, normals: ArrayLike) -> NDArray[np.floating]:
         """Return the ambient irradiance (..., 3) of surfaces with unit normals (..., 3), above zero everywhere.
@@ -146,7 +163,8 @@ class Light:
         if not (np.isfinite(by).all() and (by >= 0).all()):
             raise UsageError(f"a light cannot be multiplied by {by}: give a number from 0.")
         suns = tuple(replace(sun, irradiance=_three(by * sun.irradiance)) for sun in self.suns)
-        return replace(self, harmonics=as_rows(by * self.coefficients), suns=suns)
+        sky = None if self.sky is None else _three(by * self.sky)
+        return replace(self, harmonics=as_rows(by * self.coefficients), suns=suns, sky=sky)
 
     def average(self) -> float:
         """Return the luminance of the irradiance, averaged over the normals of a sphere as the viewer sees it."""
@@ -164,7 +182,10 @@ def mix_lights(lights: Sequence[Light], weights: Sequence[float]) -> Light:
     total = np.sum([part.coefficients for part in parts], axis=0)
     suns = tuple(sun for part in parts for sun in part.suns if max(sun.irradiance) > 0)
     origin = " + ".join(f"{weight:g} x ({light.origin})" for light, weight in zip(lights, weights, strict=True))
-    return Light(as_rows(total), suns, origin=origin)
+    sky = None
+    if any(part.sky for part in parts):
+        sky = _three(np.sum([part.visible_sky(_BEHIND) for part in parts], axis=0))
+    return Light(as_rows(total), suns, origin=origin, sky=sky)
 
 
 def as_rows(coefficients: ArrayLike) -> tuple[Colour, ...]:

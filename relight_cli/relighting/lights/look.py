@@ -11,7 +11,7 @@ from relight_cli.relighting.lights.light import SUN_RADIUS, Light, Sun
 
 VERSION = 1
 _DIGITS = 7  # significant digits, as many as float32 has
-_KEYS = {"version", "origin", "exposure", "harmonics", "sun"}
+_KEYS = {"version", "origin", "exposure", "harmonics", "sky", "sun"}
 _SUN_KEYS = {"direction", "irradiance", "radius"}
 _MEANINGS = (
     "from all sides",
@@ -47,6 +47,8 @@ def to_toml(light: Light) -> str:
         rows.add_line(_rounded(row, peak), comment=f"{name}: {meaning}")
     rows.add_line(indent="")
     document.add("harmonics", rows)
+    if light.sky is not None:
+        document.add("sky", tomlkit.item(_rounded(light.sky)).comment("what the sky in a picture shows"))
     suns = tomlkit.aot()
     for sun in light.suns:
         table = tomlkit.table()
@@ -86,9 +88,10 @@ def from_toml(text: str, name: str) -> Light:
     if not isinstance(origin, str):
         raise LightUnreadableError(f"{name}: origin: give a text in quotes")
     exposure = _numbers([table.get("exposure", 0.0)], 1, name, "exposure")[0]
+    sky = _numbers(table["sky"], 3, name, "sky") if "sky" in table else None
     found = tuple(_sun(sun, name, f"sun {at}") for at, sun in enumerate(suns, 1))
     try:
-        return Light(rows, found, exposure, origin)  # type: ignore[arg-type]
+        return Light(rows, found, exposure, origin, sky)  # type: ignore[arg-type]
     except UsageError as error:
         raise LightUnreadableError(f"{name}: {error}") from None
 
