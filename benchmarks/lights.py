@@ -1,10 +1,11 @@
 """Judge `relight` by a reference of the same view, and by a reference of another scene.
 
-python benchmarks/lights.py --real DIR [--train DIR] [--every N] [--only aligned|moved|leak]
+python benchmarks/lights.py --real DIR [--train DIR] [--every N] [--first N] [--only aligned|moved|leak]
 
 --real   real photos: shadow/ (shots of one view), timelapse/ (frames of a webcam), objects/ of the MIT intrinsic images
 --train  photos of other scenes, for the leak
 --every  judge each N-th pair only
+--first  from this one on, counted from 0
 
 Aligned: each method gets a reference that was reduced to 1/16 of its side and enlarged again, with patches of another
 photo pasted over 10 % of it before that; the truth is the untouched reference, scored outside the patches (and what the
@@ -210,16 +211,18 @@ def main(
     real: Annotated[Path, typer.Option()],
     train: Annotated[Path, typer.Option()],
     every: Annotated[int, typer.Option()] = 1,
+    first: Annotated[int, typer.Option()] = 0,
     only: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Print the tables."""
     model, others = load_model("tiny"), [read(path) for path in sorted(train.glob("*.jpg"))]
-    shots = list(shots_to_relight(real / "shadow"))[::every]
+    chosen = slice(first, None, every)
+    shots = list(shots_to_relight(real / "shadow"))[chosen]
     if only in (None, "aligned"):
         methods = methods_of(model)
         judge_aligned("shots of one view", shots, methods, others[::5])
-        judge_aligned("webcam by another hour", list(webcam(real / "timelapse"))[::every], methods, others[::5])
-        judge_aligned("objects by another lamp", list(lit_objects(real / "objects"))[::every], methods, others[::5])
+        judge_aligned("webcam by another hour", list(webcam(real / "timelapse"))[chosen], methods, others[::5])
+        judge_aligned("objects by another lamp", list(lit_objects(real / "objects"))[chosen], methods, others[::5])
     if only in (None, "moved"):
         judge_moved(shots, model)
     if only in (None, "leak"):
