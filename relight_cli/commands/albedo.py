@@ -57,7 +57,7 @@ def albedo(
         return mapping.albedo(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
 
     cost = TileCost(
-        lambda model, photo, side: mapping.tiles_to_map(model, photo, chosen(max_side=side)),
+        lambda model, photo, side: mapping.tiles_to_map(model, photo, mapping.ALBEDO, chosen(max_side=side)),
         lambda model: model.network.max_side,
         lambda model: mapping.mapping_seconds(model, mapping.ALBEDO),
     )

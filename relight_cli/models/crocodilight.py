@@ -99,6 +99,7 @@ class CroCoDiLight(nn.Module):
     """The published network; a `RelightingModel` whose illumination latents are (T, 1, C) like its tokens."""
 
     lossless = False
+    whole_views = None
     max_side = reference_side = 0  # the network was trained on full-size pixels
 
     def __init__(self, config: CroCoDiLightConfig) -> None:

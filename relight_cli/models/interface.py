@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class WholeViews(Protocol):
+    """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
+
+    mapper_names: Collection[str]  # that it computes; other light goes tile by tile
+    sides: tuple[int, ...]  # longer sides of smaller copies that it also looks at; the changes are averaged
+    largest: int  # longer side of the largest copy that it may be shown
+
+    def change(self, mapper: str, pictures: "Tensor") -> "Tensor":
+        """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1]."""
+        ...
+
+    def settled(self, mapper: str, change: "Tensor") -> "Tensor":
+        """Return the mean (N, 3, H, W) of a picture's changes without what is too small to be believed."""
+        ...
+
+
 class RelightingModel(Protocol):
     """A network that separates the light from a tile and replaces it.
 
@@ -25,6 +41,7 @@ class RelightingModel(Protocol):
     # Longer side of the copy of a photo that gives the best gain; 0: full size.
     max_side: int  # for mapped light, and for light between frames
     reference_side: int  # for the light of a reference
+    whole_views: WholeViews | None  # None: the network sees tiles alone
 
     @property
     def mapper_names(self) -> Collection[str]:

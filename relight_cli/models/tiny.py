@@ -29,6 +29,7 @@ from relight_cli.models.tiny_layers import (
     ShadingDecoder,
     TinyConfig,
 )
+from relight_cli.models.tiny_views import TinyViews
 
 # Relative distance above which illumination latents count as different light. Measured on 26 real views: at most 0.02
 # for a picture saved again as JPEG or at half its size, 0.1 for a third of a stop, 0.6 for the sun elsewhere.
@@ -66,6 +67,11 @@ class Tiny(nn.Module):
         self.mappers = nn.ModuleDict({name: IlluminationMapper(config) for name in config.mappers})
         self.maps = [(3, 16), (w4, 4), (w8, 2), (w16, 1)]  # (channels, pixels along a patch) of g, f4, f8, f16
         self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS, COEFFICIENTS]
+
+    @property
+    def whole_views(self) -> TinyViews:
+        """The network as it sees whole pictures."""
+        return TinyViews(self)
 
     @property
     def mapper_names(self) -> Collection[str]:

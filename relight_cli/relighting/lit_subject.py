@@ -16,9 +16,8 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.fitted_light import FittedLight, fit_light
 from relight_cli.relighting.geometry import Geometry, fit_to_picture
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.light_change import tile_count
 from relight_cli.relighting.lights.light import LUMINANCE
-from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture
+from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture, mapped_tiles
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges
@@ -103,7 +102,8 @@ def working_copy(photo: Photo, height: int, width: int) -> Map:
 
 def passes(model: Model, picture: Raster, tiling: TileOptions) -> int:
     """Return the number of tiles that `fit_subject` passes through the network."""
-    names, tiles = model.network.mapper_names, tile_count(model.network, picture, ChangeOptions(), tiling)
+    names = model.network.mapper_names
+    tiles = mapped_tiles(model.network, picture, SHADOW, ChangeOptions(), tiling)
     return (tiles if SHADOW in names else 0) + (1 if ALBEDO in names else 0)
 
 

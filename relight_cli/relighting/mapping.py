@@ -27,6 +27,7 @@ from relight_cli.relighting.options import (
 )
 from relight_cli.relighting.tiles import TileGrid
 from relight_cli.relighting.timing import seconds_per_tile
+from relight_cli.relighting.whole_view import map_whole, view_tiles, whole_views
 
 SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
 
@@ -101,7 +102,7 @@ def _mapped(
         raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
     weights = mask_for(mask, photo)
     tiling = _tiling(model, options)
-    count = TileProgress(progress, tile_count(network, picture, change, tiling))
+    count = TileProgress(progress, mapped_tiles(network, picture, mapper, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)
     if finish:
         mapped = finish(picture, mapped)
@@ -112,9 +113,18 @@ def _tiling(model: Model, options: MappingOptions) -> TileOptions:
     return tile_options(model, options, model.network.max_side, agree=options.tile_colour == TileColour.AGREE)
 
 
-def tiles_to_map(model: Model, photo: Photo, options: MappingOptions) -> int:
+def tiles_to_map(model: Model, photo: Photo, mapper: str, options: MappingOptions) -> int:
     """Return the number of tiles of a photo that pass through the network."""
-    return tile_count(model.network, photo.srgb, change_options(options), _tiling(model, options))
+    return mapped_tiles(model.network, photo.srgb, mapper, change_options(options), _tiling(model, options))
+
+
+def mapped_tiles(
+    network: RelightingModel, picture: Raster, mapper: str, change: ChangeOptions, tiling: TileOptions
+) -> int:
+    """Return the number of tiles that `map_picture` passes through the network, or that take as long."""
+    if views := whole_views(network, mapper, change, tiling):
+        return view_tiles(network, views, picture, tiling.max_side)
+    return tile_count(network, picture, change, tiling)
 
 
 def mapping_seconds(model: Model, mapper: str) -> float:
@@ -134,7 +144,14 @@ def map_picture(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Raster:
-    """Return an sRGB picture (H, W, 3) relit by its mapped illumination latents, not clipped; see `change_light`."""
+    """Return an sRGB picture (H, W, 3) relit by its mapped illumination latents, not clipped; see `change_light`.
+
+    A network that sees whole pictures needs no tiles for it; see `map_whole`.
+    """
+    if change.detail and change.strength == 0:
+        return picture
+    if views := whole_views(network, mapper, change, tiling):
+        return map_whole(network, views, picture, mapper, change, tiling, progress)
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
         return network.map_illumination(mapper, intrinsic, own)

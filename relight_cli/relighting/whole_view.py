@@ -1,0 +1,111 @@
+"""Map the light of a picture that the network sees as a whole: no tiles, so no borders between them.
+
+The network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow in the view;
+the mean of their changes is nearer the truth than either.
+"""
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.interface import RelightingModel, WholeViews
+from relight_cli.rasters.resizing import fit_within, resized
+from relight_cli.rasters.rows import Raster
+from relight_cli.relighting.gain import apply_log_gain, log_gain
+from relight_cli.relighting.guided import fit_guided
+from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.parallel import in_order
+from relight_cli.relighting.shadow_level import shadow_level
+
+Maps = NDArray[np.float32]
+Size = tuple[int, int]  # height, width
+
+
+def whole_views(network: RelightingModel, mapper: str, change: ChangeOptions, tiling: TileOptions) -> WholeViews | None:
+    """Return the part of a network that maps this light in whole pictures; None if tiles do it.
+
+    Tiles do it for the raw output of the decoder, and where they need not agree on colours, as published.
+    """
+    views = network.whole_views if change.detail and tiling.agree else None
+    return views if views and mapper in views.mapper_names else None
+
+
+def view_sizes(views: WholeViews, picture: Raster, max_side: int) -> list[Size]:
+    """Return the sizes of the copies of a picture that the network sees, the finest first, within `max_side`."""
+    height, width = picture.shape[:2]
+    finest = fit_within(height, width, min(max_side or views.largest, views.largest))
+    return [finest, *(fit_within(*finest, side) for side in views.sides if side < max(finest))]
+
+
+def view_tiles(network: RelightingModel, views: WholeViews, picture: Raster, max_side: int) -> int:
+    """Return the number of tiles that take as long as all passes over a picture."""
+    return sum(_tiles(network, size) for size in view_sizes(views, picture, max_side))
+
+
+def map_whole(
+    network: RelightingModel,
+    views: WholeViews,
+    picture: Raster,
+    mapper: str,
+    change: ChangeOptions,
+    tiling: TileOptions,
+    progress: Callable[[int], None] = lambda tiles: None,
+) -> Raster:
+    """Return an sRGB picture (H, W, 3) with its own pixels under its mapped light, not clipped.
+
+    The gain is that of the finest copy, enlarged along the picture's edges. Rows are computed when they are read.
+    """
+    sizes = view_sizes(views, picture, tiling.max_side)
+    working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
+    stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
+    stops = shadow_level(stops, working).applied(stops) * np.float32(change.strength)
+    if sizes[0] == picture.shape[:2]:
+        return apply_log_gain(picture, lambda rows, own: stops[rows])
+    guided = fit_guided(stops, working)
+    return apply_log_gain(picture, lambda rows, own: guided.rows(own, rows.start, picture.shape[0]))
+
+
+def view_stops(
+    network: RelightingModel,
+    views: WholeViews,
+    working: Maps,
+    mapper: str,
+    sizes: list[Size],
+    tiling: TileOptions,
+    progress: Callable[[int], None] = lambda tiles: None,
+) -> Maps:
+    """Return the gain (h, w, 3) in stops of a copy (h, w, 3), sRGB, from passes over it in `sizes`, its own first."""
+    seen = np.nan_to_num(working).clip(0, 1)
+
+    @torch.inference_mode()
+    def look(size: Size) -> Tensor:
+        copy = seen if size == sizes[0] else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
+        change = views.change(mapper, _batch(copy, tiling.device))
+        return F.interpolate(change, sizes[0], mode="bilinear")
+
+    total: Tensor | None = None
+    for size, change in zip(sizes, in_order(look, sizes, tiling.workers), strict=True):
+        total = change if total is None else total + change
+        progress(_tiles(network, size))
+    assert total is not None
+    with torch.inference_mode():
+        log_light = views.settled(mapper, total / len(sizes))
+        own = _batch(seen, tiling.device)
+        stops = log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own)
+    return np.ascontiguousarray(stops[0].permute(1, 2, 0).float().cpu().numpy())
+
+
+def _tiles(network: RelightingModel, size: Size) -> int:
+    return math.ceil(size[0] * size[1] / network.tile_size**2)
+
+
+def _batch(picture: Maps, device: str) -> Tensor:
+    """Return a picture (h, w, 3) as a batch (1, 3, h, w) on the device."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device)
