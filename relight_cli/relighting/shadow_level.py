@@ -8,6 +8,7 @@ changes too disagree with the others and lose their weight.
 The ratio of the light on both sides of shared material is what Guo, Dai and Hoiem compare between regions (PAMI 2012).
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -23,8 +24,9 @@ Maps = NDArray[np.float32]
 SIDE = 320  # longer side of the copy that is measured
 BLUR = 5.0  # pixels of it, standard deviation: bridges penumbras and borders found a little beside their place
 ROUNDS = 4  # of the regression, each with the weights that the one before gives
-PRIOR = 2.0  # squared stops of border that speak for the network's own level
-DISAGREES = 0.5, 0.03  # errors that halve a weight: share of the gain's own step, and stops
+SPREAD = 0.2  # standard deviation of the level before anything is measured: the network's own is 1
+LEAST_PRIOR = 2.0  # squared stops of border, for pictures without any texture
+DISAGREES = 0.5, 0.03  # errors that halve a weight: share of the step that the gain asks for, and stops
 LEVELS = 0.5, 2.2  # of a picture, at least and at most
 COLOURS = 0.7, 1.4  # of a channel, relative to the mean of all
 WEAK = 0.3  # stops; gains far below stay as they are, since they may be no shadows
@@ -54,22 +56,32 @@ def shadow_level(stops: Maps, picture: Maps) -> ShadowLevel:
         for maps in (stops, np.log2(to_linear(picture) + np.float32(EPS)))
     )
     step, fall = _steps(gain.mean(axis=2)), -_steps(light.mean(axis=2))
+    prior = _prior(fall)
     weights, level = np.ones_like(step), 1.0
     for _ in range(ROUNDS):
-        level = _fitted(fall, step, weights)
-        error = (fall - level * step) / (DISAGREES[0] * np.abs(step) + DISAGREES[1])
+        level = _fitted(fall, step, weights, prior)
+        error = (fall - level * step) / (DISAGREES[0] * max(1.0, level) * np.abs(step) + DISAGREES[1])
         weights = 1 / (1 + np.square(error))
     energy = np.square(step)
     agreed = float((weights * energy).sum() / max(1e-6, energy.sum())) ** 2
-    colours = np.array([_fitted(-_steps(light[..., c]), _steps(gain[..., c]), weights) for c in range(3)])
+    colours = np.array([_fitted(-_steps(light[..., c]), _steps(gain[..., c]), weights, prior) for c in range(3)])
     colours = (colours / max(0.1, colours.mean())).clip(*COLOURS)
     level = min(max(level, LEVELS[0]), LEVELS[1])
     return ShadowLevel(((1 + (level - 1) * agreed) * (1 + (colours - 1) * agreed)).astype(np.float32))
 
 
-def _fitted(fall: Maps, step: Maps, weights: Maps) -> float:
-    """Return the factor that brings the steps nearest to the falls, by least squares; the prior is one."""
-    return float(((weights * fall * step).sum() + PRIOR) / ((weights * step * step).sum() + PRIOR))
+def _prior(fall: Maps) -> float:
+    """Return how many squared stops of border a level of one is worth, given the steps of texture in the picture.
+
+    It is their variance over that of the level; the blur leaves one independent step in 4 pi BLUR^2 pixels.
+    """
+    texture = 1.48 * float(np.median(np.abs(fall)))  # standard deviation, whatever the few borders are
+    return max(LEAST_PRIOR, 4 * math.pi * BLUR**2 * (texture / SPREAD) ** 2)
+
+
+def _fitted(fall: Maps, step: Maps, weights: Maps, prior: float) -> float:
+    """Return the factor that brings the steps nearest to the falls, by least squares; `prior` speaks for one."""
+    return float(((weights * fall * step).sum() + prior) / ((weights * step * step).sum() + prior))
 
 
 def _steps(plane: Maps) -> Maps:
