@@ -3,7 +3,8 @@
 python benchmarks/seams.py [--scenes 16] [--width 2000] [--height 1500] [--keep DIR]
 
 Renders scenes that no training has seen (--keep stores them), removes their shadows and computes their albedo with
-`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. The seam scores are
+`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. By default shadows are
+removed in whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
 the mean step of the log gain across tile borders over its mean elsewhere, where the tiles meet unblended in the middle
 of their overlap ("seam") and in the blended output ("blended"). PSNR is in dB (albedo scaled by one factor first),
 without detail and with it.
@@ -11,7 +12,7 @@ without detail and with it.
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,11 @@ from torch import Tensor
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
 from relight_cli.rasters.resizing import Picture
-from relight_cli.relighting.gain import multiply_light
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.gain import DARK, multiply_light
+from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import TileRun, channels_last, coarse_grid, tile_grid, tile_log_gains
+from relight_cli.relighting.mapping import map_picture
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
@@ -102,7 +106,12 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
     agreement = run.agreement(picture, grid, coarse)
     corrections = list(agreement.corrections(log_gains))
     yield "untouched", {"seam": np.nan, "blended": np.nan, "--no-detail": np.nan, "PSNR": psnr_of(picture)}
-    for name, added in {"free": [np.zeros_like(tile) for tile in log_gains], "agree": corrections}.items():
+    rows = {"free": [np.zeros_like(tile) for tile in log_gains]}
+    if mapper == "shadow":
+        yield "whole view", whole_view_scores(network, picture, grid, psnr_of)
+    else:
+        rows["agree"] = corrections
+    for name, added in rows.items():
         corrected = [tile + correction for tile, correction in zip(log_gains, added, strict=True)]
         decoded = [multiply_light(tile, correction) for tile, correction in zip(raw, added, strict=True)]
         blended = stitch_tiles(grid, corrected)
@@ -115,6 +124,15 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
                 "PSNR": psnr_of(multiply_light(picture, blended)),
             },
         )
+
+
+def whole_view_scores(
+    network: Tiny, picture: Picture, grid: TileGrid, psnr_of: Callable[[Picture], float]
+) -> dict[str, float]:
+    """Return the scores of shadows removed in whole views, where the tiles of a grid would meet."""
+    made = to_array(map_picture(network, picture, "shadow", ChangeOptions(), TileOptions(agree=True)))
+    seam = seam_score(np.log2((to_linear(made) + DARK) / (to_linear(picture) + DARK)), grid)
+    return {"seam": seam, "blended": seam, "--no-detail": np.nan, "PSNR": psnr_of(made)}
 
 
 def main(

@@ -190,4 +190,4 @@ def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, e
 
 def _tiling(model: Model, options: LightChangeOptions) -> TileOptions:
     chosen = DeshadowOptions(tile_overlap=options.tile_overlap, tile_batch=options.tile_batch)
-    return tile_options(model, chosen, model.network.max_side, agree=True)
+    return tile_options(model, chosen, model.network.max_side)  # tiles: the fit's constants were chosen with them

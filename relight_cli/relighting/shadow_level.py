@@ -52,8 +52,7 @@ def shadow_level(stops: Maps, picture: Maps) -> ShadowLevel:
     """
     height, width = fit_within(*stops.shape[:2], SIDE)
     gain, light = (
-        np.asarray(cv2.GaussianBlur(_shrunk(maps, height, width), (0, 0), BLUR)).reshape(height, width, 3)
-        for maps in (stops, np.log2(to_linear(picture) + np.float32(EPS)))
+        _blurred(_shrunk(maps, height, width)) for maps in (stops, np.log2(to_linear(picture) + np.float32(EPS)))
     )
     step, fall = _steps(gain.mean(axis=2)), -_steps(light.mean(axis=2))
     prior = _prior(fall)
@@ -88,6 +87,10 @@ def _steps(plane: Maps) -> Maps:
     """Return the differences (2, h - 1, w - 1) to the right and to below; of a line of pixels, those along it."""
     plane = np.pad(plane, [(0, int(n == 1)) for n in plane.shape], "edge")
     return np.stack((np.diff(plane, axis=1)[:-1], np.diff(plane, axis=0)[:, :-1]))
+
+
+def _blurred(maps: Maps) -> Maps:
+    return np.asarray(cv2.GaussianBlur(maps, (0, 0), BLUR), np.float32).reshape(maps.shape)
 
 
 def _shrunk(maps: Maps, height: int, width: int) -> Maps:

@@ -87,7 +87,7 @@ def view_stops(
     @torch.inference_mode()
     def look(size: Size) -> Tensor:
         copy = seen if size == sizes[0] else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
-        change = views.change(mapper, _batch(copy, tiling.device))
+        change = views.change(mapper, _batch(np.asarray(copy, np.float32), tiling.device))
         return F.interpolate(change, sizes[0], mode="bilinear")
 
     total: Tensor | None = None
