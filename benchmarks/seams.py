@@ -3,8 +3,8 @@
 python benchmarks/seams.py [--scenes 16] [--width 2000] [--height 1500] [--keep DIR]
 
 Renders scenes that no training has seen (--keep stores them), removes their shadows and computes their albedo with
-`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. Shadows are by default
-removed in whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
+`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. By default shadows go
+by whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
 the mean step of the log gain across tile borders over its mean elsewhere, where the tiles meet unblended in the middle
 of their overlap ("seam") and in the blended output ("blended"). PSNR is in dB (albedo scaled by one factor first),
 without detail and with it.
