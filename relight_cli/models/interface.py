@@ -41,7 +41,11 @@ class RelightingModel(Protocol):
     # Longer side of the copy of a photo that gives the best gain; 0: full size.
     max_side: int  # for mapped light, and for light between frames
     reference_side: int  # for the light of a reference
-    whole_views: WholeViews | None  # None: the network sees tiles alone
+
+    @property
+    def whole_views(self) -> WholeViews | None:
+        """The network as it sees whole pictures; None if it sees tiles alone."""
+        ...
 
     @property
     def mapper_names(self) -> Collection[str]:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.interface import WholeViews
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.tiny_layers import (
     COEFFICIENTS,
@@ -69,7 +70,7 @@ class Tiny(nn.Module):
         self.intrinsic_maps = [*self.maps, COEFFICIENTS, COEFFICIENTS, COEFFICIENTS]
 
     @property
-    def whole_views(self) -> TinyViews:
+    def whole_views(self) -> WholeViews:
         """The network as it sees whole pictures."""
         return TinyViews(self)
 

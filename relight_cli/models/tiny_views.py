@@ -1,5 +1,6 @@
 """`tiny` on whole pictures of any shape: its maps need no tiles, only sides that are multiples of 16."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
@@ -17,9 +18,9 @@ class TinyViews:
     Shadows alone: whole views gave no better albedo than tiles.
     """
 
-    mapper_names = ("shadow",)
-    sides = (320, 160)
-    largest = 1024  # attention between 4,096 patches
+    mapper_names: Collection[str] = ("shadow",)
+    sides: tuple[int, ...] = (320, 160)
+    largest: int = 1024  # attention between 4,096 patches
 
     def __init__(self, network: "Tiny") -> None:
         self.network = network

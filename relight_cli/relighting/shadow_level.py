@@ -50,7 +50,7 @@ def shadow_level(stops: Maps, picture: Maps) -> ShadowLevel:
 
     The less of the borders agree on a level, the nearer it is to one.
     """
-    height, width = fit_within(*stops.shape[:2], SIDE)
+    height, width = fit_within(stops.shape[0], stops.shape[1], SIDE)
     gain, light = (
         _blurred(_shrunk(maps, height, width)) for maps in (stops, np.log2(to_linear(picture) + np.float32(EPS)))
     )
@@ -60,7 +60,7 @@ def shadow_level(stops: Maps, picture: Maps) -> ShadowLevel:
     for _ in range(ROUNDS):
         level = _fitted(fall, step, weights, prior)
         error = (fall - level * step) / (DISAGREES[0] * max(1.0, level) * np.abs(step) + DISAGREES[1])
-        weights = 1 / (1 + np.square(error))
+        weights = (1 / (1 + np.square(error))).astype(np.float32)
     energy = np.square(step)
     agreed = float((weights * energy).sum() / max(1e-6, energy.sum())) ** 2
     colours = np.array([_fitted(-_steps(light[..., c]), _steps(gain[..., c]), weights, prior) for c in range(3)])
