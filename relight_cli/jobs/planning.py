@@ -121,7 +121,8 @@ def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list
     if not pairs:
         raise UsageError(_all_made(left_out))
     if left_out:
-        many = f"{left_out[0].path} and {len(left_out) - 1} more photos: left out, because relight-cli made them."
+        more = f"{len(left_out) - 1} more photo{'s' * (len(left_out) > 2)}"
+        many = f"{left_out[0].path} and {more}: left out, because relight-cli made them."
         notify(many if left_out[1:] else f"{left_out[0].path}: left out, because relight-cli made it.")
     return pairs
 

@@ -68,6 +68,15 @@ class TransferInput:
         return cls(np.dstack(planes).astype(np.float32), quotient, around, agreed)
 
 
+def _outputs(seen: TransferInput) -> list[Maps]:
+    """Return what the network says: logits of trust and of the quotient's share (h, w, 1), correction (h, w, 3)."""
+    network, parameters = trained()
+    with torch.inference_mode(), on_one_thread():
+        features = torch.from_numpy(seen.features).permute(2, 0, 1)[None].contiguous()
+        maps = torch.func.functional_call(network, parameters, features)
+    return [x[0].permute(1, 2, 0).contiguous().numpy() for x in maps]
+
+
 def agreed_cells(photo: Maps, reference: Maps, cells: int) -> Maps:
     """Return the logits (h, w) that cells show the same, `cells` along the longer side; zero if they are too few."""
     height, width = photo.shape[:2]
@@ -109,12 +118,9 @@ def transfer_light(photo: Maps, reference: Maps, cells: int, known: Maps, agreed
         np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32)
         for x in (photo, reference, known, agreed)
     )
-    seen = TransferInput.of(own, other, min(cells, MOST_CELLS), there)
-    network, parameters = trained()
-    with torch.inference_mode(), on_one_thread():
-        features = torch.from_numpy(seen.features).permute(2, 0, 1)[None].contiguous()
-        maps = torch.func.functional_call(network, parameters, features)
-    logits, own_share, correction = (x[0].permute(1, 2, 0).contiguous().numpy() for x in maps)
+    seen, itself = (TransferInput.of(own, x, min(cells, MOST_CELLS), there) for x in (other, own))
+    logits, own_share, correction = _outputs(seen)
+    correction = correction - _outputs(itself)[2]  # so that a photo by itself stays as it is
     trust, share = (sigmoid(lifted(x[..., 0] + seen.agreed)) for x in (logits, own_share))
     believed = certain_regions(trust)
     share = np.where(believed < 1, np.minimum(share, believed), np.maximum(share, believed))

@@ -295,7 +295,7 @@ def test_missing_weights_are_listed(refine: Refine, scene: Path, tmp_path: Path)
         "CreativeML OpenRAIL-M",
         "CC-BY-NC-4.0",
         " MB",
-        "weights fetch refine-depth Depth-Anything-V2-Base-hf taesd",
+        "weights fetch Depth-Anything-V2-Base-hf refine-depth taesd",
     ):
         assert word in done.err
     assert "vae/" not in done.err

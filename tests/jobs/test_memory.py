@@ -113,7 +113,8 @@ def test_a_photo_is_changed_and_written_in_bands(
         monkeypatch.setattr(encoder, "_STRIP", 1 << 16)
     done = command(task, f"photo.{suffix}", *options, "--model", "tiny", "--max-side", 64)
     assert done.code == 0, done.err
-    assert tracemalloc.get_traced_memory()[1] - before[0] < 0.75 * photo.pixels.nbytes
+    # Bands take about three quarters of these few pixels on two cores; a copy of all pixels would add a whole.
+    assert tracemalloc.get_traced_memory()[1] - before[0] < photo.pixels.nbytes
 
 
 def test_a_released_reference_is_read_again_for_a_photo_of_another_size(
