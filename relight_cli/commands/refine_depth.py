@@ -24,9 +24,9 @@ def refine_depth(
     from relight_cli.depth.planning import plan_depth
     from relight_cli.depth.run import DepthRun
     from relight_cli.devices import choose
-    from relight_cli.jobs.batch import run_jobs
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.dry_run import DryRun
+    from relight_cli.jobs.one_by_one import run_jobs
 
     notify = notifier(options.quiet)
     files = depth_files(

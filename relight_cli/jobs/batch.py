@@ -1,4 +1,4 @@
-"""Run the jobs of one command; a job that fails does not stop the others."""
+"""Read, change and write the photos of one command, several at a time; one that fails does not stop the others."""
 
 import math
 from collections import deque
@@ -27,12 +27,12 @@ from relight_cli.jobs.in_flight import (
 )
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
-from relight_cli.jobs.options import CommandOptions, PhotoCommandOptions
+from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
-from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
-from relight_cli.jobs.shared_jobs import Recheck, SharedJobs
+from relight_cli.jobs.reports import Summary
+from relight_cli.jobs.shared_jobs import SharedJobs
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.jobs.time_budget import LongRunNote
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
@@ -53,37 +53,6 @@ Change = Callable[["Model", int, Photo, "Progress", str], Result]
 """Changes the light of a photo, given the model, the tiles at a time, the photo, a progress callback and its name."""
 
 
-def run_jobs(
-    jobs: list[Job],
-    make: Callable[[Job], ReportEntry],
-    model: ModelIdentity,
-    options: CommandOptions,
-    reported: ReportEntry,
-    recheck: Recheck | None = None,
-) -> None:
-    """Run each job that is not skipped, one after the other, and print errors.
-
-    `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
-    continue and the command ends with exit code 23. With `recheck`, which decides anew about a job that another process
-    may have made meanwhile, jobs are claimed.
-    """
-    summary = Summary(jobs, model, options, reported)
-    current().plan(len(jobs))
-    shared = SharedJobs(jobs, recheck, notifier(options.quiet))
-    try:
-        while not summary.is_stopped and (job := shared.take(wait=True)):
-            in_flight, error, facts = InFlight(job), None, None
-            try:
-                facts = None if job.skip else in_flight.timed(make, job)
-            except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
-                error = raised
-            shared.release(job)
-            summary.add(job, in_flight.seconds, error, facts)
-    finally:
-        shared.release_all()
-    summary.finish()
-
-
 def run_batch(
     jobs: list[Job],
     recipe: Recipe,
@@ -93,9 +62,9 @@ def run_batch(
     resolve: Callable[[Photo], Recipe] | None = None,
     first: FirstRead | None = None,
 ) -> None:
-    """Read, change and write each photo and its layers, in the order of `Job.extras`; errors as in `run_jobs`.
+    """Read, change and write each photo and its layers, in the order of `Job.extras`.
 
-    `resolve` is called with the first photo and returns the recipe of all; `first` has begun to read that photo.
+    Errors are those of `one_by_one.run_jobs`. `resolve` is called with the first photo and returns the recipe of all; `first` has begun to read that photo.
     """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
@@ -104,14 +73,6 @@ def run_batch(
     shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
     Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first).run(len(jobs))
     summary.finish()
-
-
-def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
-    """Return whether every job is skipped; if so, report it."""
-    if not all(job.skip for job in jobs):
-        return False
-    run_jobs(jobs, lambda job: {}, recipe.model, recipe.options, recipe.reported_options())
-    return True
 
 
 @dataclass

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.jobs.batch import Change, Result, nothing_to_do, run_batch
+from relight_cli.jobs.batch import Change, Result, run_batch
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import DryRun
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.jobs.one_by_one import nothing_to_do
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs

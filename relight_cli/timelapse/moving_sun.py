@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
 from relight_cli.errors import OutputUnwritableError, UsageError
-from relight_cli.jobs.batch import run_jobs
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.file_names import fit_name
@@ -18,6 +17,7 @@ from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_
 from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
+from relight_cli.jobs.one_by_one import run_jobs
 from relight_cli.jobs.options import PhotoCommandOptions, subset
 from relight_cli.jobs.outputs import Job, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report

@@ -1,0 +1,51 @@
+"""Run the jobs of one command, one after the other; one that fails does not stop the others."""
+
+from collections.abc import Callable
+
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.in_flight import InFlight
+from relight_cli.jobs.options import CommandOptions
+from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.progress import current
+from relight_cli.jobs.provenance import Recipe
+from relight_cli.jobs.reports import ModelIdentity, ReportEntry, Summary
+from relight_cli.jobs.shared_jobs import Recheck, SharedJobs
+
+
+def run_jobs(
+    jobs: list[Job],
+    make: Callable[[Job], ReportEntry],
+    model: ModelIdentity,
+    options: CommandOptions,
+    reported: ReportEntry,
+    recheck: Recheck | None = None,
+) -> None:
+    """Run each job that is not skipped, one after the other, and print errors.
+
+    `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
+    continue and the command ends with exit code 23. With `recheck`, which decides anew about a job that another process
+    may have made meanwhile, jobs are claimed.
+    """
+    summary = Summary(jobs, model, options, reported)
+    current().plan(len(jobs))
+    shared = SharedJobs(jobs, recheck, notifier(options.quiet))
+    try:
+        while not summary.is_stopped and (job := shared.take(wait=True)):
+            in_flight, error, facts = InFlight(job), None, None
+            try:
+                facts = None if job.skip else in_flight.timed(make, job)
+            except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
+                error = raised
+            shared.release(job)
+            summary.add(job, in_flight.seconds, error, facts)
+    finally:
+        shared.release_all()
+    summary.finish()
+
+
+def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
+    """Return whether every job is skipped; if so, report it."""
+    if not all(job.skip for job in jobs):
+        return False
+    run_jobs(jobs, lambda job: {}, recipe.model, recipe.options, recipe.reported_options())
+    return True
