@@ -64,7 +64,8 @@ def run_batch(
 ) -> None:
     """Read, change and write each photo and its layers, in the order of `Job.extras`.
 
-    Errors are those of `one_by_one.run_jobs`. `resolve` is called with the first photo and returns the recipe of all; `first` has begun to read that photo.
+    Errors are those of `one_by_one.run_jobs`. `resolve` is called with the first photo and returns the recipe of all;
+    `first` has begun to read that photo.
     """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
