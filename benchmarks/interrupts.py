@@ -186,6 +186,9 @@ def main(
             share = start_at + (1 - start_at) * (at + draw.random()) / runs
             one = interrupted(start, folder, arguments, number, whole * share)
             ended.append(one)
+            if (at + 1) % 10 == 0:
+                faulty = sum(bool(one.faults) for one in ended)
+                print(f"{at + 1} of {runs} interrupts, {faulty} faulty", file=sys.stderr, flush=True)
             if one.faults:
                 print(f"{one.number.name} after {one.moment:.2f} s: {', '.join(one.faults)}\n{one.output}", flush=True)
     waits = sorted(one.seconds for one in ended)

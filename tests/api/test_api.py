@@ -47,7 +47,10 @@ def photos(scene: Path) -> tuple[rl.Photo, rl.Photo]:
 
 def test_a_script_against_the_api_is_typed(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(STRICT)
-    mypy = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "script.py"]
+    # Following the imports of these three takes a minute and says nothing about this package.
+    config = "[mypy]\nstrict = True\n[mypy-torch.*,diffusers.*,transformers.*]\nfollow_imports = skip\n"
+    (tmp_path / "mypy.ini").write_text(config)
+    mypy = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path / "cache"), "script.py"]
     done = subprocess.run(mypy, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
