@@ -1,7 +1,7 @@
 """Load the networks of depth refinement from folders laid out as on the Hub, each part by itself."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,13 +13,15 @@ from torch import Tensor, nn
 
 from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.depth_files import CAPTIONER, DIFFUSION, TINY_AUTOENCODER, depth_files, find_folders
+from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.models import warn
 from relight_cli.checkpoints.weights import LookUp
-from relight_cli.devices import choose
+from relight_cli.devices import Compute, choose
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.depth_anything import DepthNetwork, DisparityDecoder
-from relight_cli.models.depth_model import DepthModel
+from relight_cli.models.depth_model import DepthModel, DiffusionJudge
 from relight_cli.models.diffusion_prior import DiffusionPrior, TinyEncoder, VariationalEncoder
+from relight_cli.models.geometry_depth import GeometryDepth
 
 REMEDY = "put the published files there, or fetch them again with 'relight-cli weights fetch refine-depth'"
 Network = TypeVar("Network", bound=nn.Module)
@@ -36,6 +38,7 @@ def load_depth_model(
     *,
     fast: bool = False,
     caption: bool = False,
+    refined: bool = True,
     device: str = "auto",
     dtype: str = "auto",
     weights_dir: str | Path | None = None,
@@ -48,28 +51,27 @@ def load_depth_model(
 ) -> DepthModel:
     """Load Depth Anything V2 ("small", "base" or "large") and Stable Diffusion 1.5, which judges its refinement.
 
-    `fast` loads TAESD instead of Stable Diffusion's VAE, `caption` adds BLIP, which describes the photo. The other
-    arguments are those of `load_model`; `dtype` is that of denoiser and encoder. Base and large have the licence
-    CC-BY-NC-4.0; `notify` gets a line about it.
+    "tiny" is the geometry network inside the package. Without `refined` no Stable Diffusion is loaded, for
+    `DepthOptions.steps` of 0. `fast` loads TAESD instead of Stable Diffusion's VAE, `caption` adds BLIP, which
+    describes the photo. The other arguments are those of `load_model`; `dtype` is that of denoiser and encoder. Base
+    and large have the licence CC-BY-NC-4.0; `notify` gets a line about it.
     Raises UsageError for unknown names, DeviceError, ModelUnavailableError naming everything that is missing.
     """
     compute = choose(device, dtype)
     folder = Path(weights_dir) if weights_dir else None
-    wanted = depth_files(size, fast=fast, caption=caption, weights_dir=folder)
+    wanted = depth_files(size, fast=fast, caption=caption, refined=refined, weights_dir=folder)
     folders = find_folders(wanted.files, LookUp(folder, offline, progress, accept_licence, ask, download), notify)
-    embed = load_embedder(folders[DIFFUSION])
-    network = load_depth_network(folders[wanted.name], device=compute.device)
-    tiny_autoencoder = folders.get(TINY_AUTOENCODER)
-    prior = load_prior(
-        folders[DIFFUSION], tiny_autoencoder, embed, "a photo", device=compute.device, dtype=compute.dtype
+    network = (
+        load_depth_network(folders[wanted.name], device=compute.device)
+        if wanted.name in folders
+        else load_geometry_depth(compute.device)
     )
     captioner = load_captioner(folders[CAPTIONER], device=compute.device) if caption else None
-    if size != "small":
+    if wanted.licence.startswith("CC-BY-NC"):
         notify(f"{wanted.name}: licence {wanted.licence}.")
     return DepthModel(
         network,
-        prior,
-        embed,
+        _judge(folders, compute) if refined else None,
         captioner,
         wanted.name,
         wanted.revision,
@@ -78,6 +80,19 @@ def load_depth_model(
         compute.device,
         compute.dtype,
     )
+
+
+def load_geometry_depth(device: str) -> GeometryDepth:
+    """Load the geometry network inside the package, as a network whose depth is refined."""
+    return _ready(GeometryDepth(load_geometry(device=device)), device)
+
+
+def _judge(folders: Mapping[str, Path], compute: Compute) -> DiffusionJudge:
+    """Load Stable Diffusion."""
+    folder, tiny_autoencoder = folders[DIFFUSION], folders.get(TINY_AUTOENCODER)
+    embed = load_embedder(folder)
+    prior = load_prior(folder, tiny_autoencoder, embed, "a photo", device=compute.device, dtype=compute.dtype)
+    return DiffusionJudge(prior, embed)
 
 
 def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:

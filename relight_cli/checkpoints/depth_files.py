@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from relight_cli.checkpoints.consent import describe
+from relight_cli.checkpoints.geometry import geometry_sha256
 from relight_cli.checkpoints.manifest import WeightsFile, fetch_command, load_manifest
 from relight_cli.checkpoints.weights import LookUp, availability, find, require_download
 from relight_cli.errors import ModelUnavailableError, UsageError
 
-SIZES = ("small", "base", "large")
+TINY = "tiny"  # the geometry network inside the package
+SIZES = (TINY, "small", "base", "large")
+EMBEDDED = "the embedded geometry network"
 DIFFUSION, TINY_AUTOENCODER, CAPTIONER = "stable-diffusion-v1-5", "taesd", "blip-image-captioning-base"
 
 
@@ -17,7 +20,7 @@ DIFFUSION, TINY_AUTOENCODER, CAPTIONER = "stable-diffusion-v1-5", "taesd", "blip
 class DepthFiles:
     """The files that a choice of networks needs."""
 
-    name: str  # of the depth network's repository
+    name: str  # of the depth network's repository, or of the network inside the package
     revision: str | None
     sha256: str | None
     licence: str
@@ -25,21 +28,34 @@ class DepthFiles:
 
     @property
     def sources(self) -> list[str]:
-        """Repository @ revision of all files that affect the result."""
+        """Repository @ revision of all files that affect the result; those of the package are in `sha256`."""
         return list(dict.fromkeys(f"{file.repository} @ {file.revision or 'main'}" for file in self.files))
 
 
 def depth_files(
-    size: str = "small", *, fast: bool = False, caption: bool = False, weights_dir: Path | None = None
+    size: str = "small",
+    *,
+    fast: bool = False,
+    caption: bool = False,
+    refined: bool = True,
+    weights_dir: Path | None = None,
 ) -> DepthFiles:
-    """Return the files of Depth Anything V2 in a size, Stable Diffusion 1.5, TAESD (`fast`) and BLIP (`caption`)."""
+    """Return the files of Depth Anything V2 in a size, Stable Diffusion 1.5, TAESD (`fast`) and BLIP (`caption`).
+
+    Without `refined` there is no Stable Diffusion.
+    """
     if size not in SIZES:
         raise UsageError(f"unknown depth model '{size}': choose {', '.join(SIZES)}.")
+    if (fast or caption) and not refined:
+        raise UsageError("fast and caption are about the refinement: leave them out where there are no steps.")
     depth = f"Depth-Anything-V2-{size.capitalize()}-hf"
-    names = [depth, DIFFUSION, *([TINY_AUTOENCODER] if fast else []), *([CAPTIONER] if caption else [])]
+    names = [*([] if size == TINY else [depth]), *([DIFFUSION] if refined else [])]
+    names += [*([TINY_AUTOENCODER] if fast else []), *([CAPTIONER] if caption else [])]
     files = [file for name in names for file in load_manifest().select(name)]
     if fast:
         files = [file for file in files if not file.path.startswith("vae/")]
+    if size == TINY:
+        return DepthFiles(EMBEDDED, None, geometry_sha256(), "Apache-2.0", tuple(files))
     main = next(file for file in files if file.repository_name == depth and not file.config)
     found = availability(main, LookUp(weights_dir))
     return DepthFiles(depth, main.revision, found.sha256 if found else main.sha256, main.licence, tuple(files))
@@ -76,7 +92,14 @@ def _missing(files: Iterable[WeightsFile], error: ModelUnavailableError) -> str:
     """Return a message that lists missing files with size and licence, the reason, and how to fetch them."""
     missing = tuple(files)
     reason = str(error).rpartition(": ")[0]
+    unrefined = "--steps 0" if _only_refinement(missing) else "--depth-model tiny --steps 0"
     return (
         f"refine-depth lacks {describe(missing)}: {reason}; run {fetch_command(*missing)} on a machine with a network, "
-        "or name the folder that holds them with --weights-dir."
+        f"or name the folder that holds them with --weights-dir; {unrefined} gives a "
+        "depth without refinement."
     )
+
+
+def _only_refinement(missing: Iterable[WeightsFile]) -> bool:
+    """Return whether the depth network itself is there."""
+    return not any(file.repository_name.startswith("Depth-Anything") for file in missing)

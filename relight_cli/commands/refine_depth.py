@@ -19,6 +19,7 @@ def refine_depth(
 
     Writes disparity (large is near) to <name>_depth.png, 16 bits. Depth Anything V2 estimates it and Stable Diffusion
     1.5 guides the refinement; both are downloaded once (2.2 GB). Made for a GPU: on a CPU the defaults take over a day.
+    `--depth-model tiny --steps 0` needs neither: the depth that the network in the package tells, in a second.
     """
     from relight_cli.checkpoints.depth_files import depth_files
     from relight_cli.depth.planning import plan_depth
@@ -30,7 +31,11 @@ def refine_depth(
 
     notify = notifier(options.quiet)
     files = depth_files(
-        options.depth_model, fast=options.fast, caption=options.caption, weights_dir=options.weights_dir
+        options.depth_model,
+        fast=options.fast,
+        caption=options.caption,
+        refined=options.is_refined,
+        weights_dir=options.weights_dir,
     )
     plan = plan_depth(photos, options, files, files.sources, notify)
     choose(options.device, options.dtype)  # raises errors for unknown or missing devices
@@ -49,7 +54,8 @@ def refine_depth(
         current().stage("loading the networks")
         run = DepthRun(load_depth_model(**options.model_arguments()), plan, options, notify)
     if dry and run:
-        dry.finish("photo", f"{files.name} and Stable Diffusion 1.5, on {run.model.device}", run.estimate(dry))
+        names = f"{files.name} and Stable Diffusion 1.5" if options.is_refined else files.name
+        dry.finish("photo", f"{names}, on {run.model.device}", run.estimate(dry))
         return
 
     def make(job: "Job") -> "ReportEntry":

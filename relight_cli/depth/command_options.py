@@ -8,14 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from relight_cli.depth.options import DepthOptions
+from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import CommandOptions, Dtype
 from relight_cli.jobs.questions import terminal_question
 
 
 class DepthSize(StrEnum):
-    """The size of Depth Anything V2."""
+    """The network of the first disparity: the embedded one, or Depth Anything V2 in a size."""
 
+    TINY = "tiny"
     SMALL = "small"
     BASE = "base"
     LARGE = "large"
@@ -53,7 +55,12 @@ class DepthCommandOptions(CommandOptions):
         DepthOptions.ensemble
     )
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps per run.", show_default="1000, or 300 with --fast")
+        int | None,
+        typer.Option(
+            min=0,
+            help="Steps per run; 0: do not refine, which needs no Stable Diffusion.",
+            show_default="1000, or 300 with --fast",
+        ),
     ] = None
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same runs.")] = (
         DepthOptions.seed
@@ -63,7 +70,9 @@ class DepthCommandOptions(CommandOptions):
     depth_model: Annotated[
         DepthSize,
         typer.Option(
-            case_sensitive=False, help="Depth Anything V2; base and large are CC-BY-NC-4.0, small Apache-2.0."
+            case_sensitive=False,
+            help="tiny: the network in the package, no download. Else Depth Anything V2: small is Apache-2.0, base and "
+            "large are CC-BY-NC-4.0.",
         ),
     ] = DepthSize.SMALL
     fast: Annotated[
@@ -108,12 +117,24 @@ class DepthCommandOptions(CommandOptions):
     ] = None
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the runs that an interruption left.")] = False
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        if not self.is_refined and (self.fast or self.caption):
+            name = "--fast" if self.fast else "--caption"
+            raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether the first disparity is refined."""
+        return self.steps != 0
+
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.depth.load_depth_model`."""
         return {
             "size": self.depth_model,
             "fast": self.fast,
             "caption": self.caption,
+            "refined": self.is_refined,
             "device": self.device,
             "dtype": self.dtype,
             "weights_dir": self.weights_dir,

@@ -62,6 +62,8 @@ def plan_depth(
     """Return the plan; `sources` are the model files, by name. Raises UsageError, the errors of `plan_jobs`."""
     if options.fov and options.point_cloud is None:
         raise UsageError("--fov is used only by --point-cloud: give both, or leave it out.")
+    if not options.is_refined and options.uncertainty:
+        raise UsageError("--uncertainty is the deviation of the runs, and --steps 0 makes none: leave out one of them.")
     mask = None if options.sky in ("auto", "off") else Path(options.sky)
     if mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin can be read only once: name a file for PHOTO or for --sky.")
@@ -86,7 +88,7 @@ def plan_depth(
     return DepthPlan(
         jobs,
         recipe,
-        options.steps or (FAST_STEPS if options.fast else STEPS),
+        (FAST_STEPS if options.fast else STEPS) if options.steps is None else options.steps,
         _run_batch(options.run_batch),
         to_array(mask_of(read_mask(mask, options))) if mask else None,
         _camera_photo([job for job in jobs if not job.skip], options),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from relight_cli.depth.options import DepthOptions
 from relight_cli.depth.refined_depth import RefinedDepth
-from relight_cli.depth.refinement import Progress, RefineOptions, Run, Scene, encode_scene, refine
+from relight_cli.depth.refinement import Progress, RefineOptions, Run, Scene, encode_scene, refine, unrefined
 from relight_cli.depth.sky import keep_sky
 from relight_cli.errors import UsageError
 from relight_cli.models.depth_model import DepthModel
@@ -23,7 +23,7 @@ class PreparedPhoto:
 
     picture: NDArray[np.float32]  # (H, W, 3), sRGB-encoded
     scene: Scene
-    prompt: str  # text for the diffusion model: what the photo shows
+    prompt: str | None  # text for the diffusion model: what the photo shows; None if nothing is refined
 
 
 def refine_depth(
@@ -41,11 +41,16 @@ def refine_depth(
     a mask it stays where the network sees infinite distance, unless `options.sky` is "off". `progress(done, total)`
     counts the steps of all runs.
 
+    With `options.steps` of 0 it is the network's own disparity, and the model needs no diffusion model.
+
     Made for a GPU: with the defaults a CPU takes more than a day. The networks run in the calling thread; a model
     serves one thread at a time, since the prompt is part of it. The same seed gives the same result on the same
-    device, up to rounding. Raises UsageError for a mask of another shape, DeviceError if memory runs out.
+    device, up to rounding. Raises UsageError for a mask of another shape or a model without diffusion model,
+    DeviceError if memory runs out.
     """
     options = options if ensemble is None else replace(options, ensemble=ensemble)
+    if options.steps and model.judge is None:
+        raise UsageError("this model has no diffusion model: load it with refined=True, or give steps=0.")
     return refine_prepared(model, prepare(model, photo, options, sky_mask), options, progress=progress)
 
 
@@ -54,8 +59,10 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
     picture = photo.to_srgb()
     if sky_mask is not None:
         require_sky_shape(sky_mask, photo)
-    prompt = model.caption(picture) if model.caption else options.prompt
-    model.prior.set_prompt(model.embed(prompt))
+    prompt = None
+    if model.judge and options.steps:
+        prompt = model.caption(picture) if model.caption else options.prompt
+        model.judge.prior.set_prompt(model.judge.embed(prompt))
     scene = encode_scene(model.network, picture, model.device, options.max_side)
     return PreparedPhoto(picture, scene if options.sky == "off" else keep_sky(scene, sky_mask), prompt)
 
@@ -77,6 +84,9 @@ def refine_prepared(
     progress: Progress | None = None,
 ) -> RefinedDepth:
     """Refine the disparity of an encoded photo; `finished` runs are not repeated, each new one is passed to `keep`."""
+    if not options.steps:
+        return RefinedDepth(prepared.scene, unrefined(prepared.scene), prepared.picture)
+    assert model.judge is not None
     work = RefineOptions(options.ensemble, options.steps, options.seed, options.run_batch, options.early_stop)
-    ensemble = refine(prepared.scene, model.prior, work, finished or {}, keep, progress)
+    ensemble = refine(prepared.scene, model.judge.prior, work, finished or {}, keep, progress)
     return RefinedDepth(prepared.scene, ensemble, prepared.picture)

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from relight_cli.models.depth_anything import LONGER_SIDE, DepthNetwork, resize_to_network
+from relight_cli.models.depth_anything import LONGER_SIDE, resize_picture
+from relight_cli.models.depth_model import DisparityNetwork
 from relight_cli.models.sds import add_noise, draw_timestep, guided_noise, sds_gradient, sds_loss, smoothness
 from relight_cli.models.shading import (
     DEPTH_SCALE,
@@ -59,7 +60,7 @@ class RefineOptions:
 class Scene:
     """A photo, encoded once for all runs, on the device."""
 
-    network: DepthNetwork
+    network: DisparityNetwork
     image: Tensor  # (1, 3, h, w), sRGB, at the network's size
     features: tuple[Tensor, ...]  # feature maps W of the encoder
     initial: Tensor  # (1, h, w), the network's own disparity
@@ -93,12 +94,13 @@ class Ensemble:
     runs: int
 
 
-def encode_scene(network: DepthNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
+def encode_scene(network: DisparityNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
     """Encode a photo with the depth network, once; the kept mask is 0 everywhere."""
-    image = resize_to_network(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], longer_side)
+    size = network.fitted_size(picture.shape[0], picture.shape[1], longer_side)
+    image = resize_picture(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], size)
     with torch.no_grad():
         features = network.features(image)
-        initial = network.decoder(features, (image.shape[2], image.shape[3]))
+        initial = network.decoder(features, size)
     return Scene(network, image, features, initial, torch.zeros_like(initial[0]))
 
 
@@ -132,6 +134,11 @@ def refine(
             if _mean_is_stable(runs, options.early_stop):
                 return ensemble(runs)
     return ensemble(runs)
+
+
+def unrefined(scene: Scene) -> Ensemble:
+    """Return the network's own disparity as that of a single run without steps."""
+    return ensemble([Run(scene.initial[0].cpu().numpy(), DEPTH_SCALE)])
 
 
 def ensemble(runs: Sequence[Run]) -> Ensemble:
@@ -185,7 +192,7 @@ class RunBatch(nn.Module):
     def __init__(self, scene: Scene, count: int) -> None:
         super().__init__()
         self.scene = scene
-        self.features = nn.ParameterList(maps.repeat(count, 1, 1) for maps in scene.features)  # (B, 1 + N, C)
+        self.features = nn.ParameterList(torch.cat([maps] * count) for maps in scene.features)  # (B, ...)
         self.decoders = nn.ModuleList(deepcopy(scene.network.decoder).requires_grad_(True) for _ in range(count))
         self.scale_offsets = nn.Parameter(torch.zeros(count, device=scene.image.device))
 

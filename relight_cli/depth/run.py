@@ -1,5 +1,6 @@
 """Refine one photo of refine-depth: read, estimate the cost, refine, write."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -67,7 +68,8 @@ class DepthRun:
             finished = store.open(self._settings(prepared), resume=self.options.resume)
         try:
             remaining = sum(number not in finished for number in range(self.options.ensemble))
-            batch, cost = self._estimate(job, prepared.scene, remaining) if remaining else (1, None)
+            refined = self.options.is_refined and remaining
+            batch, cost = self._estimate(job, prepared.scene, remaining) if refined else (1, None)
             depth = self._refine(job, prepared, batch, finished, store)
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
             recipe = self.plan.recipe.provenance({"photo": photo_sha256}).record()
@@ -92,7 +94,7 @@ class DepthRun:
             "prompt": prepared.prompt,
             "run_batch": batch,
             "seconds_per_step": cost and round(cost.seconds, 4),  # None if every run was finished before
-            "held_share": round(float(prepared.scene.kept_mask.mean()), 4),
+            "held_share": round(float(prepared.scene.kept_mask.mean()), 4) if self.options.is_refined else 1.0,
         }
 
     def estimate(self, plan: DryRun) -> Estimate | None:
@@ -104,7 +106,10 @@ class DepthRun:
                 plan.failed.append(error)
                 del plan.sizes[job.source]
                 continue
+            began = time.perf_counter()
             prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
+            if not self.options.is_refined:
+                return Estimate((time.perf_counter() - began) * len(plan.to_make), peak_memory(), None)
             batch, cost = self._estimate(job, prepared.scene, self.options.ensemble)
             seconds = cost.seconds * self.chosen.steps * -(-self.options.ensemble // batch)
             needed = cost.memory + self.model.weights_bytes
@@ -126,7 +131,8 @@ class DepthRun:
 
     def _estimate(self, job: Job, scene: Scene, runs: int) -> tuple[int, StepCost]:
         """Return how many runs to do at a time and the cost of their step; print what the `runs` left will take."""
-        prior = self.model.prior
+        assert self.model.judge is not None
+        prior = self.model.judge.prior
         budget = int(MEMORY_SHARE * memory_bytes(self.model.device)) - self.model.weights_bytes
         batch = min(self.plan.run_batch or 1, self.options.ensemble)
         cost = measure_step(scene, prior, batch)

@@ -44,15 +44,23 @@ class DepthNetwork(nn.Module):
         """Return the feature maps W, each (1, 1 + N, C), of an sRGB picture (1, 3, h, w) of the network's size."""
         return tuple(self.encoder((image - self.mean) / self.spread).feature_maps)
 
+    def fitted_size(self, height: int, width: int, longer_side: int) -> tuple[int, int]:
+        """Return the size of the network's input: about the photo's aspect ratio, in multiples of the patch."""
+        return network_size(height, width, longer_side)
 
-def network_size(height: int, width: int, longer_side: int = LONGER_SIDE) -> tuple[int, int]:
-    """Return the size of the network's input: the photo's aspect ratio, multiples of 14, at most `longer_side`."""
+
+def network_size(height: int, width: int, longer_side: int = LONGER_SIDE, patch: int = PATCH) -> tuple[int, int]:
+    """Return the size of a network's input: the photo's aspect ratio, multiples of a patch, at most `longer_side`."""
     scale = min(1.0, longer_side / max(height, width))
-    high, wide = (max(1, round(side * scale / PATCH)) * PATCH for side in (height, width))
+    high, wide = (max(1, round(side * scale / patch)) * patch for side in (height, width))
     return high, wide
 
 
 def resize_to_network(picture: Tensor, longer_side: int = LONGER_SIDE) -> Tensor:
-    """Scale a picture (1, 3, H, W) to the network's size, bilinearly and without aliasing, clipped to [0, 1]."""
-    size = network_size(picture.shape[2], picture.shape[3], longer_side)
+    """Scale a picture (1, 3, H, W) to the network's size; see `resize_picture`."""
+    return resize_picture(picture, network_size(picture.shape[2], picture.shape[3], longer_side))
+
+
+def resize_picture(picture: Tensor, size: tuple[int, int]) -> Tensor:
+    """Scale a picture (1, 3, H, W) to a size (h, w), bilinearly and without aliasing, clipped to [0, 1]."""
     return F.interpolate(picture.nan_to_num(nan=0.0), size, mode="bilinear", antialias=True).clamp(0, 1)

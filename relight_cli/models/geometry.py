@@ -3,6 +3,7 @@
 A frozen, pretrained encoder with a pyramid of features (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,11 +82,15 @@ class GeometryNetwork(nn.Module):
 
         The sides of the pictures are multiples of 32.
         """
-        maps = self.encoder(pictures)
-        features = self.view(maps[-1].mean((2, 3)))[..., None, None]
-        for fine, fusion in zip(reversed(maps), reversed(self.fusions), strict=True):
-            features = fusion(fine, features)
-        return self.head(features).float()
+        return decode_maps(self.encoder(pictures), self.view, self.fusions, self.head)
+
+
+def decode_maps(maps: Sequence[Tensor], view: nn.Module, fusions: nn.ModuleList, head: nn.Module) -> Tensor:
+    """Return what `GeometryNetwork.raw_maps` does from the maps of its encoder, by the other parts of the network."""
+    features = view(maps[-1].mean((2, 3)))[..., None, None]
+    for fine, fusion in zip(reversed(maps), reversed(fusions), strict=True):
+        features = fusion(fine, features)
+    return head(features).float()
 
 
 def pad_to_stride(pictures: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from PIL import Image
 from retouching import paint
 
 from relight_cli.checkpoints import manifest
+from relight_cli.checkpoints.geometry import geometry_sha256
 from relight_cli.cli import main
 from relight_cli.depth import run
 from relight_cli.depth.depth_maps import MapScale, encode_map, recorded_recipe
@@ -284,6 +285,56 @@ def test_finished_runs_that_could_not_be_written_are_not_computed_again(
     assert (disparity(scene / "d.png") == disparity(scene / "e.png")).all()
 
 
+def test_the_embedded_network_needs_no_download_where_nothing_is_refined(
+    refine: Refine, scene: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    asked = ("photo.png", "--depth-model", "tiny", "-o", "d.npz", "--initial", "--normals")
+    done = refine(*asked, "--steps", 0, "--report", "r.jsonl", weights=tmp_path / "empty")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    found = np.load(scene / "d.npz")["disparity"]
+    assert (found == np.load(scene / "d_initial.npz")["disparity"]).all()
+    assert found.shape == (120, 160)
+    assert found.min() > 0
+    record = json.loads((scene / "r.jsonl").read_text())
+    assert (record["runs"], record["steps"], record["prompt"], record["held_share"]) == (1, 0, None, 1.0)
+    assert record["sha256"] == geometry_sha256()
+    before = (scene / "d.npz").stat().st_mtime_ns
+    assert refine(*asked, "--steps", 0, "--skip-existing", weights=tmp_path / "empty").code == 0
+    assert (scene / "d.npz").stat().st_mtime_ns == before
+    done = refine(*asked[:3], weights=tmp_path / "empty")  # which needs Stable Diffusion
+    assert done.code == 6
+    assert "unet/" in done.err
+    assert "--steps 0 gives a depth without refinement" in done.err
+    assert "Depth-Anything" not in done.err
+
+
+def test_the_embedded_network_is_refined_too(refine: Refine, scene: Path) -> None:
+    for name, ensemble in (("a", 2), ("b", 2), ("c", 1)):
+        done = refine(
+            "photo.png", "--depth-model", "tiny", "--steps", 2, "--ensemble", ensemble, "-o", f"{name}.npz", "--initial"
+        )
+        assert done.code == 0, done.err
+    first, *refined = (np.load(scene / f"{name}.npz")["disparity"] for name in ("a_initial", "a", "b", "c"))
+    assert (refined[0] == refined[1]).all()
+    assert (refined[0] != refined[2]).any()
+    assert 0 < np.abs(refined[0] - first).max() < 0.5 * np.ptp(first)
+
+
+def test_without_steps_only_the_depth_network_is_loaded(
+    refine: Refine, scene: Path, tiny_parts: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "Depth-Anything-V2-Small-hf").symlink_to(tiny_parts / "Depth-Anything-V2-Small-hf")
+    done = refine("photo.png", "--steps", 0, "--report", "r.jsonl", weights=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    sources = json.loads((scene / "r.jsonl").read_text())["options"]["sources"]
+    assert sources.startswith("depth-anything/")
+    assert "," not in sources
+    assert refine("photo.png", "--steps", 1, "--ensemble", 1, "-o", "b.png", "--initial").code == 0
+    assert (disparity(scene / "photo_depth.png") == disparity(scene / "b_initial.png")).all()
+    assert "about" in refine("photo.png", "--steps", 0, "-o", "c.png", "--dry-run", weights=tmp_path).out
+
+
 def test_missing_weights_are_listed(refine: Refine, scene: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     done = refine("photo.png", "--depth-model", "base", "--fast", weights=tmp_path / "empty")
@@ -326,6 +377,10 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--run-batch", "0"], 2),
         (["photo.png", "--run-batch", "many"], 2),
         (["photo.png", "--ensemble", "0"], 2),
+        (["photo.png", "--steps", "-1"], 2),
+        (["photo.png", "--steps", "0", "--uncertainty"], 2),
+        (["photo.png", "--steps", "0", "--fast"], 2),
+        (["photo.png", "--steps", "0", "--caption"], 2),
         (["photo.png", "--resume", "--overwrite"], 2),
         (["photo.png", "--point-cloud", "p.ply"], 2),
         (["photo.png", "--fov", "60"], 2),
