@@ -152,7 +152,9 @@ def _interpolate(
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     """Raise UsageError for options that contradict each other."""
     from relight_cli.jobs.outputs import refuse_fields
+    from relight_cli.jobs.shards import refuse_shard
 
+    refuse_shard(options, "the frames of a timelapse belong together")
     refuse_fields(options.output)
     counts = [name for name in ("between", "frames", "duration") if getattr(options, name) is not None]
     contradictions = {

@@ -66,7 +66,7 @@ class DryRun:
             print_line("model", model)
         if cost:
             print_cost(cost, len(self.to_make), unit)
-        if self.failed and len(self.jobs) == 1:
+        if self.failed and len(self.jobs) == 1 and not self.options.shard:
             raise self.failed[0]
         if self.failed:
             raise typer.Exit(ExitCode.SOME_FAILED)

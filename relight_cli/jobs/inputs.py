@@ -1,19 +1,23 @@
 """Find the inputs of a command: files, folders, globs that the shell did not expand, and lists of names."""
 
+import contextlib
 import glob
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.companions import is_companion, is_named_companion, is_of_system
+from relight_cli.jobs.shards import Shard
 from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.special_files import require_no_special_file, special_file
 
 STDIO = Path("-")  # stdin or stdout
+_BLOCK = 1 << 16  # bytes of a list that are read at a time
 LIST_PREFIX = "@"  # before the name of a list of names; @- is a list on stdin
 
 
@@ -27,9 +31,14 @@ class Source:
 
 
 def expand_inputs(
-    photos: list[str], *, recursive: bool, null: bool = False, notify: Callable[[str], None] = lambda note: None
+    photos: list[str],
+    *,
+    recursive: bool,
+    null: bool = False,
+    shard: Shard | None = None,
+    notify: Callable[[str], None] = lambda note: None,
 ) -> list[Source]:
-    """Return the photos that the arguments name, each once, in order.
+    """Return the photos that the arguments name, each once, in order; of a `shard`, its share alone, perhaps none.
 
     A name that exists is that file, even with brackets or a leading @. A name that does not exist, and a folder that
     cannot be listed, are kept and fail later, on their own. Folders and lists without photos are left out, with a note.
@@ -41,11 +50,13 @@ def expand_inputs(
         raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
     if "-" in photos and f"{LIST_PREFIX}-" in photos:
         raise UsageError("stdin cannot be both a photo (-) and a list of names (@-): give one of them.")
-    expansion, found = _Expansion(recursive, null), dict[str, Source]()
+    if shard and "-" in photos:
+        raise UsageError("--shard divides a list, but stdin is one photo: name files, or a list with @-.")
+    expansion, found = _Expansion(recursive, null, shard), dict[str, Source]()
     for name in photos:
         for source in expansion.expand(name):
             found.setdefault("-" if source.path == STDIO else os.path.abspath(source.path), source)  # noqa: PTH100
-    expansion.report_empty(notify, nothing_else=not found)
+    expansion.report_empty(notify, nothing_else=not expansion.any_photo)
     # A shell expands * to companions, too.
     return [source for source in found.values() if not is_named_companion(source.path)] or list(found.values())
 
@@ -77,24 +88,30 @@ def sha256_of(path: Path) -> str | None:
 
 @dataclass
 class _Expansion:
-    """Turns arguments into photos, and remembers the arguments without photos."""
+    """Turns arguments into photos, and remembers the arguments without photos.
+
+    Folders and lists are read as streams, so that a share never holds more than its own photos.
+    """
 
     recursive: bool
     null: bool
+    shard: Shard | None = None
     empty: list[tuple[str, str]] = field(default_factory=list)  # folders and lists, and the reason and remedy
+    any_photo: bool = False  # in this share or another
 
-    def expand(self, name: str) -> list[Source]:
-        """Return the photos that an argument names."""
+    def expand(self, name: str) -> Iterator[Source]:
+        """Yield the photos of the share that an argument names."""
         if name == "-" or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises for names that are too long
-            return [Source(Path(name), named=True)]
-        if os.path.isdir(name):  # noqa: PTH112
-            return self._photos_in(Path(name))
-        if name.startswith(LIST_PREFIX) and name != LIST_PREFIX:
-            names = self._read_list(name.removeprefix(LIST_PREFIX))
-            return [source for listed in names for source in self._expand_listed(listed)]
-        matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path.glob drops ./
-        files = [match for match in matches if match.is_file() and not is_companion(match) and not is_of_system(match)]
-        return [Source(match, named=False) for match in files] or [Source(Path(name), named=True)]
+            yield from self._shared(name, Source(Path(name), named=True))
+        elif os.path.isdir(name):  # noqa: PTH112
+            yield from self._photos_in(Path(name))
+        elif name.startswith(LIST_PREFIX) and name != LIST_PREFIX:
+            yield from self._expand_list(name.removeprefix(LIST_PREFIX))
+        else:
+            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path.glob drops ./
+            files = [one for one in matches if one.is_file() and not is_companion(one) and not is_of_system(one)]
+            for source in [Source(match, named=False) for match in files] or [Source(Path(name), named=True)]:
+                yield from self._shared(source.path.as_posix() if files else name, source)
 
     def report_empty(self, notify: Callable[[str], None], *, nothing_else: bool) -> None:
         """Note which arguments have no photo; raise UsageError if there is `nothing_else`."""
@@ -106,52 +123,96 @@ class _Expansion:
         more = f" and {len(self.empty) - 1} more without photos are" if self.empty[1:] else " has no photos and is"
         notify(f"{name}{more} left out.")
 
-    def _expand_listed(self, name: str) -> list[Source]:
-        """Return the photos that a name in a list stands for: that file or folder, without globs, @ and -."""
-        if os.path.isdir(name):  # noqa: PTH112
-            return self._photos_in(Path(name))
-        return [Source(Path.cwd() / name if Path(name) == STDIO else Path(name), named=True)]
+    def _shared(self, name: str, source: Source) -> Iterator[Source]:
+        """Yield a photo if the share has its name."""
+        self.any_photo = True
+        if self.shard is None or self.shard.has(name):
+            yield source
 
-    def _read_list(self, path: str) -> list[str]:
-        """Read a list of names, in the bytes of the file system."""
+    def _expand_list(self, path: str) -> Iterator[Source]:
+        """Yield the photos that the names in a list stand for: files and folders, without globs, @ and -."""
+        any_name = False
+        for name in self._read_list(path):
+            any_name = True
+            if self.shard and format_of(Path(name)) and not self.shard.has(name):
+                self.any_photo = True  # of another share; no look at the disk for each of millions
+            elif os.path.isdir(name):  # noqa: PTH112
+                yield from self._photos_in(Path(name))
+            else:
+                photo = Path.cwd() / name if Path(name) == STDIO else Path(name)
+                yield from self._shared(name, Source(photo, named=True))
+        if not any_name:
+            self.empty.append((_list_name(path), ": the list names no photo: name at least one"))
+
+    def _read_list(self, path: str) -> Iterator[str]:
+        """Yield the names in a list, in the bytes of the file system."""
         if path != "-":
             require_no_special_file(Path(path))
         try:
-            data = stdin_stream().read() if path == "-" else Path(path).read_bytes()
+            with contextlib.nullcontext(stdin_stream()) if path == "-" else Path(path).open("rb") as file:
+                for line in _split(file, b"\0" if self.null else b"\n"):
+                    if not self.null and b"\0" in line:
+                        raise UsageError(f"{_list_name(path)}: the names end in NUL, not in line ends: give -0.")
+                    if name := line if self.null else line.removesuffix(b"\r"):
+                        yield os.fsdecode(name)
         except OSError as error:
-            raise PhotoUnreadableError(
-                f"{path}: the list cannot be read ({error.strerror}): check its name."
-            ) from error
-        where = "stdin" if path == "-" else path
-        if not self.null and b"\0" in data:
-            raise UsageError(f"{where}: the names end in NUL, not in line ends: give -0.")
-        lines = data.split(b"\0") if self.null else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-        names = [os.fsdecode(line) for line in lines if line]
-        if not names:
-            self.empty.append((where, ": the list names no photo: name at least one"))
-        return names
+            message = f"{path}: the list cannot be read ({error.strerror}): check its name."
+            raise PhotoUnreadableError(message) from error
 
-    def _photos_in(self, folder: Path) -> list[Source]:
-        """Return the photos in a folder, and the folders that cannot be listed, which fail as photos."""
+    def _photos_in(self, folder: Path) -> Iterator[Source]:
+        """Yield the photos in a folder, sorted, and the folders that cannot be listed, which fail as photos."""
         unlisted: list[OSError] = []
-        found = [
-            path
-            for path in _files_in(folder, self.recursive, unlisted.append)
-            if format_of(path) and not (is_companion(path) or is_of_system(path.relative_to(folder))) and path.is_file()
-        ]
-        if not found and not unlisted:
+        found, any_photo = [], False
+        for path in _files_in(folder, self.recursive, unlisted.append):
+            inner = path.relative_to(folder)
+            if not format_of(path) or is_companion(path) or is_of_system(inner) or not path.is_file():
+                continue
+            any_photo = True
+            if self.shard is None or self.shard.has(inner.as_posix()):
+                found.append(path)
+        self.any_photo |= any_photo or bool(unlisted)
+        if not any_photo and not unlisted:
             nested = "" if self.recursive else " (-r also searches nested folders)"
             reason = f" contains no photos ({', '.join(SUFFIXES)}){nested}: name another folder"
             self.empty.append((str(folder), reason))
-        locked = [Source(Path(error.filename or folder), named=True) for error in unlisted]
-        return [Source(photo, named=False, subfolder=photo.parent.relative_to(folder)) for photo in found] + locked
+        for photo in sorted(found):
+            yield Source(photo, named=False, subfolder=photo.parent.relative_to(folder))
+        for error in unlisted:
+            locked = Path(error.filename or folder)
+            yield from self._shared(locked.as_posix(), Source(locked, named=True))
 
 
-def _files_in(folder: Path, recursive: bool, failed: Callable[[OSError], None]) -> list[Path]:
-    """Return the files in a folder, sorted; call `failed` for each folder that cannot be listed."""
-    found = []
-    for place, nested, names in os.walk(folder, onerror=failed):
-        if not recursive:
-            nested.clear()
-        found += [Path(place, name) for name in names]
-    return sorted(found)
+def _list_name(path: str) -> str:
+    return "stdin" if path == "-" else path
+
+
+def _split(file: BinaryIO, end: bytes) -> Iterator[bytes]:
+    """Yield what stands between the ends of names, without holding more than one name and a block."""
+    rest = b""
+    while block := file.read(_BLOCK):
+        *lines, rest = (rest + block).split(end)
+        yield from lines
+    yield rest
+
+
+def _files_in(folder: Path, recursive: bool, failed: Callable[[OSError], None]) -> Iterator[Path]:
+    """Yield the files in a folder, in any order; call `failed` for each folder that cannot be listed."""
+    folders = [folder]
+    while folders:
+        place = folders.pop()
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if not _is_folder(entry):
+                        yield place / entry.name
+                    elif recursive and not entry.is_symlink():
+                        folders.append(place / entry.name)
+        except OSError as error:
+            failed(error)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -15,6 +15,7 @@ from relight_cli.jobs.applied_defaults import drop_weaker
 from relight_cli.jobs.console import notifier, remember_verbose
 from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.questions import terminal_question
+from relight_cli.jobs.shards import check_shard
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
@@ -114,6 +115,14 @@ class CommandOptions:
     null: Annotated[
         bool, typer.Option("--null", "-0", help="Names in @FILE end in NUL, as written by find -print0.")
     ] = False
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            callback=check_shard,
+            help="Make only share I (from 1) of N of the photos, chosen by their names; N processes make all of them.",
+        ),
+    ] = None
     weights_dir: WeightsDir = None
     offline: Offline = False
     yes: Yes = False

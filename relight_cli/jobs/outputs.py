@@ -50,10 +50,12 @@ class Naming:
     task: str  # "relit": x.jpg becomes x_relit.jpg
     output: str | None  # --output
     outputs: Outputs
+    is_share: bool = False  # the photos are one share of more (--shard)
 
     def targets(self, sources: list[Source]) -> list[Path]:
         """Return the target of each photo, `-` for stdout. Raises UsageError if --output does not fit them."""
-        return [self._target(source, number, len(sources)) for number, source in enumerate(sources, 1)]
+        count = max(2, len(sources)) if self.is_share else len(sources)
+        return [self._target(source, number, count) for number, source in enumerate(sources, 1)]
 
     def extras(self, target: Path) -> tuple[Path, ...]:
         """Return the extra files of a target."""
@@ -71,7 +73,7 @@ class Naming:
             return STDIO if source.path == STDIO else _placed(source.path.parent, stem, tail)
         if self.output == "-":
             if count > 1:
-                raise UsageError(f"--output - takes one picture, but there are {count} inputs: name a folder.")
+                raise UsageError(f"--output - takes one picture, but there are {self._many(count)}: name a folder.")
             return STDIO
         path = Path(self.output)
         if os.path.isdir(path):  # noqa: PTH112  even with braces in its name
@@ -82,11 +84,15 @@ class Naming:
             return self._checked(_fill_template(self.output, source, values))
         if path.suffix.lower() in self.outputs.suffixes and not self.output.endswith(("/", "\\")):
             if count > 1:
-                raise UsageError(f"--output {self.output} is one file, but there are {count} inputs: name a folder.")
+                many = self._many(count)
+                raise UsageError(f"--output {self.output} is one file, but there are {many}: name a folder.")
             return path
         if count == 1 and path.suffix and not self.output.endswith(("/", "\\")):
             self._checked(path)
         return _placed(path / source.subfolder, stem, tail)
+
+    def _many(self, count: int) -> str:
+        return "the inputs of all shares" if self.is_share else f"{count} inputs"
 
     def _checked(self, path: Path) -> Path:
         if path.suffix.lower() not in self.outputs.suffixes:

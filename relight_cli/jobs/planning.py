@@ -11,6 +11,7 @@ from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job, Naming, Outputs
+from relight_cli.jobs.shards import check_sharded_output, parse_shard, refuse_unmarked_outputs
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 
@@ -37,12 +38,15 @@ def plan_jobs(
     """
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
-    sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
-    naming = Naming(task, options.output, outputs or Outputs())
-    jobs = [
-        Job(source.path, target, extras=naming.extras(target))
-        for source, target in _with_targets(sources, naming, notify)
-    ]
+    shard = parse_shard(options.shard)
+    check_sharded_output(options)
+    sources = expand_inputs(photos, recursive=options.recursive, null=options.null, shard=shard, notify=notify)
+    naming = Naming(task, options.output, outputs or Outputs(), is_share=shard is not None)
+    pairs = _with_targets(sources, naming, notify)
+    refuse_unmarked_outputs(options, pairs)
+    jobs = [Job(source.path, target, extras=naming.extras(target)) for source, target in pairs]
+    if not jobs:
+        notify(f"share {shard} has no photos.")
     _refuse_clashes(jobs, options, also_read)
     jobs = [replace(job, found=job.state()) for job in jobs]
     planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
@@ -118,7 +122,7 @@ def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list
     pairs = [(source, target) for source, target in zip(kept, targets, strict=True) if not is_output(source)]
     remaining = {source.path for source, _ in pairs}
     left_out = [source for source in sources if source.path not in remaining]
-    if not pairs:
+    if not pairs and not naming.is_share:
         raise UsageError(_all_made(left_out))
     if left_out:
         more = f"{len(left_out) - 1} more photo{'s' * (len(left_out) > 2)}"

@@ -26,6 +26,7 @@ RUN_OPTIONS = {
     "skip_existing",
     "recursive",
     "null",
+    "shard",
     "weights_dir",
     "offline",
     "yes",

@@ -37,7 +37,8 @@ class Summary:
     """Collects the results of all jobs, in order; `reported` is added to the options in the report."""
 
     def __init__(self, jobs: list[Job], model: ModelIdentity, options: CommandOptions, reported: ReportEntry) -> None:
-        self.is_single, self.model, self.options, self.reported = len(jobs) == 1, model, options, reported
+        self.is_single = len(jobs) == 1 and not options.shard  # a share of one photo is still a part of a batch
+        self.model, self.options, self.reported = model, options, reported
         self._count = {"done": 0, "skipped": 0, "failed": 0}
         self._jobs = len(jobs)
         self._stopped_by: Exception | None = None
@@ -59,7 +60,8 @@ class Summary:
         self._count[record["status"]] += 1
         if self.options.report:
             options = {"options": asdict(self.options) | {**self.reported}}
-            self._append(job, {**record, **(facts or {}), **options}, error)
+            share = {"share": self.options.shard, "photos": self._jobs} if self.options.shard else {}
+            self._append(job, {**record, **(facts or {}), **share, **options}, error)
         told = [record[name] for name in ("input", "output", "status", "seconds", "error", "message")]
         current().finish_one(Outcome(*told))
         if error is None:

@@ -27,6 +27,7 @@ from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.destination import is_video
@@ -99,6 +100,7 @@ class MovingSun:
     ) -> "MovingSun":
         """Check everything that can be checked without a model. Raises UsageError, OutputUnwritableError."""
         notify = notifier(options.quiet)
+        refuse_shard(options, "a moving sun is one photo")
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
