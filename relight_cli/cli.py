@@ -26,6 +26,7 @@ from relight_cli.jobs.defaults import NO_CONFIG
 from relight_cli.jobs.option_tree import prepare_program
 from relight_cli.jobs.progress import current, forget_progress
 from relight_cli.jobs.streams import separate_stderr
+from relight_cli.places.urls import redact
 
 app = typer.Typer(
     name="relight-cli",
@@ -110,6 +111,7 @@ def _run() -> int:
 
 def _fail(line: str, code: ExitCode, *, traceable: bool = True) -> ExitCode:
     """Print an error, with -v and if it is `traceable` also its traceback; return its exit code."""
+    line = redact(line)
     if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
         typer.echo(line, err=True)
     else:

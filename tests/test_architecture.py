@@ -17,7 +17,7 @@ FLOORS = [
     {"jobs"},
     {"relighting"},
     {"photos"},
-    {"rasters", "models"},
+    {"rasters", "models", "places"},
 ]
 BOTTOM = {"errors", "_version", "devices", "cores", "interruption"}
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -151,11 +151,13 @@ def _interpolate(
 
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:
     """Raise UsageError for options that contradict each other."""
+    from relight_cli.jobs.objects import refuse_objects
     from relight_cli.jobs.outputs import refuse_fields
     from relight_cli.jobs.shards import refuse_shard
 
     refuse_shard(options, "the frames of a timelapse belong together")
     refuse_fields(options.output)
+    refuse_objects([options.output, options.plot], "a timelapse")
     counts = [name for name in ("between", "frames", "duration") if getattr(options, name) is not None]
     contradictions = {
         "--overwrite and --skip-existing contradict each other": options.overwrite and options.skip_existing,

@@ -49,19 +49,21 @@ def relight(
     from relight_cli.errors import UsageError
     from relight_cli.jobs.inputs import STDIO, reads_stdin
     from relight_cli.jobs.light_options import LightOptions
-    from relight_cli.jobs.light_source import LightSource, names_light
+    from relight_cli.jobs.light_source import LightSource, file_named, names_light, place_named
     from relight_cli.jobs.masks import check_mask_options
 
     check_mask_options(photos, options, save_layer=options.save_shading)
+    reference = place_named(light)
+    light = None if light is None else file_named(reference, light)
     source = LightSource(light, subset(options, LightOptions), options.date)
     source.check()
-    if light is not None and not names_light(light):
-        if Path(light) == STDIO and reads_stdin(photos):
+    if reference is not None and not names_light(light):
+        if reference == STDIO and reads_stdin(photos):
             raise UsageError("stdin cannot be both PHOTO and --light: name a file for one of them.")
-        if Path(light) == options.mask == STDIO:
+        if reference == options.mask == STDIO:
             raise UsageError("stdin cannot be both --light and --mask: name a file for one of them.")
         options.check_reference()
-        _relight_by_reference(photos, Path(light), options)
+        _relight_by_reference(photos, reference, options)
         return
     options.check()
     if options.is_timelapse:

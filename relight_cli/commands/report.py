@@ -37,7 +37,9 @@ def merge(
     from relight_cli.jobs.report_summary import summary_lines
     from relight_cli.jobs.streams import write_stdout
     from relight_cli.photos.atomic_files import atomic_file
+    from relight_cli.places.objects import kept, place_of
 
+    reports, output = [kept(place_of(report)) for report in reports], output and place_of(output)
     if output and output != STDIO and file_identity(output) in map(file_identity, reports):
         raise UsageError(f"--output {output} is one of the reports: choose another file.")
     with reserve_stdout():

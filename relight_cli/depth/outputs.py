@@ -1,6 +1,6 @@
 """The files that refine-depth writes for one photo."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.photos.atomic_files import write_atomically
+from relight_cli.places.objects import ObjectPath, described
 
 if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
@@ -29,7 +30,12 @@ def extras(options: DepthCommandOptions) -> tuple[str, ...]:
 
 
 def write_outputs(
-    depth: "RefinedDepth", job: Job, options: DepthCommandOptions, focal: float | None, made: str
+    depth: "RefinedDepth",
+    job: Job,
+    options: DepthCommandOptions,
+    focal: float | None,
+    made: str,
+    marks: Mapping[str, str],
 ) -> MapScale:
     """Write every wanted file, the disparity last, and return the scale of the disparity."""
     kind = ".png" if job.target == STDIO else job.target.suffix.lower()
@@ -47,12 +53,12 @@ def write_outputs(
     overwrite = options.overwrite or job.may_replace
     make_folder(job.target.parent)
     for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, made), strict=True):
-        write_atomically(path, extra, overwrite=overwrite)
+        write_atomically(described(path, marks), extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points, depth.picture, focal)
         make_folder(options.point_cloud.parent)
         write_atomically(options.point_cloud, points, overwrite=overwrite)
-    write_atomically(job.target, data, overwrite=overwrite)
+    write_atomically(described(job.target, marks), data, overwrite=overwrite)
     return scale
 
 
@@ -70,7 +76,7 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:
     """Return the point cloud's path, checked before anything is computed. Raises OutputUnwritableError."""
     path = options.point_cloud
-    if path and not path.absolute().parent.is_dir():
+    if path and not isinstance(path, ObjectPath) and not path.absolute().parent.is_dir():
         raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")
     if path and path.exists() and not options.overwrite:
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another name.")

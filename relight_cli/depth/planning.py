@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.depth.command_options import DepthCommandOptions
@@ -20,6 +19,7 @@ from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.photos.focal_length import focal_from_exif
+from relight_cli.places.objects import ObjectPath, kept, place_of
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.masks import mask_of
 
@@ -64,7 +64,7 @@ def plan_depth(
         raise UsageError("--fov is used only by --point-cloud: give both, or leave it out.")
     if not options.is_refined and options.uncertainty:
         raise UsageError("--uncertainty is the deviation of the runs, and --steps 0 makes none: leave out one of them.")
-    mask = None if options.sky in ("auto", "off") else Path(options.sky)
+    mask = None if options.sky in ("auto", "off") else kept(place_of(options.sky))
     if mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin can be read only once: name a file for PHOTO or for --sky.")
     outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE_EXTRAS)
@@ -77,13 +77,17 @@ def plan_depth(
     to_file = [job for job in jobs if job.target != STDIO and not job.skip]
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
+    if options.resume and any(isinstance(job.target, ObjectPath) for job in to_file):
+        raise UsageError("--resume needs a folder, since a bucket keeps no unfinished runs: leave it out.")
     if (options.resume or extras(options) or options.point_cloud) and any(job.target == STDIO for job in jobs):
         raise UsageError("--output - writes only the disparity and keeps no runs: name a file with --output.")
     if mask and len(jobs) > 1:
         raise UsageError(f"--sky {mask} is the mask of one photo, but there are {len(jobs)}: run them one at a time.")
     for job in to_file:
         require_kind(job.target.suffix.lower())
-        if not (options.resume or options.overwrite or is_claimed(job.target)):
+        if not isinstance(job.target, ObjectPath) and not (
+            options.resume or options.overwrite or is_claimed(job.target)
+        ):
             FinishedRuns(job.target).require_none()
     return DepthPlan(
         jobs,

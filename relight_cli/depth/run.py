@@ -25,6 +25,7 @@ from relight_cli.jobs.progress import current
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.reports import ReportEntry
 from relight_cli.models.depth_model import DepthModel
+from relight_cli.places.objects import ObjectPath, held
 
 MEMORY_SHARE = 0.7  # of the device's memory, for runs; the rest is for the system and for memory that is not counted
 
@@ -54,12 +55,14 @@ class DepthRun:
             raise
 
     def _make(self, job: Job) -> ReportEntry:
-        photo_sha256 = sha256_of(job.source)
-        photo = self.plan.photo or read_with_notes(job.source, self.options, self.options.page)
+        with held(job.source) as copy:
+            photo_sha256 = sha256_of(copy)
+            photo = self.plan.photo or read_with_notes(copy, self.options, self.options.page)
         if self.plan.sky is not None:
             require_sky_shape(self.plan.sky, photo, self.options.sky)
         prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
-        store = None if job.target == STDIO else FinishedRuns(job.target)
+        no_folder = job.target == STDIO or isinstance(job.target, ObjectPath)
+        store = None if no_folder else FinishedRuns(job.target)
         finished: dict[int, Run] = {}
         if store:
             make_folder(job.target.parent)
@@ -73,7 +76,8 @@ class DepthRun:
             depth = self._refine(job, prepared, batch, finished, store)
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
             recipe = self.plan.recipe.provenance({"photo": photo_sha256}).record()
-            scale = write_outputs(depth, job, self.options, focal, recipe)
+            marks = self.plan.recipe.marks(job, {"photo": photo_sha256})
+            scale = write_outputs(depth, job, self.options, focal, recipe, marks)
         except BaseException:
             if store and store.count():
                 self.notify(
@@ -163,7 +167,7 @@ class DepthRun:
 
 
 def _forget(number: int, run: Run) -> None:
-    """Keep no run: stdout has no folder for them."""
+    """Keep no run: stdout and buckets have no folder for them."""
 
 
 def _counted(count: int, noun: str) -> str:

@@ -39,6 +39,7 @@ from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.places.objects import described
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -260,9 +261,12 @@ class Batch(Generic[Result]):
         if job.target == STDIO:
             return Written(notes + write_photo(photo, stdout_stream(), quality=quality, effort=effort))
         make_folder(job.target.parent)
+        marks = self.recipe.marks(job, changed.inputs)
         for path in job.extras:
+            path = described(path, marks)
             write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
-        notes += write_photo(photo, job.target, quality=quality, effort=effort, overwrite=overwrite)
+        target = described(job.target, marks)
+        notes += write_photo(photo, target, quality=quality, effort=effort, overwrite=overwrite)
         return Written(notes, self.recipe.report_facts(job, changed.inputs))
 
     def _report_finished(self) -> None:

@@ -19,6 +19,7 @@ from relight_cli.errors import OutputUnwritableError
 from relight_cli.interruption import watch_writing
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.photos.leftovers import claim_path_for
+from relight_cli.places.objects import ObjectPath
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -47,6 +48,8 @@ class Claims:
         """
         from filelock import Timeout
 
+        if isinstance(target, ObjectPath):  # nothing can be locked: the store refuses a second writer
+            return True
         try:
             make_folder(target.parent)
             with contextlib.suppress(Timeout):

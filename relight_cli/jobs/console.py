@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import typer
 
+from relight_cli.places.urls import redact
+
 _verbose = False
 
 
 def printable(text: str) -> str:
-    """Escape control characters, newlines and the lone surrogates of undecodable file names."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    """Escape control characters, newlines and the lone surrogates of undecodable file names; leave out secrets."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in redact(text))
 
 
 def say(line: str) -> None:
@@ -21,7 +23,7 @@ def say(line: str) -> None:
 
 def show_traceback(error: BaseException) -> None:
     """Write a traceback to stderr."""
-    _print_traceback("".join(traceback.format_exception(error)).rstrip())
+    _print_traceback(redact("".join(traceback.format_exception(error)).rstrip()))
 
 
 def _echo(line: str) -> None:

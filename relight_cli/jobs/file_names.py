@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
+from relight_cli.places.objects import ObjectPath
 
 USUAL_LIMIT = 255  # bytes of a name on most file systems; of Windows, which counts UTF-16 units, a safe bound
 KEPT_FREE = 24  # bytes for what is added to the name of an output: _uncertainty, _shading.tif, .NAME.runs
@@ -27,6 +28,8 @@ def fit_name(folder: Path, stem: str, tail: str) -> str:
 
 def name_limit(folder: Path) -> int:
     """Return how many bytes the name of a file in a folder may have; the folder need not exist."""
+    if isinstance(folder, ObjectPath):
+        return USUAL_LIMIT
     existing = next((place for place in (folder, *folder.parents) if os.path.isdir(place)), Path())  # noqa: PTH112
     try:
         limit = os.pathconf(existing, "PC_NAME_MAX")

@@ -17,6 +17,7 @@ from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reading import read_input
 from relight_cli.jobs.reports import ReportEntry
 from relight_cli.photos.photo import Photo
+from relight_cli.places.objects import held
 
 LARGE = 1 << 20  # pixels; for smaller photos saving memory is not worth the time
 TOGETHER = 2  # small photos that are changed at a time
@@ -49,8 +50,9 @@ class FirstRead:
 
 def read_original(path: Path, options: PhotoCommandOptions) -> Original:
     """Read a photo and its hash. Raises the errors of `read_photo`."""
-    sha256 = sha256_of(path)  # first, so that the next run notices a file that changes after this
-    return Original(read_input(path, options, options.page), sha256)
+    with held(path) as copy:
+        sha256 = sha256_of(copy)  # first, so that the next run notices a file that changes after this
+        return Original(read_input(copy, options, options.page), sha256)
 
 
 class Changed(NamedTuple):

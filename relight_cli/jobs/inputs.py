@@ -11,10 +11,13 @@ from typing import BinaryIO
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.companions import is_companion, is_named_companion, is_of_system
+from relight_cli.jobs.objects import find_objects
 from relight_cli.jobs.shards import Shard
 from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.special_files import require_no_special_file, special_file
+from relight_cli.places.objects import ObjectPath, held, place_of
+from relight_cli.places.urls import is_url, redact
 
 STDIO = Path("-")  # stdin or stdout
 _BLOCK = 1 << 16  # bytes of a list that are read at a time
@@ -55,10 +58,17 @@ def expand_inputs(
     expansion, found = _Expansion(recursive, null, shard), dict[str, Source]()
     for name in photos:
         for source in expansion.expand(name):
-            found.setdefault("-" if source.path == STDIO else os.path.abspath(source.path), source)  # noqa: PTH100
+            found.setdefault(spelling(source.path), source)
     expansion.report_empty(notify, nothing_else=not expansion.any_photo)
     # A shell expands * to companions, too.
     return [source for source in found.values() if not is_named_companion(source.path)] or list(found.values())
+
+
+def spelling(path: Path) -> str:
+    """Return a name by which a file that is named twice is known, without a look at the disk."""
+    if isinstance(path, ObjectPath):
+        return path.url.address
+    return "-" if path == STDIO else os.path.abspath(path)  # noqa: PTH100
 
 
 def reads_stdin(photos: list[str]) -> bool:
@@ -68,6 +78,8 @@ def reads_stdin(photos: list[str]) -> bool:
 
 def file_identity(path: Path) -> object:
     """Return a key that is the same for every link to a file and every spelling of its name."""
+    if isinstance(path, ObjectPath):
+        return path.url.address
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -80,7 +92,7 @@ def sha256_of(path: Path) -> str | None:
     if path == STDIO or special_file(path):
         return None
     try:
-        with path.open("rb") as file:
+        with held(path) as copy, copy.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() if file.seekable() else None
     except OSError:
         return None
@@ -105,6 +117,8 @@ class _Expansion:
             yield from self._shared(name, Source(Path(name), named=True))
         elif os.path.isdir(name):  # noqa: PTH112
             yield from self._photos_in(Path(name))
+        elif is_url(name):
+            yield from self._objects(name)
         elif name.startswith(LIST_PREFIX) and name != LIST_PREFIX:
             yield from self._expand_list(name.removeprefix(LIST_PREFIX))
         else:
@@ -136,6 +150,8 @@ class _Expansion:
             any_name = True
             if self.shard and format_of(Path(name)) and not self.shard.has(name):
                 self.any_photo = True  # of another share; no look at the disk for each of millions
+            elif is_url(name):
+                yield from self._objects(name, globs=False)
             elif os.path.isdir(name):  # noqa: PTH112
                 yield from self._photos_in(Path(name))
             else:
@@ -147,17 +163,34 @@ class _Expansion:
     def _read_list(self, path: str) -> Iterator[str]:
         """Yield the names in a list, in the bytes of the file system."""
         if path != "-":
-            require_no_special_file(Path(path))
+            require_no_special_file(place_of(path))
         try:
-            with contextlib.nullcontext(stdin_stream()) if path == "-" else Path(path).open("rb") as file:
+            with contextlib.nullcontext(stdin_stream()) if path == "-" else place_of(path).open("rb") as file:
                 for line in _split(file, b"\0" if self.null else b"\n"):
                     if not self.null and b"\0" in line:
                         raise UsageError(f"{_list_name(path)}: the names end in NUL, not in line ends: give -0.")
                     if name := line if self.null else line.removesuffix(b"\r"):
                         yield os.fsdecode(name)
         except OSError as error:
-            message = f"{path}: the list cannot be read ({error.strerror}): check its name."
+            message = f"{redact(path)}: the list cannot be read ({error.strerror}): check its name."
             raise PhotoUnreadableError(message) from error
+
+    def _objects(self, name: str, *, globs: bool = True) -> Iterator[Source]:
+        """Yield the photos that the name of an object, a prefix or a glob stands for. Raises PhotoUnreadableError."""
+        place = place_of(name)
+        if not isinstance(place, ObjectPath):  # file://
+            yield from self.expand(str(place))
+            return
+        try:
+            found = find_objects(place, recursive=self.recursive, globs=globs)
+            for photo, subfolder, inner in found:
+                yield from self._shared(inner or str(photo), Source(photo, named=inner is None, subfolder=subfolder))
+            if not found.any_photo:
+                self.empty.append((str(place), f" contains no photos ({', '.join(SUFFIXES)}): name another prefix"))
+        except OSError as error:
+            raise PhotoUnreadableError(
+                f"{place}: cannot be listed ({error.strerror}); check the name, your credentials and the connection"
+            ) from error
 
     def _photos_in(self, folder: Path) -> Iterator[Source]:
         """Yield the photos in a folder, sorted, and the folders that cannot be listed, which fail as photos."""
@@ -183,7 +216,7 @@ class _Expansion:
 
 
 def _list_name(path: str) -> str:
-    return "stdin" if path == "-" else path
+    return "stdin" if path == "-" else redact(path)
 
 
 def _split(file: BinaryIO, end: bytes) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from relight_cli.errors import LightUnreadableError, PhotoUnreadableError, Usage
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.photos.formats import format_of
+from relight_cli.places.objects import place_of
 from relight_cli.relighting.lights.light import Light, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
 
@@ -53,8 +54,9 @@ def load_light(name: str, notify: Notify = lambda note: None) -> Light:
 
 def save_light(light: Light, target: str | Path, *, overwrite: bool = False) -> None:
     """Write a light as TOML, whole or not at all, to a folder that is created. Raises OutputUnwritableError."""
-    make_folder(Path(target).parent)
-    write_atomically(Path(target), to_toml(light).encode(), overwrite=overwrite)
+    place = place_of(target)
+    make_folder(place.parent)
+    write_atomically(place, to_toml(light).encode(), overwrite=overwrite)
 
 
 def light_paths(spec: str) -> list[Path]:

@@ -1,6 +1,7 @@
 """The light of `relight` that is no photo of the view: one for all photos, or one of each photo's place and time."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
@@ -13,6 +14,8 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.light_files import is_light, light_paths, parse_mix
 from relight_cli.jobs.light_options import LightOptions, check_one_source, light_of
 from relight_cli.photos.formats import format_of
+from relight_cli.places.objects import ObjectPath, kept, place_of
+from relight_cli.places.urls import is_url
 
 if TYPE_CHECKING:
     from relight_cli.photos.capture_place import CaptureFacts
@@ -36,6 +39,26 @@ def names_light(name: str | None) -> bool:
     if len(parts) > 1 or parts[0][1] != 1:
         return True
     return is_light(name) or not (format_of(path) or path.is_dir())
+
+
+def place_named(name: str | None) -> Path | None:
+    """Return the path that --light may name: of a file, or of an object that is copied when it is read."""
+    return None if name is None else kept(place_of(name))
+
+
+def file_named(place: Path | None, name: str) -> str:
+    """Return the name of the local file of a light: `name`, or that of the copy of an object.
+
+    Raises PhotoUnreadableError if an object cannot be read.
+    """
+    if not isinstance(place, ObjectPath):
+        return str(place) if is_url(name) else name
+    try:
+        return os.fspath(place)
+    except OSError as error:
+        raise PhotoUnreadableError(
+            f"{place}: cannot be read ({error.strerror}); check the name, your credentials and the connection"
+        ) from error
 
 
 def _is_map(path: Path) -> bool:

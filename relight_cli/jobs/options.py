@@ -18,6 +18,8 @@ from relight_cli.jobs.questions import terminal_question
 from relight_cli.jobs.shards import check_shard
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
+from relight_cli.places.appending import appended_whole
+from relight_cli.places.objects import kept, place_of
 from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
 
 T = TypeVar("T")
@@ -323,10 +325,11 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
         @functools.wraps(command)
         def run(context: typer.Context, **values: Any) -> None:
             drop_weaker(context, values, options)
+            values = {name: kept(place_of(v)) if isinstance(v, Path) else v for name, v in values.items()}
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
             if isinstance(chosen, CommandOptions):  # `lights` makes no photos
                 begin_progress(command.__name__.replace("_", "-"), chosen)
-            with reserve_stdout():
+            with reserve_stdout(), appended_whole():
                 command(**values, options=chosen)
 
         run.__signature__ = inspect.Signature([*own, *shared, context])  # type: ignore[attr-defined]

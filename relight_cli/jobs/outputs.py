@@ -10,6 +10,7 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, Source
 from relight_cli.photos.formats import SUFFIXES, output_suffix
+from relight_cli.places.objects import ObjectPath, place_of
 
 DEEP = ".deep"  # suffix of extra files with more than 8 bits: TIFF next to a TIFF, else PNG
 FIELDS = ("stem", "task", "ext", "index")
@@ -75,8 +76,8 @@ class Naming:
             if count > 1:
                 raise UsageError(f"--output - takes one picture, but there are {self._many(count)}: name a folder.")
             return STDIO
-        path = Path(self.output)
-        if os.path.isdir(path):  # noqa: PTH112  even with braces in its name
+        path = place_of(self.output)
+        if not isinstance(path, ObjectPath) and os.path.isdir(path):  # noqa: PTH112  even with braces in its name
             return _placed(path / source.subfolder, stem, tail)
         refuse_stray_braces(self.output)
         if _FIELD.search(self.output):
@@ -117,9 +118,10 @@ def _fill_template(template: str, source: Source, values: Mapping[str, str | int
         name, _, spec = field.partition(":")
         return format(values[name], spec)
 
-    parts = Path(template).parts
+    place = place_of(template)
+    parts = place.parts
     fixed = next(number for number, part in enumerate(parts) if _FIELD.search(part))
-    folder = Path(*parts[:fixed], source.subfolder)
+    folder = type(place)(*parts[:fixed], source.subfolder)
     names = [_fill_part(part, fill, values, folder) for part in parts[fixed:]]
     if any(name in ("", ".", "..") or "/" in name or os.sep in name or name != Path(name).name for name in names):
         raise UsageError(
@@ -166,8 +168,11 @@ def _placed(folder: Path, stem: str, tail: str) -> Path:
     return folder / fit_name(folder, stem, tail)
 
 
-def state_of(path: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file is written or replaced; None if there is none."""
+def state_of(path: Path) -> tuple[object, ...] | None:
+    """Return what changes when a file or an object is written or replaced; None if there is none."""
+    if isinstance(path, ObjectPath):
+        info = path.info()
+        return info and (info.size, info.version)
     try:
         status = os.lstat(path)
     except OSError:

@@ -1,8 +1,10 @@
 """Plan what a command reads and writes, and check it before any work starts."""
 
+import contextlib
 import os
+import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +16,14 @@ from relight_cli.jobs.outputs import Job, Naming, Outputs
 from relight_cli.jobs.shards import check_sharded_output, parse_shard, refuse_unmarked_outputs
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
+from relight_cli.places import appending
+from relight_cli.places.objects import ObjectPath, exists, require_writable, surveyed
+from relight_cli.places.urls import is_url
 
 Resolve = Callable[[Job], Job]
 """Returns a job whose files exist with `skip` or `may_replace` set, for --skip-existing."""
 Notify = Callable[[str], None]
+_LIKE_OURS = re.compile(r"_(relit|deshadowed|albedo|depth)(_[a-z]+)?$")  # stems of default names
 
 
 def plan_jobs(
@@ -48,15 +54,12 @@ def plan_jobs(
     if not jobs:
         notify(f"share {shard} has no photos.")
     _refuse_clashes(jobs, options, also_read)
-    jobs = [replace(job, found=job.state()) for job in jobs]
-    planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
-    existing = [
-        path
-        for job in planned
-        if not (job.skip or job.may_replace)
-        for path in _written([job])
-        if os.path.lexists(path)
-    ]
+    require_writable_places(jobs)
+    with outputs_surveyed(_written(jobs)):
+        jobs = [replace(job, found=job.state()) for job in jobs]
+        planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
+        left = _written(job for job in planned if not (job.skip or job.may_replace))
+        existing = [path for path in left if exists(path)]
     if existing and not options.overwrite:
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
@@ -69,12 +72,34 @@ def plan_jobs(
     return planned
 
 
+def require_writable_places(jobs: Iterable[Job]) -> None:
+    """Raise UsageError for an output on a web server, MissingExtraError for one that needs an extra."""
+    for path in {path.parent: path for path in _written(jobs) if isinstance(path, ObjectPath)}.values():
+        require_writable(path)
+
+
+@contextlib.contextmanager
+def outputs_surveyed(outputs: Iterable[Path]) -> Iterator[None]:
+    """Look up outputs in buckets all at a time. Raises OutputUnwritableError."""
+    try:
+        with surveyed(outputs):
+            yield
+    except OSError as error:
+        if not is_url(str(error.filename)):
+            raise
+        message = f"{error.filename}: the output cannot be looked up ({error.strerror}): check --output."
+        raise OutputUnwritableError(message) from error
+
+
 def require_report(report: Path, *, create: bool = True) -> None:
     """Create a report and its folder. Raises OutputUnwritableError if it cannot be written; checks less else."""
     if not create:
         require_folders([report.parent])
         return
     try:
+        if isinstance(report, ObjectPath):
+            appending.begin(report)
+            return
         report.parent.mkdir(parents=True, exist_ok=True)
         if report.is_fifo():  # which nothing reads: opening it would wait for ever
             os.close(os.open(report, os.O_WRONLY | os.O_NONBLOCK))
@@ -87,6 +112,8 @@ def require_report(report: Path, *, create: bool = True) -> None:
 def require_folders(folders: Iterable[Path]) -> None:
     """Raise OutputUnwritableError for folders that cannot be written or created; create none yet."""
     for folder in dict.fromkeys(folders):
+        if isinstance(folder, ObjectPath):
+            continue
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
         if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
             raise OutputUnwritableError(f"{existing} is not a writable folder: choose another --output.")
@@ -107,7 +134,7 @@ def _require_pip_extras(jobs: list[Job]) -> None:
 
 def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list[tuple[Source, Path]]:
     """Return the photos and their targets, without photos that this tool made."""
-    kept = [source for source in sources if source.named or not made_by_relight_cli(source.path)]
+    kept = [source for source in sources if source.named or not _is_own(source.path)]
     targets = naming.targets(kept)
     made = {
         file_identity(path)
@@ -129,6 +156,13 @@ def _with_targets(sources: list[Source], naming: Naming, notify: Notify) -> list
         many = f"{left_out[0].path} and {more}: left out, because relight-cli made them."
         notify(many if left_out[1:] else f"{left_out[0].path}: left out, because relight-cli made it.")
     return pairs
+
+
+def _is_own(photo: Path) -> bool:
+    """Return whether this tool made a photo; of objects only those with a name like an output's are looked at."""
+    if isinstance(photo, ObjectPath) and not _LIKE_OURS.search(photo.stem):
+        return False
+    return made_by_relight_cli(photo)
 
 
 def _all_made(sources: list[Source]) -> str:
@@ -163,7 +197,7 @@ def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterabl
 
 def _resolve(job: Job, resolve_existing: Resolve) -> Job:
     """Resolve a job if any of its files exists: a killed run may leave layers, which are written before the photo."""
-    return resolve_existing(job) if any(os.path.lexists(path) for path in _written([job])) else job
+    return resolve_existing(job) if any(exists(path) for path in _written([job])) else job
 
 
 def _written(jobs: Iterable[Job]) -> list[Path]:

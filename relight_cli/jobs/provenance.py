@@ -1,6 +1,5 @@
 """Record how an output is made, and find out whether an existing output is up to date."""
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -12,6 +11,9 @@ from relight_cli.jobs.options import CommandOptions, LightCommandOptions, PhotoC
 from relight_cli.jobs.reported_outputs import ReportedOutputs, output_entry
 from relight_cli.jobs.time_budget import LADDER
 from relight_cli.photos.effort import Effort
+from relight_cli.places.marks import MADE, hashed, known_sha256, marks_for, marks_of
+from relight_cli.places.objects import ObjectPath
+from relight_cli.places.objects import exists as is_there
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
@@ -101,6 +103,8 @@ class Recipe:
         """Return how an output was made, from the output or else from the report; None if neither records it."""
         from relight_cli.photos.fingerprints import split_record
 
+        if made := marks_of(output).get(MADE):
+            return made
         record = self._record(output)
         return split_record(record)[0] if record else self._reports.parameters(output)
 
@@ -108,6 +112,8 @@ class Recipe:
         """Return whether an output is as this tool wrote it; False if neither its record nor the report tells."""
         from relight_cli.photos.fingerprints import is_untouched, split_record
 
+        if MADE in marks_of(output):
+            return True
         record = self._record(output)
         fingerprint = split_record(record)[1] if record else None
         return is_untouched(output, fingerprint) or self._reports.parameters(output) is not None
@@ -122,7 +128,7 @@ class Recipe:
         Files without a record of this tool, and those that were changed since, are left alone. If that is a layer, its
         photo is not made either.
         """
-        exists = os.path.lexists(job.target)
+        exists = is_there(job.target)
         recorded = self.recorded(job.target) if exists else None
         if exists and recorded is None:
             notify(f"{job.target}: left as it is, because it does not record how it was made; --overwrite replaces it.")
@@ -132,7 +138,7 @@ class Recipe:
             notify(f"{job.target}: {left}, because relight-cli did not make {foreign[0]}; --overwrite {both}.")
             return replace(job, skip=True)
         same = self._is_current(job, recorded)
-        written = [path for path in (job.target, *job.extras) if os.path.lexists(path)]
+        written = [path for path in (job.target, *job.extras) if is_there(path)]
         if touched := [path for path in written if not (same or self.is_untouched(path))]:
             where, both = ("it is", "it") if touched[0] == job.target else (f"{touched[0]} is", "both")
             left = f"left as it is, because {where} not as relight-cli wrote it; --overwrite replaces {both}."
@@ -145,7 +151,7 @@ class Recipe:
 
         Without --skip-existing, only what is as this run would make it is skipped.
         """
-        if not any(os.path.lexists(path) for path in (job.target, *job.extras)):
+        if not any(is_there(path) for path in (job.target, *job.extras)):
             return replace(job, may_replace=False)
         if self.options.skip_existing:
             return self.resolve_existing(replace(job, may_replace=False), notify)
@@ -153,9 +159,10 @@ class Recipe:
 
     def _is_current(self, job: "Job", recorded: str | None) -> bool:
         """Return whether all outputs of a job exist and would be made the same again, by the record of its target."""
-        photo_sha256 = sha256_of(job.source)
+        photo_sha256 = known_sha256(job.target, job.source) or sha256_of(job.source)
         known = photo_sha256 is not None and self.has_all_hashes() and all(path.exists() for path in job.extras)
-        return known and recorded in self._up_to_date({"photo": photo_sha256})
+        current = self._up_to_date({"photo": photo_sha256}) if known else []
+        return recorded in [*current, *map(hashed, current)]
 
     def _up_to_date(self, inputs: Inputs) -> list[str]:
         """Return the records of outputs that are up to date; with --budget every size that it may have chosen."""
@@ -163,6 +170,12 @@ class Recipe:
         if isinstance(self.options, LightCommandOptions) and self.options.budget is not None:
             alternatives = [replace(self.options, max_side=side, budget=None) for side in (None, *LADDER)]
         return [self.provenance(inputs, options).parameters() for options in alternatives]
+
+    def marks(self, job: "Job", inputs: Inputs) -> dict[str, str]:
+        """Return the metadata by which the outputs of a job in a bucket are recognised; none for files."""
+        if not isinstance(job.target, ObjectPath):
+            return {}
+        return marks_for(self.provenance(inputs).parameters(), inputs.get("photo"), job.source)
 
     def report_facts(self, job: "Job", inputs: Inputs) -> "ReportEntry":
         """Return what a report records about a job's files, so that a later run recognises them."""

@@ -1,6 +1,5 @@
 """What `relight` needs besides photos and a model to put a light on photos: the light of each, and its record."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.console import notifier
-from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.inputs import STDIO, spelling
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.relight_options import RelightCommandOptions
+from relight_cli.places.objects import exists
 from relight_cli.relighting.options import ReferenceKind
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
     path = options.save_light
     if path is None:
         return
-    if any(os.path.abspath(path) == os.path.abspath(one) for one in inputs):  # noqa: PTH100  the file need not exist
+    if any(spelling(path) == spelling(one) for one in inputs):
         raise UsageError(f"{path} is an input and would be overwritten: choose another --save-light.")
-    if options.report and os.path.abspath(path) == os.path.abspath(options.report):  # noqa: PTH100
+    if options.report and spelling(path) == spelling(options.report):
         raise UsageError(f"{path} is the file of --report, too: choose another --save-light.")
-    if os.path.lexists(path) and not (options.overwrite or options.skip_existing):
+    if exists(path) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
 
 
@@ -125,7 +125,7 @@ def _save_light(light: "Light", path: Path, options: RelightCommandOptions) -> N
     from relight_cli.jobs.light_files import save_light
     from relight_cli.relighting.lights.look import to_toml
 
-    if options.skip_existing and os.path.lexists(path):
+    if options.skip_existing and exists(path):
         if not path.is_file() or path.read_bytes() != to_toml(light).encode():
             notifier(options.quiet)(f"{path}: left as it is, because it holds another light; --overwrite replaces it.")
         return

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from relight_cli.jobs.inputs import sha256_of
+from relight_cli.places.appending import copy_of
+from relight_cli.places.objects import held, written_sha256
 
 ReportEntry = Mapping[str, object]
 """Keys and values of a report entry."""
@@ -13,7 +15,8 @@ ReportEntry = Mapping[str, object]
 
 def output_entry(output: Path, parameters: str) -> ReportEntry:
     """Return what a report records about a written file; for `parameters` see `Provenance.parameters`."""
-    return {"output": str(output), "output_sha256": sha256_of(output), "made": json.loads(parameters)}
+    sha256 = written_sha256(output) or sha256_of(output)
+    return {"output": str(output), "output_sha256": sha256, "made": json.loads(parameters)}
 
 
 class ReportedOutputs:
@@ -40,10 +43,11 @@ class ReportedOutputs:
 
     def _entries(self) -> Iterator[ReportEntry]:
         """Yield the entries and those of extra files in them; a damaged line is an empty entry."""
-        if self._report is None or not self._report.is_file():  # reading a pipe would never end
+        report = copy_of(self._report) if self._report else None
+        if report is None or not report.is_file():  # reading a pipe would never end
             return
         try:
-            with self._report.open(encoding="ascii", errors="replace") as lines:
+            with held(report) as copy, copy.open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
                     entry = _parse(line)
                     yield entry

@@ -20,6 +20,9 @@ from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.reported_outputs import ReportEntry
 from relight_cli.jobs.stopping import is_lasting, rest_of
+from relight_cli.places import appending
+from relight_cli.places.objects import ObjectPath
+from relight_cli.places.urls import redact
 
 
 class ModelIdentity(Protocol):
@@ -120,7 +123,7 @@ def report_record(job: Job, model: ModelIdentity, seconds: float, error: Excepti
         "output": None if error else str(job.target),
         "status": "failed" if error else "skipped" if job.skip else "done",
         "error": type(error).__name__ if error else None,
-        "message": str(error) if error else None,
+        "message": redact(str(error)) if error else None,
         "seconds": round(seconds, 3),
         "model": model.name,
         "revision": model.revision,
@@ -136,6 +139,9 @@ def append_record(report: Path, record: dict[str, Any]) -> None:
     """
     line = json.dumps(record, default=str) + "\n"
     try:
+        if isinstance(report, ObjectPath):
+            appending.append(report, line.encode("ascii"))
+            return
         with report.open("ab", buffering=0) as file:
             written = file.write(line.encode("ascii"))
             if written != len(line):

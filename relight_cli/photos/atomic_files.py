@@ -11,6 +11,8 @@ from pathlib import Path
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.interruption import watch_writing
 from relight_cli.photos.leftovers import remove_leftovers, temporary_path_for
+from relight_cli.places.copies import new_file, remove_file
+from relight_cli.places.objects import ObjectPath
 
 _REMEDIES = {
     errno.ENOSPC: "free some disk space",
@@ -35,11 +37,17 @@ def write_atomically(target: Path, data: bytes, *, overwrite: bool) -> None:
 def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     """Yield a hidden temporary file next to the target; after the block, flush it to disk and rename it to the target.
 
+    For an object the temporary file is elsewhere, and is uploaded, so that the object appears when it is whole.
+
     A new file gets the mode of the umask, a replaced one keeps its mode; a symbolic link is itself replaced, never
     followed. Without `overwrite` an existing file is never replaced, not even one that another writer creates
     meanwhile (if the file system has hard links). Raises OutputUnwritableError for any OSError, also one of the block.
     The temporary file is always removed; after a SIGKILL the next run that writes into the folder removes it.
     """
+    if isinstance(target, ObjectPath):
+        with _uploaded(target, overwrite=overwrite) as temporary:
+            yield temporary
+        return
     if "\0" in str(target):
         raise OutputUnwritableError(f"{target}: a file name cannot contain a null character; choose another name")
     temporary = temporary_path_for(target)
@@ -65,6 +73,24 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[Path]:
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "choose another folder with --output")
         raise OutputUnwritableError(f"{target}: cannot be written ({error.strerror or error}); {remedy}") from error
+
+
+@contextlib.contextmanager
+def _uploaded(target: ObjectPath, *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary file; after the block, write it to an object. Raises OutputUnwritableError."""
+    temporary = new_file(target.name)
+    _temporary.add(temporary)
+    try:
+        yield temporary
+        target.upload(temporary, overwrite=overwrite)
+    except FileExistsError as error:
+        raise OutputUnwritableError(f"{target}: the object exists; pass --overwrite or choose another name") from error
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "check the name, your credentials and the connection")
+        raise OutputUnwritableError(f"{target}: cannot be written ({error.strerror or error}); {remedy}") from error
+    finally:
+        remove_file(temporary)
+        _temporary.discard(temporary)
 
 
 @atexit.register

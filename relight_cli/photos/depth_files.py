@@ -1,6 +1,7 @@
 """Read depth maps: those of refine-depth, and anybody's PNG, TIFF, EXR, npz or npy."""
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,7 @@ def _read_exr(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bo
     require_format("EXR")
     import OpenEXR
 
-    with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
+    with quiet(), OpenEXR.File(os.fspath(path), separate_channels=True) as exr:
         planes: dict[str, NDArray[Any]] = {}
         for number in range(len(exr.parts)):
             for name, channel in exr.channels(number).items():

@@ -1,6 +1,7 @@
 """Headers of photos, read without decoding a pixel: size, orientation, metadata, and how this tool made the picture."""
 
 import contextlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +19,10 @@ from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
 from relight_cli.photos.special_files import require_no_special_file
+from relight_cli.places.marks import MADE, marks_of
+from relight_cli.places.objects import ObjectPath, held
+
+_START = 1 << 18  # bytes of a PNG in a bucket in which its metadata are looked for
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def read_header(path: Path) -> Header:
             exif = picture.info.get("exif")
             return Header(width, height, exif and strip_exif_header(exif), picture.info.get("xmp"), 1)
         if kind == "EXR":
-            size, texts = exr.read_texts(path)
+            with held(path) as copy:  # OpenEXR takes a name
+                size, texts = exr.read_texts(copy)
             packet = texts.get("xmp")
             return Header(*size, xmp=packet.encode() if packet else None, software_text=texts.get("software"))
         if kind == "NETPBM":
@@ -74,7 +80,11 @@ def read_header(path: Path) -> Header:
                 found = jpeg2000.read_metadata(file.read())
                 exif, xmp = found.exif, found.xmp
             elif kind == "PNG":
-                chunks = read_png_metadata(file)
+                if isinstance(path, ObjectPath):  # what stands after the pixels is not worth reading all of them
+                    file.seek(0)
+                    chunks = read_png_metadata(io.BytesIO(file.read(_START)))
+                else:
+                    chunks = read_png_metadata(file)
                 exif, xmp = chunks.exif, chunks.xmp
             size = image.size
             if image.format == "AVIF":
@@ -82,7 +92,8 @@ def read_header(path: Path) -> Header:
                     rows, columns = read_shape(file).crop(*size)
                     size = (columns.stop - columns.start, rows.stop - rows.start)
             if kind == "GIF":
-                return Header(*size, software_text=read_comment(path))
+                with held(path) as copy:
+                    return Header(*size, software_text=read_comment(copy))
             # image.getexif() would decode the whole of a PNG without EXIF.
             return Header(*size, exif and strip_exif_header(exif), xmp, software_text=image.info.get("Software"))
 
@@ -92,6 +103,8 @@ def made_by_relight_cli(path: Path) -> bool:
     if format_of(path) == "RAW":  # never made by this tool, and slow to open
         return False
     try:
+        if MADE in marks_of(path):
+            return True
         software = read_header(path).software
     except Exception:  # noqa: BLE001  libraries raise anything; reading the photo later reports the error
         return False

@@ -20,6 +20,9 @@ from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.special_files import require_no_special_file
+from relight_cli.places.objects import held, place_of
+from relight_cli.places.transfers import TransferError
+from relight_cli.places.urls import is_url
 
 MAX_PIXELS = 500_000_000
 
@@ -39,7 +42,8 @@ def read_photo(
     Raises PhotoUnreadableError for anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for
     a format whose extra is not installed, UsageError for an `input_colour` that is not a profile.
     """
-    source = Path(source) if isinstance(source, str | os.PathLike) else source
+    source = place_of(source) if isinstance(source, str | Path) else source
+    source = Path(source) if isinstance(source, os.PathLike) and not isinstance(source, Path) else source
     name = str(source) if isinstance(source, Path) else "standard input"
 
     def check_size(width: int, height: int) -> None:
@@ -52,7 +56,8 @@ def read_photo(
         require_no_special_file(source)
     try:
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            place = stack.enter_context(held(source)) if isinstance(source, Path) else source
+            file = stack.enter_context(place.open("rb")) if isinstance(place, Path) else place
             if not file.seekable():
                 file = _read_stream(file, name, max_pixels)
             file.seek(0)
@@ -148,7 +153,11 @@ def _unreadable(name: str, error: Exception) -> str:
     if isinstance(error, IsADirectoryError):
         return f"{name}: is a folder; name a photo in it"
     if isinstance(error, PermissionError):
+        if is_url(name):
+            return f"{name}: cannot be read ({error.strerror}); check the name and your credentials"
         return f"{name}: no permission to read the file; change its permissions"
+    if isinstance(error, TransferError):
+        return f"{name}: cannot be read ({error.strerror}); check the connection and try again"
     if isinstance(error, MemoryError):
         return f"{name}: the photo needs more memory than is available; make it smaller"
     if str(error).startswith("there is no page"):

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 from relight_cli.errors import PhotoUnreadableError
+from relight_cli.places.objects import ObjectPath
 
 _KINDS = {
     stat.S_IFIFO: ("a pipe", "name - and redirect it: - < PIPE"),
@@ -23,6 +24,8 @@ def require_no_special_file(path: Path) -> None:
 
 def special_file(path: Path) -> tuple[str, str] | None:
     """Return what a path is, and the remedy, if it is a pipe, a socket or a device; else None."""
+    if isinstance(path, ObjectPath):
+        return None
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
     except (OSError, ValueError):  # reported where it is opened

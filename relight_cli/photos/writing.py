@@ -17,6 +17,7 @@ from relight_cli.photos.effort import Effort
 from relight_cli.photos.fingerprints import seal
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.photo import Photo
+from relight_cli.places.objects import place_of
 
 _SPOOLED = 1 << 26  # bytes of an encoded picture for a pipe that stay in memory
 
@@ -38,7 +39,8 @@ def write_photo(
     MemoryError.
     """
     effort = _known_effort(effort)
-    target = Path(target) if isinstance(target, str | os.PathLike) else target
+    target = place_of(target) if isinstance(target, str | Path) else target
+    target = Path(target) if isinstance(target, os.PathLike) and not isinstance(target, Path) else target
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
     if chosen is None or chosen not in SUFFIXES.values():

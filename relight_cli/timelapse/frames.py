@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
+from relight_cli.jobs.objects import refuse_objects
 from relight_cli.timelapse.name_order import NameOrder, name_order
 from relight_cli.timelapse.video_frames import VideoFrames
 
@@ -114,6 +115,7 @@ def find_frames(
     from relight_cli.photos.video import READABLE, open_video
 
     sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null, notify=notify))
+    refuse_objects((source.path for source in sources), "a timelapse")
     paths = [source.path for source in sources]
     if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")

@@ -17,6 +17,7 @@ from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_
 from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
+from relight_cli.jobs.objects import refuse_objects
 from relight_cli.jobs.one_by_one import run_jobs
 from relight_cli.jobs.options import PhotoCommandOptions, subset
 from relight_cli.jobs.outputs import Job, refuse_fields
@@ -104,6 +105,7 @@ class MovingSun:
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
+        refuse_objects([sources[0].path, options.output], "a moving sun")
         if options.overwrite and options.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
         photo, count = sources[0].path, options.frames or FRAMES

@@ -28,7 +28,7 @@ class Writer(Protocol):
 
     path: Path  # the folder or the video
     targets: list[Path]  # every file that is written
-    found: list[tuple[int, ...] | None]  # the states of the targets when the run was planned
+    found: list[tuple[object, ...] | None]  # the states of the targets when the run was planned
     is_single_file: bool  # one file holds every frame
 
     def keep(self, targets: set[Path]) -> None:
