@@ -1,7 +1,7 @@
 """Train a small CroCoDiLight through all stages on rendered pairs, or measure a step of the published size.
 
-python benchmarks/train.py small RUNS              renders views, trains the stages by the command, prints what they reach
-python benchmarks/train.py published [--tile 448]  measures memory and time of a step of each stage, with random weights
+python benchmarks/train.py small RUNS    renders views, trains the stages by the command, prints what they reach
+python benchmarks/train.py published     measures memory and time of a step of each stage, with random weights
 """
 
 import json
@@ -35,26 +35,26 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 VIEWS, HELD_OUT, SIZE = 192, 32, 64
 SHARD = 16
-STEPS = {"croco": 3000, "decoder": 2500, "light": 4000, "shadow": 800, "albedo": 800}
+STEPS = {"croco": 1500, "decoder": 800, "light": 1200, "shadow": 300, "albedo": 300}
 NETWORK = """
 [network]
 tile_size = 64
 width = 128
-encoder_depth = 4
+encoder_depth = 3
 encoder_heads = 4
-delighting_depth = 3
-relighting_depth = 3
+delighting_depth = 2
+relighting_depth = 2
 heads = 4
-dpt_widths = [32, 48, 64, 96]
-dpt_features = 48
-dpt_output_widths = [32, 16]
-croco_decoder_width = 128
-croco_decoder_depth = 3
+dpt_widths = [24, 32, 48, 64]
+dpt_features = 24
+dpt_output_widths = [16, 8]
+croco_decoder_width = 96
+croco_decoder_depth = 2
 croco_decoder_heads = 4
 
 [crops]
-mask = 0.75
-shift = 0.1
+mask = 0.5
+shift = 0.05
 
 [loss]
 metric = "gradients"
@@ -78,7 +78,7 @@ def render(folder: Path, first: int, count: int) -> None:
 def configuration(stage: str, start: str, steps: int) -> str:
     """Return the configuration of a stage."""
     first = f'start = "{start}"\n' if start else 'licence = "Apache-2.0"\n'
-    schedule = f"steps = {steps}\nbatch = 16\nrate = 1e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
+    schedule = f"steps = {steps}\nbatch = 8\nrate = 2e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
     return (
         f'run = "{stage}"\n{first}\n[[pairs]]\nfolder = "views"\nlicence = "Apache-2.0"\n{NETWORK}\n'
         f'[schedule]\n{schedule}decay = "cosine"\nema = 0.99\n\n[log]\nevery = 50\nheld_out = {HELD_OUT}\n'

@@ -1,7 +1,7 @@
 """Files that 'relight-cli train' writes, and fine-tuned files of `tiny`: a whole network in one safetensors file.
 
-The tensors have our names; the metadata has the sizes, the parts that are trained so far, the licences of all that the
-network was made from, and the recipe.
+The tensors have our names; the metadata has the sizes, the licences of all that the network was made from, and the
+recipe of every stage. It is under one key, so that equal runs write equal files.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from relight_cli.models.tiny import Tiny
 
 SUFFIX = ".safetensors"
-CROCODILIGHT = "crocodilight"
+CROCODILIGHT, TINY = "crocodilight", "tiny"
 PARTS = {  # of the network: what its tensors' names start with, and the stage that trains it
     "encoder": (("patch_embedding.", "encoder."), "croco"),
     "decoder": (("decoder.", "head."), "decoder"),
@@ -38,21 +38,21 @@ class TrainedFile:
 
     path: Path
     network: str  # "crocodilight" or "tiny"
-    metadata: Mapping[str, str]
+    facts: Mapping[str, Any]  # config, licences and recipe of the stages; of tiny, the metadata
     keys: frozenset[str]  # names of its tensors
 
     @property
     def licences(self) -> dict[str, str]:
         """What the network was made from, and under which licences: "encoder", the folders of pictures."""
-        if "licences" in self.metadata:
-            return json.loads(self.metadata["licences"])
-        return {"weights": self.metadata["licence"]} if "licence" in self.metadata else {}
+        if self.network == CROCODILIGHT:
+            return dict(self.facts["licences"])
+        return {"weights": self.facts["licence"]} if "licence" in self.facts else {}
 
     @property
     def mappers(self) -> list[str]:
         """Names of the illumination mappers in the file."""
         if self.network != CROCODILIGHT:
-            return json.loads(self.metadata["config"]).get("mappers", [])
+            return list(json.loads(self.facts["config"])["mappers"])
         return sorted({key.split(".")[1] for key in self.keys if key.startswith("mappers.")})
 
     @property
@@ -85,14 +85,14 @@ def describe(path: Path) -> TrainedFile:
     try:
         with safe_open(path, "pt") as file:
             metadata, keys = file.metadata() or {}, frozenset(file.keys())
-        is_tiny = "network" not in metadata and "mappers" in json.loads(metadata["config"])
-        found = TrainedFile(path, "tiny" if is_tiny else metadata["network"], metadata, keys)
+        if CROCODILIGHT in metadata:
+            found = TrainedFile(path, CROCODILIGHT, json.loads(metadata[CROCODILIGHT]), keys)
+        else:
+            found = TrainedFile(path, TINY, metadata, keys)
         if not all(isinstance(one, str) for one in (*found.licences, *found.licences.values(), *found.mappers)):
             raise ValueError("licences and mappers are no texts")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelUnavailableError(f"{path} is damaged or describes no relighting network: {REMEDY}.") from error
-    if found.network not in (CROCODILIGHT, "tiny"):
-        raise ModelUnavailableError(f"{path} holds another kind of network ({found.network}): {REMEDY}.")
     return found
 
 
@@ -134,7 +134,7 @@ def config_of(file: TrainedFile) -> "CroCoDiLightConfig":
     from relight_cli.models.crocodilight import CroCoDiLightConfig
 
     try:
-        described = json.loads(file.metadata["config"]).items()
+        described = file.facts["config"].items()
         sizes: dict[str, Any] = {key: tuple(x) if isinstance(x, list) else x for key, x in described}
         return CroCoDiLightConfig(**sizes)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -185,14 +185,14 @@ def write_trained(
     from safetensors.torch import save_file
 
     part = path.with_name(f".{path.name}.part")
-    metadata = {
-        "network": CROCODILIGHT,
-        "config": json.dumps({k: v for k, v in asdict(network.config).items() if k != "fused_attention"}),
-        "licences": json.dumps(dict(licences)),
-        "recipe": json.dumps(recipe),
-    }
+    sizes = {key: value for key, value in asdict(network.config).items() if key != "fused_attention"}
+    facts = {"config": sizes, "licences": dict(licences), "recipe": recipe}
     part.touch()
     mode = part.stat().st_mode  # safetensors makes files that only their owner may read
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, part, metadata)
+    save_file(
+        {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
+        part,
+        {CROCODILIGHT: json.dumps(facts)},
+    )
     part.chmod(mode)
     part.replace(path)

@@ -71,7 +71,7 @@ class CropsConfig:
     zoom_out: float = 1.0  # a crop is up to so many times as large as a tile, and is reduced
     mirror: bool = True
     grey: float = 0.05  # share of the samples in shades of grey
-    shift: float = 0.25  # croco: the second view is shifted by up to this share of a crop, and up to a quarter larger
+    shift: float = 0.25  # croco: the second view is shifted by up to this share of a crop, and larger by up to as much
     mask: float = 0.9  # croco: share of the patches that are hidden
 
 
@@ -259,6 +259,7 @@ def _fault(config: TrainConfig) -> str | None:
     checks = [
         (schedule.steps >= 0 and schedule.epochs > 0, "[schedule] epochs and steps: give more than 0."),
         (schedule.batch > 0 and schedule.accumulate > 0, "[schedule] batch and accumulate: give 1 or more."),
+        (schedule.batch % schedule.accumulate == 0, "[schedule] batch: give a multiple of accumulate."),
         (schedule.rate > 0, "[schedule] rate: give more than 0."),
         (len(schedule.betas) == 2 and all(0 <= b < 1 for b in schedule.betas), "[schedule] betas: give two below 1."),
         (schedule.decay in ("constant", "cosine"), '[schedule] decay: choose "constant" or "cosine".'),

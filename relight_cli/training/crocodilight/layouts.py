@@ -158,7 +158,7 @@ def read_albedo(folder: Path) -> list[Scene]:
         groups: dict[str, dict[bool, list[Path]]] = defaultdict(lambda: {True: [], False: []})
         for path in pictures_in(place):
             is_albedo = bool(ALBEDO.search(path.stem))
-            groups[(ALBEDO if is_albedo else IMAGE).sub("", path.stem)][is_albedo].append(path)
+            groups[IMAGE.sub("", ALBEDO.sub("", path.stem))][is_albedo].append(path)
         for key, found in groups.items():
             if found[True] and found[False]:
                 scenes.append(

@@ -158,9 +158,9 @@ class Drawing:
         return cuts
 
     def _second_view(self, picture: NDArray, y: int, x: int, side: int, rng: np.random.Generator) -> Picture:
-        """Return a crop of the second picture that is shifted and up to a quarter larger, as if seen from elsewhere."""
+        """Return a crop of the second picture that is shifted and larger, as if seen from elsewhere."""
         height, width = picture.shape[:2]
-        larger = min(height, width, round(side * rng.uniform(1, 1.25)))
+        larger = min(height, width, round(side * rng.uniform(1, 1 + self.crops.shift)))
         y, x = (
             int(np.clip(at + (side - larger) / 2 + rng.uniform(-1, 1) * self.crops.shift * side, 0, n - larger))
             for at, n in ((y, height), (x, width))

@@ -1,6 +1,5 @@
 """The network that a stage starts from: the parts of its file, and new ones for the rest."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,7 +116,7 @@ def _earlier(path: Path, stage: str) -> Start:
     tensors = read_tensors(file, "cpu", torch.float32)
     parts = tuple(sorted({key.partition(".")[0] + "." for key in tensors}))
     load_parts(path, network, tensors, parts)
-    return Start(network, file.licences, parts, json.loads(file.metadata.get("recipe", "[]")))
+    return Start(network, file.licences, parts, list(file.facts["recipe"]))
 
 
 def croco_sizes(network: NetworkConfig) -> CroCoConfig:
