@@ -17,6 +17,7 @@ from relight_cli.commands.lights import lights_app
 from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.report import report_app
+from relight_cli.commands.train import train_app
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
 from relight_cli.interruption import Terminated, signals_handled
@@ -44,6 +45,7 @@ app.command(short_help="Check the installation and report what is broken.")(doct
 app.add_typer(lights_app, name="lights")
 app.add_typer(report_app, name="report")
 app.add_typer(weights_app, name="weights")
+app.add_typer(train_app, name="train")
 
 
 def _show_version(wanted: bool) -> None:

@@ -23,7 +23,7 @@ BOTTOM = {"errors", "_version", "devices", "cores", "interruption"}
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 BESIDES = {  # what stands next to the floors: what it uses, and who uses it
     "checkpoints": ({"models"}, {"__init__", "commands"}),
-    "training": ({"relighting", "photos", "rasters", "models", "checkpoints"}, set()),
+    "training": ({"relighting", "photos", "rasters", "models", "checkpoints"}, {"commands"}),
     "__init__": (set(FLOOR) | {"checkpoints"}, set()),  # the Python API; imports lazily
 }
 
@@ -130,6 +130,7 @@ COMPLETION = {"_RELIGHT_CLI_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
         (["refine-depth", "--help"], {}),
         (["weights", "--help"], {}),
         (["lights", "show", "--help"], {}),
+        (["train", "light", "--help"], {}),
         ([], {"_RELIGHT_CLI_COMPLETE": "source_bash"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli relight --"}),
         ([], COMPLETION | {"COMP_WORDS": "relight-cli refine-depth --"}),

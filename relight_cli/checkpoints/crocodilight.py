@@ -65,7 +65,7 @@ def load_crocodilight(
     the published network's order of rounding, at 1.5 times the time.
     Raises ModelUnavailableError, naming the file and the keys that are missing, surplus or of another shape.
     """
-    content = _converted(path, dtype) or _read(path)
+    content = _converted(path, dtype) or read_pickle(path)
     if not isinstance(content, dict) or not {"croco_kwargs", "model"} <= content.keys():
         raise ModelUnavailableError(f"{path} lacks 'croco_kwargs' or 'model': {REMEDY}.")
     state = _tensors(path, content["model"])
@@ -84,7 +84,7 @@ def load_mappers(network: CroCoDiLight, mappers: dict[str, Path], *, device: str
     """Add illumination mappers, given as paths by name, to a loaded network; errors as in `load_crocodilight`."""
     config = network.config
     for name, path in mappers.items():
-        tensors = _tensors(path, (_converted(path, dtype) or {}).get("model") or _read(path))
+        tensors = _tensors(path, (_converted(path, dtype) or {}).get("model") or read_pickle(path))
         state = {key.removeprefix("latent_mapper."): value for key, value in tensors.items()}
         with torch.device("meta"), Uninitialised():
             mapper = BlockStack(config, _depth(state, "base_blocks"), config.heads, config.mlp_ratio)
@@ -98,7 +98,7 @@ def convert(path: Path, dtype: torch.dtype) -> Path:
     `load_crocodilight` then maps that file without casting. Raises ModelUnavailableError, also if the folder is not
     writable.
     """
-    content = _read(path)
+    content = read_pickle(path)
     described = {"of": _mark(path)}
     if isinstance(content, dict) and "model" in content:
         described["croco_kwargs"] = json.dumps(content.get("croco_kwargs"))
@@ -155,18 +155,21 @@ def _cast(tensor: Tensor, device: str, dtype: torch.dtype, *, mapped: bool) -> T
     return cast
 
 
-def _read(path: Path) -> Any:
-    """Unpickle tensors and plain containers, nothing else, mapping the file where its format allows."""
+def read_pickle(path: Path, remedy: str = REMEDY) -> Any:
+    """Unpickle tensors and plain containers, nothing else, mapping the file where its format allows.
+
+    Raises ModelUnavailableError, which ends in `remedy`.
+    """
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
-        raise ModelUnavailableError(f"{path} cannot be read ({error.strerror or error}): {REMEDY}.") from error
+        raise ModelUnavailableError(f"{path} cannot be read ({error.strerror or error}): {remedy}.") from error
     except (pickle.UnpicklingError, UnicodeDecodeError) as error:
         raise ModelUnavailableError(
-            f"{path} holds objects other than tensors, or is not a checkpoint: {REMEDY}."
+            f"{path} holds objects other than tensors, or is not a checkpoint: {remedy}."
         ) from error
     except Exception as error:  # damaged bytes can make the unpickler raise any exception
-        raise ModelUnavailableError(f"{path} is truncated or damaged: {REMEDY}.") from error
+        raise ModelUnavailableError(f"{path} is truncated or damaged: {remedy}.") from error
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:

@@ -1,15 +1,20 @@
-"""Load a relighting network by its model's name."""
+"""Load a relighting network by its model's name, or from a file of one's own training."""
 
 import warnings
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.tiny import load_tiny, tiny_sha256
+from relight_cli.checkpoints.trained import PARTS, describe, is_file_name, load_trained, sha256_of
 from relight_cli.checkpoints.weights import LookUp, availability, find, require_download
 from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.models.interface import Model, ModelInfo
+
+if TYPE_CHECKING:
+    from relight_cli.devices import Compute
 
 AUTO, CROCODILIGHT, TINY = "auto", "crocodilight", "tiny"
 TASKS = ("relight", "deshadow", "albedo", "interpolate-timelapse")
@@ -22,7 +27,7 @@ def warn(line: str) -> None:
 
 
 def load_model(
-    name: str = AUTO,
+    name: str | Path = AUTO,
     *,
     tasks: Collection[str] = TASKS,
     device: str = "auto",
@@ -37,6 +42,9 @@ def load_model(
 ) -> Model:
     """Load a relighting network: "tiny", which is inside the package, "crocodilight", the published one, or "auto".
 
+    A name in .safetensors is a file that 'relight-cli train' wrote, or a fine-tuned `tiny`. A line to `notify` says if
+    it is for non-commercial use only.
+
     "auto" loads the published files if they are on this machine or can be downloaded, else "tiny", with one line to
     `notify`; a damaged file is still an error. Only the files that `tasks` need are looked for. `device` is "auto"
     (CUDA, then MPS, then CPU), "cpu", "cuda", "cuda:N" or "mps"; `dtype` is "auto", "float32", "bfloat16" or "float16".
@@ -50,8 +58,11 @@ def load_model(
     """
     from relight_cli.devices import choose
 
+    name = str(name)
     _check(name, tasks)
     compute = choose(device, dtype)
+    if is_file_name(name):
+        return _load_file(Path(name), _mappers(tasks), compute, notify)
     if name != TINY:
         look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
         mappers, files = _mappers(tasks), _files(tasks)
@@ -80,9 +91,25 @@ def load_model(
     return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
 
 
+def _load_file(path: Path, mappers: Collection[str], compute: "Compute", notify: Callable[[str], None]) -> Model:
+    """Load the network of a trained file."""
+    file = describe(path)
+    network = load_trained(
+        file,
+        mappers,
+        notify,
+        device=compute.device,
+        dtype=compute.dtype,
+        tiny_dtype=compute.tiny_dtype,
+        fused_attention=compute.fused_attention,
+    )
+    workers = compute.tiny_workers if file.network == TINY else 1
+    return Model(network, path.name, None, sha256_of(path), compute.device, compute.tile_batch, workers)
+
+
 def with_mappers(
     model: Model,
-    name: str = AUTO,
+    name: str | Path = AUTO,
     *,
     weights_dir: str | Path | None = None,
     offline: bool = False,
@@ -100,6 +127,8 @@ def with_mappers(
     missing = {mapper: task for task, mapper in _MAPPERS.items() if mapper not in model.network.mapper_names}
     if not missing:
         return model
+    if is_file_name(str(name)):
+        describe(Path(name)).require((), missing)
     import torch
 
     from relight_cli.checkpoints.crocodilight import load_mappers
@@ -126,7 +155,13 @@ def with_mappers(
 
 
 def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:
-    """Return the model that `load_model` would load without the Hub: for "auto", from the files on this machine."""
+    """Return the model that `load_model` would load without the Hub: for "auto", from the files on this machine.
+
+    Raises ModelUnavailableError for a file that is none, or has not been trained for the tasks.
+    """
+    if is_file_name(name):
+        describe(Path(name)).require(PARTS, _mappers(tasks))
+        return ModelInfo(Path(name).name, None, sha256_of(Path(name)))
     files = _files(tasks)
     found = [availability(file, LookUp(weights_dir)) for file in files] if name != TINY else []
     if name == CROCODILIGHT or (found and all(found)):
@@ -135,8 +170,9 @@ def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) 
 
 
 def _check(name: str, tasks: Collection[str]) -> None:
-    if name not in (AUTO, CROCODILIGHT, TINY):
-        raise UsageError(f"unknown model '{name}': choose {AUTO}, {CROCODILIGHT} or {TINY}.")
+    if name not in (AUTO, CROCODILIGHT, TINY) and not is_file_name(name):
+        choices = f"choose {AUTO}, {CROCODILIGHT} or {TINY}, or name a file in .safetensors"
+        raise UsageError(f"unknown model '{name}': {choices}.")
     if isinstance(tasks, str) or (unknown := [task for task in tasks if task not in TASKS]):
         raise UsageError(f"unknown tasks {tasks if isinstance(tasks, str) else unknown}: give some of {TASKS}.")
 

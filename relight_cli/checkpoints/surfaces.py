@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.geometry import geometry_sha256, load_geometry
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
-from relight_cli.checkpoints.models import TINY, warn
+from relight_cli.checkpoints.models import CROCODILIGHT, TINY, warn
 from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes, require_download
 from relight_cli.errors import ModelUnavailableError
 
@@ -69,7 +69,7 @@ def find_surfaces(
     files = load_manifest().select(REPOSITORY)
     look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
     here = all(availability(file, look_up) for file in files)
-    if not here and model.name == TINY:  # the Hub has been asked, or must not be
+    if not here and model.name != CROCODILIGHT:  # the Hub has been asked, or must not be
         main = next(file for file in files if not file.config)
         return embedded(
             f"{REPOSITORY} ({megabytes(main.size)}, {main.licence}) is not on this machine; "

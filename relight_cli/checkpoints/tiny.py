@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relight_cli.errors import ModelUnavailableError
@@ -24,6 +25,14 @@ def tiny_sha256() -> str:
 
 def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Tiny":
     """Load the network, in float32 by default. Raises ModelUnavailableError if the installation is broken."""
+    with as_file(_FILE) as path:
+        return tiny_from(path, "install relight-cli again", device=device, dtype=dtype, name="the embedded model")
+
+
+def tiny_from(
+    path: Path, remedy: str, *, device: str = "cpu", dtype: "torch.dtype | None" = None, name: str = ""
+) -> "Tiny":
+    """Load the network of a file. Raises ModelUnavailableError with the remedy for a damaged one."""
     import torch
     from safetensors import SafetensorError, safe_open
 
@@ -31,7 +40,7 @@ def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Ti
     from relight_cli.models.tiny import Tiny, TinyConfig
 
     try:
-        with as_file(_FILE) as path, safe_open(path, "pt") as file:
+        with safe_open(path, "pt") as file:
             described = json.loads(file.metadata()["config"]).items()
             config: dict[str, Any] = {
                 key: tuple(value) if isinstance(value, list) else value for key, value in described
@@ -41,5 +50,5 @@ def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Ti
             network = Tiny(TinyConfig(**config))
         network.load_state_dict(state, strict=True, assign=True)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelUnavailableError(f"the embedded model is damaged ({error}): install relight-cli again.") from error
+        raise ModelUnavailableError(f"{name or path} is damaged ({error}): {remedy}.") from error
     return network.eval().requires_grad_(False)

@@ -17,7 +17,8 @@ from relight_cli.jobs.option_tree import CommandPath, OptionName, Tree, is_gener
 
 FILE_NAME = "relight.toml"
 NO_CONFIG = "RELIGHT_NO_CONFIG"
-_FILE_OR_WORD = ("light", "sky", "input-colour")  # take a word or a file: a file only if there is one of that name
+# These take a word or a file: a file only if there is one of that name.
+_FILE_OR_WORD = ("light", "sky", "input-colour", "model")
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,11 @@ class MemoryFallback:
     def _move_to_cpu(self, model: "Model") -> None:
         from torch import nn
 
+        from relight_cli.models.tiny import Tiny
+
         compute, network = choose("cpu", self._dtype), model.network
         assert isinstance(network, nn.Module)
-        network.to("cpu", compute.tiny_dtype if model.name == "tiny" else compute.dtype)
+        network.to("cpu", compute.tiny_dtype if isinstance(network, Tiny) else compute.dtype)
         self.model = replace(model, device="cpu", tile_batch=compute.tile_batch)
         self.tile_batch = self._wanted or compute.tile_batch
 

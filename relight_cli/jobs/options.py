@@ -25,12 +25,7 @@ from relight_cli.relighting.options import MappingOptions, RelightOptions, TileC
 T = TypeVar("T")
 
 
-class ModelName(StrEnum):
-    """The values of --model."""
-
-    AUTO = "auto"
-    CROCODILIGHT = "crocodilight"
-    TINY = "tiny"
+MODELS = ("auto", "crocodilight", "tiny")
 
 
 class Dtype(StrEnum):
@@ -87,6 +82,21 @@ def check_input_colour(colour: str | None) -> str | None:
 
         profile_for(colour)
     return colour
+
+
+def check_model(name: str) -> str:
+    """Return the name of a model in small letters, or the name of a file. Raises BadParameter for another."""
+    if name.lower() in MODELS:
+        return name.lower()
+    if Path(name).suffix.lower() != ".safetensors":
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(map(repr, MODELS))} and no file in .safetensors.")
+    return name
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Return the models, and the files here, whose names begin so."""
+    files = sorted(str(path) for path in Path().glob("*.safetensors"))
+    return [name for name in (*MODELS, *files) if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
@@ -176,13 +186,16 @@ class PhotoCommandOptions(CommandOptions):
     """Options of every command that makes photos from photos."""
 
     model: Annotated[
-        ModelName,
+        str,
         typer.Option(
-            case_sensitive=False,
+            metavar="auto|crocodilight|tiny|FILE.safetensors",
+            callback=check_model,
+            autocompletion=complete_model,
             envvar="RELIGHT_MODEL",
-            help="auto: crocodilight if its weights are found or can be downloaded, else tiny.",
+            help="auto: crocodilight if its weights are found or can be downloaded, else tiny. "
+            "A file: one that 'relight-cli train' wrote.",
         ),
-    ] = ModelName.AUTO
+    ] = "auto"
     detail: Annotated[
         bool,
         typer.Option(

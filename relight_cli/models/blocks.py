@@ -14,24 +14,33 @@ NORM_EPS = 1e-6
 class Rotary:
     """Cosines and sines of 2-D RoPE for N tokens with heads of width d, in two forms."""
 
-    cos: Tensor  # (N, 2, d / 4), as in the formula
+    cos: Tensor  # (N, 2, d / 4), as in the formula; (B, N, 2, d / 4) where pictures have tokens of their own
     sin: Tensor
 
     @cached_property
     def wide_cos(self) -> Tensor:
-        """Cosines repeated along a head, (N, 1, d)."""
-        return self.cos[:, None, :, None].expand(-1, 1, -1, 2, -1).flatten(2).contiguous()
+        """Cosines repeated along a head, (N, 1, d) or (B, N, 1, d)."""
+        return _repeated(self.cos)
 
     @cached_property
     def wide_sin(self) -> Tensor:
-        """Sines repeated along a head, (N, 1, d)."""
-        return self.sin[:, None, :, None].expand(-1, 1, -1, 2, -1).flatten(2).contiguous()
+        """Sines repeated along a head, (N, 1, d) or (B, N, 1, d)."""
+        return _repeated(self.sin)
 
     @cached_property
     def partner(self) -> Tensor:
         """The signed permutation (d, d) that puts -v in the place of u, and u in the place of v."""
-        eye = torch.eye(2 * self.cos[0].numel()).unflatten(1, (2, 2, -1))
+        eye = torch.eye(4 * self.cos.shape[-1]).unflatten(1, (2, 2, -1))
         return torch.stack((-eye[:, :, 1], eye[:, :, 0]), dim=2).flatten(1).to(self.cos)
+
+    def of(self, tokens: Tensor) -> "Rotary":
+        """Return the angles of some tokens (B, n) of each picture, by their numbers."""
+        return Rotary(self.cos[tokens], self.sin[tokens])
+
+
+def _repeated(x: Tensor) -> Tensor:
+    """Return (..., N, 2, q) as (..., N, 1, 4 q), each half twice."""
+    return x[..., None, :, None, :].expand(*x.shape[:-2], 1, 2, 2, -1).flatten(-3).contiguous()
 
 
 class RotaryTable:

@@ -91,7 +91,7 @@ class Model:
     """A relighting network that is ready to run, and its source."""
 
     network: RelightingModel
-    name: str  # "tiny" or "crocodilight"
+    name: str  # "tiny", "crocodilight", or the name of a trained file
     revision: str | None  # of the repository it was published in
     sha256: str | None  # of its file, if it is known
     device: str = "cpu"  # where it runs: "cpu", "cuda", "cuda:1", "mps"

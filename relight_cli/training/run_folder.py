@@ -29,12 +29,30 @@ class RunFolder:
 
     def save(self, step: int, recipe: Recipe, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
-        with (self.path / "log.jsonl").open("a") as log:
+        self.log(record)
+        self.keep(step, recipe)
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to the log."""
+        with self._log.open("a") as log:
             log.write(json.dumps(record) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of the log about steps that a resumed run takes again."""
+        if self._log.exists():
+            lines = [line for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            self._log.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+
+    def keep(self, step: int, recipe: Recipe) -> None:
+        """Replace the checkpoint."""
         state = {name: part.state_dict() for name, part in self.parts.items()}
         part = self._checkpoint.with_suffix(".part")
         torch.save(state | {"step": step, "recipe": recipe}, part)
         part.replace(self._checkpoint)
+
+    @property
+    def _log(self) -> Path:
+        return self.path / "log.jsonl"
 
     @property
     def _checkpoint(self) -> Path:

@@ -14,12 +14,12 @@ from torch import nn
 
 
 @contextmanager
-def process_group() -> Iterator[int]:
+def process_group(backend: str = "gloo") -> Iterator[int]:
     """Join the workers that torchrun has started; yield the rank of this one, 0 without torchrun."""
     if not dist.is_torchelastic_launched():
         yield 0
         return
-    dist.init_process_group("gloo")
+    dist.init_process_group(backend)
     try:
         yield dist.get_rank()
     finally:

@@ -220,7 +220,7 @@ def test_a_converted_file_is_the_same_network_and_belongs_to_its_source(
     assert written[0] == weights / "CroCoDiLight.bfloat16.safetensors"
     assert written[0].stat().st_size < (weights / "CroCoDiLight.pth").stat().st_size / 2
     with monkeypatch.context() as patched:
-        patched.setattr("relight_cli.checkpoints.crocodilight._read", None)  # nothing is unpickled
+        patched.setattr("relight_cli.checkpoints.crocodilight.read_pickle", None)  # nothing is unpickled
         after = load_crocodilight(weights / "CroCoDiLight.pth", mappers, dtype=torch.bfloat16).state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)

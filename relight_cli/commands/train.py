@@ -1,0 +1,223 @@
+"""relight-cli train: a CroCoDiLight network of one's own, stage by stage, from one's own pairs of photos."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.options import Offline, Quiet, Verbose, WeightsDir, Yes
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from relight_cli.training.crocodilight.config import TrainConfig
+    from relight_cli.training.crocodilight.data import Data
+
+train_app = typer.Typer(no_args_is_help=True, help="Train a relighting network on your own pairs of photos.")
+
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG.toml", help="What to train on and how; the rest is as in the paper.")
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", "-n", help="Print the whole configuration and what is found; train nothing.")
+]
+
+
+@train_app.command("croco", short_help="Stage 0: an encoder, by cross-view completion.")
+def train_croco(
+    config: Config,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Stage 0: train an encoder from scratch by cross-view completion, in the layout of CroCo v2's file.
+
+    Only needed for a network without CroCo v2's weights, which are for non-commercial use. A run that was stopped is
+    resumed by the same command, exactly.
+    """
+    _train("croco", config, device, dry_run=dry_run, quiet=quiet)
+
+
+@train_app.command("decoder", short_help="Stage 1: the decoder, by auto-encoding.")
+def train_decoder(
+    config: Config,
+    device: Device = "auto",
+    weights_dir: WeightsDir = None,
+    offline: Offline = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Stage 1: train the single-view decoder by auto-encoding; the encoder, from a CroCo file, is frozen."""
+    _train("decoder", config, device, weights_dir, offline=offline, yes=yes, dry_run=dry_run, quiet=quiet)
+
+
+@train_app.command("light", short_help="Stage 2: the delighting and relighting transformers.")
+def train_light(
+    config: Config,
+    device: Device = "auto",
+    weights_dir: WeightsDir = None,
+    offline: Offline = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Stage 2: train the delighting and relighting transformers by cross-lighting pairs of one view both ways."""
+    _train("light", config, device, weights_dir, offline=offline, yes=yes, dry_run=dry_run, quiet=quiet)
+
+
+@train_app.command("shadow", short_help="Stage 3: the mapper of deshadow.")
+def train_shadow(
+    config: Config,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Stage 3: train the illumination mapper of deshadow on pictures with and without cast shadows."""
+    _train("shadow", config, device, dry_run=dry_run, quiet=quiet)
+
+
+@train_app.command("albedo", short_help="Stage 3: the mapper of albedo.")
+def train_albedo(
+    config: Config,
+    device: Device = "auto",
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Stage 3: train the illumination mapper of albedo on pictures with their albedo."""
+    _train("albedo", config, device, dry_run=dry_run, quiet=quiet)
+
+
+@train_app.command(short_help="Check folders of pairs: scenes, sizes, alignment.")
+def check(
+    places: Annotated[
+        list[str],
+        typer.Argument(metavar="FOLDER|CONFIG.toml", help="Folder of pairs, or a configuration that names some."),
+    ],
+    layout: Annotated[
+        str, typer.Option(metavar="auto|LAYOUT", help="Layout of the folders: views, mit, bigtime, triplets ...")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array, for programs.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read every picture of the folders and say how many scenes there are, of which sizes, and what is misaligned.
+
+    Exits with 23 if a picture cannot be read, or if pictures of one view have different sizes or are not aligned.
+    """
+    from relight_cli.errors import ExitCode
+    from relight_cli.training.crocodilight.checks import check as check_folder
+    from relight_cli.training.crocodilight.data import find_pairs
+
+    reports = [check_folder(found) for found in find_pairs(_named(places, layout))]
+    if as_json:
+        typer.echo(json.dumps([report.facts() for report in reports], indent=2))
+    else:
+        for report in reports:
+            for line in report.lines():
+                typer.echo(line)
+    if any(report.faults for report in reports):
+        raise typer.Exit(ExitCode.SOME_FAILED)
+
+
+def _named(places: list[str], layout: str) -> tuple:
+    from relight_cli.errors import UsageError
+    from relight_cli.training.crocodilight.config import PairsConfig, pairs_of, read_toml
+    from relight_cli.training.crocodilight.layouts import LAYOUTS
+
+    if layout not in ("auto", *LAYOUTS):
+        raise UsageError(f"unknown --layout '{layout}': choose auto, {', '.join(LAYOUTS)}.")
+    found: list[PairsConfig] = []
+    for place in places:
+        path = Path(place)
+        if path.suffix.lower() == ".toml" and not path.is_dir():
+            found += pairs_of(read_toml(path), path)
+        else:
+            found.append(PairsConfig(path, layout))
+    return tuple(found)
+
+
+def _train(
+    stage: str,
+    path: Path,
+    device: str,
+    weights_dir: Path | None = None,
+    *,
+    offline: bool = False,
+    yes: bool = False,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Run a stage; without --dry-run until its last step."""
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.devices import choose
+    from relight_cli.jobs.questions import terminal_question
+    from relight_cli.training.crocodilight.config import load_config
+    from relight_cli.training.crocodilight.data import data_of
+
+    config, notify = load_config(path, stage), notifier(quiet or not _is_first())
+    chosen = _device(choose(device).device)
+    data = data_of(config, notify)
+    if dry_run:
+        _describe(config, data)
+        return
+    from relight_cli.training.crocodilight.run import Run, learn
+    from relight_cli.training.crocodilight.start import start_of
+    from relight_cli.training.workers import process_group
+
+    look_up = LookUp(weights_dir, offline, not quiet, yes, terminal_question())
+
+    def load_lpips(name: str) -> "nn.Module":
+        from relight_cli.checkpoints.lpips import load_lpips as load
+
+        return load(name, config.loss.backbone, look_up, notify)
+
+    with process_group("nccl" if chosen.startswith("cuda") else "gloo") as rank:
+        run = Run(config, data, start_of(config), load_lpips, chosen)
+        notify(f"{config.run}: step {run.step} of {run.steps}, {len(data.train)} samples, on {chosen}")
+        learn(run, rank, notify, lambda step, losses: notify(_progress(step, run.steps, losses)))
+        notify(f"{config.run / run.output}: written")
+
+
+def _progress(step: int, steps: int, losses: dict[str, float]) -> str:
+    return f"step {step} of {steps}: " + ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
+
+
+def _is_first() -> bool:
+    """Return whether this is the only process of a training, or the first that torchrun has started."""
+    import os
+
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _device(device: str) -> str:
+    """Return the device of this process among those that torchrun has started."""
+    import os
+
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+
+
+def _describe(config: "TrainConfig", data: "Data") -> None:
+    """Print the configuration with all defaults, as TOML, and the number of samples and steps."""
+    import math
+    from dataclasses import asdict
+
+    from relight_cli.training.crocodilight.config import TABLES
+
+    schedule = config.schedule
+    steps = schedule.steps or max(1, math.ceil(schedule.epochs * len(data.train) / schedule.batch))
+    typer.echo(
+        f"# train {config.stage}: {len(data.train)} samples, {len(data.held_out)} scenes held out, {steps} steps"
+    )
+    for name in TABLES:
+        typer.echo(f"\n[{name}]")
+        for key, value in asdict(getattr(config, name)).items():
+            if value is not None:
+                typer.echo(f"{key} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
