@@ -45,6 +45,7 @@ from relight_cli.photos.writing import write_photo
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.relighting.light_change import ChangeResult
+    from relight_cli.relighting.lights.light import Light
     from relight_cli.relighting.options import Progress
 
 HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
@@ -64,11 +65,12 @@ def run_batch(
     resolve: Callable[[Photo], Recipe] | None = None,
     first: FirstRead | None = None,
     page: ComparePage | None = None,
+    light_of: "Callable[[Result], Light | None]" = lambda result: None,
 ) -> None:
     """Read, change and write each photo and its layers, in the order of `Job.extras`.
 
     Errors are those of `one_by_one.run_jobs`. `resolve` is called with the first photo and returns the recipe of all;
-    `first` has begun to read that photo. `page` gets each photo before and after.
+    `first` has begun to read that photo. `page` gets each photo before and after, and its `light_of`.
     """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
@@ -76,7 +78,7 @@ def run_batch(
     notify = notifier(options.quiet)
     shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
     compared = ComparedPhotos(page, options) if page else None
-    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first, compared).run(len(jobs))
+    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first, compared, light_of).run(len(jobs))
     summary.finish()
 
 
@@ -99,6 +101,7 @@ class Batch(Generic[Result]):
     resolve: Callable[[Photo], Recipe] | None = None
     first: FirstRead | None = None
     compared: ComparedPhotos | None = None
+    light_of: "Callable[[Result], Light | None]" = lambda result: None  # shown on the page
     ready: deque[InFlight] = field(default_factory=deque)  # claimed or skipped, and not started
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
     reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
@@ -243,8 +246,8 @@ class Batch(Generic[Result]):
         photos = [self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))]
         if not self.compared:
             return Changed(photos, inputs)
-        watched_photo, watched = self.compared.watch(job, photo, photos[0][0])
-        return Changed([(watched_photo, photos[0][1]), *photos[1:]], inputs, watched)
+        watched = self.compared.watch(job, photo, photos[0][0], self.light_of(result))
+        return Changed([(watched.after.watched, photos[0][1]), *photos[1:]], inputs, watched)
 
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""

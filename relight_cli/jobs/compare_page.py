@@ -17,6 +17,7 @@ from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.repeated_command import command_line
 from relight_cli.pages.page import Page, is_untouched_page
 from relight_cli.pages.views import Chart, End, Entry, Frame, Head, Keyframe, Pair
@@ -43,6 +44,7 @@ class ComparePage:
     charts: list[Chart] = field(default_factory=list)  # at the end of a sequence
     notes: list[str] = field(default_factory=list)
     unit: str = "photo"
+    expected: int = 0  # photos or frames
     show_skipped: "Callable[[Job], Shown] | None" = None  # reads what a skipped job shows
     kept: dict[Path, Shown] = field(default_factory=dict)  # what jobs show that are not reported yet, by target
 
@@ -58,6 +60,18 @@ class ComparePage:
             return self.show_skipped(job)
         return Shown(self.entry(job, "skipped", f"{job.target.name} was left as it is"))
 
+    def keep(self, job: Job, show: Callable[[], Shown]) -> None:
+        """Keep for the report what a job shows, whose files are written."""
+        self.kept[job.target] = self.shown(job, show)
+
+    def shown(self, job: Job, show: Callable[[], Shown]) -> Shown:
+        """Return what a job shows, or why it cannot be shown: that must not fail a job whose files are written."""
+        try:
+            return show()
+        except Exception as error:  # noqa: BLE001  libraries may raise anything
+            status = "skipped" if job.skip else "done"
+            return Shown(self.entry(job, status, f"It cannot be shown here ({str(error) or type(error).__name__})."))
+
     def report(self, job: Job, shown: Shown | None = None, error: Exception | None = None) -> None:
         """Add a job that is done, skipped or failed; without `shown`, show what was kept for it."""
         shown = shown or self.kept.pop(job.target, None)
@@ -69,27 +83,28 @@ class ComparePage:
             self.page.add(shown.entry)
             if shown.pair:
                 self.page.add(shown.pair)
-            self._count(shown.entry.status)
+            self.tally(shown.entry.status)
 
     def add(self, view: Frame | Keyframe) -> None:
         """Add a frame of a sequence."""
         with signals_held():
             self.page.add(view)
-            if isinstance(view, Frame):
-                self._count("done")
 
     def end(self, stopped: BaseException | None) -> None:
         """Add the end, which says whether all is there."""
         total = sum(self.count.values())
         parts = [f"{number} {status}" for status, number in self.count.items()]
-        summary = f"{total} {self.unit}{'s' * (total != 1)}: {', '.join(parts)}."
+        summary = f"{total} {self.unit}s: {', '.join(parts)}."
+        if self.expected == 1:
+            summary = "" if "done" in self.count else "Left as it was."
         if stopped is not None:
             how = "interrupted" if isinstance(stopped, INTERRUPTIONS) else "stopped by an error"
-            left = len(self.jobs) - total
+            left = self.expected - total
             summary += f" The run was {how}" + (f"; {left} more are not on this page." if left > 0 else ".")
         self.page.end(End(summary, stopped is None, self.charts, self.notes))
 
-    def _count(self, status: str) -> None:
+    def tally(self, status: str) -> None:
+        """Count a photo or frame."""
         self.count[status] = self.count.get(status, 0) + 1
 
 
@@ -111,7 +126,7 @@ def compare_page(
     head = Head(title, command_line(), PROGRAM, facts, time_unit)
     try:
         with _new_file(path, options) as file:
-            page = ComparePage(Page(file, head), jobs)
+            page = ComparePage(Page(file, head), jobs, expected=len(jobs))
             try:
                 yield page
             except BaseException as error:
@@ -124,6 +139,12 @@ def compare_page(
             raise
     if stopped is not None:
         raise stopped
+
+
+def page_facts(recipe: Recipe) -> list[tuple[str, str]]:
+    """Return how all results of a run are made, for its page."""
+    files = [(name.replace("_", " ").capitalize(), printable(str(path))) for name, path in recipe.files.items()]
+    return [("Task", recipe.task), ("Model", recipe.model.name), *files]
 
 
 def photos_title(jobs: list[Job], task: str) -> str:

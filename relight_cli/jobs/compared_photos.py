@@ -11,11 +11,13 @@ from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.reading import read_input
 from relight_cli.pages.facts import FACTS, photo_facts
+from relight_cli.pages.light_ball import light_on_ball
 from relight_cli.pages.pairs import Embedding, embedding, photo_pair, with_thumbnail
 from relight_cli.pages.previews import Preview, PreviewMaker, preview_of
-from relight_cli.pages.views import Fact
+from relight_cli.pages.views import Fact, Layer
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.photo import Photo
+from relight_cli.relighting.lights.light import Light
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Watched:
     before: Preview
     after: PreviewMaker
     facts: list[Fact]
+    light: Light | None  # that was put on it
 
 
 class ComparedPhotos:
@@ -33,35 +36,35 @@ class ComparedPhotos:
     def __init__(self, page: ComparePage, options: CommandOptions) -> None:
         self.page, self.options = page, options
         self.size: Embedding = embedding(len(page.jobs), full=options.compare_full)
+        self._balls: tuple[Light | None, Layer | None] = (None, None)  # the last light, and its picture
 
-    def watch(self, job: Job, before: Photo, after: Photo) -> tuple[Photo, Watched]:
-        """Return the photo to write instead of `after`, and what to pass to `shown` when it is written."""
+    def watch(self, job: Job, before: Photo, after: Photo, light: Light | None = None) -> Watched:
+        """Return what to pass to `shown` when `after` is written, by `Watched.after.watched` in its place."""
         maker = PreviewMaker(after, self.size.pixels)
         facts = [Fact(*both) for both in zip(FACTS, photo_facts(before), photo_facts(after), strict=True)]
         facts.append(Fact("Format", before.format, format_of(job.target) or after.format))
-        return maker.watched, Watched(preview_of(before, self.size.pixels), maker, facts)
+        return Watched(preview_of(before, self.size.pixels), maker, facts, light)
 
     def shown(self, job: Job, watched: Watched) -> Shown:
         """Return what the page shows of a job whose photo is written."""
-        entry = self.page.entry(job)
-        try:
-            return self._shown(job, watched, entry.status)
-        except Exception as error:  # noqa: BLE001  the photo is written: its page must not fail it
-            return Shown(
-                replace(entry, note=f"It cannot be shown here ({printable(str(error)) or type(error).__name__}).")
-            )
+        return self.page.shown(job, lambda: self._shown(job, watched, "done"))
 
     def of_skipped(self, job: Job) -> Shown:
         """Return what the page shows of a skipped job, whose photos are read for it."""
-        note = f"{job.target.name} was left as it is"
-        try:
+
+        def show() -> Shown:
             before = read_input(job.source, self.options, self.options.page)
-            after = read_input(job.target, replace(self.options, input_colour=None))
-            _, watched = self.watch(job, before, after)
-            shown = self._shown(job, watched, "skipped", note)
-        except Exception as error:  # noqa: BLE001  a page must not fail what is skipped
-            return Shown(self.page.entry(job, "skipped", f"{note}; it cannot be shown here ({error})"))
-        return shown
+            watched = self.watch(job, before, read_input(job.target, replace(self.options, input_colour=None)))
+            return self._shown(job, watched, "skipped", f"{job.target.name} was left as it is")
+
+        return self.page.shown(job, show)
+
+    def _on_ball(self, light: Light) -> Layer:
+        known, layer = self._balls
+        if known != light:
+            known, layer = self._balls = light, light_on_ball(light)
+        assert layer is not None
+        return layer
 
     def _shown(self, job: Job, watched: Watched, status: str, note: str = "") -> Shown:
         entry = self.page.entry(job, status, note)
@@ -69,6 +72,8 @@ class ComparedPhotos:
         facts = [Fact("File", _place(job.source, "input"), _place(job.target, "output")), *watched.facts]
         facts.append(Fact("Bytes", _bytes(job.source), _bytes(job.target)))
         pair = photo_pair(entry, before, after, self.size, facts)
+        if watched.light:
+            pair = replace(pair, pictures=[self._on_ball(watched.light)])
         if len(self.page.jobs) > 1:
             entry = with_thumbnail(entry, before, after)
         return Shown(entry, pair)

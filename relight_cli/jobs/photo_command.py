@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.jobs.batch import Change, Result, run_batch
-from relight_cli.jobs.compare_page import ComparePage, compare_page, photos_title
+from relight_cli.jobs.compare_page import ComparePage, compare_page, page_facts, photos_title
 from relight_cli.jobs.compared_photos import ComparedPhotos
-from relight_cli.jobs.console import notifier, printable
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import DryRun
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
@@ -27,6 +27,7 @@ from relight_cli.jobs.time_budget import TileCost, budget_note, choose_side
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.lights.light import Light
 
 
 class PhotoCommand:
@@ -80,6 +81,7 @@ class PhotoCommand:
         change: Change[Result],
         cost: TileCost,
         layers: "Callable[[Result], list[Photo]]" = lambda result: [],
+        light_of: "Callable[[Result], Light | None]" = lambda result: None,
     ) -> None:
         """Make every photo; errors as in `run_batch`. `change` uses the current `options`."""
         if self.dry:
@@ -97,14 +99,14 @@ class PhotoCommand:
             return self.recipe
 
         with self._page() as page:
-            run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first, page)
+            run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first, page, light_of)
 
     @contextlib.contextmanager
     def _page(self) -> Iterator[ComparePage | None]:
         """Yield the page of --compare; see `compare_page`."""
-        facts = [("Task", self.recipe.task), ("Model", self.recipe.model.name)]
-        facts += [(name.replace("_", " ").capitalize(), printable(str(path))) for name, path in self.files.items()]
-        with compare_page(self.options, self.jobs, photos_title(self.jobs, self.recipe.task), facts) as page:
+        with compare_page(
+            self.options, self.jobs, photos_title(self.jobs, self.recipe.task), page_facts(self.recipe)
+        ) as page:
             if page:
                 page.show_skipped = ComparedPhotos(page, self.options).of_skipped
             yield page

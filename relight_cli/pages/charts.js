@@ -6,10 +6,12 @@ function legendElements({ title, unit, low, high, colours, notes }) {
   const swatches = colours.map((fill, at) => drawn("rect", { x: at, width: 1.02, height: 1, fill }));
   const bar = drawn("svg", { viewBox: `0 0 ${colours.length} 1`, preserveAspectRatio: "none", class: "bar" }, ...swatches);
   bar.setAttribute("aria-hidden", "true");
+  const heading = unit ? `${title}, ${unit}` : title;
+  if (!colours.length) return [element("p", { class: "legend-title" }, heading)];
   const middle = low < 0 ? "0" : number((low + high) / 2, 2);
   const marks = [low < 0 ? signed(low) : number(low, 2), middle, low < 0 ? signed(high) : number(high, 2)];
   return [
-    element("p", { class: "legend-title" }, `${title}, ${unit}`),
+    element("p", { class: "legend-title" }, heading),
     bar,
     element("div", { class: "marks" }, ...marks.map((mark) => element("span", {}, mark))),
     ...notes.map((note) => element("p", {}, note)),

@@ -14,7 +14,9 @@ function showPairs(main, entries, pairs) {
   });
   if (entries.length > 1) main.append(contactSheet(entries, pairs));
   main.append(...shown);
-  if (entries.length === 1 && shown.length) shown[0].build();
+  if (entries.length !== 1 || !shown.length) return;
+  shown[0].classList.add("alone"); // the page has its name as title
+  shown[0].build();
 }
 
 function contactSheet(entries, pairs) {
@@ -64,15 +66,17 @@ function fill(made, entry, pair) {
   list.append(...notes.map((note) => element("li", {}, note)));
   const panels = made.querySelector(".panels");
   if (pair.relief) panels.append(reliefFigure(pair.relief, pair.layers[pair.relief.texture].picture));
+  for (const { name, picture, legend } of pair.layers.filter((layer) => layer.legend)) panels.append(plainFigure(name, picture, legend));
   if (pair.histograms.length) panels.append(histogramFigure(pair.histograms));
   panels.append(...pair.charts.map(chartFigure));
-  panels.append(...pair.pictures.map(({ name, picture }) => plainFigure(name, picture)));
+  for (const { name, picture, legend } of pair.pictures) panels.append(plainFigure(name, picture, legend));
   if (pair.facts.length) panels.append(factsTable(pair.facts));
 }
 
-function plainFigure(name, { uri, width, height }) {
+function plainFigure(name, { uri, width, height }, legend = null) {
   const image = element("img", { src: uri, alt: name, width: Math.round(width), height: Math.round(height) });
-  return element("figure", { class: "panel plain" }, element("figcaption", {}, name), image);
+  const below = legend ? [element("div", { class: "legend" }, ...legendElements(legend))] : [];
+  return element("figure", { class: "panel plain" }, element("figcaption", {}, name), image, ...below);
 }
 
 function factsTable(facts) {
