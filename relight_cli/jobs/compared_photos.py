@@ -86,5 +86,5 @@ def _place(path: Path, stream: str) -> str:
 def _bytes(path: Path) -> str:
     with contextlib.suppress(OSError):
         size = path.stat().st_size
-        return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+        return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
     return ""

@@ -1,6 +1,6 @@
 // Charts as SVG, drawn again when their width changes, so that their text keeps its size.
 
-const MARGIN = { left: 52, right: 14, top: 10, bottom: 38 };
+const MARGIN = { left: 48, right: 14, top: 10, bottom: 38 };
 
 function legendElements({ title, unit, low, high, colours, notes }) {
   const swatches = colours.map((fill, at) => drawn("rect", { x: at, width: 1.02, height: 1, fill }));
@@ -106,7 +106,6 @@ function chartFigure(chart) {
       );
     svg.append(
       drawn("text", { x: (width + MARGIN.left) / 2, y: height - 4, "text-anchor": "middle" }, chart.x_title),
-      drawn("text", { x: -(height - MARGIN.bottom) / 2, y: 12, "text-anchor": "middle", transform: "rotate(-90)" }, chart.y_title),
     );
     for (const line of lines) {
       const points = line.x.map((value, at) => `${x(value).toFixed(1)},${y(line.y[at]).toFixed(1)}`);
@@ -132,6 +131,7 @@ function chartFigure(chart) {
   const names = lines.map((line) =>
     element("li", {}, drawn("svg", { width: 22, height: 10, "aria-hidden": "true" }, drawn("line", { x1: 0, x2: 22, y1: 5, y2: 5, class: `line ${line.style}` })), ` ${line.name}`),
   );
+  made.firstElementChild.append(element("span", { class: "unit" }, `: ${chart.y_title}`));
   if (lines.length > 1) made.append(element("ul", { class: "names" }, ...names));
   return made;
 }

@@ -109,7 +109,10 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
-    return [(number * step, f"{number * step:.{digits}f}") for number in range(first, last + 1)]
+    return [
+        (number * step, f"{number * step:.{digits}f}".replace("-", "\N{MINUS SIGN}"))
+        for number in range(first, last + 1)
+    ]
 
 
 def _ends(values: Sequence[float], *, margin: float, from_zero: bool) -> tuple[float, float]:

@@ -13,8 +13,9 @@ function showSequence(main, head, frames, keyframes, end) {
   made.querySelector(".panels").append(...charts);
   let viewer = null;
 
+  const ordered = [...frames].sort((one, other) => one.dataset.number - other.dataset.number);
   const show = (at) => {
-    const frame = read(frames[at]);
+    const frame = read(ordered[at]);
     const before = frame.keyframe === null ? null : keyframe(frame.keyframe);
     const layers = [{ name: "Input", picture: (before ?? frame).picture }, { name: "Output", picture: frame.picture }];
     if (viewer) viewer.setLayers(layers);
@@ -23,8 +24,9 @@ function showSequence(main, head, frames, keyframes, end) {
       viewer.onNext = (turn) => move(Number(scrubber.value) + turn);
       made.querySelector(".place").append(viewer.root);
     }
-    const origin = frame.is_keyframe ? "at an input frame" : "between input frames";
-    const text = `Frame ${frame.number}, ${number(frame.time, 2)} ${head.time_unit}, ${origin}${before ? `: ${before.name}` : ""}`;
+    const time = head.time_unit === "frames" ? "" : `, ${number(frame.time, 2)} ${head.time_unit}`;
+    const from = before && frame.is_keyframe ? `, at the input frame ${before.name}` : before ? `, after the input frame ${before.name}` : "";
+    const text = `Frame ${frame.number}${time}${from}${frame.name ? `: ${frame.name}` : ""}`;
     output.textContent = text;
     scrubber.setAttribute("aria-valuetext", text);
     for (const chart of charts) chart.move(frame.time);

@@ -93,6 +93,11 @@ class Viewer {
     return 1 / window.devicePixelRatio;
   }
 
+  // Whether the picture is larger than its pane.
+  isCut() {
+    return this.current() > this.fit() * 1.001;
+  }
+
   current() {
     return this.zoom === null ? this.fit() : this.zoom;
   }
@@ -100,11 +105,12 @@ class Viewer {
   // Zooms and keeps the point of the pane under `at`, in CSS pixels from its middle, where it is.
   zoomTo(zoom, at = { x: 0, y: 0 }) {
     const before = this.current();
-    const most = Math.max(MOST_ZOOM * this.one(), this.fit());
-    const after = Math.min(most, zoom);
+    const fit = this.fit();
+    const most = Math.max(MOST_ZOOM * this.one(), fit);
+    const after = Math.min(most, Math.max(Math.min(fit, this.one()), zoom));
     this.centre.x += (at.x / before - at.x / after) / this.size.width;
     this.centre.y += (at.y / before - at.y / after) / this.size.height;
-    this.zoom = after <= this.fit() * 1.001 ? null : after;
+    this.zoom = Math.abs(after / fit - 1) < 0.001 ? null : after;
     this.place();
   }
 
@@ -130,7 +136,7 @@ class Viewer {
       image.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
       image.classList.toggle("pixelated", pixelated);
     }
-    this.stage.classList.toggle("zoomed", this.zoom !== null);
+    this.stage.classList.toggle("zoomed", this.isCut());
     this.placeDivider(width, left, this.size.width * zoom);
     this.percent.textContent = `${Math.round((zoom / this.one()) * 100)} %`;
   }
@@ -253,7 +259,7 @@ class Viewer {
       n: () => this.onNext(1),
       p: () => this.onNext(-1),
     };
-    const move = event.target === this.stage && this.zoom !== null && moves[event.key];
+    const move = event.target === this.stage && this.isCut() && moves[event.key];
     const action = move ? () => this.pan(...move) : actions[event.key.toLowerCase()];
     if (action && action() !== false) event.preventDefault();
   }
@@ -277,7 +283,7 @@ class Viewer {
   }
 
   wheel(event) {
-    if (!event.ctrlKey && this.zoom === null) return; // the page scrolls
+    if (!event.ctrlKey && !this.isCut()) return; // the page scrolls
     event.preventDefault();
     this.zoomTo(this.current() * 2 ** (-event.deltaY / 300), this.fromMiddle(event));
   }
@@ -307,7 +313,7 @@ class Gestures {
     const { viewer } = this;
     this.pointers.set(event.pointerId, event);
     viewer.stage.setPointerCapture(event.pointerId);
-    this.divides = viewer.mode === "slider" && (viewer.zoom === null || event.target === viewer.handle);
+    this.divides = viewer.mode === "slider" && (!viewer.isCut() || event.target === viewer.handle);
     (this.divides ? viewer.handle : viewer.stage).focus({ preventScroll: true });
     if (event.pointerType === "mouse") event.preventDefault();
     if (this.divides && event.pointerType === "mouse") this.divide(event);

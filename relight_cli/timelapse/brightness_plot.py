@@ -43,8 +43,8 @@ def brightness_charts(before: list[Point], after: list[Point], unit: str) -> lis
         brightness.append(Line(name.capitalize(), "pale" if pale else "strong", times, luminance.tolist()))
         colour.append(Line(f"Red, {name}", f"{pale}red", times, (red - green).tolist()))
         colour.append(Line(f"Blue, {name}", f"{pale}blue", times, (blue - green).tolist()))
-    x_title = f"time in {unit}"
+    x_title = "frames" if unit == "frames" else f"time in {unit}"
     return [
-        Chart("Brightness over time", x_title, "luminance in stops below white", brightness),
+        Chart("Brightness over time", x_title, "luminance in stops (0: white)", brightness),
         Chart("Colour over time", x_title, "red and blue against green, in stops", colour),
     ]
