@@ -15,4 +15,4 @@ def ensemble_chart(moves: Sequence[float], early_stop: float) -> Chart:
     lines = [Line("Change of the mean", "strong", runs, shares, dots=True)]
     if early_stop:
         lines.append(Line("--early-stop", "pale-red", [runs[0], runs[-1]], [100 * early_stop] * 2))
-    return Chart("Change by each run", "runs in the ensemble", "change of the mean, % of its spread", lines, True)
+    return Chart("Change by each run", "runs in the ensemble", "change of the mean, % of its spread", lines, True, True)

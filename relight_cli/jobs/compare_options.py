@@ -27,7 +27,7 @@ def check_compare(options: CommandOptions, others: Iterable[Path]) -> None:
     if file_identity(path) in {file_identity(other) for other in others if other != STDIO}:
         raise UsageError(f"--compare {path} is also an input or an output of this run: name another file.")
     if os.path.lexists(path) and not may_replace_page(path, options):
-        own = ", since it is not as relight-cli wrote it" if options.skip_existing else ""
+        own = " and is not as relight-cli wrote it" if options.skip_existing else ""
         remedy = "give --overwrite" if own else "give --overwrite or --skip-existing"
         raise OutputUnwritableError(f"{path} exists{own}: {remedy}, or name another file with --compare.")
 

@@ -8,8 +8,8 @@ function legendElements({ title, unit, low, high, colours, notes }) {
   bar.setAttribute("aria-hidden", "true");
   const heading = unit ? `${title}, ${unit}` : title;
   if (!colours.length) return [element("p", { class: "legend-title" }, heading)];
-  const middle = low < 0 ? "0" : number((low + high) / 2, 2);
-  const marks = [low < 0 ? signed(low) : number(low, 2), middle, low < 0 ? signed(high) : number(high, 2)];
+  const digits = Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(high - low || 1))));
+  const marks = low < 0 ? [signed(low), "0", signed(high)] : [low, (low + high) / 2, high].map((value) => number(value, digits));
   return [
     element("p", { class: "legend-title" }, heading),
     bar,
@@ -62,8 +62,8 @@ function niceStep(range, count) {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= rough);
 }
 
-function ticks(low, high, count) {
-  const step = niceStep(high - low, count);
+function ticks(low, high, count, isWhole = false) {
+  const step = Math.max(niceStep(high - low, count), isWhole ? 1 : 0);
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) found.push(at);
   return { found, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
@@ -99,7 +99,7 @@ function chartFigure(chart) {
       const text = number(value, across.digits);
       svg.append(drawn("text", { x: MARGIN.left - 6, y: y(value) + 4, "text-anchor": "end" }, text));
     }
-    const along = ticks(left, right, Math.max(2, Math.min(10, width / 80)));
+    const along = ticks(left, right, Math.max(2, Math.min(10, width / 80)), chart.whole_x);
     for (const value of along.found)
       svg.append(
         drawn("text", { x: x(value), y: height - MARGIN.bottom + 16, "text-anchor": "middle" }, number(value, along.digits)),

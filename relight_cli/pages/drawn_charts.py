@@ -49,7 +49,7 @@ class _Drawing:
             y = self._y(value)
             self._segment([(LEFT, y), (WIDTH - RIGHT, y)], GRID, 2)
             self._write(LEFT - 14, y, text, "rm")
-        for value, text in ticks(*self.x_ends, _TICKS[1]):
+        for value, text in ticks(*self.x_ends, _TICKS[1], is_whole=self.chart.whole_x):
             x, bottom = self._x(value), self._y(self.y_ends[0])
             self._segment([(x, bottom), (x, bottom + 8)], SOFT, 2)
             self._write(x, bottom + 14, text, "ma")
@@ -102,11 +102,12 @@ class _Drawing:
         return ImageFont.load_default(size * OVERSAMPLING)
 
 
-def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+def ticks(low: float, high: float, most: int, *, is_whole: bool = False) -> list[tuple[float, str]]:
     """Return at most about `most` round values from low to high, and their texts."""
     rough = max(high - low, 1e-9) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = max(step, 1.0) if is_whole else step
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
     return [

@@ -18,7 +18,8 @@ def photo_facts(photo: Photo) -> tuple[str, str, str]:
 
 def _pixels(photo: Photo) -> str:
     height, width = photo.pixels.shape[:2]
-    return f"{width} \N{MULTIPLICATION SIGN} {height} ({width * height / 1e6:.1f} MP)"
+    megapixels = f" ({width * height / 1e6:.1f} MP)" if width * height >= 1e5 else ""
+    return f"{width} \N{MULTIPLICATION SIGN} {height}{megapixels}"
 
 
 def _depth(photo: Photo) -> str:

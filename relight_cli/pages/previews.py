@@ -45,7 +45,9 @@ class Preview:
 def size_within(height: int, width: int, pixels: int) -> tuple[int, int]:
     """Return height and width of a picture that is made as small as `pixels`, and no longer than LONGEST."""
     scale = min(1.0, math.sqrt(pixels / (height * width)), LONGEST / max(height, width))
-    return max(1, math.floor(height * scale)), max(1, math.floor(width * scale))
+    wanted = max(1, math.floor(height * scale))
+    columns = max(1, min(math.floor(width * scale), pixels // wanted))
+    return max(1, min(wanted, pixels // columns)), columns
 
 
 def preview_of(photo: Photo, pixels: int) -> Preview:

@@ -130,7 +130,7 @@ class Viewer {
     }
     const left = width / 2 - this.centre.x * this.size.width * zoom;
     const top = height / 2 - this.centre.y * this.size.height * zoom;
-    const pixelated = zoom >= 2 * this.one();
+    const pixelated = zoom >= 2 * this.one() && this.isCut();
     for (const pane of Object.values(this.panes)) {
       const image = pane.firstElementChild;
       image.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;

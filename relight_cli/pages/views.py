@@ -79,6 +79,7 @@ class Chart:
     y_title: str
     lines: list[Line]
     from_zero: bool = False
+    whole_x: bool = False  # x counts things
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,13 @@ class ComparedFrames:
         """Release the input frames before one."""
         self._previews = {number: kept for number, kept in self._previews.items() if number >= keyframe}
 
-    def add_existing(self, writer: Writer, max_pixels: int, keep_keyframe: Callable[[int], int]) -> None:
+    def add_existing(
+        self,
+        writer: Writer,
+        max_pixels: int,
+        keep_keyframe: Callable[[int], int],
+        name: Callable[[int], str] = lambda number: "",
+    ) -> None:
         """Read and add the frames of a folder that this run did not make.
 
         `keep_keyframe` takes the number of a frame, keeps its input frame and returns that one's number.
@@ -86,7 +92,8 @@ class ComparedFrames:
             if number not in self.after and writer.target(number).exists():
                 with contextlib.suppress(PhotoUnreadableError):  # which has been said
                     keyframe = keep_keyframe(number)
-                    self.frame(number, read_photo(writer.target(number), max_pixels=max_pixels), keyframe)
+                    frame = read_photo(writer.target(number), max_pixels=max_pixels)
+                    self.frame(number, frame, keyframe, name(number))
                     self.release_before(keyframe)
 
     def add_existing_between(self, frames: Frames, writer: Writer, max_pixels: int) -> None:

@@ -177,7 +177,7 @@ class MovingSun:
                 with sequence_page(self.options, self.recipe, *self._of_page()) as compared:
                     self._write(photo, subject, mask, compared)
                     if compared:
-                        compared.add_existing(self.writer, self.options.max_pixels, lambda number: 0)
+                        self._add_existing(compared)
             except OutputUnwritableError as error:
                 raise stopped(error, self.writer, self.options) from error
             if not self.options.report:
@@ -258,7 +258,11 @@ class MovingSun:
             if compared:
                 photo = read_with_notes(self.photo, self.options, self.options.page)
                 compared.keyframe(0, self.photo.name, math.nan, photo)
-                compared.add_existing(self.writer, self.options.max_pixels, lambda number: 0)
+                self._add_existing(compared)
+
+    def _add_existing(self, compared: ComparedFrames) -> None:
+        limit = self.options.max_pixels
+        compared.add_existing(self.writer, limit, lambda number: 0, lambda number: self.lights[number].origin)
 
     def _of_page(self) -> tuple[str, list[float], str]:
         """Return title, times and their unit of the page."""
