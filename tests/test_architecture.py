@@ -15,6 +15,7 @@ FLOORS = [
     {"commands"},
     {"depth", "timelapse"},
     {"jobs"},
+    {"pages"},
     {"relighting"},
     {"photos"},
     {"rasters", "models", "places"},

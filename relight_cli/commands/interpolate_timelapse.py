@@ -46,6 +46,7 @@ def interpolate_timelapse(
     from relight_cli.devices import choose
     from relight_cli.jobs.console import notifier
     from relight_cli.photos.video import require_video
+    from relight_cli.timelapse.compared_frames import show_existing
     from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
@@ -65,6 +66,7 @@ def interpolate_timelapse(
         if options.skip_existing or (has_appeared and record.is_current_video(writer.path)):
             record.resolve_existing(writer, notify)
             if writer.finished and not options.dry_run:
+                show_existing(options, record.recipe, frames, [frame.time for frame in planned], writer)
                 report_skipped(frames, planned, writer, report)
                 finish(report, 0)
                 return
@@ -100,6 +102,7 @@ def _interpolate(
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
+    from relight_cli.timelapse.compared_frames import compared_frames
     from relight_cli.timelapse.destination import aspect_notes
     from relight_cli.timelapse.dry_run import frame_cost, on_small_copy, print_work
     from relight_cli.timelapse.report import finish
@@ -143,7 +146,12 @@ def _interpolate(
     opened = writer.opened(
         _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
     )
-    existing = run.make(make, opened, timelapse.cache_clear)
+    times = [frame.time for frame in planned]
+    with compared_frames(options, record.recipe, frames, times) as run.compared:
+        existing = run.make(make, opened, timelapse.cache_clear)
+        if run.compared:
+            run.compared.add_existing_between(frames, writer, options.max_pixels)
+            run.compared.page.notes += map(str, report.failed.values())
     if options.plot:
         run.draw(options.plot)
     finish(report, len(planned) - existing)

@@ -25,6 +25,7 @@ def refine_depth(
     from relight_cli.depth.planning import plan_depth
     from relight_cli.depth.run import DepthRun
     from relight_cli.devices import choose
+    from relight_cli.jobs.compare_page import compare_page, page_facts, photos_title
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.dry_run import DryRun
     from relight_cli.jobs.one_by_one import run_jobs
@@ -64,4 +65,8 @@ def refine_depth(
     def recheck(job: "Job") -> "Job":
         return plan.recipe.recheck(job, notify)
 
-    run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)}, recheck)
+    title, facts = photos_title(plan.jobs, "depth"), page_facts(plan.recipe)
+    with compare_page(options, plan.jobs, title, facts) as page:
+        if run:
+            run.page = page
+        run_jobs(plan.jobs, make, files, options, {"sources": ", ".join(files.sources)}, recheck, page)

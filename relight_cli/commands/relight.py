@@ -173,7 +173,13 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         lambda model: lit_photo.SIDE,
         lambda model: mapping_seconds(model, SHADOW),
     )
-    command.run(model, change, cost, lambda result: [result.shading] if options.save_shading else [])
+    command.run(
+        model,
+        change,
+        cost,
+        lambda result: [result.shading] if options.save_shading else [],
+        lambda result: result.light,
+    )
 
 
 def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:

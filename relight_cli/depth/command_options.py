@@ -108,6 +108,9 @@ class DepthCommandOptions(CommandOptions):
         bool, typer.Option("--uncertainty", help="Also write the standard deviation over the runs.")
     ] = False
     initial: Annotated[bool, typer.Option("--initial", help="Also write the disparity before refinement.")] = False
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Also draw how much each run changed the mean: are the runs enough?")
+    ] = False
     point_cloud: Annotated[
         Path | None, typer.Option(metavar="FILE.ply", dir_okay=False, help="Also write coloured points (one photo).")
     ] = None

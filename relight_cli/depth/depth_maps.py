@@ -102,18 +102,24 @@ def require_kind(kind: str) -> None:
             raise MissingExtraError(message) from error
 
 
-def coloured_map(values: Map) -> NDArray[np.uint8]:
-    """Return a map (H, W) in colour, (H, W, 3) sRGB, from dark (far) at the 2nd to light at the 98th percentile."""
+def map_ends(values: Map) -> tuple[float, float]:
+    """Return the ends of the colours of a map: the 2nd and the 98th percentile."""
     low, high = np.percentile(values, (2, 98))
+    return float(low), float(high)
+
+
+def coloured_map(values: Map, ends: tuple[float, float] | None = None) -> NDArray[np.uint8]:
+    """Return a map (H, W) in colour, (H, W, 3) sRGB, from dark (far) to light, between `map_ends` or other ends."""
+    low, high = ends or map_ends(values)
     unit = ((values - low) / max(float(high - low), 1e-12)).clip(0, 1)
     coloured = cv2.applyColorMap(np.rint(unit * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     return np.ascontiguousarray(np.asarray(coloured, np.uint8)[..., ::-1])
 
 
-def encode_preview(values: Map, software: str, made: str = "") -> bytes:
-    """Return the coloured map as an 8-bit PNG, with the recipe `made` if there is one."""
+def encode_picture(picture: NDArray[np.uint8], software: str, made: str = "") -> bytes:
+    """Return a coloured map or a plot (H, W, 3) as PNG, with the recipe `made` if there is one."""
     recipe = {"Made": made} if made else {}
-    return sealed(_png_bytes(Image.fromarray(coloured_map(values)), {"Software": software, **recipe}))
+    return sealed(_png_bytes(Image.fromarray(picture), {"Software": software, **recipe}))
 
 
 def _encode_npz(arrays: dict[str, Any]) -> bytes:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
 from relight_cli.depth.command_options import DepthCommandOptions
-from relight_cli.depth.depth_maps import MapScale, encode_map, encode_preview, map_scale
+from relight_cli.depth.depth_maps import MapScale, coloured_map, encode_map, encode_picture, map_scale
+from relight_cli.depth.ensemble_chart import ensemble_chart
 from relight_cli.depth.point_clouds import encode_points
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
+from relight_cli.pages.drawn_charts import draw_charts
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.places.objects import ObjectPath, described
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
 
 SOFTWARE = f"relight-cli {__version__}"
-POSSIBLE_EXTRAS = ("normals", "uncertainty", "initial", "preview.png")
+POSSIBLE_EXTRAS = ("normals", "uncertainty", "initial", "preview.png", "plot.png")
 
 
 def extras(options: DepthCommandOptions) -> tuple[str, ...]:
@@ -66,7 +68,12 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
     """Yield the encoded extra files, in the order of `extras`."""
     for name in extras(options):
         if name == "preview.png":
-            yield encode_preview(depth.disparity, SOFTWARE, made)
+            yield encode_picture(coloured_map(depth.disparity), SOFTWARE, made)
+            continue
+        if name == "plot.png":
+            yield encode_picture(
+                draw_charts([ensemble_chart(depth.ensemble.moves, options.early_stop)]), SOFTWARE, made
+            )
             continue
         values = getattr(depth, name)
         quantity = "disparity" if name == "initial" else name

@@ -34,12 +34,17 @@ class RefinedDepth:
         return self._enlarged(self.scene.initial[0].cpu().numpy())
 
     @cached_property
-    def normals(self) -> Map:
-        """Unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
+    def small_normals(self) -> Map:
+        """Unit normals (h, w, 3) at the network's size; see `normals`."""
         disparity = torch.from_numpy(self.ensemble.disparity)[None]
         shaded = surface_normals(orthographic_depth(disparity, torch.zeros(1)))[0].permute(1, 2, 0).numpy()
         # The method shades with depth as height, whose slopes are those of the true surface with the other sign.
-        large = self._enlarged(shaded * np.array((-1, -1, 1), np.float32))
+        return np.asarray(shaded * np.array((-1, -1, 1), np.float32))
+
+    @cached_property
+    def normals(self) -> Map:
+        """Unit normals (H, W, 3): x right, y up, z towards the viewer, of the orthographic surface."""
+        large = self._enlarged(self.small_normals)
         return large / np.linalg.norm(large, axis=2, keepdims=True).clip(min=1e-8)
 
     @cached_property

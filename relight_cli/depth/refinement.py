@@ -92,6 +92,7 @@ class Ensemble:
     deviation: Map  # standard deviation of the runs
     scale: float  # mean of the runs
     runs: int
+    moves: tuple[float, ...] = ()  # by which each run after the first moved the mean, as shares of its spread
 
 
 def encode_scene(network: DisparityNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
@@ -145,16 +146,21 @@ def ensemble(runs: Sequence[Run]) -> Ensemble:
     """Return the mean and the standard deviation of runs."""
     stack = np.stack([run.disparity for run in runs])
     scale = float(np.mean([run.scale for run in runs]))
-    return Ensemble(stack.mean(axis=0), stack.std(axis=0), scale, len(runs))
+    moves = tuple(_move_of_mean(stack[:count]) for count in range(2, len(runs) + 1))
+    return Ensemble(stack.mean(axis=0), stack.std(axis=0), scale, len(runs), moves)
 
 
 def _mean_is_stable(runs: Sequence[Run], early_stop: float) -> bool:
     """Return whether the last run moved the mean by less than `early_stop` of the mean's spread over the picture."""
     if len(runs) < MIN_RUNS or not early_stop:
         return False
-    stack = np.stack([run.disparity for run in runs])
+    return _move_of_mean(np.stack([run.disparity for run in runs])) < early_stop
+
+
+def _move_of_mean(stack: NDArray[np.float32]) -> float:
+    """Return by how much the last of the runs (N, h, w) moved their mean, as a share of its spread over the picture."""
     before, now = stack[:-1].mean(axis=0), stack.mean(axis=0)
-    return bool(np.abs(now - before).mean() < early_stop * now.std())
+    return float(np.abs(now - before).mean() / max(float(now.std()), 1e-12))
 
 
 def refine_runs(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from relight_cli.depth.command_options import DepthCommandOptions
+from relight_cli.depth.compared_depth import shown_depth
 from relight_cli.depth.cost import StepCost, largest_batch, measure_step
 from relight_cli.depth.finished_runs import FinishedRuns, Settings
 from relight_cli.depth.options import DepthOptions
@@ -15,6 +16,7 @@ from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import Run, Scene
 from relight_cli.devices import device_error, memory_bytes
 from relight_cli.errors import DeviceError, RelightError
+from relight_cli.jobs.compare_page import ComparePage
 from relight_cli.jobs.dry_run import DryRun, Estimate
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO, sha256_of
@@ -41,6 +43,7 @@ class DepthRun:
         notify: Callable[[str], None],
     ) -> None:
         self.model, self.plan, self.options, self.notify = model, plan, options, notify
+        self.page: ComparePage | None = None
         sky = "auto" if plan.sky is not None else options.sky
         self.chosen = subset(options, DepthOptions, steps=plan.steps, sky=sky, run_batch=plan.run_batch or 1)
 
@@ -88,6 +91,9 @@ class DepthRun:
             raise
         if store:
             store.clear()
+        if self.page:
+            page, early_stop = self.page, self.chosen.early_stop
+            page.keep(job, lambda: shown_depth(page, job, photo, depth, self.options, early_stop))
         return {
             **self.plan.recipe.report_facts(job, {"photo": photo_sha256}),
             "quantity": "disparity",

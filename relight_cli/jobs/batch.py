@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from relight_cli.interruption import is_interrupted, signals_held
+from relight_cli.jobs.compare_page import ComparePage, Shown
+from relight_cli.jobs.compared_photos import ComparedPhotos
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
@@ -44,6 +46,7 @@ from relight_cli.places.objects import described
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.relighting.light_change import ChangeResult
+    from relight_cli.relighting.lights.light import Light
     from relight_cli.relighting.options import Progress
 
 HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
@@ -62,18 +65,21 @@ def run_batch(
     layers: Callable[[Result], list[Photo]] = lambda result: [],
     resolve: Callable[[Photo], Recipe] | None = None,
     first: FirstRead | None = None,
+    page: ComparePage | None = None,
+    light_of: "Callable[[Result], Light | None]" = lambda result: None,
 ) -> None:
     """Read, change and write each photo and its layers, in the order of `Job.extras`.
 
     Errors are those of `one_by_one.run_jobs`. `resolve` is called with the first photo and returns the recipe of all;
-    `first` has begun to read that photo.
+    `first` has begun to read that photo. `page` gets each photo before and after, and its `light_of`.
     """
     options = recipe.options
     assert isinstance(options, PhotoCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
     notify = notifier(options.quiet)
     shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
-    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first).run(len(jobs))
+    compared = ComparedPhotos(page, options) if page else None
+    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first, compared, light_of).run(len(jobs))
     summary.finish()
 
 
@@ -95,6 +101,8 @@ class Batch(Generic[Result]):
     shared: SharedJobs
     resolve: Callable[[Photo], Recipe] | None = None
     first: FirstRead | None = None
+    compared: ComparedPhotos | None = None
+    light_of: "Callable[[Result], Light | None]" = lambda result: None  # shown on the page
     ready: deque[InFlight] = field(default_factory=deque)  # claimed or skipped, and not started
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
     reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
@@ -118,7 +126,7 @@ class Batch(Generic[Result]):
                 one = self.ready.popleft()
                 self.unreported.append(one)
                 if one.job.skip:
-                    one.writing.set_result(Written())
+                    one.writing.set_result(self._skipped(one.job))
                 else:
                     self._make(one, self._next(wait=False))
                 self._report_finished()
@@ -236,7 +244,11 @@ class Batch(Generic[Result]):
         progress = partial(current().step, str(job.source))
         result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
-        return Changed([self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))], inputs)
+        photos = [self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))]
+        if not self.compared:
+            return Changed(photos, inputs)
+        watched = self.compared.watch(job, photo, photos[0][0], self.light_of(result))
+        return Changed([(watched.after.watched, photos[0][1]), *photos[1:]], inputs, watched)
 
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
@@ -254,12 +266,13 @@ class Batch(Generic[Result]):
         --skip-existing, an output that has appeared meanwhile, or was changed, stays.
         """
         if self.options.skip_existing and not self.shared.is_as_claimed(job):
-            return Written((APPEARED,), skipped=True)
+            return self._skipped(job, (APPEARED,))
         photo, notes = changed.photos[0]
         quality, effort = self.options.quality, self.options.effort
         overwrite = self.options.overwrite or job.may_replace
         if job.target == STDIO:
-            return Written(notes + write_photo(photo, stdout_stream(), quality=quality, effort=effort))
+            notes += write_photo(photo, stdout_stream(), quality=quality, effort=effort)
+            return Written(notes, shown=self._shown(job, changed))
         make_folder(job.target.parent)
         marks = self.recipe.marks(job, changed.inputs)
         for path in job.extras:
@@ -267,7 +280,13 @@ class Batch(Generic[Result]):
             write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
         target = described(job.target, marks)
         notes += write_photo(photo, target, quality=quality, effort=effort, overwrite=overwrite)
-        return Written(notes, self.recipe.report_facts(job, changed.inputs))
+        return Written(notes, self.recipe.report_facts(job, changed.inputs), shown=self._shown(job, changed))
+
+    def _shown(self, job: Job, changed: Changed) -> Shown | None:
+        return self.compared.shown(job, changed.watched) if self.compared and changed.watched else None
+
+    def _skipped(self, job: Job, notes: Notes = ()) -> Written:
+        return Written(notes, skipped=True, shown=self.compared.of_skipped(job) if self.compared else None)
 
     def _report_finished(self) -> None:
         """Report jobs in order, up to the first that is not finished."""
@@ -283,6 +302,8 @@ class Batch(Generic[Result]):
         written = Written() if error else one.writing.result()
         self._notify(one.job, written.notes)
         job = replace(one.job, skip=one.job.skip or written.skipped)
+        if self.compared:
+            self.compared.page.report(job, written.shown, error)
         self.summary.add(job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:

@@ -51,7 +51,7 @@ class DryRun:
             print_line("read", f"{path} ({name.replace('_', ' ')})")
         for job in self.jobs:
             self._print_job(job)
-        for other in (self.options.report, *self.written):
+        for other in (self.options.report, self.options.compare, *self.written):
             if other:
                 print_line("write", str(other))
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from relight_cli.cores import Pool
+from relight_cli.jobs.compare_page import Shown
+from relight_cli.jobs.compared_photos import Watched
 from relight_cli.jobs.inputs import sha256_of
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import Job
@@ -60,6 +62,7 @@ class Changed(NamedTuple):
 
     photos: list[tuple[Photo, Notes]]  # the changed photo, then its layers
     inputs: Inputs  # what they were made from
+    watched: Watched | None = None  # for the page of --compare
 
 
 class Written(NamedTuple):
@@ -68,6 +71,7 @@ class Written(NamedTuple):
     notes: Notes = ()
     facts: ReportEntry | None = None
     skipped: bool = False
+    shown: Shown | None = None  # on the page of --compare
 
 
 @dataclass

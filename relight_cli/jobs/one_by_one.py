@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from relight_cli.jobs.compare_page import ComparePage
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.in_flight import InFlight
 from relight_cli.jobs.options import CommandOptions
@@ -19,12 +20,13 @@ def run_jobs(
     options: CommandOptions,
     reported: ReportEntry,
     recheck: Recheck | None = None,
+    page: ComparePage | None = None,
 ) -> None:
     """Run each job that is not skipped, one after the other, and print errors.
 
     `reported` is added to the options in the report. The error of a single job is raised. Of several jobs, the others
     continue and the command ends with exit code 23. With `recheck`, which decides anew about a job that another process
-    may have made meanwhile, jobs are claimed.
+    may have made meanwhile, jobs are claimed. `make` keeps for the `page` what it shows of a job.
     """
     summary = Summary(jobs, model, options, reported)
     current().plan(len(jobs))
@@ -37,15 +39,14 @@ def run_jobs(
             except Exception as raised:  # noqa: BLE001  libraries may raise anything; the other photos continue
                 error = raised
             shared.release(job)
+            if page:
+                page.report(job, error=error)
             summary.add(job, in_flight.seconds, error, facts)
     finally:
         shared.release_all()
     summary.finish()
 
 
-def nothing_to_do(jobs: list[Job], recipe: Recipe) -> bool:
-    """Return whether every job is skipped; if so, report it."""
-    if not all(job.skip for job in jobs):
-        return False
-    run_jobs(jobs, lambda job: {}, recipe.model, recipe.options, recipe.reported_options())
-    return True
+def report_skipped(jobs: list[Job], recipe: Recipe, page: ComparePage | None) -> None:
+    """Report jobs that are all skipped."""
+    run_jobs(jobs, lambda job: {}, recipe.model, recipe.options, recipe.reported_options(), page=page)

@@ -170,6 +170,17 @@ class CommandOptions:
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.jsonl", dir_okay=False, help="Append one line of JSON per input.")
     ] = None
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PAGE.html",
+            dir_okay=False,
+            help="Also write a page to look at each result before and after in a browser, offline.",
+        ),
+    ] = None
+    compare_full: Annotated[
+        bool, typer.Option("--compare-full", help="Embed all pictures of --compare at full size; large files.")
+    ] = False
     progress: ProgressOption = ProgressMode.AUTO
     dry_run: Annotated[
         bool,

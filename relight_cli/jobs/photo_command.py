@@ -1,18 +1,21 @@
 """The steps that relight, deshadow and albedo share: plan, then run with a model."""
 
+import contextlib
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.jobs.batch import Change, Result, run_batch
+from relight_cli.jobs.compare_page import ComparePage, compare_page, page_facts, photos_title
+from relight_cli.jobs.compared_photos import ComparedPhotos
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import DryRun
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback
-from relight_cli.jobs.one_by_one import nothing_to_do
+from relight_cli.jobs.one_by_one import report_skipped
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs
@@ -24,6 +27,7 @@ from relight_cli.jobs.time_budget import TileCost, budget_note, choose_side
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.lights.light import Light
 
 
 class PhotoCommand:
@@ -58,7 +62,9 @@ class PhotoCommand:
         )
         if self.options.dry_run:
             return self._print_plan()
-        if nothing_to_do(self.jobs, self.recipe):
+        if all(job.skip for job in self.jobs):
+            with self._page() as page:
+                report_skipped(self.jobs, self.recipe, page)
             return False
         current().stage("loading the network")
         first = next(job.source for job in self.jobs if not job.skip)
@@ -75,6 +81,7 @@ class PhotoCommand:
         change: Change[Result],
         cost: TileCost,
         layers: "Callable[[Result], list[Photo]]" = lambda result: [],
+        light_of: "Callable[[Result], Light | None]" = lambda result: None,
     ) -> None:
         """Make every photo; errors as in `run_batch`. `change` uses the current `options`."""
         if self.dry:
@@ -91,7 +98,18 @@ class PhotoCommand:
                 self._spend_budget(cost, fallback.model, photo)
             return self.recipe
 
-        run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first)
+        with self._page() as page:
+            run_batch(self.jobs, self.recipe, change, fallback, layers, resolve, first, page, light_of)
+
+    @contextlib.contextmanager
+    def _page(self) -> Iterator[ComparePage | None]:
+        """Yield the page of --compare; see `compare_page`."""
+        with compare_page(
+            self.options, self.jobs, photos_title(self.jobs, self.recipe.task), page_facts(self.recipe)
+        ) as page:
+            if page:
+                page.show_skipped = ComparedPhotos(page, self.options).of_skipped
+            yield page
 
     def _spend_budget(self, cost: TileCost, model: "Model", photo: "Photo") -> None:
         """Choose --max-side if --budget is given."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
+from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
 from relight_cli.jobs.options import CommandOptions
@@ -64,6 +65,7 @@ def plan_jobs(
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(path.parent for job in planned if not job.skip for path in _written([job]))
+    require_folders([options.compare.parent] if options.compare else [])
     for path in _written(job for job in planned if not job.skip):
         require_short_name(path)
     _require_pip_extras([job for job in planned if not job.skip])
@@ -193,6 +195,7 @@ def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterabl
         raise UsageError("--report - is not possible, since stdout is for the picture: name a file.")
     if options.report and file_identity(options.report) in inputs | taken:
         raise UsageError(f"--report {options.report} is also an input or an output: name another file.")
+    check_compare(options, [*inputs.values(), *_written(jobs), *([options.report] if options.report else [])])
 
 
 def _resolve(job: Job, resolve_existing: Resolve) -> Job:

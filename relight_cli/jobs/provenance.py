@@ -39,6 +39,8 @@ RUN_OPTIONS = {
     "max_pixels",
     "budget",  # the --max-side that it chooses is recorded
     "report",
+    "compare",
+    "compare_full",
     "progress",
     "quiet",
     "verbose",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
@@ -94,7 +95,11 @@ def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandO
             raise UsageError(f"{path} is also an input or output of this run: name another file.")
     if options.plot and options.report and file_identity(options.plot) == file_identity(options.report):
         raise UsageError(f"--report and --plot both name {options.plot}: name another file for one of them.")
-    require_folders(path.parent for path in written)
+    read = [frames.path(number) for number in range(len(frames.times))]
+    check_compare(
+        options, [*read, *writer.targets, writer.path, *written, *([options.freeze] if options.freeze else [])]
+    )
+    require_folders(path.parent for path in (*written, *([options.compare] if options.compare else [])))
     if options.plot and os.path.lexists(options.plot) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{options.plot} exists: give --overwrite, or name another file.")
     if options.report:

@@ -36,7 +36,7 @@ def print_sequence(
         what = "replace" if os.path.lexists(writer.target(to_make[0])) else "make"
         names = "" if writer.is_single_file else f", from {writer.target(to_make[0]).name} on"
         print_line(what, f"{len(to_make)} frames in {writer.path}{names}")
-    for path in (options.report, more):
+    for path in (options.report, options.compare, more):
         if path:
             print_line("write", str(path))
     return len(to_make)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
 from relight_cli.errors import OutputUnwritableError, UsageError
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.compare_options import check_compare
+from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
@@ -30,7 +31,9 @@ from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
+from relight_cli.pages.previews import PreviewMaker
 from relight_cli.photos.formats import output_suffix
+from relight_cli.timelapse.compared_frames import ComparedFrames, sequence_page
 from relight_cli.timelapse.destination import is_video
 from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone
@@ -118,6 +121,8 @@ class MovingSun:
         recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
         if options.report:
             require_report(options.report, create=not options.dry_run)
+        check_compare(options, [photo, *files.values(), writer.path, *writer.targets])
+        require_folders([options.compare.parent] if options.compare else [])
         return cls(options, photo, lights, writer, recipe)
 
     def is_finished(self) -> bool:
@@ -125,6 +130,7 @@ class MovingSun:
         if self.options.skip_existing:
             self._resolve_existing()
             if self.writer.finished and not self.options.dry_run:
+                self._show_existing()
                 run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
                 return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
@@ -172,7 +178,10 @@ class MovingSun:
                 )
             )
             try:
-                self._write(photo, subject, mask)
+                with sequence_page(self.options, self.recipe, *self._of_page()) as compared:
+                    self._write(photo, subject, mask, compared)
+                    if compared:
+                        self._add_existing(compared)
             except OutputUnwritableError as error:
                 raise stopped(error, self.writer, self.options) from error
             if not self.options.report:
@@ -212,7 +221,7 @@ class MovingSun:
         cost = Estimate(seconds, peak_memory(), device_peak(model.device))
         print_work(model, cost, count, encoded=not self.writer.is_single_file)
 
-    def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile") -> None:
+    def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile", compared: ComparedFrames | None) -> None:
         """Write each frame that does not exist yet; all have the exposure that fits the brightest of them."""
         from relight_cli.relighting.lit_gain import kept_exposure, light_gain
         from relight_cli.relighting.lit_photo import lit_picture
@@ -228,6 +237,8 @@ class MovingSun:
         current().has_parts = not self.writer.is_single_file
         with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
             shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
+            if compared:
+                compared.keyframe(0, self.photo.name, math.nan, photo)
             for done, (number, missing) in enumerate(shared.turns(len(self.lights)), 1):
                 light = self.lights[number]
                 if missing:
@@ -238,9 +249,29 @@ class MovingSun:
                     if weights is not None:
                         picture = blend_by_mask(weights, photo.srgb, picture)
                     frame, notes = self.recipe.sign(photo.with_lazy_srgb(picture), self._inputs(number))
-                    for note in notes + self.writer.write(number, frame):
+                    maker = PreviewMaker(frame, compared.pixels) if compared else None
+                    for note in notes + self.writer.write(number, maker.watched if maker else frame):
                         notify(f"{self.writer.target(number)}: {note}")
+                    if compared and maker:
+                        compared.frame(number, maker.preview(), 0, light.origin)
                 current().step(str(self.photo), done, len(self.lights), "frame")
+
+    def _show_existing(self) -> None:
+        """Write the page of frames that all exist."""
+        with sequence_page(self.options, self.recipe, *self._of_page()) as compared:
+            if compared:
+                photo = read_with_notes(self.photo, self.options, self.options.page)
+                compared.keyframe(0, self.photo.name, math.nan, photo)
+                self._add_existing(compared)
+
+    def _add_existing(self, compared: ComparedFrames) -> None:
+        limit = self.options.max_pixels
+        compared.add_existing(self.writer, limit, lambda number: 0, lambda number: self.lights[number].origin)
+
+    def _of_page(self) -> tuple[str, list[float], str]:
+        """Return title, times and their unit of the page."""
+        count = len(self.lights)
+        return f"{printable(self.photo.name)}, {count} frames", [float(n + 1) for n in range(count)], "frames"
 
     def _is_current(self, number: int) -> bool:
         return self.recipe.recorded(self.writer.target(number)) == self._parameters(number)

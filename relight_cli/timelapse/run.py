@@ -14,6 +14,7 @@ from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.progress import Outcome, current
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
+from relight_cli.timelapse.compared_frames import ComparedFrames
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.record import TimelapseRecord
 from relight_cli.timelapse.report import TimelapseReport, stopped, targets_of
@@ -41,6 +42,7 @@ class TimelapseRun:
         plot: bool,
     ) -> None:
         """Take the frames that exist and those to make; with `plot` keep mean colours in `before` and `after`."""
+        self.compared: ComparedFrames | None = None
         self.frames, self.planned, self.writer, self.report, self.plot = frames, planned, writer, report, plot
         self._record = record
         self._unreadable: set[int] = set()  # keyframes
@@ -64,6 +66,8 @@ class TimelapseRun:
         for note in photo.notes:
             self._notify(f"{self.frames.name(number)}: {note}")
         self._photos[number] = photo
+        if self.compared:
+            self.compared.keyframe(number, self.frames.name(number), self.frames.times[number], photo)
         picture = photo.to_srgb()
         self._keep_colour(self.before, number, picture)
         return picture
@@ -186,6 +190,10 @@ class TimelapseRun:
             photo, notes = self._record.recipe.sign(photo, self._record.inputs(number, self._unreadable))
             for note in notes + self.writer.write(number, photo):
                 self._notify(f"{self.writer.target(number)}: {note}")
+            template = photo
+        if self.compared:
+            self.compared.frame(number, template, made.template)
+            self.compared.release_before(made.template)
         if not self.writer.is_single_file:
             self._add_written(self.writer.target(number), lambda: self._record.inputs(number, self._unreadable))
         return True

@@ -1,0 +1,25 @@
+"""The command line of this run, to be repeated in a shell."""
+
+import shlex
+import subprocess
+import sys
+
+
+def command_line() -> str:
+    """Return this run's command line, quoted for the shell of the system."""
+    words = ["relight-cli", *sys.argv[1:]]
+    if sys.platform == "win32":
+        return subprocess.list2cmdline(words)
+    return " ".join(map(quoted, words))
+
+
+def quoted(word: str) -> str:
+    """Return a word quoted for a POSIX shell; with $'...' where it has bytes or characters that do not print."""
+    if word.isprintable():
+        return shlex.quote(word)
+    safe = (chr(byte) if 32 <= byte < 127 and chr(byte) not in "\\'" else f"\\{byte:03o}" for byte in _bytes(word))
+    return f"$'{''.join(safe)}'"
+
+
+def _bytes(word: str) -> bytes:
+    return word.encode("utf-8", "surrogateescape")
