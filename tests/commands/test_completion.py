@@ -21,7 +21,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
-        ("re", ["relight", "refine-depth"]),
+        ("re", ["relight", "refine-depth", "report"]),
         ("relight --model ''", ["auto", "crocodilight", "tiny"]),
         ("weights fe", ["fetch"]),
         ("deshadow --save", ["--save-mask"]),
