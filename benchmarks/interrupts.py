@@ -168,6 +168,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
 ) -> None:
     """Interrupt runs in a temporary folder."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it, and so would the runs
     draw = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
