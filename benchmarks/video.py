@@ -176,7 +176,7 @@ def speed(folder: Path, photo: Picture) -> list[dict[str, object]]:
     facts = read_facts(clip, max_pixels=10**8)
     encoding = choose_encoding(".mp4", facts.codec, facts.stored)
     began = process_time()
-    frames = [(decoded.rgb, decoded.time) for decoded, _ in zip(VideoReader(clip).decoded(), range(50), strict=False)]
+    frames = [decoded for decoded, _ in zip(VideoReader(clip).decoded(), range(50), strict=False)]
     decoding = (process_time() - began) * count / len(frames)
     model, view = load_model("tiny", tasks=["deshadow"]), Photo(cv2.resize(photo, (768, 432)))
     deshadow(model, view).photo.to_srgb()
@@ -185,8 +185,8 @@ def speed(folder: Path, photo: Picture) -> list[dict[str, object]]:
     network = (process_time() - began) * count / EVERY
     encoder = PartEncoder(encoding, facts)
     began = process_time()
-    for rgb, time in frames:
-        encoder.add(stored_frame(rgb, encoding, facts), time)
+    for frame in frames:
+        encoder.add(stored_frame(frame.rgb, frame, encoding, facts), frame.time or 0)
     list(encoder.finish())
     encoded = (process_time() - began) * count / len(frames)
     rest = used.processor - decoding - network - encoded

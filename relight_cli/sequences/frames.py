@@ -17,6 +17,7 @@ from relight_cli.relighting.gain import apply_log_gain, multiply_light
 from relight_cli.relighting.guided import GuidedMaps, fit_guided
 from relight_cli.relighting.optical_flow import Maps
 from relight_cli.videos.colour import VideoColour, light_curve, srgb_of, stored_values, values_of
+from relight_cli.videos.decoding import Decoded
 from relight_cli.videos.shape import VideoShape
 
 SIDE = 512  # longer side of the copy on which gains are kept
@@ -47,9 +48,18 @@ class VideoFrame:
 
     number: int
     time: int  # in ticks of the video's clock
-    rgb: NDArray[np.uint16]  # (H, W, 3), as `Decoded.rgb`
-    colour: VideoColour
+    decoded: Decoded
     shape: VideoShape
+
+    @property
+    def rgb(self) -> NDArray[np.uint16]:
+        """The frame (H, W, 3) as it is stored, in its own colours."""
+        return self.decoded.rgb
+
+    @property
+    def colour(self) -> VideoColour:
+        """What its numbers mean."""
+        return self.decoded.colour
 
     @cached_property
     def small(self) -> Maps:

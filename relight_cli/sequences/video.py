@@ -87,7 +87,7 @@ class VideoRun:
 
         def make(lit: "tuple[VideoFrame, Maps, Keyframe | None]") -> tuple[VideoFrame, Keyframe | None, Any]:
             frame, stops, key = lit
-            return frame, key, stored_frame(frame.lit(stops, self.mask), self.encoding, self.facts)
+            return frame, key, stored_frame(frame.lit(stops, self.mask), frame.decoded, self.encoding, self.facts)
 
         pool = Pool(available_cores(), "gains")
         try:
@@ -108,7 +108,7 @@ class VideoRun:
             if last is not None and (time is None or time <= last):
                 time = last + (tick if time is None else 1)
             last = time or 0
-            frame = VideoFrame(number, last, decoded.rgb, decoded.colour, self.facts.shape)
+            frame = VideoFrame(number, last, decoded, self.facts.shape)
             _ = frame.picture  # made in the decoder's thread
             yield frame
 

@@ -28,6 +28,7 @@ class Decoded:
     rgb: NDArray[np.uint16]  # (H, W, 3) in the video's own colours, as swscale makes it; see `VideoColour.white`
     colour: VideoColour
     time: int | None  # in ticks of the stream's clock
+    frame: Any  # PyAV's, in its own pixel format; None if it is cropped
 
 
 def import_extra(name: str) -> ModuleType:
@@ -139,7 +140,8 @@ class VideoReader:
         # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
         rgb = reformatter.reformat(frame, format="gbrp16le").to_ndarray()
         assert self.shape is not None
-        return Decoded(self.shape.cropped_pixels(rgb), colour, frame.pts)
+        whole = None if any(self.shape.cropped) else frame
+        return Decoded(self.shape.cropped_pixels(rgb), colour, frame.pts, whole)
 
 
 def shown_stream(file: Any) -> Any:

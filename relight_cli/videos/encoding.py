@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.videos.codecs import Encoding
-from relight_cli.videos.decoding import import_extra
+from relight_cli.videos.decoding import Decoded, import_extra
 from relight_cli.videos.facts import VideoFacts
 from relight_cli.videos.names import VideoCodec
 from relight_cli.videos.packets import EncodedFrame
@@ -63,10 +63,35 @@ def with_durations(frames: list[tuple[int, bool, bytes]], end: int) -> Iterator[
         yield EncodedFrame(time, max(1, after - time), is_key, data)
 
 
-def stored_frame(rgb: NDArray[np.uint16], encoding: Encoding, facts: VideoFacts) -> Any:
-    """Return a frame (H, W, 3), with the numbers of `Decoded.rgb`, in the pixel format of an encoding."""
-    av = import_extra("av")
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb48le")
+def stored_frame(lit: NDArray[np.uint16], own: Decoded, encoding: Encoding, facts: VideoFacts) -> Any:
+    """Return a frame in another light (H, W, 3), with the numbers of `Decoded.rgb`, in the pixel format of an encoding.
+
+    It is the frame's own samples plus their change, so that a sample whose light does not change stays as it is, though
+    colours are stored for several pixels.
+    """
+    made = _in_format(lit, encoding, facts)
+    if own.frame is None or own.colour.matrix is None:
+        return made
+    before, kept = _in_format(own.rgb, encoding, facts), own.frame
+    if kept.format.name.replace("yuvj", "yuv") != encoding.pixel_format:
+        kept = kept.reformat(format=encoding.pixel_format)
+    bits = made.format.components[0].bits
+    for plane, old, stays in zip(made.planes, before.planes, kept.planes, strict=False):  # without transparency
+        samples = _samples(plane, bits)
+        new = samples.astype(np.int32) - _samples(old, bits) + _samples(stays, bits)
+        samples[:] = np.clip(new, 0, (1 << bits) - 1, out=new)
+    return made
+
+
+def _samples(plane: Any, bits: int) -> NDArray:
+    """Return the samples (h, w) of a plane, in its own memory."""
+    rows = np.frombuffer(plane, np.uint16 if bits > 8 else np.uint8).reshape(plane.height, -1)
+    return rows[:, : plane.width]
+
+
+def _in_format(rgb: NDArray[np.uint16], encoding: Encoding, facts: VideoFacts) -> Any:
+    """Return a frame (H, W, 3) in the pixel format of an encoding."""
+    frame = import_extra("av").VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb48le")
     return frame.reformat(
         format=encoding.pixel_format,
         dst_colorspace=facts.colour.matrix or _BT709,
@@ -80,6 +105,8 @@ def _configure(context: Any, encoding: Encoding, facts: VideoFacts) -> None:
     context.pix_fmt, context.time_base = encoding.pixel_format, facts.clock
     if facts.aspect:
         context.sample_aspect_ratio = Fraction(facts.aspect)
+    if facts.is_progressive:
+        context.field_order = 1
     context.color_primaries, context.color_trc, matrix = facts.tags
     was_rgb = facts.colour.matrix is None
     context.colorspace = _BT709 if was_rgb else matrix

@@ -13,6 +13,7 @@ from relight_cli.videos.decoding import VideoReader, opened_video, shown_stream
 from relight_cli.videos.shape import VideoShape
 
 _FULL_RANGE = 2
+_PROGRESSIVE = 1  # AVFieldOrder of FFmpeg; 0: unknown, above it: interlaced
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class VideoFacts:
     colour: VideoColour
     tags: tuple[int, int, int]  # primaries, transfer and matrix of ITU-T H.273, as stated
     is_full_range: bool
+    is_progressive: bool  # it says that its frames have no fields
     clock: Fraction  # seconds of a tick
     rate: Fraction  # frames a second
     aspect: Fraction | None  # of a stored pixel, if it is stated
@@ -56,6 +58,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         count = stream.frames or round(float((file.duration or 0) / 1_000_000) * float(rate))
         codec, clock = stream.codec_context.name, Fraction(stream.time_base or Fraction(1, 90_000))
         is_full = stream.codec_context.color_range == _FULL_RANGE
+        fields = stream.codec_context.field_order
         metadata, own_metadata = dict(file.metadata), dict(stream.metadata)
         others = [one for one in file.streams.video if one.index != stream.index]
     reader = VideoReader(path)
@@ -63,6 +66,8 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
     if first is None or reader.shape is None:
         raise PhotoUnreadableError(f"{path}: no frame can be decoded; copy the video again from its source.")
     notes = tuple(reader.notes) + (("its other pictures and videos are left out",) if others else ())
+    if fields > _PROGRESSIVE:
+        notes += ("its two fields stay in their lines, but it no longer says that it is interlaced",)
     odd = bool(first.rgb.shape[0] % 2 or first.rgb.shape[1] % 2)
     return VideoFacts(
         path,
@@ -74,6 +79,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         first.colour,
         (int(own[0]), int(own[1]), int(own[2])),
         is_full,
+        fields == _PROGRESSIVE,
         clock,
         rate,
         aspect if aspect and aspect > 0 else None,

@@ -12,9 +12,12 @@ from relight_cli.videos.codecs import Encoding
 from relight_cli.videos.decoding import import_extra, opened_video, shown_stream
 from relight_cli.videos.encoding import add_stream
 from relight_cli.videos.facts import VideoFacts
+from relight_cli.videos.names import VideoCodec
 from relight_cli.videos.packets import EncodedFrame
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_ASPECT_OF_CODEC = (".mkv", ".webm")  # PyAV writes no aspect of pixels into them, but for that of the codec
+_WITH_ASPECT = (VideoCodec.H264, VideoCodec.H265)
 _OF_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")  # not of the video
 _OF_STREAM = ("encoder", "duration", "rotate", "number_of_frames", "number_of_bytes", "bps", "vendor_id", "alpha_mode")
 _KINDS = {"audio": "sound", "subtitle": "subtitles", "data": "data", "attachment": "attachments"}
@@ -51,6 +54,8 @@ def write_video(
         ours = ((float(frame.time * facts.clock), _packet(frame, stream, facts, av)) for frame in frames)
         for _, packet in heapq.merge(ours, _copied_packets(source, copies), key=lambda timed: timed[0]):
             file.mux(packet)
+    if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
+        notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
     with target.open("rb+") as written:
         seal(written)
     return notes
