@@ -1,18 +1,21 @@
 """--dry-run of videos: what would be read and made, and what it costs, from one keyframe and one frame."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from relight_cli.jobs.dry_run import Estimate, print_cost, print_line
 from relight_cli.jobs.memory import device_peak, peak_memory
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
+from relight_cli.relighting.moving_light import EVERY
+from relight_cli.sequences.frames import PhotoFrame, VideoFrame
+from relight_cli.sequences.light import FrameLight
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
-    from relight_cli.sequences.video import VideoRun
 
 
 def print_plan(jobs: Sequence[Job], files: Mapping[str, Path], options: CommandOptions) -> bool:
@@ -27,30 +30,32 @@ def print_plan(jobs: Sequence[Job], files: Mapping[str, Path], options: CommandO
     return not all(job.skip for job in jobs)
 
 
-def print_cost_of(videos: "Sequence[VideoRun]", model: "Model") -> None:
+@dataclass(frozen=True)
+class Trial:
+    """One frame of a video or a sequence, on which the time is measured."""
+
+    name: str
+    frame: PhotoFrame | VideoFrame
+    count: int  # of frames
+    light: FrameLight[Any]
+
+    def seconds(self) -> float:
+        """Return how long all frames take without encoding, from one made twice: the first time prepares."""
+        keyframe, each = 0.0, 0.0
+        for _ in range(2):
+            began = perf_counter()
+            stops = self.light.estimate(self.frame)
+            estimated = perf_counter()
+            self.frame.lit(stops)
+            keyframe, each = estimated - began, perf_counter() - estimated
+        return self.count * each + (1 + self.count / (self.light.every or EVERY)) * keyframe
+
+
+def print_cost_of(trials: Sequence[Trial], model: "Model") -> None:
     """Print the model, and how long the frames of all videos take."""
-    seconds, count = 0.0, 0
-    for video in videos:
-        facts = video.facts
-        print_line("", f"{facts.path}: {facts.count} frames of {facts.width} x {facts.height}, {video.encoding.codec}")
-        seconds += _seconds(video)
-        count += facts.count
+    for trial in trials:
+        print_line("", trial.name)
+    seconds, count = sum(trial.seconds() for trial in trials), sum(trial.count for trial in trials)
     print_line("model", f"{model.name}, on {model.device}")
     print_cost(Estimate(seconds, peak_memory(), device_peak(model.device)), count, "frame")
-    print_line("", "the time is without the encoding of the video")
-
-
-def _seconds(video: "VideoRun") -> float:
-    """Return how long a video takes without encoding, from its first frame made twice: the first time prepares."""
-    from relight_cli.relighting.moving_light import EVERY
-    from relight_cli.sequences.video import first_frame
-
-    frame, keyframe, each = first_frame(video), 0.0, 0.0
-    for _ in range(2):
-        began = perf_counter()
-        stops = video.light.estimate(frame)
-        estimated = perf_counter()
-        frame.lit(stops)
-        keyframe, each = estimated - began, perf_counter() - estimated
-    count = max(1, video.facts.count)
-    return count * each + (1 + count / (video.light.every or EVERY)) * keyframe
+    print_line("", "the time is without encoding")

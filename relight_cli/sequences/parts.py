@@ -33,6 +33,11 @@ class Parts:
         self._plan = hashlib.sha256(plan.encode()).hexdigest()
         self._count = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether an earlier run has left parts, of any plan."""
+        return (self._folder / "plan").is_file()
+
     def begin(self) -> Resumed:
         """Return where to go on; the beginning if there is nothing of this plan."""
         name = self._folder / "plan"
