@@ -14,9 +14,10 @@ FLOORS = [
     {"cli"},
     {"commands"},
     {"depth", "timelapse"},
+    {"sequences"},
     {"jobs"},
     {"pages"},
-    {"relighting"},
+    {"relighting", "videos"},
     {"photos"},
     {"rasters", "models", "places"},
 ]

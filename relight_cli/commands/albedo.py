@@ -33,20 +33,21 @@ def albedo(
     times shading equals the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.jobs.masks import MaskFile, check_mask_options
+    from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.time_budget import TileCost
+    from relight_cli.sequences.command import command_for
 
     check_mask_options(photos, options, save_layer=save_shading)
     expected = expected_model(options.model, ["albedo"], options.weights_dir)
     extras = (SHADING,) if save_shading else ()
     # --save-shading changes the exposure of the albedo, so it is part of the record.
     more = {"beside": extras} if save_shading else {}
-    command = PhotoCommand("albedo", expected, options, options.mask_files(), more)
+    unfit = {"--save-shading": save_shading}
+    command = command_for(photos, "albedo", expected, options, options.mask_files(), more, unfit)
     if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
         return
-    mask = MaskFile.read(options)
+    mask = command.read_mask(options)
     model = load_model(tasks=["albedo"], **options.model_arguments())
     from relight_cli.relighting import mapping
 

@@ -26,17 +26,18 @@ def deshadow(
 ) -> None:
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.jobs.masks import MaskFile, check_mask_options
+    from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.time_budget import TileCost
+    from relight_cli.sequences.command import command_for
 
     check_mask_options(photos, options, save_layer=save_mask)
     expected = expected_model(options.model, ["deshadow"], options.weights_dir)
-    command = PhotoCommand("deshadowed", expected, options, options.mask_files())
+    unfit = {"--save-mask": save_mask}
+    command = command_for(photos, "deshadowed", expected, options, options.mask_files(), unfit=unfit)
     if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))):
         return
-    mask = MaskFile.read(options)
+    mask = command.read_mask(options)
     model = load_model(tasks=["deshadow"], **options.model_arguments())
     from relight_cli.relighting import mapping
 

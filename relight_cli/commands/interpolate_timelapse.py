@@ -45,12 +45,12 @@ def interpolate_timelapse(
     from relight_cli.checkpoints.models import expected_model
     from relight_cli.devices import choose
     from relight_cli.jobs.console import notifier
-    from relight_cli.photos.video import require_video
     from relight_cli.timelapse.compared_frames import show_existing
     from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
     from relight_cli.timelapse.shared_frames import claimed_video
+    from relight_cli.videos.video import require_video
 
     _check(options, to_video=is_video(options.output))
     if is_video(options.output):
@@ -232,7 +232,7 @@ def _wanted_frames(frames: "Frames", options: TimelapseCommandOptions, rate: flo
 
 def _recipe(options: TimelapseCommandOptions, model: "ModelIdentity", writer: "Writer") -> "Recipe":
     from relight_cli.jobs.provenance import Recipe
-    from relight_cli.photos.video import recorded_recipe
+    from relight_cli.videos.video import recorded_recipe
 
     files = {"freeze": options.freeze} if options.freeze else {}
     return Recipe("interpolated", model, options, files, read_record=recorded_recipe if writer.is_single_file else None)

@@ -75,24 +75,24 @@ def relight(
 def _relight_by_reference(photos: list[str], light: Path, options: RelightCommandOptions) -> None:
     from relight_cli.checkpoints.models import expected_model, load_model, with_mappers
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.masks import MaskFile
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
     from relight_cli.jobs.reference import ReferencePhoto
     from relight_cli.jobs.reference_notes import ReferenceNotes
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.relighting.options import ReferenceKind
+    from relight_cli.sequences.command import command_for
 
     plain = subset(options, LightCommandOptions)
     expected = expected_model(options.model, ["relight"], options.weights_dir)
     files = {"light": light, **options.depth_file(), **options.mask_files()}
-    command = PhotoCommand("relit", expected, plain, files, recorded_of_reference(options, _networks(options)))
+    recorded = recorded_of_reference(options, _networks(options))
+    command = command_for(photos, "relit", expected, plain, files, recorded, options.unfit_for_videos())
     check_save_light(options, files.values())
     extras = (SHADING,) if options.save_shading else ()
     if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
         return
-    mask, geometry = MaskFile.read(options), _geometry(options)
+    mask, geometry = command.read_mask(options), _geometry(options)
     reference = ReferencePhoto(light, options)
     model = load_model(tasks=["relight"], **options.model_arguments())
     if options.may_show_surfaces:
@@ -131,19 +131,20 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     """Put a light that is no photo on each photo; everything is checked before a model is loaded."""
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.masks import MaskFile
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_command import PhotoCommand
     from relight_cli.jobs.put_on import ChosenLights, check_save_light, recorded, save_chosen
     from relight_cli.jobs.time_budget import TileCost
+    from relight_cli.sequences.command import command_for
 
     extras = (SHADING,) if options.save_shading else ()
-    command = PhotoCommand(
+    command = command_for(
+        photos,
         "relit",
         expected_model(options.model, MAPPERS, options.weights_dir),
         subset(options, LightCommandOptions),
         source.files | options.depth_file() | options.mask_files(),
         recorded(source, options, _expected_surfaces(options)),
+        options.unfit_for_videos(),
     )
     check_save_light(options, command.files.values())
     lights = ChosenLights(source, notifier(options.quiet))
@@ -151,7 +152,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         return
     lights.choose([job.source for job in command.jobs if not job.skip])
     save_chosen(lights, options)
-    mask, geometry = MaskFile.read(options), _geometry(options)
+    mask, geometry = command.read_mask(options), _geometry(options)
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     if not options.depth:
         command.record({"geometry": _find_surfaces(geometry, model, options)})

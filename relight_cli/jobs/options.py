@@ -15,6 +15,7 @@ from relight_cli.jobs.applied_defaults import drop_weaker
 from relight_cli.jobs.console import notifier, remember_verbose
 from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.questions import terminal_question
+from relight_cli.jobs.sequence_options import SequenceOptions
 from relight_cli.jobs.shards import check_shard
 from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
@@ -274,7 +275,7 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class LightCommandOptions(PhotoCommandOptions):
+class LightCommandOptions(SequenceOptions, PhotoCommandOptions):
     """Options of relight, deshadow and albedo."""
 
     budget: Annotated[

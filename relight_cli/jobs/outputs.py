@@ -39,9 +39,10 @@ class Outputs:
     """The files that a command makes from a photo."""
 
     suffixes: tuple[str, ...] = tuple(SUFFIXES)  # that a target may have
-    default_suffix: str | None = None  # if -o names none; None: the photo's own
+    default_suffix: str | None = None  # if -o names none; None: that of `suffix_of`
     extras: tuple[str, ...] = ()  # extra files: "normals" is x_normals.png for x.png, "preview.png" is always PNG
     possible_extras: tuple[str, ...] = ()  # all extra files that the command can make; no inputs of later runs
+    suffix_of: Callable[[Path], str] = output_suffix  # of an input: the suffix of its output
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Naming:
         return [target, *targets, *(_extra(one, name) for one in targets for name in self.outputs.possible_extras)]
 
     def _target(self, source: Source, number: int, count: int) -> Path:
-        suffix = self.outputs.default_suffix or output_suffix(source.path)
+        suffix = self.outputs.default_suffix or self.outputs.suffix_of(source.path)
         stem, tail = source.path.stem if source.path != STDIO else "stdin", f"_{self.task}{suffix}"
         if self.output is None:
             return STDIO if source.path == STDIO else _placed(source.path.parent, stem, tail)

@@ -14,9 +14,10 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import DryRun
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
+from relight_cli.jobs.masks import MaskFile
 from relight_cli.jobs.memory import MemoryFallback
 from relight_cli.jobs.one_by_one import report_skipped
-from relight_cli.jobs.options import LightCommandOptions
+from relight_cli.jobs.options import LightCommandOptions, MaskedCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs
 from relight_cli.jobs.progress import current
@@ -70,6 +71,10 @@ class PhotoCommand:
         first = next(job.source for job in self.jobs if not job.skip)
         self.first = FirstRead(first, self.options) if first != STDIO else None
         return True
+
+    def read_mask(self, options: MaskedCommandOptions) -> MaskFile:
+        """Return the mask of the photos."""
+        return MaskFile.read(options)
 
     def record(self, more: Mapping[str, object]) -> None:
         """Record more of how the outputs are made, or in another way than `Recipe.more` says."""

@@ -51,10 +51,11 @@ RUN_OPTIONS = {
     "initial",
     "run_batch",
     "resume",
+    "sequence",  # how inputs are read is seen in what is made
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page", "input_colour", "effort"}
+RECORDED_IF_GIVEN = {"page", "input_colour", "effort", "keyframes", "codec", "crf"}
 _NOT_GIVEN = (None, Effort.DEFAULT)
 
 Inputs = Mapping[str, object]

@@ -74,6 +74,11 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
         """Whether a reference may be compared with photos, cell by cell."""
         return self.detail and self.reference not in (ReferenceKind.SCENE, ReferenceKind.LATENTS)
 
+    def unfit_for_videos(self) -> dict[str, object]:
+        """Return what is given of the options that videos have no use for."""
+        names = ("depth", "save_light", "save_shading", "frames", "fps")
+        return {f"--{name.replace('_', '-')}": getattr(self, name) for name in names}
+
     def depth_file(self) -> dict[str, Path]:
         """Return the depth map, if any, in the form of `Recipe.files`."""
         return {"depth": self.depth} if self.depth else {}

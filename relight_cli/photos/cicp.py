@@ -155,6 +155,16 @@ def display_to_light(values: NDArray[np.float32], transfer: int) -> NDArray[np.f
     return np.where(values < d, c * values, (a * values + b) ** g).astype(np.float32)
 
 
+def hdr_curve(transfer: int, steps: int = 4096) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return values of PQ or HLG at equal steps, and the light of grey at them; WHITE is 1.
+
+    Multiplying the light of all channels alike is exact for HLG, too, whose colours depend on their luminance.
+    """
+    signal = np.linspace(0, 1, steps)
+    light = _pq_light(signal) if transfer == PQ else _HLG_PEAK * _hlg_scene(signal) ** _HLG_GAMMA
+    return signal, light / WHITE
+
+
 def _pq_light(signal: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return cd/m2 (SMPTE ST 2084, the EOTF in BT.2100, table 4)."""
     m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
@@ -164,10 +174,15 @@ def _pq_light(signal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _hlg_light(signal: NDArray[np.float64], primaries: int) -> NDArray[np.float64]:
     """Return cd/m2 of a display of _HLG_PEAK (the inverse OETF and the OOTF in BT.2100, table 5)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
+    scene = _hlg_scene(signal)
     weights = np.ones(1) if signal.shape[2] == 1 else luma_weights(primaries)
     return _HLG_PEAK * (scene @ weights)[..., None] ** (_HLG_GAMMA - 1) * scene
+
+
+def _hlg_scene(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the light of the scene (the inverse OETF in BT.2100, table 5)."""
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
 
 
 def luma_weights(primaries: int) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer,
 
 def is_video(output: str | None) -> bool:
     """Return whether -o names a video. Raises UsageError if it names neither a writable video nor a folder."""
-    from relight_cli.photos.video import CODECS, READABLE
+    from relight_cli.videos.video import CODECS, READABLE
 
     if output is None or output.endswith(("/", "\\")) or os.path.isdir(output):  # noqa: PTH112
         return False
@@ -32,7 +32,7 @@ def is_video(output: str | None) -> bool:
 
 def default_output(inputs: list[str], frames: Frames) -> str:
     """Return the output without -o: <name>_interpolated next to the input, a video for a video."""
-    from relight_cli.photos.video import CODECS, READABLE
+    from relight_cli.videos.video import CODECS, READABLE
 
     first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
     suffix = first.suffix.lower() if first.suffix.lower() in READABLE and first.is_file() else ""
@@ -69,7 +69,7 @@ def choose_writer(
 
 def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:
     """Return a note if the output is a video that cannot say that the pixels of the frames are not square."""
-    from relight_cli.photos.video import WITHOUT_ASPECT
+    from relight_cli.videos.video import WITHOUT_ASPECT
 
     if output is None or not is_video(output) or Path(output).suffix.lower() not in WITHOUT_ASPECT:
         return ()

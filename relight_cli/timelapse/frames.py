@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from relight_cli.photos.capture_time import CaptureHeader
     from relight_cli.photos.colour_tags import InputColour
     from relight_cli.photos.photo import Photo
-    from relight_cli.photos.video_timing import VideoTiming
+    from relight_cli.videos.timing import VideoTiming
 
 Failed = Callable[[Path, Exception], None]
 
@@ -112,7 +112,7 @@ def find_frames(
     A photo whose header cannot be read is left out and passed to `failed`. Raises UsageError for fewer than two frames
     or several sizes, PhotoUnreadableError for a video that cannot be read, MissingExtraError.
     """
-    from relight_cli.photos.video import READABLE, open_video
+    from relight_cli.videos.video import READABLE, open_video
 
     sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null, notify=notify))
     refuse_objects((source.path for source in sources), "a timelapse")

@@ -308,7 +308,7 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
     path = Path(output)
     if is_video(output):
         from relight_cli.photos.capture_time import read_header
-        from relight_cli.photos.video import require_video
+        from relight_cli.videos.video import require_video
 
         require_video()
         require_folders([path.parent])
@@ -321,6 +321,6 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
 
 
 def _reader(writer: Writer) -> Callable[[Path], str | None] | None:
-    from relight_cli.photos.video import recorded_recipe
+    from relight_cli.videos.video import recorded_recipe
 
     return recorded_recipe if writer.is_single_file else None

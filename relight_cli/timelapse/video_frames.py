@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
-    from relight_cli.photos.video import Video
+    from relight_cli.videos.video import Video
 
 CACHED_FRAMES = 4  # last decoded frames of a video that can be read again without decoding from the start
 
@@ -50,7 +50,7 @@ class VideoFrames:
         from relight_cli.photos.metadata import Metadata
         from relight_cli.photos.photo import Photo
         from relight_cli.photos.shape import Shape
-        from relight_cli.photos.video import frames_of
+        from relight_cli.videos.video import frames_of
 
         metadata = Metadata(shape=None if self.pixel_aspect == 1 else Shape(self.pixel_aspect))
         cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)

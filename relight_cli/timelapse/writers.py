@@ -223,7 +223,7 @@ class VideoFileWriter:
     def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
         """Accept frames while the block runs; the video gets its name at the end, unless an exception is raised."""
         from relight_cli.photos.atomic_files import atomic_file
-        from relight_cli.photos.video import VideoWriter
+        from relight_cli.videos.video import VideoWriter
 
         make_folder(self.path.parent)
         replaced = overwrite or self._kept is not None

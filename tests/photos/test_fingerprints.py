@@ -124,7 +124,7 @@ def test_a_file_without_a_record_stays_as_it_is() -> None:
 @pytest.mark.parametrize("kind", [".mp4", ".webm", ".gif"])
 def test_videos_record_their_own_pictures(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("av")
-    from relight_cli.photos.video import VideoWriter, open_video, recorded_recipe
+    from relight_cli.videos.video import VideoWriter, open_video, recorded_recipe
 
     path = tmp_path / f"x{kind}"
     found = []

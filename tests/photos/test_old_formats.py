@@ -16,8 +16,8 @@ from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.photos.header import made_by_relight_cli, read_header
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.shape import pixel_aspect
-from relight_cli.photos.video import VideoWriter
 from relight_cli.timelapse.frames import open_frames
+from relight_cli.videos.video import VideoWriter
 
 SAME = ("--model", "tiny", "--strength", "0")
 PIXELS = noise((6, 7, 3))

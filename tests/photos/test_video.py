@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
-from relight_cli.photos import video as video_module
-from relight_cli.photos.video import CODECS, VideoWriter, frames_of, open_video
+from relight_cli.videos import video as video_module
+from relight_cli.videos.video import CODECS, VideoWriter, frames_of, open_video
 
 
 def write(path: Path, frames: list[np.ndarray], rate: float = 25) -> None:
@@ -45,7 +45,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from relight_cli.photos.video import VideoWriter
+from relight_cli.videos.video import VideoWriter
 blots = (Image.fromarray(np.random.default_rng(n).integers(0, 256, (9, 13, 3)).astype(np.uint8)) for n in (1, 2))
 one, other = (np.asarray(blot.resize((240, 160), Image.Resampling.BICUBIC)).astype(float) for blot in blots)
 writer = VideoWriter(Path(sys.argv[1]), Path(sys.argv[1]).suffix, 160, 240, 12)

@@ -13,7 +13,7 @@ from ffmpeg import decode, encode, ffmpeg
 from PIL import Image, ImageCms, ImageOps
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.photos.video import frames_of, open_video
+from relight_cli.videos.video import frames_of, open_video
 
 CASES = Path(__file__).parents[1] / "cases"
 H264 = ("-c:v", "libx264", "-qp", "0")
@@ -246,7 +246,7 @@ def test_icc_profiles_of_frames(tmp_path: Path, suffix: str, codec: str, kind: s
     picture = Image.fromarray((patches(0.4, 0.6) / 257).round().astype(np.uint8))
     picture.save(tmp_path / f"p{suffix}", icc_profile=icc, quality=100, subsampling=0)
     ffmpeg("-framerate", 10, "-i", tmp_path / f"p{suffix}", "-c:v", codec, tmp_path / f"v{kind}")
-    show = f"from pathlib import Path; from relight_cli.photos.video import *; p = Path('v{kind}'); "
+    show = f"from pathlib import Path; from relight_cli.videos.video import *; p = Path('v{kind}'); "
     show += "print(open_video(p, max_pixels=10**6).notes, next(frames_of(p)).tobytes().hex())"
     shown = subprocess.run(
         [sys.executable, "-c", show], cwd=tmp_path, capture_output=True, text=True, check=True

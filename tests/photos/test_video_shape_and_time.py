@@ -11,8 +11,8 @@ from command_line import Command
 from ffmpeg import decode, encode, ffmpeg, shown
 from PIL import Image
 
-from relight_cli.photos.video import frames_of, open_video
-from relight_cli.photos.video_timing import ticks_of, timing_of
+from relight_cli.videos.timing import ticks_of, timing_of
+from relight_cli.videos.video import frames_of, open_video
 
 CASES = Path(__file__).parents[1] / "cases"
 SIZE = (48, 64)

@@ -14,11 +14,11 @@ from timelapse_fixtures import command, plain, write_frames
 from relight_cli.checkpoints import models
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.video import VideoWriter, open_video, recorded_recipe
 from relight_cli.photos.writing import write_photo
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, frames_between, keyframes_needed
 from relight_cli.timelapse.timelapse import Timelapse
+from relight_cli.videos.video import VideoWriter, open_video, recorded_recipe
 
 QUICK = ("--mode", "image", "-q")  # no network: the tests check which files are made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)

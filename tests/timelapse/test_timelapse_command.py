@@ -18,9 +18,9 @@ from relight_cli.photos.capture_time import exif_with_time, read_header
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
-from relight_cli.photos.video import frames_of, open_video
 from relight_cli.photos.writing import write_photo
 from relight_cli.timelapse import writers
+from relight_cli.videos.video import frames_of, open_video
 
 QUICK = ("--mode", "image", "-q")  # no network: the tests check where files are written
 

@@ -1,6 +1,7 @@
 """Decode videos frame by frame through PyAV: upright, in sRGB."""
 
 import contextlib
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError, one_line
-from relight_cli.photos.video_colour import UnknownColoursError, colour_of, has_transparency, to_srgb
-from relight_cli.photos.video_shape import VideoShape, shape_of
-from relight_cli.photos.video_side_data import cropping_of, side_data_of
+from relight_cli.videos.colour import UnknownColoursError, VideoColour, colour_of, has_transparency, to_srgb
+from relight_cli.videos.shape import VideoShape, shape_of
+from relight_cli.videos.side_data import cropping_of, side_data_of
+
+_ATTACHED = 1 << 10  # a cover picture, not a video
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame as it is stored, but for what the container crops."""
+
+    rgb: NDArray[np.uint16]  # (H, W, 3) in the video's own colours, as swscale makes it; see `VideoColour.white`
+    colour: VideoColour
+    time: int | None  # in ticks of the stream's clock
+    frame: Any  # PyAV's, in its own pixel format; None if it is cropped
 
 
 def import_extra(name: str) -> ModuleType:
@@ -40,14 +53,22 @@ class VideoReader:
     hidden: int = 0  # frames that an edit list cuts off
     slots: list[float] | None = None  # when the packets of an AVI begin, which has no times of frames
     shape: VideoShape | None = None
+    matrix: tuple[int, ...] | None = None  # the display matrix
     times: list[float | None] = field(default_factory=list)
     last: float | None = None  # seconds for which the last frame is shown
     notes: dict[str, None] = field(default_factory=dict)
 
     def frames(self) -> Iterator[Pixels]:
         """Yield the frames, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
-        with _opened_file(self.path) as file:
-            stream = file.streams.video[0]
+        for decoded in self.decoded():
+            assert self.shape is not None
+            self.notes |= dict.fromkeys(decoded.colour.notes)
+            yield self.shape.turned(to_srgb(decoded.rgb, decoded.colour))
+
+    def decoded(self) -> Iterator[Decoded]:
+        """Yield the frames as they are stored. Raises PhotoUnreadableError that names the frame."""
+        with opened_video(self.path) as file:
+            stream = shown_stream(file)
             stream.thread_type = "FRAME"
             self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
             self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
@@ -63,7 +84,7 @@ class VideoReader:
                         return
                     if self.shape is None:
                         self._begin(frame, stream, reformatter)
-                    pixels = self._upright(frame, tags, reformatter)
+                    decoded = self._decode(frame, tags, reformatter)
                 except UnknownColoursError as error:
                     reason = f"its colours ({error}) cannot be converted; convert it to BT.709 with FFmpeg"
                     raise PhotoUnreadableError(f"{self.path}: {reason}.") from error
@@ -71,7 +92,7 @@ class VideoReader:
                     reason = f"frame {len(self.times)} cannot be decoded ({one_line(error)})"
                     raise PhotoUnreadableError(f"{self.path}: {reason}; copy the video again.") from error
                 self.times.append(frame.time)
-                yield pixels
+                yield decoded
 
     @property
     def shown(self) -> list[float | None]:
@@ -102,27 +123,36 @@ class VideoReader:
         """Keep what the first frame says for all."""
         self.size = (frame.width, frame.height)
         self.sides = side_data_of(frame, self.packet, stream.codec_context.name, import_extra("av"))
+        matrix = self.sides.get("DISPLAYMATRIX", b"")
+        self.matrix = struct.unpack("<9i", matrix) if len(matrix) == 36 else None
         self.shape = shape_of(self.sides.get("DISPLAYMATRIX"), stream.sample_aspect_ratio, self.cropped, self.size)
         # FFmpeg's own decoders of VP8 and VP9 do not decode the transparency that WebM stores beside the frames.
         beside = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode") == "1"
         alpha = ("its transparency is left out",) if beside or has_transparency(frame, reformatter) else ()
         self.notes |= dict.fromkeys((*self.shape.notes, *alpha))
 
-    def _upright(self, frame: Any, tags: tuple[int, int, int], reformatter: Any) -> Pixels:
+    def _decode(self, frame: Any, tags: tuple[int, int, int], reformatter: Any) -> Decoded:
         colour = colour_of(frame, self.sides, tags)
         if (frame.width, frame.height) != self.size:
             raise ValueError(f"it has {frame.width} x {frame.height} pixels, others {self.size[0]} x {self.size[1]}")
-        self.notes |= dict.fromkeys(colour.notes)
         if colour.matrix is not None:
             frame.colorspace = colour.matrix
         # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
         rgb = reformatter.reformat(frame, format="gbrp16le").to_ndarray()
         assert self.shape is not None
-        return self.shape.upright(to_srgb(rgb, colour))
+        whole = None if any(self.shape.cropped) else frame
+        return Decoded(self.shape.cropped_pixels(rgb), colour, frame.pts, whole)
+
+
+def shown_stream(file: Any) -> Any:
+    """Return the stream of a container that players show. Raises IndexError if there is none."""
+    pictures = [stream for stream in file.streams.video if not stream.disposition & _ATTACHED]
+    return pictures[0]
 
 
 @contextlib.contextmanager
-def _opened_file(path: Path) -> Iterator[Any]:
+def opened_video(path: Path) -> Iterator[Any]:
+    """Open the container of a video. Raises PhotoUnreadableError, MissingExtraError."""
     av = import_extra("av")
     if not path.is_file():
         raise PhotoUnreadableError(f"{path}: no such file; check the path.")
@@ -130,7 +160,10 @@ def _opened_file(path: Path) -> Iterator[Any]:
         try:
             file = opened.enter_context(path.open("rb"))  # a name could be a URL
             container = opened.enter_context(av.open(file))
-            _ = container.streams.video[0]
         except Exception as error:  # decoders raise anything
             raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
+        try:
+            shown_stream(container)
+        except IndexError as error:
+            raise PhotoUnreadableError(f"{path}: it has no moving picture; name a video.") from error
         yield container

@@ -18,6 +18,7 @@ from relight_cli.photos.cicp import (
     UNSPECIFIED,
     WHITE,
     display_to_light,
+    hdr_curve,
     hdr_to_display,
     is_hdr,
     to_xyz,
@@ -126,15 +127,40 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
     """Convert (H, W, 3) RGB of 16 bits, as swscale makes it, to 8-bit sRGB."""
     srgb = np.empty(pixels.shape, np.uint8)
     for rows in row_bands(*pixels.shape[:2]):
-        band = pixels[rows]
-        if not colour.range_expanded:
-            band = ((band.astype(np.float32) - 16 * 256) * (255 / 219)).clip(0, 65535).astype(np.uint16)
-        if colour.is_srgb and colour.white == _WHITE_OF_RGB:
-            srgb[rows] = ((band.astype(np.uint32) + 128) >> 8).clip(max=255)
+        if colour.is_srgb and colour.white == _WHITE_OF_RGB and colour.range_expanded:
+            srgb[rows] = ((pixels[rows].astype(np.uint32) + 128) >> 8).clip(max=255)
         else:
-            values = (band / np.float32(colour.white)).clip(max=1).astype(np.float32)
-            srgb[rows] = np.rint(_converted(values, colour).clip(0, 1) * 255)
+            srgb[rows] = np.rint(srgb_of(values_of(pixels[rows], colour), colour) * 255)
     return srgb
+
+
+def values_of(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.float32]:
+    """Return (H, W, 3) RGB of 16 bits, as swscale makes it, as values of the video's own curve, 1.0 for white."""
+    values = pixels.astype(np.float32)
+    if not colour.range_expanded:
+        values = (values - 16 * 256) * np.float32(255 / 219)
+    values *= np.float32(1 / colour.white)
+    return np.clip(values, 0, 1, out=values)
+
+
+def stored_values(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.uint16]:
+    """Return values of a video's own curve as swscale takes them: RGB of 16 bits."""
+    return np.rint(values.clip(0, 1) * np.float32(colour.white)).astype(np.uint16)
+
+
+def srgb_of(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.float32]:
+    """Return values (H, W, 3) of a video's own curve as sRGB in [0, 1]."""
+    return np.clip(_converted(values, colour), 0, 1)
+
+
+def light_curve(colour: VideoColour) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return values at equal steps and their light, rising; None for the curve of sRGB, as which SDR video is shown."""
+    if is_hdr(colour.transfer) and colour.icc is None:
+        return hdr_curve(colour.transfer)
+    if colour.icc or colour.transfer not in _CONVERTED_CURVES:
+        return None
+    steps = np.linspace(0, 1, 4096)
+    return steps, display_to_light(steps.astype(np.float32), colour.transfer).astype(np.float64)
 
 
 def _known(code: int) -> int:

@@ -19,13 +19,22 @@ class VideoShape:
     aspect: Fraction = Fraction(1)  # width of an upright pixel divided by its height
     notes: tuple[str, ...] = ()
 
-    def upright(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return (H, W, 3) pixels upright."""
+    def cropped_pixels(self, pixels: NDArray) -> NDArray:
+        """Return (H, W, C) pixels without what is cropped, as they are stored."""
         left, right, top, bottom = self.cropped
-        shown = pixels[top : pixels.shape[0] - bottom, left : pixels.shape[1] - right]
-        turned = shown.transpose(1, 0, 2) if self.swapped else shown
+        return pixels[top : pixels.shape[0] - bottom, left : pixels.shape[1] - right]
+
+    def turned(self, pixels: NDArray) -> NDArray:
+        """Return cropped (H, W, C) pixels upright."""
+        turned = pixels.transpose(1, 0, 2) if self.swapped else pixels
         turned = turned[:, ::-1] if self.mirrored else turned
         return np.ascontiguousarray(turned[::-1] if self.flipped else turned)
+
+    def turned_back(self, pixels: NDArray) -> NDArray:
+        """Return upright (H, W, C) pixels as they are stored."""
+        turned = pixels[::-1] if self.flipped else pixels
+        turned = turned[:, ::-1] if self.mirrored else turned
+        return np.ascontiguousarray(turned.transpose(1, 0, 2) if self.swapped else turned)
 
 
 def shape_of(

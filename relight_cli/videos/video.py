@@ -15,8 +15,9 @@ from relight_cli.photos.fingerprints import PENDING, fingerprint_of, seal
 from relight_cli.photos.gif_comments import add_comment, read_comment
 from relight_cli.photos.metadata import SOFTWARE, TOOL
 from relight_cli.photos.special_files import require_no_special_file
-from relight_cli.photos.video_decoding import Pixels, VideoReader, import_extra
-from relight_cli.photos.video_timing import VideoTiming, ticks_of, timing_of
+from relight_cli.videos.decoding import Pixels, VideoReader, import_extra
+from relight_cli.videos.names import READABLE as VIDEOS
+from relight_cli.videos.timing import VideoTiming, ticks_of, timing_of
 
 # crf 16 keeps the grain of a photo. x264's code for specific processors reads uninitialised memory (with AVX-512 in
 # core 165), so that the same frames give different bytes; its code for all processors does not, and takes 8 % longer.
@@ -29,7 +30,7 @@ CODECS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".webm": ("libvpx-vp9", "yuv420p", {"crf": "22", "b": "0", "row-mt": "1", "cpu-used": "4"}),
     ".gif": ("gif", "pal8", {}),
 }
-READABLE = (*CODECS, ".mkv", ".avi", ".m4v", ".mts", ".mpg", ".mpeg", ".wmv")
+READABLE = (".gif", *VIDEOS)
 WITHOUT_ASPECT = (".webm",)  # FFmpeg writes no aspect of pixels into it
 _CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
 _BT709 = 1  # primaries, transfer and matrix of HD video (ITU-T H.273); players assume them
@@ -74,12 +75,19 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
         damage = str(error)
     if not count or reader.shape is None:
         raise PhotoUnreadableError(f"{path}: no frame can be decoded; copy the video again from its source.")
-    declared = reader.expected or _frames_by_duration(reader, count)
-    if damage is None and count < declared:
-        damage = f"{path}: only {count} of {declared} frames can be decoded; copy the video again from its source."
+    missing = missing_frames(reader)
+    if damage is None and missing:
+        found = f"only {count} of {count + missing} frames can be decoded"
+        damage = f"{path}: {found}; copy the video again from its source."
     timing = timing_of(reader.shown, reader.rate, reader.tick, reader.last)
     notes = (*reader.notes, *timing.notes)
     return Video(path, count, shape[0], shape[1], reader.rate, damage, timing, reader.shape.aspect, notes)
+
+
+def missing_frames(reader: VideoReader) -> int:
+    """Return how many frames a video lacks, by its header, after all that can be have been decoded."""
+    count = len(reader.times)
+    return max(0, (reader.expected or _frames_by_duration(reader, count)) - count)
 
 
 def frames_of(path: Path) -> Iterator[Pixels]:

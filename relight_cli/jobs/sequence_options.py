@@ -1,0 +1,41 @@
+"""The options of videos and frame sequences."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from relight_cli.videos.names import VideoCodec
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """Options of videos and frame sequences; None where an option is not given."""
+
+    sequence: Annotated[
+        bool, typer.Option("--sequence", help="Take the photos of a folder as frames of one sequence, not one by one.")
+    ] = False
+    keyframes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            show_default="10",
+            help="Frames of a sequence from one that the network sees to the next; 1: it sees all, slow.",
+        ),
+    ] = None
+    codec: Annotated[
+        VideoCodec | None,
+        typer.Option(case_sensitive=False, show_default="the video's own", help="Codec of a video."),
+    ] = None
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=63,
+            metavar="N",
+            show_default="by codec, nearly lossless",
+            help="Quality of a video; smaller is better and larger in bytes.",
+        ),
+    ] = None

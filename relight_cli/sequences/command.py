@@ -1,0 +1,47 @@
+"""Choose the command for what the inputs of relight, deshadow or albedo are: photos, videos, or sequences of photos."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from relight_cli.errors import UsageError
+from relight_cli.jobs.inputs import expand_inputs
+from relight_cli.jobs.options import LightCommandOptions
+from relight_cli.jobs.photo_command import PhotoCommand
+from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.sequences.frame_command import FrameCommand
+from relight_cli.sequences.frame_sets import is_pattern
+from relight_cli.sequences.video_command import VideoCommand
+from relight_cli.videos.names import is_video
+
+
+def command_for(
+    photos: list[str],
+    task: str,
+    expected: ModelIdentity,
+    options: LightCommandOptions,
+    files: Mapping[str, Path],
+    more: Mapping[str, object] | None = None,
+    unfit: Mapping[str, object] | None = None,
+) -> PhotoCommand | VideoCommand:
+    """Return the command for what the inputs are: photos, videos or sequences; for the arguments see `PhotoCommand`.
+
+    `unfit` are options of the command, by name, that videos and sequences have no use for. Raises UsageError for photos
+    and videos together, and for options that do not fit.
+    """
+    if options.sequence or any(map(is_pattern, photos)):
+        return FrameCommand(task, expected, options, files, more or {}, unfit or {})
+    sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
+    videos = [source.path for source in sources if is_video(source.path)]
+    if not videos:
+        _refuse({"--codec": options.codec, "--crf": options.crf is not None, "--keyframes": options.keyframes})
+        return PhotoCommand(task, expected, options, files, more)
+    if len(videos) < len(sources):
+        other = next(source.path for source in sources if source.path not in videos)
+        raise UsageError(f"{videos[0]} is a video and {other} is not: run them one after the other.")
+    return VideoCommand(task, expected, options, files, more or {}, unfit or {})
+
+
+def _refuse(options: Mapping[str, object]) -> None:
+    for name, given in options.items():
+        if given:
+            raise UsageError(f"{name} is for videos and sequences of frames: leave it out for photos.")

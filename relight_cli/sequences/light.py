@@ -1,0 +1,72 @@
+"""The light of each frame of a sequence: what a command does to photos, estimated for keyframes and kept in time."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import cv2
+import numpy as np
+
+from relight_cli.jobs.batch import Change, Result
+from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.relighting.gain import DARK, LARGEST
+from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.moving_light import EVERY, Keyframe, stable_gains
+from relight_cli.relighting.optical_flow import Maps
+from relight_cli.sequences.frames import Frame
+
+VIEW = 768  # longer side of the copy that the network sees
+AnyFrame = TypeVar("AnyFrame", bound=Frame)
+
+
+@dataclass(frozen=True)
+class FrameLight(Generic[Result]):
+    """Estimates the change of light of frames."""
+
+    change: Change[Result]
+    fallback: MemoryFallback
+    name: str  # of the sequence, in messages
+    side: int | None = None  # longer side of the copy that the network sees; 0: the frame itself
+    every: int | None = None  # frames from keyframe to keyframe
+
+    def gains(
+        self, frames: Iterable[AnyFrame], start: Maps | None = None
+    ) -> Iterator[tuple[AnyFrame, Maps, Keyframe | None]]:
+        """Yield each frame, its gain (h, w, 3) in stops, and the keyframe if it is one; see `stable_gains`."""
+        waiting: deque[AnyFrame] = deque()
+
+        def pictures() -> Iterator[Maps]:
+            for frame in frames:
+                waiting.append(frame)
+                yield frame.picture
+
+        first: int | None = None
+
+        def estimate(number: int) -> Maps:
+            assert first is not None or waiting
+            base = waiting[0].number if first is None else first
+            return self.estimate(next(frame for frame in waiting if frame.number == base + number))
+
+        for stops, key in stable_gains(pictures(), estimate, self.every or EVERY, start):
+            frame = waiting.popleft()
+            first = frame.number if first is None else first
+            yield frame, stops, key
+
+    def estimate(self, frame: Frame) -> Maps:
+        """Return the gain (h, w, 3) in stops that the command gives to a frame's `picture`."""
+        photo = frame.view(VIEW if self.side is None else self.side)
+
+        def run(model: "object", batch: int) -> Result:
+            return self.change(model, batch, photo, _silent, self.name)  # type: ignore[arg-type]
+
+        lit, own = self.fallback.run(run).photo.to_srgb(), photo.to_srgb()
+        stops = np.log2((to_linear(lit.clip(0, None)) + DARK) / (to_linear(own) + DARK)).clip(-LARGEST, LARGEST)
+        height, width = frame.picture.shape[:2]
+        if stops.shape[:2] != (height, width):
+            stops = cv2.resize(stops, (width, height), interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(stops, np.float32)
+
+
+def _silent(done: int, total: int) -> None:
+    """Report no tiles: frames are counted."""

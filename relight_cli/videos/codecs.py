@@ -1,0 +1,155 @@
+"""Codecs of videos: which encoder, pixel format and options a video is written with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from relight_cli.errors import MissingExtraError, UsageError
+from relight_cli.videos.decoding import import_extra
+from relight_cli.videos.names import ISO, WRITABLE, VideoCodec
+
+
+@dataclass(frozen=True)
+class _Encoder:
+    """An encoder of FFmpeg."""
+
+    name: str
+    crf: int | None  # the default; None for codecs without a quality
+    most: int  # the largest --crf
+    containers: tuple[str, ...]  # suffixes of the containers that hold the codec
+    odd: bool = False  # takes sides of an odd length where a colour is stored for two pixels
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+_MATROSKA = (".mkv",)
+# No B-frames: frames are then in one order everywhere, which keeps every time and duration exact in every container.
+# x264's code for specific processors reads uninitialised memory (with AVX-512 in core 165), so that the same frames
+# give different bytes; its code for all processors does not.
+_ENCODERS = {
+    VideoCodec.H264: _Encoder(
+        "libx264",
+        16,
+        51,
+        (*ISO, *_MATROSKA),
+        options={"preset": "veryfast", "bf": "0", "x264-params": "cpu-independent=1"},
+    ),
+    VideoCodec.H265: _Encoder(
+        "libx265",
+        18,
+        51,
+        (*ISO, *_MATROSKA),
+        options={"preset": "fast", "bf": "0", "x265-params": "log-level=none:bframes=0"},
+    ),
+    VideoCodec.AV1: _Encoder("libsvtav1", 22, 63, WRITABLE, options={"preset": "8"}),
+    VideoCodec.VP9: _Encoder(
+        "libvpx-vp9",
+        22,
+        63,
+        (*_MATROSKA, ".webm", ".mp4"),
+        True,
+        {"b": "0", "row-mt": "1", "cpu-used": "4", "lag-in-frames": "0"},
+    ),
+    VideoCodec.PRORES: _Encoder("prores_ks", None, 0, (".mov", *_MATROSKA), options={"profile": "3"}),
+    VideoCodec.FFV1: _Encoder("ffv1", None, 0, _MATROSKA, True, {"level": "3", "g": "1", "slicecrc": "1"}),
+}
+_NAMES = {"h264": VideoCodec.H264, "hevc": VideoCodec.H265, "av1": VideoCodec.AV1, "vp9": VideoCodec.VP9}
+_NAMES |= {"prores": VideoCodec.PRORES, "ffv1": VideoCodec.FFV1}
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """How a stream stores pixels: bits per sample, and by which powers of two its colours are coarser."""
+
+    bits: int = 8
+    across: int = 1
+    down: int = 1
+    odd: bool = False  # a side is odd
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a video is encoded."""
+
+    codec: VideoCodec
+    encoder: str
+    pixel_format: str
+    options: Mapping[str, str]
+    notes: tuple[str, ...] = ()  # on what is not kept as it is
+
+
+def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
+    """Raise UsageError if a codec does not fit its container or its quality; MissingExtraError if it is missing."""
+    if codec is None:
+        return
+    encoder = _ENCODERS[codec]
+    if suffix.lower() not in encoder.containers:
+        raise UsageError(
+            f"--codec {codec} does not fit into {suffix}: name an output with -o that ends in "
+            f"{' or '.join(encoder.containers)}."
+        )
+    if crf is not None and encoder.crf is None:
+        raise UsageError(f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.")
+    if crf is not None and crf > encoder.most:
+        raise UsageError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.")
+    if _formats(encoder.name) is None:
+        raise MissingExtraError(f"the installed PyAV has no encoder for {codec}: choose another --codec.")
+
+
+def choose_encoding(
+    suffix: str, source: str, stored: PixelFormat, codec: VideoCodec | None = None, crf: int | None = None
+) -> Encoding:
+    """Return how a video is encoded that was in the codec `source` (FFmpeg's name) and is `stored` in this way.
+
+    Without `codec` it is the source's own, where the container holds it and it can be written, else one that fits.
+    Bits per sample and resolution of colours are kept as far as the encoder has them. Raises UsageError.
+    """
+    chosen = codec or _own_codec(suffix, source)
+    encoder = _ENCODERS[chosen]
+    check_codec(suffix, chosen, crf)
+    quality = encoder.crf if crf is None else crf
+    options = dict(encoder.options) | ({} if quality is None else {"crf": str(quality)})
+    notes: tuple[str, ...] = ()
+    if stored.odd and not encoder.odd and (stored.across or stored.down):
+        stored = PixelFormat(stored.bits, 0, 0)
+        notes = ("its colours are stored at their full resolution (4:4:4), which sides of an odd length need",)
+    name, more = _pixel_format(_formats(encoder.name) or [], stored)
+    notes += more
+    if chosen == VideoCodec.PRORES and "444" in name:
+        options["profile"] = "4"
+    return Encoding(chosen, encoder.name, name, options, notes)
+
+
+def _own_codec(suffix: str, source: str) -> VideoCodec:
+    suffix = suffix.lower()
+    usual = VideoCodec.VP9 if suffix == ".webm" else VideoCodec.H264
+    own = _NAMES.get(source, usual)
+    fits = suffix in _ENCODERS[own].containers and _formats(_ENCODERS[own].name) is not None
+    return own if fits else usual
+
+
+def _formats(encoder: str) -> list[str] | None:
+    """Return the pixel formats of an encoder; None if it is not in the installed PyAV."""
+    av = import_extra("av")
+    try:
+        return [found.name for found in av.Codec(encoder, "w").video_formats or []]
+    except (ValueError, av.FFmpegError):  # UnknownCodecError is a ValueError
+        return None
+
+
+def _pixel_format(available: list[str], stored: PixelFormat) -> tuple[str, tuple[str, ...]]:
+    """Return the available planar YUV format nearest to the stored one, not poorer if there is one, and notes."""
+    sampling = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}
+    own = (stored.across, stored.down) if (stored.across, stored.down) in sampling else (0, 0)
+    shapes = [own] + [shape for shape in ((1, 0), (0, 0), (1, 1)) if shape != own]
+    richer = [shape for shape in shapes if shape <= own]
+    depths = sorted((8, 10, 12, 16), key=lambda bits: (bits < stored.bits, abs(bits - stored.bits)))
+    for shape in richer + [shape for shape in shapes if shape not in richer]:
+        for bits in depths:
+            name = f"yuv{sampling[shape]}p{'' if bits == 8 else f'{bits}le'}"
+            if name in available:
+                notes = []
+                if bits < stored.bits:
+                    notes.append(f"its {stored.bits} bits become {bits}, the most that this codec has")
+                if shape > own:
+                    notes.append("its colours are stored at a lower resolution, since this codec has no other")
+                return name, tuple(notes)
+    raise UsageError("this codec has no pixel format for the video: choose another --codec.")

@@ -1,0 +1,121 @@
+"""Write the file of a video: encoded frames, and all else that the container of its source holds."""
+
+import contextlib
+import heapq
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from relight_cli.photos.fingerprints import seal
+from relight_cli.photos.metadata import SOFTWARE
+from relight_cli.videos.codecs import Encoding
+from relight_cli.videos.decoding import import_extra, opened_video, shown_stream
+from relight_cli.videos.encoding import add_stream
+from relight_cli.videos.facts import VideoFacts
+from relight_cli.videos.names import VideoCodec
+from relight_cli.videos.packets import EncodedFrame
+
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_ASPECT_OF_CODEC = (".mkv", ".webm")  # PyAV writes no aspect of pixels into them, but for that of the codec
+_WITH_ASPECT = (VideoCodec.H264, VideoCodec.H265)
+_OF_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")  # not of the video
+_OF_STREAM = ("encoder", "duration", "rotate", "number_of_frames", "number_of_bytes", "bps", "vendor_id", "alpha_mode")
+_KINDS = {"audio": "sound", "subtitle": "subtitles", "data": "data", "attachment": "attachments"}
+_ISO_KEYS = {  # that the muxer of MP4 and MOV writes without being asked to
+    *("title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright", "grouping"),
+    *("lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "location", "creation_time"),
+    *("track", "disc", "media_type", "hd_video", "gapless_playback", "compilation", "timecode"),
+}
+
+
+def write_video(
+    target: Path, suffix: str, frames: Iterable[EncodedFrame], encoding: Encoding, facts: VideoFacts, made: str | None
+) -> tuple[str, ...]:
+    """Write a video with the sound, subtitles, chapters and metadata of its source; return notes on what is left out.
+
+    `made` is ASCII that records how it is made; None leaves all metadata out. Packets of other streams are copied as
+    they are. Raises OSError, and PyAV's errors.
+    """
+    av = import_extra("av")
+    with opened_video(facts.path) as source, contextlib.ExitStack() as opened:
+        metadata = {} if made is None else _metadata(facts, made)
+        options = {"fflags": "bitexact"}  # no random numbers
+        if suffix.lower() in (".mp4", ".m4v", ".mov"):
+            keys = "+use_metadata_tags" if set(metadata) - _ISO_KEYS else ""
+            options["movflags"] = f"+faststart{keys}"  # it begins with its index, and plays while it loads
+        file = opened.enter_context(av.open(target, "w", format=_FORMATS[suffix.lower()], container_options=options))
+        stream = add_stream(file, encoding, facts)
+        if made is not None:
+            stream.metadata.update(_without(facts.stream_metadata, _OF_STREAM))
+        file.metadata.update(metadata)
+        copies, notes = _copied_streams(source, file, shown_stream(source).index, named=made is not None)
+        with contextlib.suppress(Exception):  # chapters that the container cannot hold
+            file.set_chapters(source.chapters())
+        ours = ((float(frame.time * facts.clock), _packet(frame, stream, facts, av)) for frame in frames)
+        for _, packet in heapq.merge(ours, _copied_packets(source, copies), key=lambda timed: timed[0]):
+            file.mux(packet)
+    if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
+        notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
+    with target.open("rb+") as written:
+        seal(written)
+    return notes
+
+
+def _packet(frame: EncodedFrame, stream: Any, facts: VideoFacts, av: Any) -> Any:
+    packet = av.Packet(frame.data)
+    packet.stream, packet.time_base = stream, facts.clock
+    packet.pts = packet.dts = frame.time
+    packet.duration, packet.is_keyframe = frame.duration, frame.is_key
+    return packet
+
+
+def _metadata(facts: VideoFacts, made: str) -> dict[str, str]:
+    """Return the metadata of the container; the source's comment becomes a description, if it has none."""
+    kept = _without(facts.metadata, _OF_CONTAINER)
+    comment = next((kept.pop(name) for name in list(kept) if name.lower() == "comment"), None)
+    if comment and not comment.startswith(SOFTWARE.partition(" ")[0]):
+        kept.setdefault("description", comment)
+    return kept | {"comment": f"{SOFTWARE} {made}"}
+
+
+def _without(metadata: Any, names: tuple[str, ...]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in metadata.items()
+        if name.lower() not in names and not name.lower().startswith("_statistics")
+    }
+
+
+def _copied_streams(source: Any, file: Any, shown: int, *, named: bool) -> tuple[dict[int, Any], tuple[str, ...]]:
+    """Add the streams to copy to a container; return them by the source's index, and notes on what it cannot hold."""
+    copies, left_out = {}, []
+    for stream in source.streams:
+        if stream.index == shown or stream.type == "video":
+            continue
+        try:
+            copy = file.add_stream_from_template(stream)
+        except Exception:  # noqa: BLE001  PyAV raises several kinds for what a container cannot hold
+            name = stream.codec_context.name if stream.codec_context else stream.type
+            left_out.append(f"its {_KINDS.get(stream.type, stream.type)} ({name}) does not fit into the output")
+            continue
+        copy.disposition = stream.disposition
+        if named:
+            copy.metadata.update(_without(stream.metadata, _OF_STREAM))
+        elif stream.language:
+            copy.metadata["language"] = stream.language
+        copies[stream.index] = copy
+    return copies, tuple(f"{reason}; an .mkv as -o holds it" for reason in dict.fromkeys(left_out))
+
+
+def _copied_packets(source: Any, copies: dict[int, Any]) -> Iterator[tuple[float, Any]]:
+    """Yield the packets of copied streams, with their times in seconds."""
+    streams = [stream for stream in source.streams if stream.index in copies and stream.type != "attachment"]
+    if not streams:
+        return
+    for packet in source.demux(streams):
+        when = packet.dts if packet.dts is not None else packet.pts
+        if not packet.size or when is None:
+            continue
+        seconds = float(when * packet.time_base)
+        packet.stream = copies[packet.stream_index]
+        yield seconds, packet

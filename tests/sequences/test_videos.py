@@ -1,0 +1,256 @@
+"""Videos in another light keep what they are; the program ffmpeg, another build than the library, is the judge."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Command
+from ffmpeg import decode, ffmpeg, shown
+
+from relight_cli.sequences import video as video_module
+from relight_cli.videos.facts import read_facts
+
+TONE = ("-f", "lavfi", "-i", "sine=440:sample_rate=16000")
+HD = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+X264 = ("-c:v", "libx264", "-preset", "ultrafast")
+SUBTITLES = "1\n00:00:00,000 --> 00:00:00,300\nHello\n\n2\n00:00:00,300 --> 00:00:00,600\nWorld\n"
+
+
+def pictures(size: str, rate: str) -> tuple[str, ...]:
+    return ("-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}")
+
+
+def portrait(path: Path) -> None:
+    plain = path.with_name("plain.mp4")
+    when = ("-metadata", "creation_time=2024-05-01T10:00:00.000000Z", "-metadata", "title=Garden")
+    ffmpeg(*pictures("64x48", "25"), *TONE, "-frames:v", 8, "-t", 0.32, *X264, "-vf", HD, *when, plain)
+    ffmpeg("-display_rotation:v:0", 90, "-i", plain, "-c", "copy", path)
+    plain.unlink()
+
+
+def subtitled(path: Path) -> None:
+    texts = path.with_suffix(".srt")
+    texts.write_text(SUBTITLES)
+    ffmpeg(
+        *pictures("64x48", "24"),
+        *TONE,
+        "-i",
+        texts,
+        "-frames:v",
+        16,
+        "-t",
+        0.66,
+        *X264,
+        "-vf",
+        HD,
+        "-c:a",
+        "flac",
+        path,
+    )
+    texts.unlink()
+
+
+def simple(path: Path, *options: object, size: str = "64x48", rate: str = "25", sound: bool = True) -> None:
+    sources = (*pictures(size, rate), *(TONE if sound else ()))
+    ffmpeg(*sources, "-frames:v", 8, *(("-t", 0.32) if sound else ()), *options, path)
+
+
+HLG = "setparams=range=tv:color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc,format=yuv420p10le"
+X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1")
+UNEVEN = "setpts='if(gt(N,3),N*2+3,N)/25/TB'"
+KINDS = {
+    "portrait.mp4": portrait,
+    "aspect.mov": lambda path: simple(path, "-vf", f"setsar=8/9,{HD}", *X264),
+    "ntsc.mp4": lambda path: simple(path, *X264, "-vf", HD, rate="30000/1001"),
+    "uneven.mp4": lambda path: simple(path, "-vf", UNEVEN, "-fps_mode", "vfr", *X264, sound=False),
+    "deep.mp4": lambda path: simple(path, *X265, "-vf", HLG),
+    "subtitled.mkv": subtitled,
+    "silent.webm": lambda path: simple(path, "-c:v", "libvpx-vp9", "-cpu-used", 8, "-vf", HD, sound=False),
+    "odd.mkv": lambda path: simple(path, "-vf", "scale=65:49,format=yuv420p", "-c:v", "ffv1"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All kinds of videos, and the same in another light in the folder `out`, made by one call."""
+    folder = tmp_path_factory.mktemp("videos")
+    for name, make in KINDS.items():
+        make(folder / name)
+    call = (sys.executable, "-m", "relight_cli", "deshadow", *KINDS, "--model", "tiny", "-o", "out", "--keyframes", "4")
+    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    return folder
+
+
+def described(path: Path) -> str:
+    """Give what ffmpeg says of a file."""
+    return ffmpeg("-i", path, "-f", "null", "-", level="info").stderr.decode().partition("Stream mapping")[0]
+
+
+def facts(path: Path) -> dict[str, object]:
+    """Give what must survive, of a file."""
+    text = described(path)
+    video = next(line for line in text.splitlines() if "Video:" in line)
+    named = re.findall(r"^ +(title|creation_time|language) *: (.*)$", text, re.MULTILINE)
+    return {
+        "codec": re.search(r"Video: (\w+)", video)[1],  # type: ignore[index]
+        "pixels": re.search(r"(yuv\w+)(\([^)]*\))", video).groups(),  # type: ignore[union-attr]  with the colour tags
+        "size": re.search(r" (\d+x\d+)", video)[1],  # type: ignore[index]
+        "aspect": re.search(r"SAR \d+:\d+|$", video)[0] or "SAR 1:1",  # type: ignore[index]
+        "rate": re.search(r"[\d.]+ fps", video)[0],  # type: ignore[index]
+        "rotation": re.findall(r"rotation of .*", text),
+        "named": sorted(named),
+        "streams": re.findall(r"(Audio|Subtitle): (\w+)", text),
+    }
+
+
+def copied(path: Path, kind: str) -> bytes:
+    """Give a hash of the packets of sound or subtitles."""
+    return ffmpeg("-i", path, "-map", f"0:{kind}?", "-c", "copy", "-f", "streamhash", "-").stdout if kind else b""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_eight_kinds_stay_what_they_are(folder: Path, name: str) -> None:
+    source, made = folder / name, folder / "out" / f"{Path(name).stem}_deshadowed{Path(name).suffix}"
+    assert facts(made) == facts(source)
+    for kind in "as":
+        if any(kind == word[0].lower() for word, _ in facts(source)["streams"]):  # type: ignore[attr-defined]
+            assert copied(made, kind) == copied(source, kind)
+    times, end = shown(source)
+    own_times, own_end = shown(made)
+    assert own_times == pytest.approx(times, abs=1e-3)
+    assert own_end == pytest.approx(end, abs=0.04)
+    shape = (65, 49) if name == "odd.mkv" else (48, 64) if name == "portrait.mp4" else (64, 48)
+    before, after = (decode(path, shape[::-1]) for path in (source, made))
+    assert before.shape == after.shape
+    assert 0 < np.abs(before - after).mean() < 0.2  # in another light, and the same picture
+
+
+def test_nothing_is_left_next_to_the_outputs(folder: Path) -> None:
+    assert len(list((folder / "out").iterdir())) == len(KINDS)
+
+
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(
+    command: Command, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_module, "PART", 4)
+    call = ("albedo", "subtitled.mkv", "--model", "tiny", "--keyframes", 2)
+    shutil.copy(folder / "subtitled.mkv", tmp_path)
+    made = tmp_path / "subtitled_albedo.mkv"
+    assert command(*call).code == 0
+    wanted = made.read_bytes()
+    whole, done = video_module.stored_frame, []
+    killed_at = int(np.random.default_rng().integers(5, 16))
+
+    def stored_frame(*arguments: object) -> object:
+        done.append(1)
+        if len(done) == killed_at:
+            raise SystemExit(9)
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    made.unlink()
+    monkeypatch.setattr(video_module, "stored_frame", stored_frame)
+    assert command(*call).code == 9, killed_at
+    assert not made.exists()
+    assert command(*call).code == 0
+    assert made.read_bytes() == wanted, killed_at
+    assert len(done) < 16 + killed_at, "the finished parts are not made again"
+    assert {path.name for path in tmp_path.iterdir() if "relight" in path.name} == set()
+
+
+def test_options_of_outputs_hold_for_videos(command: Command, tmp_path: Path, folder: Path) -> None:
+    shutil.copy(folder / "silent.webm", tmp_path)
+    call = ("deshadow", "silent.webm", "--model", "tiny", "--keyframes", 8, "--report", "r.jsonl")
+    planned = command(*call, "--dry-run")
+    assert planned.code == 0
+    assert b"8 frames of 64 x 48, vp9" in planned.out
+    assert not (tmp_path / "silent_deshadowed.webm").exists()
+    events = command(*call, "--progress", "json")
+    assert events.code == 0
+    assert any(json.loads(line).get("event") for line in events.lines)
+    written = (tmp_path / "silent_deshadowed.webm").stat()
+    assert command(*call).code == 5
+    assert command(*call, "--skip-existing").code == 0
+    assert (tmp_path / "silent_deshadowed.webm").stat().st_mtime_ns == written.st_mtime_ns
+    assert command(*call, "--overwrite", "--crf", 40).code == 0
+    assert (tmp_path / "silent_deshadowed.webm").stat().st_size < written.st_size
+    reported = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert [line["status"] for line in reported] == ["done", "failed", "skipped", "done"] or len(reported) == 3
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", ".mp4"), ("h265", ".mov"), ("av1", ".mkv"), ("prores", ".mov")])
+def test_codecs(command: Command, tmp_path: Path, folder: Path, codec: str, suffix: str) -> None:
+    call = ("deshadow", folder / "deep.mp4", "--model", "tiny", "--strength", 0, "--codec", codec)
+    assert command(*call, "-o", f"o{suffix}").code == 0
+    found = read_facts(tmp_path / f"o{suffix}", max_pixels=10**6)
+    assert found.codec.replace("hevc", "h265").replace("libdav1d", "av1") == codec
+    assert (found.stored.bits, found.colour.transfer) == (10, 18)
+    before, after = (decode(path, (48, 64)) for path in (folder / "deep.mp4", tmp_path / f"o{suffix}"))
+    assert np.abs(before - after).mean() < 0.02
+
+
+def test_a_mask_holds_for_all_frames_upright(command: Command, tmp_path: Path, folder: Path) -> None:
+    mask = np.zeros((64, 48), np.uint8)
+    mask[:32] = 255
+    from PIL import Image
+
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    call = ("relight", folder / "portrait.mp4", "--light", "golden-hour", "--model", "tiny", "--mask", "mask.png")
+    assert command(*call, "-o", "o.mp4", "--crf", 1).code == 0
+    before, after = (decode(path, (64, 48)) for path in (folder / "portrait.mp4", tmp_path / "o.mp4"))
+    changed = np.abs(before - after).mean((0, 2, 3))
+    assert changed[:28].mean() > 5 * changed[36:].mean()
+
+
+def test_the_light_of_a_reference(command: Command, tmp_path: Path, folder: Path) -> None:
+    ffmpeg("-i", folder / "ntsc.mp4", "-frames:v", 1, "-vf", "eq=brightness=-0.2", tmp_path / "dusk.png")
+    done = command("relight", folder / "ntsc.mp4", "--light", "dusk.png", "--model", "tiny", "-o", "o.mp4")
+    assert done.code == 0
+    before, after = (decode(path, (48, 64)) for path in (folder / "ntsc.mp4", tmp_path / "o.mp4"))
+    assert after.mean() < 0.9 * before.mean()
+
+
+UNFIT = [
+    (("text.mp4",), 4, "cannot be read"),
+    (("cut.mp4",), 4, "copy the video again"),
+    (("sound.mp4",), 4, "no moving picture"),
+    (("gone.mp4",), 4, "no such file"),
+    (("a.mp4", "photo.png"), 2, "one after the other"),
+    (("a.mp4", "--codec", "prores"), 2, "does not fit into .mp4"),
+    (("a.mp4", "--codec", "ffv1", "--crf", 3, "-o", "o.mkv"), 2, "--crf does not apply"),
+    (("a.mp4", "--crf", 60, "--codec", "h264"), 2, "out of range"),
+    (("a.mp4", "--save-mask"), 2, "--save-mask is for photos"),
+    (("a.mp4", "--no-detail"), 2, "--no-detail is for photos"),
+    (("a.mp4", "--max-pixels", 100), 4, "raise --max-pixels"),
+    (("photo.png", "--codec", "h264"), 2, "is for videos"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "reason"), UNFIT)
+def test_what_does_not_fit_gives_one_line(
+    command: Command, tmp_path: Path, folder: Path, arguments: tuple[object, ...], code: int, reason: str
+) -> None:
+    shutil.copy(folder / "ntsc.mp4", tmp_path / "a.mp4")
+    (tmp_path / "text.mp4").write_text("no video\n" * 20)
+    ffmpeg("-i", folder / "ntsc.mp4", "-c", "copy", "-movflags", "faststart", tmp_path / "fast.mp4")
+    data = (tmp_path / "fast.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])
+    if "sound.mp4" in arguments:
+        ffmpeg(*TONE, "-t", 0.1, tmp_path / "sound.mp4")
+    ffmpeg("-i", folder / "ntsc.mp4", "-frames:v", 1, tmp_path / "photo.png")
+    done = command("deshadow", *arguments, "--model", "tiny")
+    assert (done.code, len(done.lines)) == (code, 1), done.err
+    assert reason in done.err
+    assert not [path for path in tmp_path.iterdir() if "deshadowed" in path.name or "relight" in path.name]
+
+
+def test_a_missing_extra_is_named(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    done = command("deshadow", folder / "ntsc.mp4", "--model", "tiny")
+    assert (done.code, len(done.lines)) == (3, 1)
+    assert "pip install 'relight-cli[video]'" in done.err
