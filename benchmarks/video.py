@@ -8,9 +8,11 @@ then decoding, the network and encoding by themselves, in processor seconds, whi
 Flicker: a still camera with sensor noise. It is the standard deviation over time of the mean log2 luminance of each of
 8 x 8 fields, without its trend (a straight line), a mean over the fields, relative to that of the input.
 
-Warping error: the mean squared difference between a frame and the frame before it carried along the flow of the input,
-where forward and backward flow agree (Lai et al., ECCV 2018), relative to that of the input. The camera flies through
-a rendered scene, and pans over a photo. Frames are lossless (FFV1), 10 bits.
+Warping error: the difference (root mean square) between a frame and the frame before it carried along the flow of the
+input, where forward and backward flow agree (Lai et al., ECCV 2018), relative to that of the input. It is taken of
+log2 light, in stops, since a picture that is made brighter differs more in its values though it is as steady; that of
+sRGB values stands beside it. The camera flies through a rendered scene, and pans over a photo. Frames are lossless
+(FFV1), 10 bits.
 """
 
 import tempfile
@@ -47,7 +49,7 @@ from relight_cli.videos.facts import read_facts
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB in [0, 1]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE, SECONDS, NOISE, FIELDS = 25, 10, 0.02, 8
-STILL_FRAMES, MOVING_FRAMES = 100, 40
+STILL_FRAMES, MOVING_FRAMES = 100, 30
 SIZE = (288, 512)  # of the clips of stability
 TASKS = ("deshadow", "albedo")
 
@@ -127,8 +129,18 @@ def flicker(frames: list[Picture]) -> float:
     return float((values - values.mean(0) - trend).std(0).mean())
 
 
-def warping_error(frames: list[Picture], source: list[Picture]) -> float:
-    """Return the mean squared difference between frames and those before them, carried along the source's flow."""
+def stops(frame: Picture) -> Picture:
+    """Return the light of a frame in stops; below a hundredth of white there is little but noise."""
+    return np.log2(to_linear(frame) + np.float32(0.01))
+
+
+def values(frame: Picture) -> Picture:
+    """Return a frame as it is."""
+    return frame
+
+
+def warping_error(frames: list[Picture], source: list[Picture], scale: Callable[[Picture], Picture]) -> float:
+    """Return the difference between frames and those before them, carried along the source's flow, on a scale."""
     finder, errors = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), []
     grey = [cv2.cvtColor(np.rint(frame * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for frame in source]
     height, width = grey[0].shape
@@ -138,33 +150,37 @@ def warping_error(frames: list[Picture], source: list[Picture]) -> float:
         ahead = cv2.remap(finder.calc(grey[number - 1], grey[number], None), places + back, None, cv2.INTER_LINEAR)
         seen = np.square(back + ahead).sum(-1) < 0.01 * (np.square(back) + np.square(ahead)).sum(-1) + 0.5
         inside = ((places + back >= 0) & (places + back <= (width - 1, height - 1))).all(-1)
-        before = cv2.remap(frames[number - 1], places + back, None, cv2.INTER_LINEAR)
-        errors.append(np.square(frames[number] - before)[seen & inside].mean())
-    return float(np.mean(errors))
+        before = cv2.remap(scale(frames[number - 1]), places + back, None, cv2.INTER_LINEAR)
+        errors.append(np.square(scale(frames[number]) - before)[seen & inside].mean())
+    return float(np.sqrt(np.mean(errors)))
 
 
 def stability(folder: Path, photo: Picture, seeds: list[int]) -> list[dict[str, object]]:
     """Return flicker and warping error of each clip and task, relative to its input."""
-    clips: dict[str, tuple[Iterator[Picture], Callable[[list[Picture], list[Picture]], float]]] = {
-        "still photo, noise": (noisy(still(photo, SIZE)), lambda frames, source: flicker(frames)),
-        "panned photo": (panned(photo, SIZE, MOVING_FRAMES), warping_error),
-        "panned photo, noise": (noisy(panned(photo, SIZE, MOVING_FRAMES)), warping_error),
+    clips: dict[str, Iterator[Picture]] = {
+        "still photo, noise": noisy(still(photo, SIZE)),
+        "panned photo": panned(photo, SIZE, MOVING_FRAMES),
+        "panned photo, noise": noisy(panned(photo, SIZE, MOVING_FRAMES)),
     }
-    for seed in seeds:
-        clips[f"flight {seed}"] = (flown(seed, SIZE, MOVING_FRAMES), warping_error)
+    clips |= {f"flight {seed}": flown(seed, SIZE, MOVING_FRAMES) for seed in seeds}
     rows: list[dict[str, object]] = []
-    for name, (frames, judge) in clips.items():
+    for name, frames in clips.items():
         clip = folder / f"{name.replace(' ', '_').replace(',', '')}.mkv"
         write(clip, frames, SIZE, "-c:v", "ffv1", "-pix_fmt", "yuv444p10le")
-        source = read(clip)
-        row: dict[str, object] = {"clip": name, "measure": "flicker" if "still" in name else "warping error"}
-        row["input"] = f"{judge(source, source):.3g}"
+        source, made = read(clip), {}
         for task in TASKS:
             command_line(folder, task, clip.name, "--model", "tiny", "--overwrite", "-q")
-            made = folder / clip.name.replace(".mkv", "_deshadowed.mkv" if task == "deshadow" else "_albedo.mkv")
-            row[task] = f"{judge(read(made), source) / judge(source, source):.2f} x"
-        print(row, flush=True)
-        rows.append(row)
+            made[task] = read(folder / clip.name.replace(".mkv", f"_{task.replace('deshadow', 'deshadowed')}.mkv"))
+        measures: dict[str, Callable[[list[Picture]], float]] = {
+            "warping error, stops": lambda frames, source=source: warping_error(frames, source, stops),
+            "warping error, sRGB": lambda frames, source=source: warping_error(frames, source, values),
+        }
+        for measure, judge in ({"flicker, stops": flicker} if "still" in name else measures).items():
+            own = judge(source)
+            row: dict[str, object] = {"clip": name, "measure": measure, "input": f"{own:.3g}"}
+            row |= {task: f"{judge(made[task]) / own:.2f} x" for task in TASKS}
+            print(row, flush=True)
+            rows.append(row)
     return rows
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from relight_cli.errors import UsageError
-from relight_cli.jobs.inputs import expand_inputs
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.photo_command import PhotoCommand
 from relight_cli.jobs.reports import ModelIdentity
+from relight_cli.places.urls import is_url, redact
 from relight_cli.sequences.frame_command import FrameCommand
 from relight_cli.sequences.frame_sets import is_pattern
 from relight_cli.sequences.video_command import VideoCommand
@@ -28,15 +28,18 @@ def command_for(
     `unfit` are options of the command, by name, that videos and sequences have no use for. Raises UsageError for photos
     and videos together, and for options that do not fit.
     """
+    if (url := next(filter(is_url, photos), None)) and (options.sequence or is_video(Path(url))):
+        raise UsageError(f"{redact(url)}: videos and sequences are read from files: copy it to a folder first.")
     if options.sequence or any(map(is_pattern, photos)):
         return FrameCommand(task, expected, options, files, more or {}, unfit or {})
-    sources = expand_inputs(photos, recursive=options.recursive, null=options.null)
-    videos = [source.path for source in sources if is_video(source.path)]
+    videos = [
+        name for name in photos if is_video(Path(name))
+    ]  # by their names: a list is read once, when it is planned
     if not videos:
         _refuse({"--codec": options.codec, "--crf": options.crf is not None, "--keyframes": options.keyframes})
         return PhotoCommand(task, expected, options, files, more)
-    if len(videos) < len(sources):
-        other = next(source.path for source in sources if source.path not in videos)
+    if len(videos) < len(photos):
+        other = next(name for name in photos if name not in videos)
         raise UsageError(f"{videos[0]} is a video and {other} is not: run them one after the other.")
     return VideoCommand(task, expected, options, files, more or {}, unfit or {})
 

@@ -17,7 +17,7 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import file_identity, sha256_of
 from relight_cli.jobs.memory import MemoryFallback
-from relight_cli.jobs.one_by_one import nothing_to_do
+from relight_cli.jobs.one_by_one import report_skipped
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
@@ -65,7 +65,8 @@ class FrameCommand(VideoCommand):
             from relight_cli.sequences.dry_run import print_plan
 
             return print_plan(self.jobs, self.files, options)
-        if nothing_to_do(self.jobs, self.recipe):
+        if all(job.skip for job in self.jobs):
+            report_skipped(self.jobs, self.recipe, None)
             return False
         current().has_parts = True
         current().stage("loading the network")
@@ -146,7 +147,7 @@ class FrameCommand(VideoCommand):
 
     def _unfit(self) -> dict[str, object]:
         options = self.options
-        return {"--codec": options.codec, "--crf": options.crf is not None}
+        return {"--codec": options.codec, "--crf": options.crf is not None, "--shard": options.shard}
 
 
 @dataclass(frozen=True)

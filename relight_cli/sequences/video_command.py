@@ -13,7 +13,7 @@ from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import sha256_of
 from relight_cli.jobs.masks import MaskFile
 from relight_cli.jobs.memory import MemoryFallback
-from relight_cli.jobs.one_by_one import nothing_to_do, run_jobs
+from relight_cli.jobs.one_by_one import report_skipped, run_jobs
 from relight_cli.jobs.options import LightCommandOptions, MaskedCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
 from relight_cli.jobs.planning import plan_jobs
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.lights.light import Light
     from relight_cli.sequences.dry_run import Trial
     from relight_cli.sequences.video import VideoRun
     from relight_cli.videos.codecs import Encoding
@@ -87,7 +88,8 @@ class VideoCommand:
             from relight_cli.sequences.dry_run import print_plan
 
             return print_plan(self.jobs, self.files, self.options)
-        if nothing_to_do(self.jobs, self.recipe):
+        if all(job.skip for job in self.jobs):
+            report_skipped(self.jobs, self.recipe, None)
             return False
         current().stage("loading the network")
         return True
@@ -107,6 +109,7 @@ class VideoCommand:
         change: Change[Result],
         cost: TileCost,
         layers: "Callable[[Result], list[Photo]]" = lambda result: [],
+        light_of: "Callable[[Result], Light | None]" = lambda result: None,
     ) -> None:
         """Make every video, one after the other; errors as in `run_jobs`."""
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
@@ -195,6 +198,7 @@ class VideoCommand:
             "--no-detail": not options.detail,
             "--budget": options.budget,
             "--page": options.page,
+            "--compare": options.compare,
             "--output -": options.output == "-",
             **self._unfit(),
         }
