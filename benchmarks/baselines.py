@@ -18,8 +18,8 @@ def colour_transfer(picture: Picture, reference: Picture) -> Picture:
     return lab2rgb(scaled).astype(np.float32)
 
 
-def lab_deshadow(picture: Picture, deviations: float = 1 / 3) -> Picture:
-    """Find shadows by LAB statistics and scale each channel's mean in them to that of the rest (Murali, Govindan 2013).
+def lab_shadow(picture: Picture, deviations: float = 1 / 3) -> Mask:
+    """Return the shadows that LAB statistics find (Murali, Govindan 2013).
 
     A shadow is where L is below its mean by a number of `deviations` (published: a third) and, in pictures with blue in
     them, where L and b are both low; small regions are removed.
@@ -29,7 +29,12 @@ def lab_deshadow(picture: Picture, deviations: float = 1 / 3) -> Picture:
     low = lightness <= lightness.mean() - deviations * lightness.std()
     shadow = low if lab[..., 1].mean() + b.mean() <= 256 - 2 * 128 else low & (b <= b.mean())
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+    return cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+
+
+def lab_deshadow(picture: Picture, deviations: float = 1 / 3) -> Picture:
+    """Scale each channel's mean in the shadows of `lab_shadow` to that of the rest (Murali, Govindan 2013)."""
+    shadow = lab_shadow(picture, deviations)
     if not 0 < shadow.mean() < 1:
         return picture
     light = to_linear(picture)

@@ -45,7 +45,7 @@ from relight_cli.relighting.relight import ReferenceLight, relight_picture
 
 Methods = dict[str, Callable[[Known], Picture]]
 Scores = dict[str, dict[str, float]]  # by method
-RAW, DETAIL = ChangeOptions(detail=False), ChangeOptions()
+RAW, DETAIL, BEST = ChangeOptions(detail=False), ChangeOptions(), ChangeOptions(threshold=None)
 # Thresholds of colour retinex, grey and chromaticity, the best for each set in hindsight: of grey .075, .2, .4, .8 with
 # chromaticity .075, and grey .8 with .03 (every eighth view; film frames: grey .075 and .2, chromaticity .075 and .03).
 RETINEX = {"held-out rendered views": (0.4, 0.075), "film frames": (0.2, 0.03), "real objects": (0.8, 0.075)}
@@ -68,7 +68,7 @@ class Tiny:
         reference = ReferenceLight(Photo(light))
         return to_array(relight_picture(self.network, picture, reference, change, self.by_reference))
 
-    def mapped(self, mapper: str, picture: Picture, change: ChangeOptions = DETAIL) -> Picture:
+    def mapped(self, mapper: str, picture: Picture, change: ChangeOptions = BEST) -> Picture:
         """Return a picture under its own light, mapped."""
         return to_array(map_picture(self.network, picture, mapper, change, self.tiling))
 
@@ -205,6 +205,8 @@ def main(
             methods = mapping_methods(
                 tiny, "shadow", ("LAB statistics", lambda k: lab_deshadow(k.picture, LAB_DEVIATIONS))
             )
+            last = methods.pop("tiny")
+            methods |= {"tiny, --threshold 0": lambda k: tiny.mapped("shadow", k.picture, DETAIL), "tiny": last}
             for name, known in deshadowed.items():
                 print_scores(f"deshadow: {name}", known, methods, score_shadow)
             if real:

@@ -50,9 +50,13 @@ def make_still_life(work: Path) -> None:
 
 
 def make_yard(work: Path) -> None:
-    """Write yard.jpg, what deshadow and albedo make of it, and the removed shadow."""
+    """Write yard.jpg, what deshadow and albedo make of it, the removed shadow and the masks of shadows."""
     save_picture(drawn_scene(YARD)["photo"], FOLDER / "yard.jpg")
     relight_cli("deshadow", FOLDER / "yard.jpg", "-o", FOLDER, "--save-mask")
+    relight_cli("deshadow", FOLDER / "yard.jpg", "-o", FOLDER, "--mask-only")
+    relight_cli(
+        "deshadow", FOLDER / "yard.jpg", "-o", FOLDER / "yard_probability.png", "--mask-only", "--probability"
+    )
     relight_cli("albedo", FOLDER / "yard.jpg", "-o", FOLDER)
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions, TileColour
     from relight_cli.relighting.photo_geometry import geometry_of_photo
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
+    from relight_cli.relighting.shadow_mask import ShadowMask, shadow_mask
     from relight_cli.timelapse.frames import open_frames
     from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
     from relight_cli.timelapse.options import TimelapseOptions
@@ -83,6 +84,7 @@ __all__ = [
     "RelightError",
     "RelightOptions",
     "RelightResult",
+    "ShadowMask",
     "Sun",
     "TileColour",
     "TimelapseFrame",
@@ -108,6 +110,7 @@ __all__ = [
     "refine_depth",
     "relight",
     "save_light",
+    "shadow_mask",
     "write_photo",
 ]
 
@@ -145,6 +148,7 @@ _HOMES = {
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),
+    "relighting.shadow_mask": ("ShadowMask", "shadow_mask"),
     "timelapse.frames": ("open_frames",),
     "timelapse.interpolate": ("TimelapseFrame", "interpolate_timelapse"),
     "timelapse.options": ("TimelapseOptions",),

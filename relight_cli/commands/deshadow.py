@@ -1,24 +1,57 @@
-"""relight-cli deshadow: photos without cast shadows."""
+"""relight-cli deshadow: photos without cast shadows, or the masks of these shadows."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from relight_cli.errors import UsageError
 from relight_cli.jobs.options import MappingCommandOptions, Photos, subset, with_options
+from relight_cli.relighting.options import DeshadowOptions
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
-    from relight_cli.relighting.mapping import DeshadowResult
     from relight_cli.relighting.options import Progress
 
 MASK = "mask.png"
 
 
-@with_options(MappingCommandOptions)
+@dataclass(frozen=True)
+class DeshadowCommandOptions(MappingCommandOptions):
+    """Options of deshadow."""
+
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            show_default="depends on the network",
+            help="Leave shadows alone that are less probable than P; 0: remove all that are found.",
+        ),
+    ] = DeshadowOptions.threshold
+    mask_only: Annotated[
+        bool, typer.Option("--mask-only", help="Write only a mask, <name>_mask.png: white in the shadows.")
+    ] = False
+    probability: Annotated[
+        bool, typer.Option("--probability", help="With --mask-only: how probable a shadow is at each pixel.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        super().__post_init__()
+        if self.probability and not self.mask_only:
+            raise UsageError("--probability is what --mask-only writes: give both.")
+        if not self.detail and (self.mask_only or self.threshold):
+            name = "--mask-only" if self.mask_only else "--threshold"
+            raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")
+
+
+@with_options(DeshadowCommandOptions)
 def deshadow(
     photos: Photos,
-    options: MappingCommandOptions,
+    options: DeshadowCommandOptions,
     save_mask: Annotated[
         bool,
         typer.Option("--save-mask", help="Also write the shadow to <output>_mask.png: white where it takes all light."),
@@ -32,24 +65,39 @@ def deshadow(
     from relight_cli.sequences.command import command_for
 
     check_mask_options(photos, options, save_layer=save_mask)
+    if save_mask and options.mask_only:
+        raise UsageError("--mask-only writes a mask and no photo, --save-mask both: give only one of them.")
     expected = expected_model(options.model, ["deshadow"], options.weights_dir)
-    unfit = {"--save-mask": save_mask}
-    command = command_for(photos, "deshadowed", expected, options, options.mask_files(), unfit=unfit)
-    if not command.plan(photos, Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))):
+    outputs = Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))
+    if options.mask_only:
+        outputs = Outputs(default_suffix=".png")
+    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only}
+    task = "mask" if options.mask_only else "deshadowed"
+    command = command_for(photos, task, expected, options, options.mask_files(), unfit=unfit)
+    if not command.plan(photos, outputs):
         return
     mask = command.read_mask(options)
     model = load_model(tasks=["deshadow"], **options.model_arguments())
     from relight_cli.relighting import mapping
+    from relight_cli.relighting.light_change import ChangeResult
+    from relight_cli.relighting.shadow_mask import shadow_mask
 
-    def chosen(**more: object) -> mapping.DeshadowOptions:
-        return subset(command.options, mapping.DeshadowOptions, **more)
+    def chosen(**more: object) -> DeshadowOptions:
+        return subset(command.options, DeshadowOptions, **more)
 
-    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "DeshadowResult":
-        return mapping.deshadow(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> ChangeResult:
+        weights, asked = mask.for_photo(photo), chosen(tile_batch=batch)
+        if not options.mask_only:
+            return mapping.deshadow(model, photo, weights, asked, progress)
+        found = shadow_mask(model, photo, weights, asked, progress)
+        return ChangeResult(found.probability if options.probability else found.photo)
+
+    def layers(result: ChangeResult) -> "list[Photo]":
+        return [result.shadow] if save_mask and isinstance(result, mapping.DeshadowResult) else []
 
     cost = TileCost(
         lambda model, photo, side: mapping.tiles_to_map(model, photo, mapping.SHADOW, chosen(max_side=side)),
         lambda model: model.network.max_side,
         lambda model: mapping.mapping_seconds(model, mapping.SHADOW),
     )
-    command.run(model, change, cost, lambda result: [result.shadow] if save_mask else [])
+    command.run(model, change, cost, layers)

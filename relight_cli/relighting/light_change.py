@@ -14,6 +14,7 @@ from relight_cli.models.interface import RelightingModel
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster, is_rereadable, streamed_rows
+from relight_cli.relighting.found_shadows import find_shadows
 from relight_cli.relighting.gain import apply_log_gain, log_gain, multiply_light
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.options import ChangeOptions, TileOptions
@@ -74,19 +75,42 @@ def change_light(
     """
     if change.detail and change.strength == 0:
         return picture
-    grid = tile_grid(network, picture, change, tiling)
-    working = picture
-    if (grid.height, grid.width) != picture.shape[:2]:
-        working = resized(picture, grid.height, grid.width)
     run = TileRun(network, target, change, tiling, progress)
-    coarse = coarse_grid(network, grid, tiling)
-    agreement = run.agreement(working, grid, coarse) if coarse else None
+    working, grid, agreement = run.prepared(picture)
     if not change.detail:
         return streamed_rows(picture.shape, run.pictures(working, grid, agreement))
     gains = streamed_rows(working.shape, run.log_gains(working, grid, agreement))
+    if change.threshold:
+        return _probable_shadows(picture, working, gains, change)
     if working is picture:
         return apply_log_gain(picture, lambda rows, own: gains[rows], rereadable=False)
     guided = fit_guided(gains[slice(0, grid.height)], working[slice(0, grid.height)])
+    return apply_log_gain(picture, lambda rows, own: guided.rows(own, rows.start, picture.shape[0]))
+
+
+def copy_gain(
+    network: RelightingModel,
+    picture: Raster,
+    target: Target,
+    change: ChangeOptions,
+    tiling: TileOptions,
+    progress: Callable[[int], None] = lambda tiles: None,
+) -> tuple[Pixels, Pixels]:
+    """Return the gain (h, w, 3) in stops of the copy of a picture (H, W, 3) that the network sees, and the copy."""
+    run = TileRun(network, target, change, tiling, progress)
+    working, grid, agreement = run.prepared(picture)
+    gains = np.concatenate(list(run.log_gains(working, grid, agreement)))
+    return gains, np.array(working[slice(0, grid.height)], np.float32)
+
+
+def _probable_shadows(picture: Raster, working: Raster, gains: Raster, change: ChangeOptions) -> Raster:
+    """Return a picture (H, W, 3) with the gain of its copy (h, w, 3), except at less probable shadows."""
+    copy, stops = working[slice(0, working.shape[0])], gains[slice(0, working.shape[0])]
+    found = find_shadows(np.asarray(stops / change.strength, np.float32), copy)
+    stops = stops * found.share_kept(change.threshold or 0.0)
+    if working is picture:
+        return apply_log_gain(picture, lambda rows, own: stops[rows])
+    guided = fit_guided(stops, copy)
     return apply_log_gain(picture, lambda rows, own: guided.rows(own, rows.start, picture.shape[0]))
 
 
@@ -111,6 +135,14 @@ class TileRun:
     change: ChangeOptions
     tiling: TileOptions
     progress: Callable[[int], None]
+
+    def prepared(self, picture: Raster) -> tuple[Raster, TileGrid, ColourAgreement | None]:
+        """Return the copy of a picture that the network sees, its tile grid, and the agreement of its tiles."""
+        grid = tile_grid(self.network, picture, self.change, self.tiling)
+        whole = (grid.height, grid.width) == picture.shape[:2]
+        working = picture if whole else resized(picture, grid.height, grid.width)
+        coarse = coarse_grid(self.network, grid, self.tiling)
+        return working, grid, self.agreement(working, grid, coarse) if coarse else None
 
     def log_gains(self, picture: Raster, grid: TileGrid, agreement: ColourAgreement | None = None) -> Iterator[Pixels]:
         """Yield the blended log gains of a picture in bands (n, W, 3)."""

@@ -11,7 +11,7 @@ from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
-from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, tile_count
+from relight_cli.relighting.light_change import ChangeResult, Target, change_light, changed_photo, tile_count
 from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     AlbedoOptions,
@@ -98,10 +98,9 @@ def _mapped(
     finish: Callable[[Raster, Raster], Raster] | None = None,
 ) -> Photo:
     network, picture, change = model.network, photo.srgb, change_options(options)
-    if mapper not in network.mapper_names:
-        raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
+    require_mapper(model, mapper)
     weights = mask_for(mask, photo)
-    tiling = _tiling(model, options)
+    tiling = mapping_tiles(model, options)
     count = TileProgress(progress, mapped_tiles(network, picture, mapper, change, tiling))
     mapped = map_picture(network, picture, mapper, change, tiling, count)
     if finish:
@@ -109,13 +108,20 @@ def _mapped(
     return changed_photo(photo, mapped if weights is None else blend_by_mask(weights, picture, mapped))
 
 
-def _tiling(model: Model, options: MappingOptions) -> TileOptions:
+def require_mapper(model: Model, mapper: str) -> None:
+    """Raise UsageError if a model cannot map this light."""
+    if mapper not in model.network.mapper_names:
+        raise UsageError(f"this model has no {mapper} mapper: load it for that task.")
+
+
+def mapping_tiles(model: Model, options: MappingOptions) -> TileOptions:
+    """Return how a photo passes through the network of a model."""
     return tile_options(model, options, model.network.max_side, agree=options.tile_colour == TileColour.AGREE)
 
 
 def tiles_to_map(model: Model, photo: Photo, mapper: str, options: MappingOptions) -> int:
     """Return the number of tiles of a photo that pass through the network."""
-    return mapped_tiles(model.network, photo.srgb, mapper, change_options(options), _tiling(model, options))
+    return mapped_tiles(model.network, photo.srgb, mapper, change_options(options), mapping_tiles(model, options))
 
 
 def mapped_tiles(
@@ -130,10 +136,16 @@ def mapped_tiles(
 def mapping_seconds(model: Model, mapper: str) -> float:
     """Return the seconds that the model takes to map one tile."""
 
-    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-        return model.network.map_illumination(mapper, intrinsic, own)
+    return seconds_per_tile(model, mapper_target(model.network, mapper))
 
-    return seconds_per_tile(model, target)
+
+def mapper_target(network: RelightingModel, mapper: str) -> Target:
+    """Return the choice of light of `change_light`: each tile's own, mapped."""
+
+    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return network.map_illumination(mapper, intrinsic, own)
+
+    return target
 
 
 def map_picture(
@@ -152,8 +164,4 @@ def map_picture(
         return picture
     if views := whole_views(network, mapper, change, tiling):
         return map_whole(network, views, picture, mapper, change, tiling, progress)
-
-    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
-        return network.map_illumination(mapper, intrinsic, own)
-
-    return change_light(network, picture, target, change, tiling, progress)
+    return change_light(network, picture, mapper_target(network, mapper), change, tiling, progress)

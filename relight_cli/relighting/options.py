@@ -83,6 +83,17 @@ class MappingOptions(LightChangeOptions):
 class DeshadowOptions(MappingOptions):
     """Options of deshadow."""
 
+    threshold: float | None = None  # shadows less probable stay, 0 to 1; None: the network's best
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise UsageError(f"threshold {self.threshold} is out of range: give 0 to 1.")
+        if self.threshold and not self.detail:
+            raise UsageError(
+                "threshold chooses from the gain on the photo's pixels: leave it out where detail is False."
+            )
+
 
 @dataclass(frozen=True)
 class AlbedoOptions(MappingOptions):
@@ -109,6 +120,7 @@ class ChangeOptions:
 
     strength: float = 1.0  # 0: the picture's own illumination latent, 1: the target, up to 1.5
     detail: bool = True  # apply the change as a gain on the picture's own pixels; False: the decoder's raw output
+    threshold: float | None = 0.0  # shadows less probable than this stay, with `detail`; None: the network's best
 
 
 def tile_options(model: Model, options: LightChangeOptions, best_side: int, *, agree: bool = False) -> TileOptions:
@@ -120,7 +132,8 @@ def tile_options(model: Model, options: LightChangeOptions, best_side: int, *, a
 
 def change_options(options: LightChangeOptions) -> ChangeOptions:
     """Return the options of one change of light."""
-    return ChangeOptions(options.strength, options.detail)
+    threshold = options.threshold if isinstance(options, DeshadowOptions) else 0.0
+    return ChangeOptions(options.strength, options.detail, threshold)
 
 
 class TileProgress:

@@ -29,6 +29,7 @@ LEAST_PRIOR = 2.0  # squared stops of border, for pictures without any texture
 DISAGREES = 0.5, 0.03  # errors that halve a weight: share of the step that the gain asks for, and stops
 LEVELS = 0.5, 2.2  # of a picture, at least and at most
 COLOURS = 0.7, 1.4  # of a channel, relative to the mean of all
+NO_BORDERS, NO_ENERGY = 0.3, 1e-4  # agreement where there are no borders, and squared stops that it counts for
 WEAK = 0.3  # stops; gains far below stay as they are, since they may be no shadows
 
 
@@ -50,23 +51,48 @@ def shadow_level(stops: Maps, picture: Maps) -> ShadowLevel:
 
     The less of the borders agree on a level, the nearer it is to one.
     """
-    height, width = fit_within(stops.shape[0], stops.shape[1], SIDE)
-    gain, light = (
-        _blurred(_shrunk(maps, height, width)) for maps in (stops, np.log2(to_linear(picture) + np.float32(EPS)))
-    )
+    gain, light = _measured(stops, picture)
     step, fall = _steps(gain.mean(axis=2)), -_steps(light.mean(axis=2))
     prior = _prior(fall)
     weights, level = np.ones_like(step), 1.0
     for _ in range(ROUNDS):
         level = _fitted(fall, step, weights, prior)
-        error = (fall - level * step) / (DISAGREES[0] * max(1.0, level) * np.abs(step) + DISAGREES[1])
-        weights = (1 / (1 + np.square(error))).astype(np.float32)
+        weights = _agreement(fall, step, level)
     energy = np.square(step)
     agreed = float((weights * energy).sum() / max(1e-6, energy.sum())) ** 2
     colours = np.array([_fitted(-_steps(light[..., c]), _steps(gain[..., c]), weights, prior) for c in range(3)])
     colours = (colours / max(0.1, colours.mean())).clip(*COLOURS)
     level = min(max(level, LEVELS[0]), LEVELS[1])
     return ShadowLevel(((1 + (level - 1) * agreed) * (1 + (colours - 1) * agreed)).astype(np.float32))
+
+
+def border_agreement(stops: Maps, picture: Maps, reach: float) -> Maps:
+    """Return how well the borders around each pixel (h, w) agree with a gain (h, w, 3) in stops, 0 to 1.
+
+    That is the share of its steps, squared, that undo the steps of the picture, within `reach`, the standard deviation
+    in pixels of a copy of `SIDE`. Where there is no border it is `NO_BORDERS`.
+    """
+    gain, light = _measured(stops, picture)
+    step, fall = _steps(gain.mean(axis=2)), -_steps(light.mean(axis=2))
+    energy = np.square(step)
+    around = [cv2.GaussianBlur(m.sum(axis=0), (0, 0), reach) for m in (_agreement(fall, step, 1.0) * energy, energy)]
+    share = (around[0] + np.float32(NO_BORDERS * NO_ENERGY)) / (around[1] + np.float32(NO_ENERGY))
+    missing = [(0, have - got) for have, got in zip(gain.shape[:2], share.shape, strict=True)]
+    share = np.pad(share, [(0, max(0, after)) for _, after in missing], "edge")
+    return np.asarray(cv2.resize(share, stops.shape[1::-1]), np.float32).reshape(stops.shape[:2])
+
+
+def _measured(stops: Maps, picture: Maps) -> tuple[Maps, Maps]:
+    """Return a gain and the picture's log2 light at the size that is measured, blurred."""
+    height, width = fit_within(stops.shape[0], stops.shape[1], SIDE)
+    light = np.log2(to_linear(picture) + np.float32(EPS))
+    return _blurred(_shrunk(stops, height, width)), _blurred(_shrunk(light, height, width))
+
+
+def _agreement(fall: Maps, step: Maps, level: float) -> Maps:
+    """Return the weights (2, h, w) of borders: 1 where a gain of this level undoes the picture's step, else less."""
+    error = (fall - level * step) / (DISAGREES[0] * max(1.0, level) * np.abs(step) + DISAGREES[1])
+    return (1 / (1 + np.square(error))).astype(np.float32)
 
 
 def _prior(fall: Maps) -> float:

@@ -18,6 +18,7 @@ from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import RelightingModel, WholeViews
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
+from relight_cli.relighting.found_shadows import find_shadows
 from relight_cli.relighting.gain import apply_log_gain, log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.options import ChangeOptions, TileOptions
@@ -26,6 +27,11 @@ from relight_cli.relighting.shadow_level import shadow_level
 
 Maps = NDArray[np.float32]
 Size = tuple[int, int]  # height, width
+
+# Shadows less probable stay by default. On pictures held out of the fit of the probabilities, that makes grounds 1.8 dB
+# better (in shadow .04 worse) and rendered views 2.4 (.07); real shots with a sound truth stay as they are, and become
+# .1 better outside their shadows. At .5 they are the same, but .1 more is lost in shadows.
+THRESHOLD = 0.4
 
 
 def whole_views(network: RelightingModel, mapper: str, change: ChangeOptions, tiling: TileOptions) -> WholeViews | None:
@@ -62,14 +68,30 @@ def map_whole(
 
     The gain is that of the finest copy, enlarged along the picture's edges. Rows are computed when they are read.
     """
-    sizes = view_sizes(views, picture, tiling.max_side)
-    working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
-    stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
-    stops = shadow_level(stops, working).applied(stops) * np.float32(change.strength)
-    if sizes[0] == picture.shape[:2]:
+    stops, working = whole_gain(network, views, picture, mapper, tiling, progress)
+    threshold = THRESHOLD if change.threshold is None else change.threshold
+    if threshold:
+        stops = stops * find_shadows(stops, working).share_kept(threshold)
+    stops = stops * np.float32(change.strength)
+    if working.shape[:2] == picture.shape[:2]:
         return apply_log_gain(picture, lambda rows, own: stops[rows])
     guided = fit_guided(stops, working)
     return apply_log_gain(picture, lambda rows, own: guided.rows(own, rows.start, picture.shape[0]))
+
+
+def whole_gain(
+    network: RelightingModel,
+    views: WholeViews,
+    picture: Raster,
+    mapper: str,
+    tiling: TileOptions,
+    progress: Callable[[int], None] = lambda tiles: None,
+) -> tuple[Maps, Maps]:
+    """Return the gain (h, w, 3) in stops of the finest copy of an sRGB picture (H, W, 3), and the copy (h, w, 3)."""
+    sizes = view_sizes(views, picture, tiling.max_side)
+    working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
+    stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
+    return shadow_level(stops, working).applied(stops), working
 
 
 def view_stops(
