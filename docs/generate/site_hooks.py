@@ -16,7 +16,7 @@ from mkdocs.structure.files import File
 ROOT = Path(__file__).parents[2]
 COPIED = {  # a file of the repository, and the page that it becomes
     "benchmarks/README.md": "benchmarks.md",
-    "relight_cli/training/README.md": "training.md",
+    "relight_cli/training/README.md": "training-tiny.md",
     "CHANGELOG.md": "changelog.md",
 }
 MERMAID = re.compile(r"^```mermaid\n(.+?)^```$", re.MULTILINE | re.DOTALL)
