@@ -42,6 +42,7 @@ man: setup
 examples: setup
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_presets.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compare.py
 
 bench: setup
 	$(BIN)/python benchmarks/start_up.py

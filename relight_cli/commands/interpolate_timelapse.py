@@ -99,7 +99,7 @@ def _interpolate(
 ) -> None:
     """Load the model and make every frame that does not exist yet."""
     from relight_cli.checkpoints.models import load_model
-    from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.console import notifier, printable
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
     from relight_cli.timelapse.compared_frames import compared_frames
@@ -151,7 +151,7 @@ def _interpolate(
         existing = run.make(make, opened, timelapse.cache_clear)
         if run.compared:
             run.compared.add_existing_between(frames, writer, options.max_pixels)
-            run.compared.page.notes += map(str, report.failed.values())
+            run.compared.page.notes += [printable(str(error)) for error in report.failed.values()]
     if options.plot:
         run.draw(options.plot)
     finish(report, len(planned) - existing)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.inputs import STDIO, file_identity
+from relight_cli.jobs.objects import refuse_objects
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.pages.page import is_untouched_page
 
@@ -22,6 +23,7 @@ def check_compare(options: CommandOptions, others: Iterable[Path]) -> None:
         if options.compare_full:
             raise UsageError("--compare-full needs --compare PAGE.html: give both, or leave it out.")
         return
+    refuse_objects([path], "a page of --compare")
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--compare {path}: a page is an HTML file: end the name in .html.")
     if file_identity(path) in {file_identity(other) for other in others if other != STDIO}:

@@ -17,6 +17,7 @@ from relight_cli.pages.previews import Preview, PreviewMaker, preview_of
 from relight_cli.pages.views import Fact, Layer
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.photo import Photo
+from relight_cli.places.objects import ObjectPath
 from relight_cli.relighting.lights.light import Light
 
 
@@ -84,6 +85,8 @@ def _place(path: Path, stream: str) -> str:
 
 
 def _bytes(path: Path) -> str:
+    if isinstance(path, ObjectPath):  # asking for it would be another request
+        return ""
     with contextlib.suppress(OSError):
         size = path.stat().st_size
         return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"

@@ -4,10 +4,12 @@ import shlex
 import subprocess
 import sys
 
+from relight_cli.places.urls import redact
+
 
 def command_line() -> str:
-    """Return this run's command line, quoted for the shell of the system."""
-    words = ["relight-cli", *sys.argv[1:]]
+    """Return this run's command line, quoted for the shell of the system, without passwords and tokens of URLs."""
+    words = ["relight-cli", *map(redact, sys.argv[1:])]
     if sys.platform == "win32":
         return subprocess.list2cmdline(words)
     return " ".join(map(quoted, words))

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from relight_cli.pages.views import End, Entry, Frame, Head, Keyframe, Pair
 
 _FILES = Path(__file__).parent
-_SCRIPTS = ("elements.js", "viewer.js", "charts.js", "relief.js", "pairs.js", "sequence.js", "page.js")
+_SCRIPTS = ("elements.js", "viewer.js", "gestures.js", "charts.js", "relief.js", "pairs.js", "sequence.js", "page.js")
 _MARK = re.compile(rb"\n<!-- relight-cli page, sha256 ([0-9a-f]{64}) -->\n\Z")
 _MARK_BYTES = 128  # at the end of a file that hold the mark
 _BLOCK = 1 << 20

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from relight_cli._version import __version__
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
-from relight_cli.jobs.console import notifier, printable
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
@@ -33,7 +33,8 @@ from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.pages.previews import PreviewMaker
 from relight_cli.photos.formats import output_suffix
-from relight_cli.timelapse.compared_frames import ComparedFrames, sequence_page
+from relight_cli.timelapse.compared_frames import ComparedFrames
+from relight_cli.timelapse.compared_sun import compared_sun, keep_photo, show_existing_sun
 from relight_cli.timelapse.destination import is_video
 from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone
@@ -130,7 +131,7 @@ class MovingSun:
         if self.options.skip_existing:
             self._resolve_existing()
             if self.writer.finished and not self.options.dry_run:
-                self._show_existing()
+                show_existing_sun(self.options, self.recipe, self.photo, self.writer, self._names())
                 run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
                 return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
@@ -178,10 +179,8 @@ class MovingSun:
                 )
             )
             try:
-                with sequence_page(self.options, self.recipe, *self._of_page()) as compared:
+                with compared_sun(self.options, self.recipe, self.photo, self.writer, self._names()) as compared:
                     self._write(photo, subject, mask, compared)
-                    if compared:
-                        self._add_existing(compared)
             except OutputUnwritableError as error:
                 raise stopped(error, self.writer, self.options) from error
             if not self.options.report:
@@ -238,7 +237,7 @@ class MovingSun:
         with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
             shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
             if compared:
-                compared.keyframe(0, self.photo.name, math.nan, photo)
+                keep_photo(compared, self.photo, photo)
             for done, (number, missing) in enumerate(shared.turns(len(self.lights)), 1):
                 light = self.lights[number]
                 if missing:
@@ -256,22 +255,8 @@ class MovingSun:
                         compared.frame(number, maker.preview(), 0, light.origin)
                 current().step(str(self.photo), done, len(self.lights), "frame")
 
-    def _show_existing(self) -> None:
-        """Write the page of frames that all exist."""
-        with sequence_page(self.options, self.recipe, *self._of_page()) as compared:
-            if compared:
-                photo = read_with_notes(self.photo, self.options, self.options.page)
-                compared.keyframe(0, self.photo.name, math.nan, photo)
-                self._add_existing(compared)
-
-    def _add_existing(self, compared: ComparedFrames) -> None:
-        limit = self.options.max_pixels
-        compared.add_existing(self.writer, limit, lambda number: 0, lambda number: self.lights[number].origin)
-
-    def _of_page(self) -> tuple[str, list[float], str]:
-        """Return title, times and their unit of the page."""
-        count = len(self.lights)
-        return f"{printable(self.photo.name)}, {count} frames", [float(n + 1) for n in range(count)], "frames"
+    def _names(self) -> list[str]:
+        return [light.origin for light in self.lights]
 
     def _is_current(self, number: int) -> bool:
         return self.recipe.recorded(self.writer.target(number)) == self._parameters(number)

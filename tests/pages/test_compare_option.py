@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from photo_fixtures import noise, smooth, wide_profile
 from PIL import Image
 
-from relight_cli.jobs.repeated_command import quoted
+from relight_cli.jobs.repeated_command import command_line, quoted
 from relight_cli.pages.encoding import SMALL_BYTES, small_picture
 from relight_cli.pages.light_maps import light_map
 from relight_cli.pages.page import Page, is_untouched_page
@@ -120,6 +120,7 @@ def test_what_is_skipped_is_shown(command: Command, photos: Path) -> None:
     [
         (("--compare", "page.txt"), 2, "end the name in .html"),
         (("--compare", "-"), 2, "end the name in .html"),
+        (("--compare", "s3://bucket/page.html"), 2, "s3://bucket/page.html is an object"),
         (("--compare-full",), 2, "--compare-full needs --compare"),
         (("--compare", "old.html"), 5, "old.html exists: give --overwrite or --skip-existing"),
         (("--compare", "r.html", "--report", "r.html"), 2, "is also an input or an output"),
@@ -225,6 +226,11 @@ def test_the_command_can_be_pasted_into_a_shell(word: str) -> None:
     assert done.stdout == os.fsencode(word)
     assert quoted(word).isprintable()
     assert not word.isprintable() or shlex.split(quoted(word)) == [word]
+
+
+def test_the_command_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["relight-cli", "deshadow", "https://me:word@host/a.jpg?token=secret"])
+    assert command_line() == "relight-cli deshadow 'https://***@host/a.jpg?***'"
 
 
 @settings(max_examples=25, deadline=None)
