@@ -54,9 +54,7 @@ def make_yard(work: Path) -> None:
     save_picture(drawn_scene(YARD)["photo"], FOLDER / "yard.jpg")
     relight_cli("deshadow", FOLDER / "yard.jpg", "-o", FOLDER, "--save-mask")
     relight_cli("deshadow", FOLDER / "yard.jpg", "-o", FOLDER, "--mask-only")
-    relight_cli(
-        "deshadow", FOLDER / "yard.jpg", "-o", FOLDER / "yard_probability.png", "--mask-only", "--probability"
-    )
+    relight_cli("deshadow", FOLDER / "yard.jpg", "-o", FOLDER / "yard_probability.png", "--mask-only", "--probability")
     relight_cli("albedo", FOLDER / "yard.jpg", "-o", FOLDER)
 
 
