@@ -90,25 +90,29 @@ class SequenceProof:
             held = {near: keyframe for near, keyframe in held.items() if near >= number - 1}
             for near in (number - 1, number, number + 1):
                 if near not in held:
-                    picture = self.read(near)
-                    held[near] = picture if picture is None else self._keyframe(picture, network, tiling, options)
-            first, middle, last = (held[near] for near in (number - 1, number, number + 1))
-            if first and middle and last:
-                found.append(self._left_out(number, (first, middle, last), options))
-        return found
+                    held[near] = self._keyframe(near, network, tiling, options)
+            found.append(self._left_out(number, held, options))
+        return [frame for frame in found if frame]
 
     def _keyframe(
-        self, picture: Picture, network: "RelightingModel | None", tiling: "TileOptions", options: TimelapseOptions
-    ) -> Keyframe:
+        self, number: int, network: "RelightingModel | None", tiling: "TileOptions", options: TimelapseOptions
+    ) -> Keyframe | None:
+        """Return a small copy of a frame; None if it cannot be read."""
+        picture = self.read(number)
+        if picture is None:
+            return None
         copy = np.ascontiguousarray(within(picture, SIDE))
         return Keyframe(copy, network, tiling, detail=options.detail)
 
-    def _left_out(self, number: int, frames: tuple[Keyframe, Keyframe, Keyframe], options: TimelapseOptions) -> LeftOut:
+    def _left_out(self, number: int, held: dict[int, Keyframe | None], options: TimelapseOptions) -> LeftOut | None:
+        """Compare one frame; None if it or a neighbour cannot be read."""
         import torch
 
         from relight_cli.timelapse.keyframe_pair import KeyframePair
 
-        first, middle, last = frames
+        first, middle, last = (held[near] for near in (number - 1, number, number + 1))
+        if first is None or middle is None or last is None:
+            return None
         before, here, after = self.times[number - 1 : number + 2]
         share = (here - before) / (after - before)
         pair = KeyframePair(first, last, lambda at: torch.lerp(first.light, last.light, at), options)
