@@ -1,6 +1,10 @@
 """Compare interpolated and deflickered frames with rendered sequences in which every frame is known.
 
-python benchmarks/timelapse.py [--scenes 6] [--strip FILE.jpg]
+python benchmarks/timelapse.py [--scenes 6] [--day FOLDER] [--side 1024] [--strip FILE.jpg]
+
+Left out: every second frame is made from the others (left_out.py), of the rendered sequences below and of photos of a
+fixed camera (--day). "Beyond" is by how many stops a twelfth of the picture is brighter or darker than in both
+neighbours, at most.
 
 Between: two frames of a sequence are given and the three between them are made. Moving sun: 6 degrees a frame, hard
 cast shadows; nightfall: half a stop darker and bluer a frame. PSNR is in dB; the perceptual distance is the gradient
@@ -15,6 +19,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +28,7 @@ import cv2
 import numpy as np
 import torch
 import typer
+from left_out import judge_left_out, read_day
 from metrics import psnr
 from numpy.typing import NDArray
 from PIL import Image
@@ -31,7 +37,8 @@ from torch import Tensor
 from relight_cli.checkpoints.models import load_model
 from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.relighting.options import TileOptions
-from relight_cli.timelapse.light_interpolation import Keyframe, KeyframePair
+from relight_cli.timelapse.keyframe_pair import KeyframePair
+from relight_cli.timelapse.light_interpolation import Keyframe
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Mode, OutputFrame
 from relight_cli.timelapse.timelapse import Timelapse
@@ -216,13 +223,22 @@ def draw_strip(network: RelightingModel, path: Path) -> None:
 
 def main(
     scenes: Annotated[int, typer.Option(min=1, help="Scenes of each kind.")] = 6,
+    day: Annotated[Path | None, typer.Option(help="A folder of photos of a fixed camera, named by time.")] = None,
+    side: Annotated[int, typer.Option(help="Longer side of the copies of these photos.")] = 1024,
     strip: Annotated[Path | None, typer.Option(help="Write one gap as a picture.")] = None,
 ) -> None:
-    """Print two tables."""
+    """Print three tables."""
     model = load_model("tiny", device="cpu")
     kinds: dict[str, Callable[[int], list[Picture]]] = {"moving sun": moving_sun, "nightfall": nightfall}
     seeds = with_moving_shadows(scenes)
-    print("| between | mode | PSNR | GMSD |\n|---|---|---|---|")
+    print("| left out | mode | PSNR | beyond |\n|---|---|---|---|")
+    say = partial(print, flush=True)
+    for kind, sequence_of in kinds.items():
+        judge_left_out(model, kind, [sequence_of(seed) for seed in seeds], say)
+    judge_left_out(model, "flicker", [flickering(seed, lamp_alone=True)[0][:FRAMES] for seed in seeds], say)
+    if day:
+        judge_left_out(model, "a day", [read_day(day, side)], say)
+    print("\n| between | mode | PSNR | GMSD |\n|---|---|---|---|")
     for kind, sequence_of in kinds.items():
         results = [judge_between(model.network, sequence_of(seed)) for seed in seeds]
         for mode in Mode:

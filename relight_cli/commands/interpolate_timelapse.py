@@ -127,11 +127,12 @@ def _interpolate(
         if options.skip_existing:
             record.resolve_existing(writer, notifier(quiet=True))
     run = TimelapseRun(frames, planned, writer, report, record, plot=options.plot is not None)
+    proof = run.proof()
 
     @functools.lru_cache(maxsize=1)  # after running out of memory a new one is made: the old one may hold half a frame
     def timelapse(model: "Model | None", batch: int) -> Timelapse:
         wanted = replace(chosen, tile_batch=batch)
-        return Timelapse(frames.times, run.read, run.look_ahead, model, wanted, frozen)
+        return Timelapse(frames.times, run.read, run.look_ahead, model, wanted, frozen, proof, run.note)
 
     def make(frame: OutputFrame) -> "FrameResult | None":
         return fallback.run(lambda model, batch: timelapse(model, batch).make(frame))
@@ -139,7 +140,7 @@ def _interpolate(
     if options.dry_run:
         left = [frame for number, frame in enumerate(planned) if not writer.is_made(number)]
         target = None if writer.is_single_file else writer.target(0)
-        cost = frame_cost(frames, left, make, model, wished, options, target)
+        cost = frame_cost(frames, left, make, model, wished, options, target, proof)
         print_work(model, cost, len(left), encoded=target is not None)
         finish(report, 0)
         return

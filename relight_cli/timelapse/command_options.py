@@ -32,7 +32,7 @@ class OwnOptions:
         Mode,
         typer.Option(
             case_sensitive=False,
-            help="latent: interpolate the light; image: cross-fade; auto: cross-fade where little changes.",
+            help="latent: interpolate the light; image: cross-fade; auto: the blend that fits frames left out.",
         ),
     ] = TimelapseOptions.mode
     content: Annotated[

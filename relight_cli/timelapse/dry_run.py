@@ -19,6 +19,7 @@ from relight_cli.timelapse.writers import Writer
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
+    from relight_cli.timelapse.sequence_proof import SequenceProof
     from relight_cli.timelapse.timelapse import FrameResult
 
 
@@ -65,21 +66,24 @@ def frame_cost(
     chosen: TimelapseOptions,
     options: PhotoCommandOptions,
     target: Path | None,
+    proof: "SequenceProof",
 ) -> Estimate:
     """Return what the planned frames cost; `make` makes one on a small copy, `target` names the format of frames.
+
+    The `proof` of the sequence is made once; then it is known whether the network makes frames.
 
     Raises PhotoUnreadableError if none of the first frames can be made.
     """
     new = [frame for frame in planned if frame.keyframe is None] or list(planned)
     raw = model is not None and not chosen.detail  # the picture of the network: all else is small beside its tiles
-    seconds = 0.0 if raw else _seconds_of_second(new[:2], make, frames, options, target)
-    if model:
+    seconds = 0.0 if raw else _seconds_of_second([*new[:2], new[0]][:2], make, frames, options, target)
+    if model and (proof.uses_network or chosen.deflicker):
         from relight_cli.relighting.relight import relighting_seconds
 
         tile = relighting_seconds(model)
         small = 0 if raw else _tiles(model, frames, on_small_copy(chosen, model))
         seconds = max(0.0, seconds - small * tile) + _tiles(model, frames, chosen) * tile
-    return Estimate(seconds * len(new), peak_memory(), device_peak(model.device) if model else None)
+    return Estimate(proof.seconds + seconds * len(new), peak_memory(), device_peak(model.device) if model else None)
 
 
 def _seconds_of_second(

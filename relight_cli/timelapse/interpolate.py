@@ -9,6 +9,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.photo_list import PhotoList
+from relight_cli.timelapse.sequence_proof import SequenceProof
 from relight_cli.timelapse.sequencing import OutputFrame, evenly_spaced, frames_between
 from relight_cli.timelapse.timelapse import FrameResult, Picture, Timelapse, frozen_light
 
@@ -57,7 +58,7 @@ def _frames(
 ) -> Iterator[TimelapseFrame]:
     if model is None and (freeze or options.deflicker or options.redo_keyframes or options.mode != "image"):
         raise UsageError("without a model a sequence can only be cross-faded: give a model, or Mode.IMAGE.")
-    read, look_ahead = sequence.reader(), sequence.reader()
+    read, look_ahead, left_out = sequence.reader(), sequence.reader(), sequence.reader()
     photos: dict[int, Photo] = {}
 
     def keyframe(number: int) -> Picture:
@@ -65,7 +66,10 @@ def _frames(
         return photos[number].to_srgb()
 
     light = frozen_light(model, freeze, sequence.height, sequence.width, options) if freeze and model else None
-    timelapse = Timelapse(sequence.times, keyframe, lambda number: look_ahead(number).to_srgb(), model, options, light)
+    proof = SequenceProof(sequence.times, lambda number: left_out(number).to_srgb())
+    timelapse = Timelapse(
+        sequence.times, keyframe, lambda number: look_ahead(number).to_srgb(), model, options, light, proof
+    )
     for wanted in planned:
         made = timelapse.make(wanted)
         assert made is not None  # no keyframe is missing: an unreadable one raises an error

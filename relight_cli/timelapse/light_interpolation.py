@@ -11,25 +11,20 @@ from torch import Tensor
 
 from relight_cli.models.interface import RelightingModel
 from relight_cli.rasters.resizing import fit_within, resized
-from relight_cli.rasters.rows import row_bands, to_array
+from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.gain import apply_log_gain, log_gain
 from relight_cli.relighting.guided import fit_guided
-from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import channels_last, load_tiles
-from relight_cli.relighting.linear_light import encode_srgb
 from relight_cli.relighting.options import TileOptions
 from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
-from relight_cli.timelapse.moving_edges import Change, change_between, enlarged
-from relight_cli.timelapse.options import TimelapseOptions
-from relight_cli.timelapse.sequencing import Content, Mode
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
 LightPath = Callable[[float], Tensor]
 """From the share of the way in [0, 1] to the illumination latents (T, 1, C) there."""
 
-SLIGHT = 0.5  # stops; below this, if no shadow moves, a cross-fade is nearest to the truth (benchmarks/timelapse.py)
-MIN_MOVING = 1e-3  # share of a picture that shadows have to pass over to count as moving
+MOST_LIGHT = 3.0  # stops by which --deflicker and --freeze brighten at most; the steps of 8 bits stay unseen
+NOTED = 0.02  # share of a frame above which the limit is noted
 
 
 class Keyframe:
@@ -44,13 +39,15 @@ class Keyframe:
         detail: bool = True,
         target: Tensor | None = None,
         strength: float = 1.0,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Take a picture (H, W, 3) and, to change its light, the illumination latents (T, 1, C) of the target.
 
-        `strength` is the share of the way to the target. Without a network the picture can only be shown as it is.
+        `strength` is the share of the way to the target; with a target no pixel gets more than MOST_LIGHT, and `note`
+        is told where that limits the frame. Without a network the picture can only be shown as it is.
         """
         self.picture, self.network, self.tiling, self.detail = picture, network, tiling, detail
-        self.target, self.strength = target, strength
+        self.target, self.strength, self._note = target, strength, note
 
     @cached_property
     def light(self) -> Tensor:
@@ -74,10 +71,24 @@ class Keyframe:
         stitched = stitch_tiles(grid, self._tiles_under(light))
         if not self.detail:
             return stitched
+        if self.target is not None:
+            self._limit(stitched)
         if working.shape == self.picture.shape:
             return to_array(apply_log_gain(self.picture, lambda rows, own: stitched[rows]))
         gain = fit_guided(stitched, working)
         return to_array(apply_log_gain(self.picture, lambda rows, own: gain.rows(own, rows.start, len(self.picture))))
+
+    def _limit(self, gain: Picture) -> None:
+        """Limit a gain (h, w, 3) to MOST_LIGHT stops."""
+        asked = gain.max(-1)
+        share = float((asked > MOST_LIGHT).mean())
+        if share > NOTED:
+            peak = float(np.percentile(asked, 99))
+            self._note(
+                f"{share:.0%} of it is too dark for this light (up to {peak:.1f} stops); it gets {MOST_LIGHT:g} stops, "
+                "as more would show noise."
+            )
+        np.minimum(gain, np.float32(MOST_LIGHT), out=gain)
 
     def _tiles_under(self, light: Tensor) -> Iterator[Picture]:
         """Yield each tile's log gain, or its picture without `detail`, (S, S, 3)."""
@@ -154,64 +165,6 @@ def illumination(picture: Picture, network: RelightingModel, tiling: TileOptions
     """Return the illumination latents (T, 1, C) of a picture's tiles as in `Keyframe`, on the CPU."""
     copy, grid = working_copy(picture, network, tiling, detail=detail)
     return torch.cat([own.cpu() for _, _, own in delighted(copy, grid, network, tiling)])
-
-
-class KeyframePair:
-    """The frames between two keyframes."""
-
-    def __init__(self, first: Keyframe, last: Keyframe, path: LightPath, options: TimelapseOptions) -> None:
-        self.first, self.last, self.path, self.options = first, last, path, options
-
-    @cached_property
-    def change(self) -> Change:
-        """What changes between the keyframes."""
-        return change_between(self.first.shown, self.last.shown)
-
-    @property
-    def mode(self) -> Mode:
-        """What is interpolated, with `auto` resolved.
-
-        `auto` means the light if shadows move or the change is more than slight (slight: 90 % of the pixels change by
-        less than SLIGHT), else the pixels, since a cross-fade adds no error of the network.
-        """
-        if self.options.mode != Mode.AUTO:
-            return self.options.mode
-        if self.options.content == Content.FIRST:
-            return Mode.LATENT
-        slight = self.change.largest < SLIGHT and self.change.moving < MIN_MOVING
-        return Mode.IMAGE if slight else Mode.LATENT
-
-    def frame(self, share: float) -> Picture:
-        """Return the frame at a share of the way, (H, W, 3), not clipped."""
-        if self.mode == Mode.IMAGE:
-            return (1 - share) * self.first.shown + share * self.last.shown
-        light = self.path(share)
-        if self.options.content == Content.FIRST:
-            return self.first.under(light)
-        return self._blended(self.first.under(light), self.last.under(light), share)
-
-    def _blended(self, earlier: Picture, later: Picture, share: float) -> Picture:
-        """Blend both keyframes, each under the interpolated light, in linear light, where moving shadows add up.
-
-        Where an edge passes, each pixel has the earlier keyframe's light until it turns, and the later one's after.
-        """
-        height, width = earlier.shape[:2]
-        moving = enlarged(self.change, height, width) if self.change.moving else None
-        out = np.empty_like(earlier)
-        for rows in row_bands(height, width):
-            mixed = _lerp(to_linear(earlier[rows]), to_linear(later[rows]), share)
-            if moving is not None:
-                turned = ((share - moving.turn[rows]) / moving.width[rows] + 0.5).clip(0, 1)
-                first = to_linear(self.first.shown[rows]) * np.float32(2 ** (moving.stops * share))
-                last = to_linear(self.last.shown[rows]) * np.float32(2 ** (moving.stops * (share - 1)))
-                passed = _lerp(first, last, turned[..., None])
-                mixed = _lerp(mixed, passed, moving.moved[rows][..., None])
-            out[rows] = encode_srgb(mixed)
-        return out
-
-
-def _lerp(first: Picture, last: Picture, share: Picture | float) -> Picture:
-    return first + np.float32(share) * (last - first)
 
 
 def catmull_rom(lights: tuple[Tensor, Tensor, Tensor, Tensor], times: tuple[float, float, float, float]) -> LightPath:

@@ -6,6 +6,7 @@ edge on one side of the strip, the later picture on the other. A pixel turns whe
 other, reaches it. This is shape interpolation by distances (Raya and Udupa 1990), for light instead of an organ.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -32,6 +33,11 @@ BLACK = -7.0  # log2 luminance below which the brightness of a pixel is unknown 
 MAX_STOPS = 1.0  # stops; if the whole picture changes more, day and night change and no shadow is followed
 MAX_DISTANCE = 0.2  # of the longer side; an edge that moves farther is not followed
 MAX_MOVED = 0.4  # share of the picture that edges may pass over; more is another picture
+MIN_SHADOW = 1.0  # stops; the sun's cast shadow is darker, and clouds are rarely as much brighter than the sky
+MAX_SURE = 0.15  # share of the picture above which one strip is rather clouds than a shadow
+NOISE_BLUR, DETAIL = 0.7, 2.0  # pixels; details lie between these deviations of a blur
+STRONG = 0.25  # stops; details that are stronger are those of things
+SAME = 0.25  # correlation of details above which they are those of one surface under two lights
 TURN_PIXELS = 6.0  # pixels over which a passing edge turns the light, as its position is only estimated
 MIN_TURN, MAX_TURN = 0.3, 2.0  # limits of the duration of a turn, as a share of the way
 
@@ -41,10 +47,10 @@ class Change:
     """What changes between two pictures; the maps (h, w) are small copies of the view."""
 
     stops: float  # median change of log2 luminance
-    largest: float  # 90th percentile of the absolute change, in stops
     turn: Map  # share of the way at which a pixel's light turns
     width: Map  # duration of the turn, as a share of the way
     moved: Map  # [0, 1], where an edge passes
+    sure: Map  # [0, 1], the part of it that looks like the cast shadow of the sun
 
     @property
     def moving(self) -> float:
@@ -83,7 +89,8 @@ def change_between(first: Picture, last: Picture) -> Change:
         known[:] = False
     owner = _share_of_first(before, change)
     turn, width = np.zeros_like(change), np.ones_like(change)
-    moved = np.zeros_like(change)
+    moved, sure = np.zeros_like(change), np.zeros_like(change)
+    details = fine_details(first), fine_details(last)
     for strips in (change - stops > MIN_CHANGE, change - stops < -MIN_CHANGE):
         count, labels, boxes, _ = cv2.connectedComponentsWithStats((strips & known).astype(np.uint8), connectivity=4)
         for number in range(1, count):
@@ -93,15 +100,29 @@ def change_between(first: Picture, last: Picture) -> Change:
             if size < MIN_PIXELS or (found := _turns(strip, owner[box], MAX_DISTANCE * max(change.shape))) is None:
                 continue
             turn[box][strip], width[box][strip], moved[box][strip] = found[0][strip], found[1][strip], 1
+            strong = np.abs(change[box][strip] - stops).mean() > MIN_SHADOW and size < MAX_SURE * change.size
+            if strong and not _differ(strip, details[0][box], details[1][box]):
+                sure[box][strip] = 1
     if moved.mean() > MAX_MOVED:
-        moved[:] = 0
+        moved[:], sure[:] = 0, 0
     # The values of a strip are extended past its border, so that the maps can be blurred and enlarged.
     kernel = np.ones((7, 7), np.uint8)
     grown = np.asarray(cv2.dilate(np.where(moved > 0, turn, -1), kernel))
     turn = np.where(moved > 0, turn, np.maximum(grown, 0))
-    return Change(
-        stops, float(np.percentile(np.abs(change), 90)), turn, _extended(width, moved, kernel), blurred(moved, 1)
-    )
+    return Change(stops, turn, _extended(width, moved, kernel), blurred(moved, 1), blurred(sure, 1))
+
+
+def fine_details(picture: Picture) -> Map:
+    """Return the details of log luminance of a small picture, in stops."""
+    stops = blurred(luminance_stops(picture), NOISE_BLUR)
+    return stops - blurred(stops, DETAIL)
+
+
+def _differ(strip: NDArray[np.bool_], first: Map, last: Map) -> bool:
+    """Return whether a strip has strong details that are not those of one surface under two lights."""
+    inner = np.asarray(cv2.erode(strip.astype(np.uint8), np.ones((5, 5), np.uint8)), bool)
+    own, other, common = (float((a[inner] * b[inner]).sum()) for a, b in ((first, first), (last, last), (first, last)))
+    return max(own, other) > STRONG**2 * inner.sum() and common < SAME * math.sqrt(own * other)
 
 
 def _extended(width: Map, moved: Map, kernel: NDArray[np.uint8]) -> Map:
@@ -134,10 +155,11 @@ def _turns(strip: NDArray[np.bool_], owner: Map, max_distance: float) -> tuple[M
     return from_first / distance, np.clip(TURN_PIXELS / distance, MIN_TURN, MAX_TURN)
 
 
-def enlarged(change: Change, height: int, width: int) -> Change:
-    """Return the change with maps of the pictures' own size."""
+def enlarged(change: Change, height: int, width: int, *, sure: bool = False) -> Change:
+    """Return the change with maps of the pictures' own size; with `sure` only the sure edges move."""
 
     def large(field: Map) -> Map:
         return np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
-    return replace(change, turn=large(change.turn), width=large(change.width), moved=large(change.moved))
+    moved = large(change.sure if sure else change.moved)
+    return replace(change, turn=large(change.turn), width=large(change.width), moved=moved)

@@ -11,7 +11,7 @@ from relight_cli.timelapse.sequencing import Content, Ease, Mode
 class TimelapseOptions(LightChangeOptions):
     """Options of `interpolate_timelapse`; `strength` is the share of the way to the smooth or the frozen light."""
 
-    mode: Mode = Mode.AUTO  # what is interpolated: the light, the pixels, or the better of both
+    mode: Mode = Mode.AUTO  # what is interpolated: the light, the pixels, or what fits frames that are left out
     content: Content = Content.BOTH  # objects shown between two keyframes: those of both, or of the first alone
     ease: Ease = Ease.LINEAR  # how the light changes from keyframe to keyframe
     deflicker: int = 0  # frames over which the light is smoothed; 0: off

@@ -13,7 +13,8 @@ from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.models.interface import ModelInfo
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.frames import Frames
-from relight_cli.timelapse.sequencing import Ease, OutputFrame, keyframes_needed
+from relight_cli.timelapse.left_out_frames import compared_numbers
+from relight_cli.timelapse.sequencing import Content, Ease, Mode, OutputFrame, keyframes_needed
 from relight_cli.timelapse.writers import Writer
 
 
@@ -109,11 +110,22 @@ class TimelapseRecord:
         """Return what a frame is made from: its keyframes, their distances in time, and its capture time."""
         frame, times = self.planned[number], self.frames.times
         files = [[self.sha256(keyframe), round(times[keyframe] - frame.time, 6)] for keyframe in keyframes]
-        return {
+        compared: dict[str, object] = {}
+        if self._is_compared and (frame.keyframe is None or len(keyframes) > 1):
+            others = [[self.sha256(other), round(times[other], 6)] for other in compared_numbers(len(times))]
+            compared = {"compared": _digest(others)}
+        return compared | {
             "photos": list(dict.fromkeys(self.sha256(keyframe) for keyframe in self._neighbours(frame))),
             "keyframes": [keyframes.start, keyframes.stop - 1],
             "sha256": _digest([files, self.frames.taken(frame.time)]),
         }
+
+    @property
+    def _is_compared(self) -> bool:
+        """Whether other frames choose how the frames between keyframes are made."""
+        options = self.options
+        chosen = options.mode == Mode.AUTO and options.content == Content.BOTH and not options.freeze
+        return chosen and len(self.frames.times) > 2
 
     def _neighbours(self, frame: OutputFrame) -> range:
         return keyframes_needed(frame, self.frames.times, Ease.LINEAR, 0)

@@ -27,6 +27,7 @@ class TimelapseReport:
         self.options = options
         self.model: ModelIdentity = ModelInfo("none")
         self.failed: dict[Path, Exception] = {}
+        self.chosen: ReportEntry = {}  # how frames between keyframes are made
         self._printed: set[str] = set()
         self._started = time.monotonic()
 
@@ -50,7 +51,7 @@ class TimelapseReport:
             seconds, self._started = time.monotonic() - self._started, time.monotonic()
             record = report_record(Job(path, target, skipped), self.model, seconds, self.failed.get(path))
             written = {"more_outputs": list(outputs)} if outputs else {}
-            append_record(self.options.report, record | written | {"options": asdict(self.options)})
+            append_record(self.options.report, record | written | self.chosen | {"options": asdict(self.options)})
 
 
 def targets_of(planned: list[OutputFrame], writer: Writer) -> dict[int, Path]:

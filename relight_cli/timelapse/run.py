@@ -25,6 +25,7 @@ from relight_cli.timelapse.writers import Writer
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
     from relight_cli.timelapse.brightness_plot import Colour
+    from relight_cli.timelapse.sequence_proof import Choice, SequenceProof
     from relight_cli.timelapse.timelapse import FrameResult, Picture
 
 
@@ -49,6 +50,7 @@ class TimelapseRun:
         self.before: dict[int, Colour] = {}  # by keyframe
         self.after: dict[int, Colour] = {}  # by output frame
         self._notify = notifier(report.options.quiet)
+        self._noted: set[tuple[int, str]] = set()
         self._read, self._read_ahead = frames.reader(), frames.reader()
         self._photos: dict[int, Photo] = {}  # of the keyframes in memory, for their metadata
         self._targets = targets_of(planned, writer)
@@ -80,6 +82,31 @@ class TimelapseRun:
         except PhotoUnreadableError as error:
             self._fail(number, error)
             return None
+
+    def note(self, number: int, text: str) -> None:
+        """Print a note on a keyframe, once."""
+        if (number, text) not in self._noted:
+            self._noted.add((number, text))
+            self._notify(f"{self.frames.name(number)}: {text}")
+
+    def proof(self) -> "SequenceProof":
+        """Return what chooses the blend of the sequence; the choice is printed and reported."""
+        from relight_cli.timelapse.sequence_proof import SequenceProof
+
+        reader = self.frames.reader()
+
+        def read(number: int) -> "Picture | None":
+            self._record.sha256(number)
+            try:
+                return reader(number).to_srgb()
+            except PhotoUnreadableError:  # reported when it is read as a keyframe
+                return None
+
+        return SequenceProof(self.frames.times, read, self._chosen)
+
+    def _chosen(self, choice: "Choice") -> None:
+        self._notify(str(choice))
+        self.report.chosen = {"auto": choice.facts()}
 
     def make(
         self,

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,15 +14,17 @@ from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import resized
 from relight_cli.relighting.options import TileOptions, tile_options
+from relight_cli.timelapse.blending import Blend
 from relight_cli.timelapse.deflickering import smooth_illumination, smoothing_window
+from relight_cli.timelapse.keyframe_pair import KeyframePair
 from relight_cli.timelapse.light_interpolation import (
     Keyframe,
-    KeyframePair,
     LightPath,
     catmull_rom,
     illumination,
 )
 from relight_cli.timelapse.options import TimelapseOptions
+from relight_cli.timelapse.sequence_proof import SequenceProof
 from relight_cli.timelapse.sequencing import Ease, OutputFrame, eased
 
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
@@ -65,12 +68,20 @@ class Timelapse:
         model: Model | None,
         options: TimelapseOptions,
         frozen: Tensor | None = None,
+        proof: SequenceProof | None = None,
+        note: Callable[[int, str], None] = lambda number, text: None,
     ) -> None:
-        """Take keyframes at rising `times`; `frozen` are the illumination latents (T, 1, C) that every frame gets."""
+        """Take keyframes at rising `times`; `frozen` are the illumination latents (T, 1, C) that every frame gets.
+
+        `proof` chooses the blend of `Mode.AUTO`; by default it reads with `look_ahead`. `note` is told where a
+        keyframe, by its number, gets less light than asked for.
+        """
         self.times, self.read, self.look_ahead = times, read, look_ahead
         self.network = model.network if model else None
         self.tiling = sequence_tiling(model, options) if model else TileOptions()
         self.options, self.frozen = options, frozen
+        self.note = note
+        self.proof = proof or SequenceProof(times, look_ahead)
         self._held: dict[int, Keyframe] = {}
         self._lights: dict[int, Tensor] = {}  # in which keyframes are shown, for the slopes of catmull-rom
         self._own: dict[int, Tensor] = {}  # in which keyframes were taken, for the window of deflicker
@@ -108,10 +119,14 @@ class Timelapse:
     def _pair_of(self, first: int, last: int) -> KeyframePair:
         if self._pair is None or self._pair[:2] != (first, last):
             path = self._path(first, last)
-            pair = KeyframePair(self._held[first], self._held[last], path, self.options)
+            pair = KeyframePair(self._held[first], self._held[last], path, self.options, self.blend)
             self._pair = (first, last, pair)
             self._release_before({first, last})
         return self._pair[2]
+
+    def blend(self) -> Blend:
+        """Return the blend of the frames between keyframes."""
+        return self.proof.blend(self.network, self.tiling, self.options, same_light=self.frozen is not None)
 
     def _path(self, first: int, last: int) -> LightPath:
         if self.options.ease != Ease.CATMULL_ROM:
@@ -157,6 +172,7 @@ class Timelapse:
                     detail=self.options.detail,
                     target=self._target(number),
                     strength=self.options.strength,
+                    note=partial(self.note, number),
                 )
         return self._held.get(number)
 

@@ -16,7 +16,8 @@ from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.tiny import Tiny
 from relight_cli.relighting.options import TileOptions
 from relight_cli.timelapse.deflickering import smooth_illumination, smoothing_window
-from relight_cli.timelapse.light_interpolation import Keyframe, KeyframePair, catmull_rom, illumination
+from relight_cli.timelapse.keyframe_pair import KeyframePair
+from relight_cli.timelapse.light_interpolation import Keyframe, catmull_rom, illumination
 from relight_cli.timelapse.moving_edges import change_between
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import (
