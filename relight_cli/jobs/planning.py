@@ -18,7 +18,7 @@ from relight_cli.jobs.shards import check_sharded_output, parse_shard, refuse_un
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 from relight_cli.places import appending
-from relight_cli.places.objects import ObjectPath, exists, require_writable, surveyed
+from relight_cli.places.objects import ObjectPath, exists, require_bucket, require_writable, surveyed
 from relight_cli.places.urls import is_url
 
 Resolve = Callable[[Job], Job]
@@ -75,9 +75,10 @@ def plan_jobs(
 
 
 def require_writable_places(jobs: Iterable[Job]) -> None:
-    """Raise UsageError for an output on a web server, MissingExtraError for one that needs an extra."""
-    for path in {path.parent: path for path in _written(jobs) if isinstance(path, ObjectPath)}.values():
+    """Raise UsageError, MissingExtraError or OutputUnwritableError for outputs in a bucket that takes none."""
+    for path in {path.parts[:2]: path for path in _written(jobs) if isinstance(path, ObjectPath)}.values():
         require_writable(path)
+        require_bucket(path)
 
 
 @contextlib.contextmanager

@@ -86,7 +86,8 @@ def _uploaded(target: ObjectPath, *, overwrite: bool) -> Iterator[Path]:
     except FileExistsError as error:
         raise OutputUnwritableError(f"{target}: the object exists; pass --overwrite or choose another name") from error
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "check the name, your credentials and the connection")
+        is_missing = isinstance(error, FileNotFoundError)
+        remedy = "create the bucket first" if is_missing else "check the name, your credentials and the connection"
         raise OutputUnwritableError(f"{target}: cannot be written ({error.strerror or error}); {remedy}") from error
     finally:
         remove_file(temporary)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.places.copies import LocalCopy
 from relight_cli.places.stores import Info, Store, store_of
 from relight_cli.places.transfers import TransferError, attempt, translated
@@ -208,6 +208,19 @@ def require_writable(path: "ObjectPath") -> None:
     """Raise UsageError for a place that is only read, MissingExtraError for one that needs an extra."""
     if not path.store.is_writable:
         raise UsageError(f"{path} cannot be written, since a web server is only read: choose another --output.")
+
+
+def require_bucket(path: "ObjectPath") -> None:
+    """Raise OutputUnwritableError for an output in a bucket that does not exist, as far as it can be found out."""
+    url = path.url
+    try:
+        with translated(str(path)):
+            next(path.store.pages(url, recursive=True), None)
+    except FileNotFoundError as error:
+        message = f"{path}: there is no bucket called {url.bucket}: create it first, or choose another --output."
+        raise OutputUnwritableError(message) from error
+    except OSError:  # a process that may write need not be allowed to list
+        return
 
 
 def list_objects(prefix: ObjectPath, *, recursive: bool) -> Iterator[ObjectPath]:

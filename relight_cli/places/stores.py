@@ -39,9 +39,13 @@ class Store:
         """Raise MissingExtraError if the extra is not installed."""
         if not (find_spec("fsspec") and find_spec(self.module)):
             raise MissingExtraError(f"{scheme}:// needs an extra: pip install 'relight-cli[remote]'")
+        self.system: Any = self.connect(use_listings_cache=False, skip_instance_cache=True)
+
+    def connect(self, **options: bool) -> Any:
+        """Return the file system of fsspec."""
         import fsspec
 
-        self.system: Any = fsspec.filesystem(self.protocol, use_listings_cache=False, skip_instance_cache=True)
+        return fsspec.filesystem(self.protocol, **options)
 
     def path(self, url: Url) -> str:
         """Return the name of an object as fsspec has it."""
@@ -112,6 +116,12 @@ class Google(Store):
 
     module, protocol = "gcsfs", "gs"
 
+    def connect(self, **options: bool) -> Any:
+        """Return the plain file system: gcsfs's other one asks for the kind of each bucket, with rights of its own."""
+        from gcsfs.core import GCSFileSystem
+
+        return GCSFileSystem(**options)
+
     def head(self, url: Url) -> Info | None:
         try:
             found = self.system.call("GET", "b/{}/o/{}", url.bucket, url.key, json_out=True)
@@ -141,11 +151,9 @@ class Azure(Store):
     module, protocol = "adlfs", "az"
 
     def head(self, url: Url) -> Info | None:
-        from azure.core.exceptions import ResourceNotFoundError
-
         try:
             return _azure_info(self._run(self._blob(url).get_blob_properties))
-        except ResourceNotFoundError:
+        except FileNotFoundError:
             return None
 
     def pages(self, url: Url, *, recursive: bool) -> Iterator[Info]:
@@ -172,12 +180,16 @@ class Azure(Store):
         return self.system.service_client.get_blob_client(url.bucket, url.key)
 
     def _run(self, function: Any, *arguments: Any, **named: Any) -> Any:
+        from azure.core.exceptions import ResourceNotFoundError
         from fsspec.asyn import sync
 
         async def run() -> Any:
             return await function(*arguments, **named)
 
-        return sync(self.system.loop, run)
+        try:
+            return sync(self.system.loop, run)
+        except ResourceNotFoundError as error:
+            raise FileNotFoundError(str(error)) from error
 
 
 class Web(Store):
