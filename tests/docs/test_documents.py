@@ -14,7 +14,7 @@ import pytest
 import typer
 from command_line import Command
 from command_pages import command_pages, markdown
-from documents import DOCUMENTS, PAGES, README, ROOT, anchors, code_blocks, commands, table
+from documents import DOCUMENTS, PAGES, ROOT, anchors, code_blocks, commands, table
 from man_pages import exit_codes, man_page
 from photo_fixtures import noise
 from PIL import Image
@@ -133,7 +133,9 @@ def test_the_architecture_is_that_of_the_package() -> None:
 
 
 def test_the_table_of_exit_codes_is_the_codes() -> None:
-    codes = [int(number) for row in table(README, "## Exit codes") for number in row[0].split(", ")]
+    codes = [
+        int(number) for row in table(ROOT / "docs" / "scripts.md", "## Exit codes") for number in row[0].split(", ")
+    ]
     assert codes == sorted(codes) == [int(code) for code in ExitCode]
     assert codes == [int(number) for entry in exit_codes() for number in entry.name.split(", ")]
 
