@@ -103,7 +103,7 @@ def _interpolate(
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
     from relight_cli.timelapse.compared_frames import compared_frames
-    from relight_cli.timelapse.destination import aspect_notes
+    from relight_cli.timelapse.destination import video_notes
     from relight_cli.timelapse.dry_run import frame_cost, on_small_copy, print_work
     from relight_cli.timelapse.report import finish
     from relight_cli.timelapse.run import TimelapseRun
@@ -118,7 +118,7 @@ def _interpolate(
     if options.dry_run:
         chosen = on_small_copy(wished, model)
     frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
-    for note in frames.notes + aspect_notes(str(writer.path), frames):
+    for note in frames.notes + video_notes(writer, frames):
         notify(note)
     notify(f"{len(frames.times)} frames {frames.order}, {len(planned)} to make.")
     if model and record.with_model(model) != record:  # `auto` has loaded another one than expected

@@ -15,6 +15,7 @@ from relight_cli.photos.formats import SUFFIXES
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.sequencing import OutputFrame
+from relight_cli.timelapse.video_frames import VideoFrames
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer, ratio
 
 
@@ -59,12 +60,35 @@ def choose_writer(
         if file_identity(path) in map(file_identity, inputs):
             raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
         require_folders([path.parent])
-        return VideoFileWriter(path, frames.height, frames.width, rate, times, frames.pixel_aspect)
+        return _video_writer(path, frames, planned, rate, times)
     if file_identity(path) in {file_identity(source.parent) for source in inputs}:
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
     suffixes = [frames.suffix(max(0, bisect_right(frames.times, frame.time) - 1)) for frame in planned]
     return FolderWriter(path, suffixes, quality=quality, effort=effort)
+
+
+def _video_writer(
+    path: Path, frames: Frames, planned: list[OutputFrame], rate: float, times: Sequence[float] | None
+) -> VideoFileWriter:
+    """Return the writer of a video; one made from a video keeps its metadata, and its sound if its length allows."""
+    size, aspect = (frames.height, frames.width), frames.pixel_aspect
+    if not isinstance(frames, VideoFrames):
+        return VideoFileWriter(path, *size, rate, times, aspect)
+    as_long = [frame.keyframe for frame in planned] == list(range(len(frames.times))) and rate == frames.rate
+    deep = frames.video.bits > 8
+    return VideoFileWriter(path, *size, rate, times, aspect, frames.video.path, with_streams=as_long, deep=deep)
+
+
+def video_notes(writer: Writer, frames: Frames) -> tuple[str, ...]:
+    """Return notes on what a video does not keep of the one that it is made from."""
+    from relight_cli.videos.video import has_more_streams
+
+    notes = aspect_notes(str(writer.path), frames)
+    source = writer.source if isinstance(writer, VideoFileWriter) and not writer.with_streams else None
+    if source and has_more_streams(source):
+        notes += (f"{source}: its sound and subtitles are left out, since the output has another length.",)
+    return notes
 
 
 def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:

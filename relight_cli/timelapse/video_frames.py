@@ -54,13 +54,14 @@ class VideoFrames:
 
         metadata = Metadata(shape=None if self.pixel_aspect == 1 else Shape(self.pixel_aspect))
         cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)
-        frames = enumerate(frames_of(self.video.path))
+        deep = self.video.bits > 8
+        frames = enumerate(frames_of(self.video.path, deep=deep))
 
         def read(number: int) -> Photo:
             nonlocal frames
             if cached and number < cached[0][0]:
                 cached.clear()
-                frames = enumerate(frames_of(self.video.path))
+                frames = enumerate(frames_of(self.video.path, deep=deep))
             while not cached or cached[-1][0] < number:
                 index, pixels = next(frames)
                 cached.append((index, Photo(pixels, format="PNG", metadata=metadata)))

@@ -192,10 +192,18 @@ class VideoFileWriter:
         rate: float,
         times: Sequence[float] | None = None,
         pixel_aspect: Fraction = Fraction(1),
+        source: Path | None = None,
+        *,
+        with_streams: bool = False,
+        deep: bool = False,
     ) -> None:
-        """Plan a video at a constant rate, or with each frame at its time; `times` ends with the end of the last."""
+        """Plan a video at a constant rate, or with each frame at its time; `times` ends with the end of the last.
+
+        It keeps the metadata of a `source`, a video, and `with_streams` its sound and subtitles; `deep`: 10 bits.
+        """
         self.path, self.height, self.width, self.rate = path, height, width, rate
         self.times, self.pixel_aspect = times, pixel_aspect
+        self.source, self.with_streams, self.deep = source, with_streams, deep
         self.targets, self.found = [path], [state_of(path)]
         self._kept: set[Path] | None = None
 
@@ -230,8 +238,18 @@ class VideoFileWriter:
         with atomic_file(self.path, overwrite=replaced) as temporary:
             kind, size = self.path.suffix.lower(), (self.height, self.width)
             self._writer = VideoWriter(
-                temporary, kind, *size, self.rate, made, times=self.times, pixel_aspect=self.pixel_aspect
+                temporary,
+                kind,
+                *size,
+                self.rate,
+                made,
+                times=self.times,
+                pixel_aspect=self.pixel_aspect,
+                source=self.source,
+                with_streams=self.with_streams,
+                deep=self.deep,
             )
+            self._notes = self._writer.notes
             try:
                 yield
                 self._writer.close()
@@ -255,17 +273,21 @@ class VideoFileWriter:
         return False
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
-        """Add a photo's colours as 8-bit sRGB; return a note if its pixels have another aspect than the video's."""
+        """Add a photo's colours in sRGB; return a note if its pixels have another aspect than the video's."""
         import numpy as np
 
         from relight_cli.photos.shape import pixel_aspect
         from relight_cli.rasters.bit_depth import from_unit
 
-        self._writer.add(from_unit(photo.to_srgb(), np.dtype(np.uint8)))
+        self._writer.add(from_unit(photo.to_srgb(), np.dtype(np.uint16 if self.deep else np.uint8)))
         aspect = pixel_aspect(photo.metadata)
+        notes, self._notes = self._notes, ()
         if aspect == self.pixel_aspect:
-            return ()
-        return (f"frame {number + 1} has pixels of {ratio(aspect)}, the video has {ratio(self.pixel_aspect)}",)
+            return notes
+        return (
+            *notes,
+            f"frame {number + 1} has pixels of {ratio(aspect)}, the video has {ratio(self.pixel_aspect)}",
+        )
 
 
 def ratio(aspect: Fraction) -> str:

@@ -134,6 +134,14 @@ def to_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint8
     return srgb
 
 
+def to_deep_srgb(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.uint16]:
+    """Convert (H, W, 3) RGB of 16 bits, as swscale makes it, to 16-bit sRGB."""
+    srgb = np.empty(pixels.shape, np.uint16)
+    for rows in row_bands(*pixels.shape[:2]):
+        srgb[rows] = np.rint(srgb_of(values_of(pixels[rows], colour), colour) * 65535)
+    return srgb
+
+
 def values_of(pixels: NDArray[np.uint16], colour: VideoColour) -> NDArray[np.float32]:
     """Return (H, W, 3) RGB of 16 bits, as swscale makes it, as values of the video's own curve, 1.0 for white."""
     values = pixels.astype(np.float32)

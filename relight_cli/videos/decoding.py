@@ -12,13 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError, one_line
-from relight_cli.videos.colour import UnknownColoursError, VideoColour, colour_of, has_transparency, to_srgb
+from relight_cli.videos.colour import (
+    UnknownColoursError,
+    VideoColour,
+    colour_of,
+    has_transparency,
+    to_deep_srgb,
+    to_srgb,
+)
 from relight_cli.videos.shape import VideoShape, shape_of
 from relight_cli.videos.side_data import cropping_of, side_data_of
 
 _ATTACHED = 1 << 10  # a cover picture, not a video
 
-Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB-encoded
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]  # (H, W, 3), sRGB-encoded
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ class VideoReader:
     path: Path
     rate: float = 25.0
     tick: float = 0.0  # seconds
+    bits: int = 8  # of a sample
     declared: int = 0  # frames by the header
     duration: str | None = None  # as Matroska has it
     hidden: int = 0  # frames that an edit list cuts off
@@ -58,12 +66,16 @@ class VideoReader:
     last: float | None = None  # seconds for which the last frame is shown
     notes: dict[str, None] = field(default_factory=dict)
 
-    def frames(self) -> Iterator[Pixels]:
-        """Yield the frames, upright, in sRGB. Raises PhotoUnreadableError that names the frame."""
+    def frames(self, *, deep: bool = False) -> Iterator[Pixels]:
+        """Yield the frames, upright, in sRGB, of 16 bits if they are to be `deep`.
+
+        Raises PhotoUnreadableError that names the frame.
+        """
         for decoded in self.decoded():
             assert self.shape is not None
             self.notes |= dict.fromkeys(decoded.colour.notes)
-            yield self.shape.turned(to_srgb(decoded.rgb, decoded.colour))
+            convert = to_deep_srgb if deep else to_srgb
+            yield self.shape.turned(convert(decoded.rgb, decoded.colour))
 
     def decoded(self) -> Iterator[Decoded]:
         """Yield the frames as they are stored. Raises PhotoUnreadableError that names the frame."""
@@ -72,6 +84,8 @@ class VideoReader:
             stream.thread_type = "FRAME"
             self.rate, self.tick = float(stream.guessed_rate or 25.0), float(stream.time_base or 0)
             self.declared, self.duration = stream.frames, stream.metadata.get("DURATION")
+            form = stream.codec_context.format
+            self.bits = form.components[0].bits if form else 8
             self.slots = [] if file.format.name == "avi" else None
             self.cropped = cropping_of(file, stream, import_extra("av"))
             tags = (stream.color_primaries, stream.color_trc, stream.colorspace)

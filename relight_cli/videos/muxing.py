@@ -2,7 +2,7 @@
 
 import contextlib
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from relight_cli.videos.codecs import Encoding
 from relight_cli.videos.decoding import import_extra, opened_video, shown_stream
 from relight_cli.videos.encoding import add_stream
 from relight_cli.videos.facts import VideoFacts
-from relight_cli.videos.names import VideoCodec
+from relight_cli.videos.names import ISO, VideoCodec
 from relight_cli.videos.packets import EncodedFrame
 
-_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _ASPECT_OF_CODEC = (".mkv", ".webm")  # PyAV writes no aspect of pixels into them, but for that of the codec
 _WITH_ASPECT = (VideoCodec.H264, VideoCodec.H265)
 _OF_CONTAINER = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")  # not of the video
@@ -38,27 +38,33 @@ def write_video(
     """
     av = import_extra("av")
     with opened_video(facts.path) as source, contextlib.ExitStack() as opened:
-        metadata = {} if made is None else _metadata(facts, made)
-        options = {"fflags": "bitexact"}  # no random numbers
-        if suffix.lower() in (".mp4", ".m4v", ".mov"):
-            keys = "+use_metadata_tags" if set(metadata) - _ISO_KEYS else ""
-            options["movflags"] = f"+faststart{keys}"  # it begins with its index, and plays while it loads
-        file = opened.enter_context(av.open(target, "w", format=_FORMATS[suffix.lower()], container_options=options))
+        metadata = {} if made is None else kept_metadata(facts.metadata, made)
+        options = muxing_options(suffix, metadata)
+        file = opened.enter_context(av.open(target, "w", format=FORMATS[suffix.lower()], container_options=options))
         stream = add_stream(file, encoding, facts)
         if made is not None:
             stream.metadata.update(_without(facts.stream_metadata, _OF_STREAM))
         file.metadata.update(metadata)
-        copies, notes = _copied_streams(source, file, shown_stream(source).index, named=made is not None)
+        copies, notes = copied_streams(source, file, shown_stream(source).index, named=made is not None)
         with contextlib.suppress(Exception):  # chapters that the container cannot hold
             file.set_chapters(source.chapters())
         ours = ((float(frame.time * facts.clock), _packet(frame, stream, facts, av)) for frame in frames)
-        for _, packet in heapq.merge(ours, _copied_packets(source, copies), key=lambda timed: timed[0]):
+        for _, packet in heapq.merge(ours, copied_packets(source, copies), key=lambda timed: timed[0]):
             file.mux(packet)
     if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
         notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
     with target.open("rb+") as written:
         seal(written)
     return notes
+
+
+def muxing_options(suffix: str, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of the muxer of a container, for metadata that is to be written."""
+    options = {"fflags": "bitexact"}  # no random numbers
+    if suffix.lower() in ISO:
+        keys = "+use_metadata_tags" if set(metadata) - _ISO_KEYS else ""
+        options["movflags"] = f"+faststart{keys}"  # it begins with its index, and plays while it loads
+    return options
 
 
 def _packet(frame: EncodedFrame, stream: Any, facts: VideoFacts, av: Any) -> Any:
@@ -69,9 +75,9 @@ def _packet(frame: EncodedFrame, stream: Any, facts: VideoFacts, av: Any) -> Any
     return packet
 
 
-def _metadata(facts: VideoFacts, made: str) -> dict[str, str]:
-    """Return the metadata of the container; the source's comment becomes a description, if it has none."""
-    kept = _without(facts.metadata, _OF_CONTAINER)
+def kept_metadata(metadata: Mapping[str, str], made: str) -> dict[str, str]:
+    """Return the metadata of a container for an output of it; a comment becomes a description, if there is none."""
+    kept = _without(metadata, _OF_CONTAINER)
     comment = next((kept.pop(name) for name in list(kept) if name.lower() == "comment"), None)
     if comment and not comment.startswith(SOFTWARE.partition(" ")[0]):
         kept.setdefault("description", comment)
@@ -86,7 +92,7 @@ def _without(metadata: Any, names: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def _copied_streams(source: Any, file: Any, shown: int, *, named: bool) -> tuple[dict[int, Any], tuple[str, ...]]:
+def copied_streams(source: Any, file: Any, shown: int, *, named: bool) -> tuple[dict[int, Any], tuple[str, ...]]:
     """Add the streams to copy to a container; return them by the source's index, and notes on what it cannot hold."""
     copies, left_out = {}, []
     for stream in source.streams:
@@ -107,8 +113,8 @@ def _copied_streams(source: Any, file: Any, shown: int, *, named: bool) -> tuple
     return copies, tuple(f"{reason}; an .mkv as -o holds it" for reason in dict.fromkeys(left_out))
 
 
-def _copied_packets(source: Any, copies: dict[int, Any]) -> Iterator[tuple[float, Any]]:
-    """Yield the packets of copied streams, with their times in seconds."""
+def copied_packets(source: Any, copies: dict[int, Any], begin: float = 0.0) -> Iterator[tuple[float, Any]]:
+    """Yield the packets of copied streams, with their times in seconds; `begin` becomes 0."""
     streams = [stream for stream in source.streams if stream.index in copies and stream.type != "attachment"]
     if not streams:
         return
@@ -116,6 +122,10 @@ def _copied_packets(source: Any, copies: dict[int, Any]) -> Iterator[tuple[float
         when = packet.dts if packet.dts is not None else packet.pts
         if not packet.size or when is None:
             continue
+        if begin:
+            shift = round(begin / float(packet.time_base))
+            packet.dts, packet.pts = (None if time is None else time - shift for time in (packet.dts, packet.pts))
+            when -= shift
         seconds = float(when * packet.time_base)
         packet.stream = copies[packet.stream_index]
         yield seconds, packet

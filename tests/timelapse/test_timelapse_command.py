@@ -260,7 +260,7 @@ def test_light_is_changed_through_the_command_line(folder: Path) -> None:
         ["in", "--between", "1", "--frames", "9", "-o", "out"],
         ["in", "--between", "1", "-o", "-"],
         ["in", "--between", "1", "-o", "out.png"],
-        ["in", "--between", "1", "-o", "out.mkv"],
+        ["in", "--between", "1", "-o", "out.avi"],
         ["in", "--between", "1", "-o", "in"],
         ["in", "--between", "1", "--fps", "5", "-o", "out"],
         ["in", "--between", "1", "--strength", "0.5", "-o", "out"],
