@@ -104,7 +104,7 @@ class VideoRun:
         """Yield the decoded frames, whose times rise."""
         tick, last = max(1, round(1 / self.facts.rate / self.facts.clock)), None
         for number, decoded in enumerate(reader.decoded()):
-            time = decoded.time
+            time = None if decoded.time is None else decoded.time - self.facts.begin
             if last is not None and (time is None or time <= last):
                 time = last + (tick if time is None else 1)
             last = time or 0

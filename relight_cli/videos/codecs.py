@@ -52,6 +52,7 @@ _ENCODERS = {
     VideoCodec.FFV1: _Encoder("ffv1", None, 0, _MATROSKA, True, {"level": "3", "g": "1", "slicecrc": "1"}),
 }
 _NAMES = {"h264": VideoCodec.H264, "hevc": VideoCodec.H265, "av1": VideoCodec.AV1, "vp9": VideoCodec.VP9}
+_NAMES |= {"libdav1d": VideoCodec.AV1, "libaom-av1": VideoCodec.AV1, "libvpx-vp9": VideoCodec.VP9}  # decoders
 _NAMES |= {"prores": VideoCodec.PRORES, "ffv1": VideoCodec.FFV1}
 
 

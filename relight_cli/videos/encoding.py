@@ -16,7 +16,6 @@ from relight_cli.videos.packets import EncodedFrame
 
 _FULL, _LIMITED = 2, 1  # color_range of FFmpeg; luma 0 to 255, 16 to 235
 _BT709 = 1
-_UNSPECIFIED = 2
 
 
 def add_stream(file: Any, encoding: Encoding, facts: VideoFacts) -> Any:
@@ -92,12 +91,14 @@ def _samples(plane: Any, bits: int) -> NDArray:
 def _in_format(rgb: NDArray[np.uint16], encoding: Encoding, facts: VideoFacts) -> Any:
     """Return a frame (H, W, 3) in the pixel format of an encoding."""
     frame = import_extra("av").VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb48le")
-    return frame.reformat(
+    made = frame.reformat(
         format=encoding.pixel_format,
         dst_colorspace=facts.colour.matrix or _BT709,
         src_color_range=_FULL,
         dst_color_range=_FULL if facts.is_full_range else _LIMITED,
     )
+    _state_colours(made, facts)  # some encoders believe the frame
+    return made
 
 
 def _configure(context: Any, encoding: Encoding, facts: VideoFacts) -> None:
@@ -107,7 +108,11 @@ def _configure(context: Any, encoding: Encoding, facts: VideoFacts) -> None:
         context.sample_aspect_ratio = Fraction(facts.aspect)
     if facts.is_progressive:
         context.field_order = 1
-    context.color_primaries, context.color_trc, matrix = facts.tags
-    was_rgb = facts.colour.matrix is None
-    context.colorspace = _BT709 if was_rgb else matrix
-    context.color_range = _FULL if facts.is_full_range else _LIMITED
+    _state_colours(context, facts)
+
+
+def _state_colours(thing: Any, facts: VideoFacts) -> None:
+    """Let an encoder or a frame state the colours of a video."""
+    thing.color_primaries, thing.color_trc, matrix = facts.tags
+    thing.colorspace = _BT709 if facts.colour.matrix is None else matrix
+    thing.color_range = _FULL if facts.is_full_range else _LIMITED

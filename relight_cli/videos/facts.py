@@ -10,6 +10,7 @@ from relight_cli.errors import PhotoUnreadableError
 from relight_cli.videos.codecs import PixelFormat
 from relight_cli.videos.colour import VideoColour
 from relight_cli.videos.decoding import VideoReader, opened_video, shown_stream
+from relight_cli.videos.names import BROADCAST
 from relight_cli.videos.shape import VideoShape
 
 _FULL_RANGE = 2
@@ -35,6 +36,7 @@ class VideoFacts:
     aspect: Fraction | None  # of a stored pixel, if it is stated
     matrix: tuple[int, ...] | None  # by which players turn it (FFmpeg's display matrix)
     count: int  # of frames, by its header
+    begin: int = 0  # ticks that become 0: the clock of a broadcast begins anywhere
     metadata: Mapping[str, str] = field(default_factory=dict)
     stream_metadata: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         aspect, rate = stream.sample_aspect_ratio, Fraction(stream.guessed_rate or 25)
         count = stream.frames or round(float((file.duration or 0) / 1_000_000) * float(rate))
         codec, clock = stream.codec_context.name, Fraction(stream.time_base or Fraction(1, 90_000))
+        begin = round(Fraction(file.start_time or 0, 1_000_000) / clock) if path.suffix.lower() in BROADCAST else 0
         is_full = stream.codec_context.color_range == _FULL_RANGE
         fields = stream.codec_context.field_order
         metadata, own_metadata = dict(file.metadata), dict(stream.metadata)
@@ -85,6 +88,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         aspect if aspect and aspect > 0 else None,
         reader.matrix,
         count,
+        begin,
         metadata,
         own_metadata,
         notes,

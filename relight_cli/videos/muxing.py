@@ -2,7 +2,8 @@
 
 import contextlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +38,56 @@ def write_video(
     they are. Raises OSError, and PyAV's errors.
     """
     av = import_extra("av")
-    with opened_video(facts.path) as source, contextlib.ExitStack() as opened:
-        metadata = {} if made is None else kept_metadata(facts.metadata, made)
-        options = muxing_options(suffix, metadata)
-        file = opened.enter_context(av.open(target, "w", format=FORMATS[suffix.lower()], container_options=options))
-        stream = add_stream(file, encoding, facts)
-        if made is not None:
-            stream.metadata.update(_without(facts.stream_metadata, _OF_STREAM))
-        file.metadata.update(metadata)
-        copies, notes = copied_streams(source, file, shown_stream(source).index, named=made is not None)
-        with contextlib.suppress(Exception):  # chapters that the container cannot hold
-            file.set_chapters(source.chapters())
-        ours = ((float(frame.time * facts.clock), _packet(frame, stream, facts, av)) for frame in frames)
-        for _, packet in heapq.merge(ours, copied_packets(source, copies), key=lambda timed: timed[0]):
-            file.mux(packet)
+    with opened_video(facts.path) as source:
+        try:
+            output = _begin(target, suffix, source, encoding, facts, made, _KINDS)
+        except av.FFmpegError:  # a muxer refuses the data of another one only when it begins
+            output = _begin(target, suffix, source, encoding, facts, made, [kind for kind in _KINDS if kind != "data"])
+        with output.file:
+            ours = ((float(frame.time * facts.clock), _packet(frame, output.stream, facts, av)) for frame in frames)
+            others = copied_packets(source, output.copies, float(facts.begin * facts.clock))
+            for _, packet in heapq.merge(ours, others, key=lambda timed: timed[0]):
+                output.file.mux(packet)
+    notes = output.notes
     if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
         notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
     with target.open("rb+") as written:
         seal(written)
     return notes
+
+
+@dataclass(frozen=True)
+class _Output:
+    """A container whose header is written."""
+
+    file: Any
+    stream: Any  # of the encoded frames
+    copies: dict[int, Any]  # of other streams, by their index in the source
+    notes: tuple[str, ...]
+
+
+def _begin(
+    target: Path,
+    suffix: str,
+    source: Any,
+    encoding: Encoding,
+    facts: VideoFacts,
+    made: str | None,
+    kinds: Collection[str],
+) -> _Output:
+    """Open a container with all its streams, copies of the `kinds` among them. Raises PyAV's errors."""
+    metadata = {} if made is None else kept_metadata(facts.metadata, made)
+    options = muxing_options(suffix, metadata)
+    file = import_extra("av").open(target, "w", format=FORMATS[suffix.lower()], container_options=options)
+    stream = add_stream(file, encoding, facts)
+    if made is not None:
+        stream.metadata.update(_without(facts.stream_metadata, _OF_STREAM))
+    file.metadata.update(metadata)
+    copies, notes = copied_streams(source, file, shown_stream(source).index, named=made is not None, kinds=kinds)
+    with contextlib.suppress(Exception):  # chapters that the container cannot hold
+        file.set_chapters(source.chapters())
+    file.start_encoding()
+    return _Output(file, stream, copies, notes)
 
 
 def muxing_options(suffix: str, metadata: Mapping[str, str]) -> dict[str, str]:
@@ -92,13 +124,17 @@ def _without(metadata: Any, names: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def copied_streams(source: Any, file: Any, shown: int, *, named: bool) -> tuple[dict[int, Any], tuple[str, ...]]:
+def copied_streams(
+    source: Any, file: Any, shown: int, *, named: bool, kinds: Collection[str] = ("audio", "subtitle", "attachment")
+) -> tuple[dict[int, Any], tuple[str, ...]]:
     """Add the streams to copy to a container; return them by the source's index, and notes on what it cannot hold."""
     copies, left_out = {}, []
     for stream in source.streams:
-        if stream.index == shown or stream.type == "video":
-            continue
+        if stream.index == shown or stream.type == "video" or (stream.type == "data" and "timecode" in stream.metadata):
+            continue  # a timecode is written anew, from the metadata of the picture
         try:
+            if stream.type not in kinds:
+                raise ValueError(stream.type)
             copy = file.add_stream_from_template(stream)
         except Exception:  # noqa: BLE001  PyAV raises several kinds for what a container cannot hold
             name = stream.codec_context.name if stream.codec_context else stream.type

@@ -5,7 +5,8 @@ from pathlib import Path
 
 ISO = (".mp4", ".m4v", ".mov")
 WRITABLE = (*ISO, ".mkv", ".webm")  # videos in another light
-READABLE = (*WRITABLE, ".avi", ".mts", ".mpg", ".mpeg", ".wmv")
+BROADCAST = (".mts", ".mpg", ".mpeg")  # their clocks begin anywhere
+READABLE = (*WRITABLE, *BROADCAST, ".avi", ".wmv")
 
 
 class VideoCodec(StrEnum):
