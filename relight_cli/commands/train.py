@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from relight_cli.training.crocodilight.config import TrainConfig
     from relight_cli.training.crocodilight.data import Data
 
-train_app = typer.Typer(no_args_is_help=True, help="Train a relighting network on your own pairs of photos.")
+train_app = typer.Typer(no_args_is_help=True, help="Train a network of your own on pairs of photos.")
 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.toml", help="What to train on and how; the rest is as in the paper.")

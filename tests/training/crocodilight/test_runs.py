@@ -1,16 +1,20 @@
 """Runs by the command: resumed exactly, shared by processes, and files that every command takes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from command_line import Command
+from documents import ROOT, code_blocks
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -19,6 +23,8 @@ from standin import REFERENCE
 
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
+from relight_cli.training.crocodilight.config import STAGES, TABLES, load_config
+from relight_cli.training.crocodilight.layouts import LAYOUTS
 from relight_cli.training.crocodilight.run import Run
 
 LONGER = {"schedule": {"steps": 5, "ema": 0.9}, "log": {"save_every": 2, "sheet_every": 2, "every": 2}}
@@ -213,3 +219,40 @@ def test_without_its_backbone_training_offers_another_loss(trained: Path, comman
     assert done.code == 6
     assert "vgg16.tv_in1k" in done.err
     assert 'metric = "gradients"' in done.err
+
+
+def test_losses_go_to_tensorboard_where_it_is_installed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    class Writer:
+        def __init__(self, folder: str, purge_step: int) -> None:
+            written.append((Path(folder), purge_step))
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, step))
+
+    config = write_config(trained, "shadow", name="board", log={"tensorboard": True})
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    train("shadow", config)
+    assert written[0] == (trained / "board" / "tensorboard", 0)
+    assert [entry for entry in written if entry[0] == "total"] == [("total", 1), ("total", 2)]
+    assert ("mapped_db", 2) in written
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # not installed
+    train("shadow", write_config(trained, "shadow", name="no_board", log={"tensorboard": True}))
+
+
+def test_the_page_on_training_has_every_key_and_a_configuration_that_loads(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (block,) = (block for above, block in code_blocks(ROOT / "docs" / "training.md", "toml"))
+    path = tmp_path / "light.toml"
+    path.write_text(block)
+    config = load_config(path, "light")
+    assert (config.schedule.batch, config.pairs[1].repeat) == (8, 2)
+    table = page.partition("| table | keys |")[2].partition("\n\n")[0]
+    keys = set(re.findall(r"`(\w+)`", table))
+    for name, kind in TABLES.items():
+        if name != "network":  # the page names only some of its sizes
+            assert {field.name for field in fields(kind)} <= keys, name
+    layouts = page.partition("| layout | files | used by |")[2].partition("\n\n")[0]
+    assert set(LAYOUTS) == set(re.findall(r"^\| `(\w+)`", layouts, re.MULTILINE))
+    assert set(STAGES) <= set(re.findall(r"`train (\w+)`", page))
