@@ -23,8 +23,8 @@ from standin import REFERENCE
 
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
-from relight_cli.training.crocodilight.config import STAGES, TABLES, load_config
 from relight_cli.training.crocodilight.layouts import LAYOUTS
+from relight_cli.training.crocodilight.reading import SCHEDULES, TABLES, load_config
 from relight_cli.training.crocodilight.run import Run
 
 LONGER = {"schedule": {"steps": 5, "ema": 0.9}, "log": {"save_every": 2, "sheet_every": 2, "every": 2}}
@@ -63,6 +63,31 @@ def test_a_folder_keeps_its_run(trained: Path, command: Command) -> None:
     assert done.code == 2
     assert "other values of schedule" in done.lines[-1]
     write_config(trained, "decoder")
+
+
+def test_a_damaged_checkpoint_and_a_folder_that_is_a_file(trained: Path, command: Command) -> None:
+    config = write_config(trained, "shadow", name="damaged")
+    (trained / "damaged").mkdir()
+    (trained / "damaged" / "checkpoint.pt").write_bytes(b"PK\x03\x04 no checkpoint")
+    done = command("train", "shadow", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "checkpoint.pt is damaged" in done.lines[0]
+    config = write_config(trained, "shadow", name="file")
+    (trained / "file").write_text("")
+    done = command("train", "shadow", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (5, 1)
+    assert "file cannot be written" in done.lines[0]
+
+
+def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
+    own = (trained / "light" / "light.safetensors").read_bytes()
+    (trained / "copy.safetensors").write_bytes(own)
+    config = write_config(trained, "shadow", name="from_copy", top={"start": "copy.safetensors"})
+    train("shadow", config)
+    (trained / "copy.safetensors").write_bytes((trained / "whole" / "light.safetensors").read_bytes())
+    done = command("train", "shadow", config, "--device", "cpu")
+    assert done.code == 2
+    assert "other values of start_sha256" in done.lines[-1]
 
 
 def test_two_processes_learn_as_one_with_the_whole_batch(trained: Path) -> None:
@@ -255,4 +280,4 @@ def test_the_page_on_training_has_every_key_and_a_configuration_that_loads(tmp_p
             assert {field.name for field in fields(kind)} <= keys, name
     layouts = page.partition("| layout | files | used by |")[2].partition("\n\n")[0]
     assert set(LAYOUTS) == set(re.findall(r"^\| `(\w+)`", layouts, re.MULTILINE))
-    assert set(STAGES) <= set(re.findall(r"`train (\w+)`", page))
+    assert set(SCHEDULES) <= set(re.findall(r"`train (\w+)`", page))
