@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.options import Offline, Quiet, Verbose, WeightsDir, Yes
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def check(
     else:
         for report in reports:
             for line in report.lines():
-                typer.echo(line)
+                typer.echo(printable(line))
     if any(report.faults for report in reports):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
