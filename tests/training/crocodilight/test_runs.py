@@ -23,6 +23,7 @@ from standin import REFERENCE
 
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
+from relight_cli.photos.header import read_record
 from relight_cli.training.crocodilight.layouts import LAYOUTS
 from relight_cli.training.crocodilight.reading import SCHEDULES, TABLES, load_config
 from relight_cli.training.crocodilight.run import Run
@@ -118,6 +119,11 @@ def test_the_file_of_a_run_works_in_every_command(trained: Path, command: Comman
         assert done.code == 0, done.err
         assert "non-commercial" not in done.err
         assert Image.open(f"{words[0]}.png").size == (96, 80)
+    Path("relight.toml").write_text(f'[interpolate-timelapse]\nmodel = "{model}"\n')
+    done = command("interpolate-timelapse", photo, light, "--between", "1", "-o", "frames/")
+    assert done.code == 0, done.err
+    assert len(list(Path("frames").glob("*.png"))) == 3
+    assert "albedo.safetensors" in (read_record(Path("deshadow.png")) or "")
     tensors = load_file(model)
     own = {key.removeprefix("mappers.shadow."): value for key, value in tensors.items()}
     other = {key: tensors[f"mappers.albedo.{key}"] for key in own if f"mappers.albedo.{key}" in tensors}
