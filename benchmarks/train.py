@@ -38,7 +38,7 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 VIEWS, HELD_OUT, SIZE = 160, 24, 32  # pixels; a tile shows a view twice as large
 SHARD = 16
-STEPS = {"croco": 800, "decoder": 500, "light": 800, "shadow": 200, "albedo": 200}
+STEPS = {"croco": 1500, "decoder": 250, "light": 400, "shadow": 100, "albedo": 100}
 NETWORK = """
 [network]
 tile_size = 64
@@ -51,13 +51,13 @@ heads = 4
 dpt_widths = [24, 32, 48, 64]
 dpt_features = 24
 dpt_output_widths = [16, 8]
-croco_decoder_width = 96
+croco_decoder_width = 128
 croco_decoder_depth = 2
 croco_decoder_heads = 4
 
 [crops]
 mask = 0.5
-shift = 0.05
+shift = 0.0
 
 [loss]
 metric = "gradients"
@@ -84,7 +84,7 @@ def configuration(stage: str, start: str, steps: int) -> str:
     schedule = f"steps = {steps}\nbatch = 8\nrate = 2e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
     return (
         f'run = "{stage}"\n{first}\n[[pairs]]\nfolder = "views"\nlicence = "Apache-2.0"\n{NETWORK}\n'
-        f'[schedule]\n{schedule}decay = "cosine"\nema = 0.99\n\n[log]\nevery = 50\nheld_out = {HELD_OUT}\n'
+        f'[schedule]\n{schedule}decay = "cosine"\nema = 0.99\n\n[log]\nevery = 10\nheld_out = {HELD_OUT}\n'
     )
 
 

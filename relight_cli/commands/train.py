@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.options import Offline, Quiet, Verbose, WeightsDir, Yes
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from relight_cli.training.crocodilight.config import TrainConfig
     from relight_cli.training.crocodilight.data import Data
 
-train_app = typer.Typer(no_args_is_help=True, help="Train a relighting network on your own pairs of photos.")
+train_app = typer.Typer(no_args_is_help=True, help="Train a network of your own on pairs of photos.")
 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.toml", help="What to train on and how; the rest is as in the paper.")
@@ -122,15 +122,16 @@ def check(
     else:
         for report in reports:
             for line in report.lines():
-                typer.echo(line)
+                typer.echo(printable(line))
     if any(report.faults for report in reports):
         raise typer.Exit(ExitCode.SOME_FAILED)
 
 
 def _named(places: list[str], layout: str) -> tuple:
     from relight_cli.errors import UsageError
-    from relight_cli.training.crocodilight.config import PairsConfig, pairs_of, read_toml
+    from relight_cli.training.crocodilight.config import PairsConfig
     from relight_cli.training.crocodilight.layouts import LAYOUTS
+    from relight_cli.training.crocodilight.reading import pairs_of, read_toml
 
     if layout not in ("auto", *LAYOUTS):
         raise UsageError(f"unknown --layout '{layout}': choose auto, {', '.join(LAYOUTS)}.")
@@ -159,8 +160,8 @@ def _train(
     from relight_cli.checkpoints.weights import LookUp
     from relight_cli.devices import choose
     from relight_cli.jobs.questions import terminal_question
-    from relight_cli.training.crocodilight.config import load_config
     from relight_cli.training.crocodilight.data import data_of
+    from relight_cli.training.crocodilight.reading import load_config
 
     config, notify = load_config(path, stage), notifier(quiet or not _is_first())
     chosen = _device(choose(device).device)
@@ -168,7 +169,8 @@ def _train(
     if dry_run:
         _describe(config, data)
         return
-    from relight_cli.training.crocodilight.run import Run, learn
+    from relight_cli.training.crocodilight.learning import learn
+    from relight_cli.training.crocodilight.run import Run
     from relight_cli.training.crocodilight.start import start_of
     from relight_cli.training.workers import process_group
 
@@ -179,6 +181,10 @@ def _train(
 
         return load(name, config.loss.backbone, look_up, notify)
 
+    if chosen.startswith("cuda:"):
+        import torch
+
+        torch.cuda.set_device(chosen)
     with process_group("nccl" if chosen.startswith("cuda") else "gloo") as rank:
         run = Run(config, data, start_of(config), load_lpips, chosen)
         notify(f"{config.run}: step {run.step} of {run.steps}, {len(data.train)} samples, on {chosen}")
@@ -209,7 +215,7 @@ def _describe(config: "TrainConfig", data: "Data") -> None:
     import math
     from dataclasses import asdict
 
-    from relight_cli.training.crocodilight.config import TABLES
+    from relight_cli.training.crocodilight.reading import TABLES
 
     schedule = config.schedule
     steps = schedule.steps or max(1, math.ceil(schedule.epochs * len(data.train) / schedule.batch))

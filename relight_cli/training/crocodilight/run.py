@@ -1,34 +1,30 @@
-"""A run of one stage: it learns, logs, keeps checkpoints, is resumed exactly, and writes the network.
-
-With torchrun, each process learns from its share of every batch, and DDP averages the gradients.
-"""
+"""A run of one stage: its steps, its checkpoint, from which it is resumed exactly, and the file that it writes."""
 
 import contextlib
 import json
 import math
-import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from relight_cli._version import __version__
 from relight_cli.checkpoints.croco import write_croco
-from relight_cli.checkpoints.licences import licence_line
-from relight_cli.checkpoints.trained import write_trained
+from relight_cli.checkpoints.trained import sha256_of, write_trained
 from relight_cli.devices import multiplies_bfloat16
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UsageError, one_line
 from relight_cli.models.croco import CroCo
 from relight_cli.training.crocodilight.average import MovingAverage
 from relight_cli.training.crocodilight.config import TrainConfig
 from relight_cli.training.crocodilight.data import Data
 from relight_cli.training.crocodilight.losses import ImageLoss, distance_of
-from relight_cli.training.crocodilight.samples import Batch, Drawing, collated, prefetched
+from relight_cli.training.crocodilight.samples import Batch, Drawing, collated
 from relight_cli.training.crocodilight.stages import (
     CroCoStage,
     DecoderStage,
@@ -39,11 +35,9 @@ from relight_cli.training.crocodilight.stages import (
 )
 from relight_cli.training.crocodilight.start import Start
 from relight_cli.training.run_folder import RunFolder
-from relight_cli.training.sheets import save_picture
 from relight_cli.training.workers import world_size
 
 SHEET_ROWS = 8  # samples on a sheet, and in the figures of held-out pictures
-Notify = Callable[[str], None]
 LoadLPIPS = Callable[[str], nn.Module]
 
 
@@ -125,15 +119,24 @@ class Run:
         self.learner: nn.Module = DistributedDataParallel(self.stage) if world_size() > 1 else self.stage
         parts = {"weights": Trained(self.parameters), "average": self.average}
         self.folder = RunFolder(config.run, parts | {"optimiser": self.optimiser, "scaler": self.scaler})
-        self.recipe = config.recipe() | {"samples": len(data.train), "version": __version__}
+        sha256 = sha256_of(config.start) if config.start else None
+        self.recipe = config.recipe() | {"samples": len(data.train), "version": __version__, "start_sha256": sha256}
         self.step = self._restored()
 
     def _restored(self) -> int:
-        found = self.folder.restore(self.device)
+        with self.writing(self.config.run):
+            self.config.run.mkdir(parents=True, exist_ok=True)
+        try:
+            found = self.folder.restore(self.device)
+        except Exception as error:  # damaged bytes can make the unpickler raise any exception
+            raise UsageError(
+                f"{self.config.run / 'checkpoint.pt'} is damaged or of another network: delete it to start again, "
+                "or name another folder in run."
+            ) from error
         if found is None:
             return 0
         step, (recipe,) = found
-        old, new = ({k: v for k, v in one.items() if k != "version"} for one in (recipe, _plain(self.recipe)))
+        old, new = ({k: v for k, v in one.items() if k != "version"} for one in (recipe, plain(self.recipe)))
         if different := [key for key in new if new[key] != old.get(key)]:
             raise UsageError(
                 f"{self.config.run} holds a run with other values of {', '.join(different)}: "
@@ -228,17 +231,29 @@ class Run:
         """Write the network with averaged weights. Raises OutputUnwritableError."""
         path, licences = self.config.run / self.output, self.licences()
         network = self.start.network
+        with self.writing(path), self.average.applied():
+            if isinstance(network, CroCo):
+                write_croco(path, network, licences, self.recipe)
+            else:
+                names = (*self.start.parts, *self.stage.learns)
+                tensors = {k: v for k, v in network.state_dict().items() if k.startswith(names)}
+                write_trained(path, network, tensors, licences, [*self.start.recipe, plain(self.recipe)])
+
+    def keep(self) -> None:
+        """Replace the checkpoint. Raises OutputUnwritableError."""
+        with self.writing(self.config.run / "checkpoint.pt"):
+            self.folder.keep(self.step, [plain(self.recipe)])
+
+    @staticmethod
+    @contextlib.contextmanager
+    def writing(path: Path) -> Iterator[None]:
+        """Raise OutputUnwritableError, naming the file, for errors of the system and of what writes tensors."""
         try:
-            with self.average.applied():
-                if isinstance(network, CroCo):
-                    write_croco(path, network, licences, self.recipe)
-                else:
-                    names = (*self.start.parts, *self.stage.learns)
-                    tensors = {k: v for k, v in network.state_dict().items() if k.startswith(names)}
-                    write_trained(path, network, tensors, licences, [*self.start.recipe, _plain(self.recipe)])
-        except (OSError, RuntimeError) as error:
+            yield
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or one_line(error)
             raise OutputUnwritableError(
-                f"{path} cannot be written ({error}): make room or make it writable."
+                f"{path} cannot be written ({reason}): make room or make it writable."
             ) from error
 
     def licences(self) -> dict[str, str]:
@@ -247,70 +262,6 @@ class Run:
         return {**self.start.licences, **pictures}
 
 
-def learn(run: Run, rank: int, notify: Notify, progress: Callable[[int, dict[str, float]], None]) -> None:
-    """Take the steps that are left; the first process logs, keeps checkpoints and writes the network."""
-    log, batch = run.config.log, run.config.schedule.batch
-    share = batch // world_size()
-    places = slice(rank * share, (rank + 1) * share)
-    if rank == 0:
-        run.folder.forget_after(run.step)
-    if line := licence_line(str(run.config.run / run.output), run.licences()):
-        notify(line)
-    losses: list[dict[str, float]] = []
-    board = _board(run) if rank == 0 else None
-    drawing, started = run.drawing, time.monotonic()
-    with closing(prefetched(drawing, run.step, batch, places, run.config.machine.workers)) as batches:
-        while run.step < run.steps:
-            losses.append(run.advance(next(batches)))
-            done = run.step >= run.steps
-            if done or run.step % log.every == 0:
-                record = means(losses)
-                losses.clear()
-                progress(run.step, record)
-                record |= {"rate": learning_rate(run.config, run.step - 1, run.steps)}
-                record |= {"seconds": round(time.monotonic() - started, 1)}
-                if rank == 0:
-                    _record(run, record, board)
-            if rank == 0:
-                _keep(run, done, board)
-
-
-def means(losses: list[dict[str, float]]) -> dict[str, float]:
-    """Return the mean of each loss over some steps."""
-    names = dict.fromkeys(name for one in losses for name in one)
-    return {name: sum(one.get(name, 0.0) for one in losses) / len(losses) for name in names}
-
-
-def _keep(run: Run, done: bool, board: Any) -> None:
-    """Keep what is due after a step: the figures on held-out pictures, the network, the checkpoint."""
-    if done or run.step % run.config.log.sheet_every == 0:
-        sheet, figures = run.held_out()
-        if sheet is not None:
-            save_picture(sheet, run.config.run / f"sheet_{run.step:07d}.png")
-            _record(run, figures, board)
-        run.write()
-    if done or run.step % run.config.log.save_every == 0:
-        run.folder.keep(run.step, [_plain(run.recipe)])
-
-
-def _record(run: Run, record: dict[str, float], board: Any) -> None:
-    run.folder.log({"step": run.step} | {name: float(f"{value:.7g}") for name, value in record.items()})
-    if board:
-        for name, value in record.items():
-            board.add_scalar(name, value, run.step)
-
-
-def _board(run: Run) -> Any:
-    """Return TensorBoard's writer if it is wanted and installed, else None."""
-    if not run.config.log.tensorboard:
-        return None
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(run.config.run / "tensorboard"), purge_step=run.step)
-
-
-def _plain(recipe: dict[str, Any]) -> dict[str, Any]:
+def plain(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe as it comes back from a file: tuples as lists."""
     return json.loads(json.dumps(recipe))

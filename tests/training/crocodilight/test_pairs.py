@@ -13,8 +13,9 @@ from small_training import write_all_pairs, write_config, write_pictures
 
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.training.crocodilight.config import SCHEDULES, CropsConfig
+from relight_cli.training.crocodilight.config import CropsConfig
 from relight_cli.training.crocodilight.layouts import Scene, read_scenes
+from relight_cli.training.crocodilight.reading import SCHEDULES
 from relight_cli.training.crocodilight.samples import Drawing, Pictures, prefetched, samples_of
 
 GREY = np.full((8, 10, 3), 90, np.uint8)

@@ -1,16 +1,20 @@
 """Runs by the command: resumed exactly, shared by processes, and files that every command takes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from command_line import Command
+from documents import ROOT, code_blocks
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -19,6 +23,9 @@ from standin import REFERENCE
 
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
+from relight_cli.photos.header import read_record
+from relight_cli.training.crocodilight.layouts import LAYOUTS
+from relight_cli.training.crocodilight.reading import SCHEDULES, TABLES, load_config
 from relight_cli.training.crocodilight.run import Run
 
 LONGER = {"schedule": {"steps": 5, "ema": 0.9}, "log": {"save_every": 2, "sheet_every": 2, "every": 2}}
@@ -59,6 +66,31 @@ def test_a_folder_keeps_its_run(trained: Path, command: Command) -> None:
     write_config(trained, "decoder")
 
 
+def test_a_damaged_checkpoint_and_a_folder_that_is_a_file(trained: Path, command: Command) -> None:
+    config = write_config(trained, "shadow", name="damaged")
+    (trained / "damaged").mkdir()
+    (trained / "damaged" / "checkpoint.pt").write_bytes(b"PK\x03\x04 no checkpoint")
+    done = command("train", "shadow", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "checkpoint.pt is damaged" in done.lines[0]
+    config = write_config(trained, "shadow", name="file")
+    (trained / "file").write_text("")
+    done = command("train", "shadow", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (5, 1)
+    assert "file cannot be written" in done.lines[0]
+
+
+def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
+    own = (trained / "light" / "light.safetensors").read_bytes()
+    (trained / "copy.safetensors").write_bytes(own)
+    config = write_config(trained, "shadow", name="from_copy", top={"start": "copy.safetensors"})
+    train("shadow", config)
+    (trained / "copy.safetensors").write_bytes((trained / "whole" / "light.safetensors").read_bytes())
+    done = command("train", "shadow", config, "--device", "cpu")
+    assert done.code == 2
+    assert "other values of start_sha256" in done.lines[-1]
+
+
 def test_two_processes_learn_as_one_with_the_whole_batch(trained: Path) -> None:
     curves = {}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -87,6 +119,11 @@ def test_the_file_of_a_run_works_in_every_command(trained: Path, command: Comman
         assert done.code == 0, done.err
         assert "non-commercial" not in done.err
         assert Image.open(f"{words[0]}.png").size == (96, 80)
+    Path("relight.toml").write_text(f'[interpolate-timelapse]\nmodel = "{model}"\n')
+    done = command("interpolate-timelapse", photo, light, "--between", "1", "-o", "frames/")
+    assert done.code == 0, done.err
+    assert len(list(Path("frames").glob("*.png"))) == 3
+    assert "albedo.safetensors" in (read_record(Path("deshadow.png")) or "")
     tensors = load_file(model)
     own = {key.removeprefix("mappers.shadow."): value for key, value in tensors.items()}
     other = {key: tensors[f"mappers.albedo.{key}"] for key in own if f"mappers.albedo.{key}" in tensors}
@@ -139,6 +176,20 @@ def test_a_non_commercial_encoder_is_said_by_every_command(trained: Path, comman
         facts = json.loads(file.metadata()["crocodilight"])
     assert facts["licences"]["encoder"] == "CC BY-NC-SA 4.0"
     assert [one["stage"] for one in facts["recipe"]] == ["decoder", "light"]
+
+
+def test_the_published_network_gets_a_mapper_of_its_own(trained: Path, standin: Path, command: Command) -> None:
+    top, once = {"start": str(standin / "CroCoDiLight.pth")}, {"steps": 1, "batch": 1}
+    config = write_config(trained, "shadow", name="published", top=top, schedule=once, log={"held_out": 0})
+    done = command("train", "shadow", config, "--device", "cpu")
+    assert done.code == 0, done.err
+    assert "non-commercial use only (encoder: CC BY-NC-SA 4.0; start: CC BY-NC-SA 4.0)" in done.err
+    raw = torch.load(standin / "CroCoDiLight.pth", weights_only=True)["model"]
+    tensors = load_file(trained / "published" / "shadow.safetensors")
+    theirs, ours = "lighting_entangler.base_blocks.0.attn.qkv.weight", "relighting.blocks.0.attn.qkv.weight"
+    assert torch.equal(raw[theirs], tensors[ours])
+    mapper = tensors["mappers.shadow.blocks.0.attn.qkv.weight"]
+    assert 0 < (mapper - raw[theirs]).abs().max() < 2e-3  # one step away from the relighting transformer
 
 
 def test_a_fine_tuned_tiny_is_a_model_too(trained: Path, command: Command) -> None:
@@ -213,3 +264,40 @@ def test_without_its_backbone_training_offers_another_loss(trained: Path, comman
     assert done.code == 6
     assert "vgg16.tv_in1k" in done.err
     assert 'metric = "gradients"' in done.err
+
+
+def test_losses_go_to_tensorboard_where_it_is_installed(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+
+    class Writer:
+        def __init__(self, folder: str, purge_step: int) -> None:
+            written.append((Path(folder), purge_step))
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, step))
+
+    config = write_config(trained, "shadow", name="board", log={"tensorboard": True})
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    train("shadow", config)
+    assert written[0] == (trained / "board" / "tensorboard", 0)
+    assert [entry for entry in written if entry[0] == "total"] == [("total", 1), ("total", 2)]
+    assert ("mapped_db", 2) in written
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # not installed
+    train("shadow", write_config(trained, "shadow", name="no_board", log={"tensorboard": True}))
+
+
+def test_the_page_on_training_has_every_key_and_a_configuration_that_loads(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    (block,) = (block for above, block in code_blocks(ROOT / "docs" / "training.md", "toml"))
+    path = tmp_path / "light.toml"
+    path.write_text(block)
+    config = load_config(path, "light")
+    assert (config.schedule.batch, config.pairs[1].repeat) == (8, 2)
+    table = page.partition("| table | keys |")[2].partition("\n\n")[0]
+    keys = set(re.findall(r"`(\w+)`", table))
+    for name, kind in TABLES.items():
+        if name != "network":  # the page names only some of its sizes
+            assert {field.name for field in fields(kind)} <= keys, name
+    layouts = page.partition("| layout | files | used by |")[2].partition("\n\n")[0]
+    assert set(LAYOUTS) == set(re.findall(r"^\| `(\w+)`", layouts, re.MULTILINE))
+    assert set(SCHEDULES) <= set(re.findall(r"`train (\w+)`", page))

@@ -11,9 +11,9 @@ from small_training import write_config
 from relight_cli.models.croco import CroCo
 from relight_cli.models.crocodilight import CroCoDiLight
 from relight_cli.training.crocodilight.average import MovingAverage
-from relight_cli.training.crocodilight.config import load_config
 from relight_cli.training.crocodilight.data import data_of
 from relight_cli.training.crocodilight.losses import gradient_distance, hidden_and_visible
+from relight_cli.training.crocodilight.reading import load_config
 from relight_cli.training.crocodilight.run import Run, learning_rate
 from relight_cli.training.crocodilight.samples import Batch
 from relight_cli.training.crocodilight.stages import CroCoStage, DecoderStage, LightStage, MapperStage, Stage
