@@ -3,8 +3,8 @@
 python benchmarks/many_photos.py [--report FILE.jsonl] [--photos 10000000] [--megapixels 1,2,2,4,8] [--page 0.1]
 
 Measures the memory and the time of the plan of a share, and the processor seconds of the start of a run and of its
-photos with `deshadow --model tiny`, one thread, JPEG to JPEG, in two runs of the real command line. Then simulates from 1
-to 1,000 workers with the recorded seconds of single photos (or those of a report of your own, with --report): each
+photos with `deshadow --model tiny`, one thread, JPEG to JPEG, in two runs of the real command line. Then simulates from
+1 to 1,000 workers with the recorded seconds of single photos (or those of a report of your own, with --report): each
 worker starts, lists the photos, and makes its share. The sizes of the shares are as chance makes them with SHA-256; the
 photos of a share are drawn from the recorded ones. Efficiency is the work alone divided by workers times the time until
 the last one ends. Prints tables, then the same as one JSON object.
