@@ -2,12 +2,12 @@
 
 python benchmarks/many_photos.py [--report FILE.jsonl] [--photos 10000000] [--megapixels 1,2,2,4,8] [--page 0.1]
 
-Measures the processor seconds of the start of a run and of its photos with `deshadow --model tiny`, one thread, JPEG to
-JPEG, in two runs of the real command line. Then simulates from 1 to 1,000 workers with the recorded seconds of single
-photos (or those of a report of your own, with --report): each worker starts, lists the photos, and makes its share. The
-sizes of the shares are as chance makes them with SHA-256; the photos of a share are drawn from the recorded ones.
-Efficiency is the work alone divided by workers times the time until the last one ends. Prints tables, then the same as
-one JSON object.
+Measures the memory and the time of the plan of a share, and the processor seconds of the start of a run and of its
+photos with `deshadow --model tiny`, one thread, JPEG to JPEG, in two runs of the real command line. Then simulates from
+1 to 1,000 workers with the recorded seconds of single photos (or those of a report of your own, with --report): each
+worker starts, lists the photos, and makes its share. The sizes of the shares are as chance makes them with SHA-256; the
+photos of a share are drawn from the recorded ones. Efficiency is the work alone divided by workers times the time until
+the last one ends. Prints tables, then the same as one JSON object.
 """
 
 import json
@@ -16,12 +16,20 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from photos import make_photo
+
+from relight_cli.jobs.options import MappingCommandOptions
+from relight_cli.jobs.planning import plan_jobs
+from relight_cli.places.stores import S3, Info
+from relight_cli.places.urls import Url
 
 WORKERS = (1, 3, 10, 32, 100, 316, 1000)
 PAGE = 1000  # names of a page
@@ -63,6 +71,34 @@ def recorded(report: Path) -> list[float]:
     """Return the seconds of the photos in a report that were made."""
     entries = [json.loads(line) for line in report.read_text().splitlines()]
     return [entry["seconds"] for entry in entries if entry["status"] == "done"]
+
+
+def cost_of_plan(names: int = 100_000, shards: int = 20) -> dict[str, float]:
+    """Return the memory of the plan of a share, a photo of it, and the processor time of a name of another share.
+
+    The store is a stand-in that answers at once: its pages are not parsed.
+    """
+
+    def pages(store: S3, url: Url, *, recursive: bool) -> Iterator[Info]:
+        for number in range(names):
+            yield Info(f"in/{number // 1000:05}/{number:08}.jpg", 2_000_000, f"{number:032x}")
+
+    os.environ |= {"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"}
+    S3.pages, S3.head = pages, lambda store, url: None  # type: ignore[method-assign, assignment]
+
+    def plan(shards: int) -> int:
+        options = MappingCommandOptions(output="s3://bkt/out/", recursive=True, shard=f"1/{shards}")
+        return len(plan_jobs(["s3://bkt/in/"], "deshadowed", options, lambda note: None))
+
+    plan(names)  # connects
+    began = time.process_time()
+    plan(names)
+    each_name = (time.process_time() - began) / names
+    tracemalloc.start()
+    photos = plan(shards)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return {"bytes_a_photo": peak / photos, "microseconds_a_name": 1e6 * each_name}
 
 
 def longest(seconds: list[float], photos: int, workers: int, start: float, listing: float, seed: int = 0) -> float:
@@ -114,11 +150,13 @@ def main(
     )
     for name, size in sizes.items():
         print(f"{name} {size / 1e6:.2f} MB a photo")
+    cost = cost_of_plan()
+    print(f"plan: {cost['bytes_a_photo']:.0f} bytes a photo, {cost['microseconds_a_name']:.1f} us for another's name")
     rows = simulate(seconds, photos, start, page)
     print(" | ".join(rows[0]))
     for row in rows:
         print(" | ".join(str(value) for value in row.values()))
-    print(json.dumps({"start": start, "seconds": each, "bytes": sizes, "rows": rows}))
+    print(json.dumps({"start": start, "seconds": each, "bytes": sizes, "plan": cost, "rows": rows}))
 
 
 if __name__ == "__main__":

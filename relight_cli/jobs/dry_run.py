@@ -82,7 +82,8 @@ class DryRun:
             self.failed.append(error)
             print_line("fail", str(error))
             return
-        replaces = job.target != STDIO and job.target.exists()
+        state = job.found or job.state()
+        replaces = job.target != STDIO and state[0] is not None
         print_line("replace" if replaces else "make", f"{job.source} -> {targets}")
 
 

@@ -182,9 +182,10 @@ class _Expansion:
             yield from self.expand(str(place))
             return
         try:
-            found = find_objects(place, recursive=self.recursive, globs=globs)
+            found = find_objects(place, recursive=self.recursive, globs=globs, shard=self.shard)
             for photo, subfolder, inner in found:
                 yield from self._shared(inner or str(photo), Source(photo, named=inner is None, subfolder=subfolder))
+            self.any_photo |= found.any_photo
             if not found.any_photo:
                 self.empty.append((str(place), f" contains no photos ({', '.join(SUFFIXES)}): name another prefix"))
         except OSError as error:

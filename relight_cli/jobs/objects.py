@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.companions import is_companion, is_of_system
+from relight_cli.jobs.shards import Shard
 from relight_cli.photos.formats import format_of
 from relight_cli.places.objects import ObjectPath, list_objects, place_of
 from relight_cli.places.urls import WEB, is_url, redact
@@ -21,7 +22,8 @@ class Found:
     place: ObjectPath
     recursive: bool
     globs: bool
-    any_photo: bool = False
+    shard: Shard | None
+    any_photo: bool = False  # in this share or another
 
     def __iter__(self) -> Iterator[tuple[ObjectPath, Path, str | None]]:
         """Yield each photo, its subfolder below the prefix, and its key below the prefix; None if it was named."""
@@ -41,8 +43,17 @@ class Found:
             return
         any_object = False
         start = len(url.key) + (bool(url.key) and not url.key.endswith("/"))
-        for photo in list_objects(place, recursive=self.recursive):
+
+        def wanted(key: str) -> bool:
+            """Return whether a key is in the share, before a path is made of each of millions."""
+            nonlocal any_object
             any_object = True
+            if self.shard is None or self.shard.has(key[start:]):
+                return True
+            self.any_photo = self.any_photo or _is_photo(Path(key), key[start:])
+            return False
+
+        for photo in list_objects(place, recursive=self.recursive, wanted=wanted):
             inner = photo.url.key[start:]
             if _is_photo(photo, inner):
                 yield photo, Path(*PurePosixPath(inner).parts[:-1]), inner
@@ -62,12 +73,13 @@ class Found:
                 yield photo
 
 
-def find_objects(place: ObjectPath, *, recursive: bool, globs: bool) -> Found:
+def find_objects(place: ObjectPath, *, recursive: bool, globs: bool, shard: Shard | None) -> Found:
     """Return the photos that the name of an object stands for: itself, those below it as a prefix, or of a glob.
 
-    A name that ends in the suffix of a photo is a photo, without a request. Iterating raises OSError.
+    A name that ends in the suffix of a photo is a photo, without a request. Of those below a prefix only the photos of
+    the `shard` are found. Iterating raises OSError.
     """
-    return Found(place, recursive, globs)
+    return Found(place, recursive, globs, shard)
 
 
 def refuse_objects(places: Iterable[str | Path | None], what: str) -> None:
@@ -77,5 +89,5 @@ def refuse_objects(places: Iterable[str | Path | None], what: str) -> None:
             raise UsageError(f"{redact(str(place))} is an object, but {what} needs files: copy it to a folder first.")
 
 
-def _is_photo(photo: ObjectPath, inner: str) -> bool:
+def _is_photo(photo: Path, inner: str) -> bool:
     return bool(format_of(photo)) and not is_companion(photo) and not is_of_system(Path(inner))

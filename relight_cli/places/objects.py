@@ -223,13 +223,15 @@ def require_bucket(path: "ObjectPath") -> None:
         return
 
 
-def list_objects(prefix: ObjectPath, *, recursive: bool) -> Iterator[ObjectPath]:
-    """Yield the objects below a prefix in the order of their keys, page by page. Raises OSError."""
+def list_objects(
+    prefix: ObjectPath, *, recursive: bool, wanted: Callable[[str], bool] = lambda key: True
+) -> Iterator[ObjectPath]:
+    """Yield the objects below a prefix with a `wanted` key, in the order of keys, page by page. Raises OSError."""
     url = prefix.url
     key = url.key if not url.key or url.key.endswith("/") else f"{url.key}/"
     with translated(str(prefix)):
         for info in prefix.store.pages(url._replace(key=key), recursive=recursive):
-            if not info.key.endswith("/"):  # an object that stands for a folder
+            if not info.key.endswith("/") and wanted(info.key):  # else an object that stands for a folder
                 path = place_of(f"{url.scheme}://{url.bucket}/{info.key}")
                 assert isinstance(path, ObjectPath)
                 yield path.derived(listed=info)

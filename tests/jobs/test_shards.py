@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_fixtures import noise
 
@@ -44,7 +44,7 @@ def entries(report: Path) -> list[dict]:
     return [json.loads(line) for line in report.read_text().splitlines()]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(), unique=True, max_size=8), st.integers(1, 20))
 def test_shares_are_a_partition_that_any_program_can_compute(names: list[str], count: int) -> None:
     for name in names:

@@ -93,7 +93,7 @@ def test_a_bucket_gets_the_bytes_of_a_folder_and_is_resumed_without_reading(
     photos_read = [path for method, path, _ in bucket.requests if method == "GET" and "/bkt/in/" in path]
     assert len(photos_read) == len(names)  # each once
     assert not [path for method, path, _ in bucket.requests if method == "GET" and "/bkt/out/" in path]
-    assert len([path for method, path, _ in bucket.requests if "list-type" in path]) == 2 * -(-10 // 3)
+    assert len([path for method, path, _ in bucket.requests if "prefix=in%2F" in path]) == 2 * -(-10 // 3)
     head = bucket.head("out/p 0_deshadowed.png")
     assert head["ContentType"] == "image/png"
     assert set(head["Metadata"]) == {"relightmade", "relightphoto", "relightsource", "relightwrite"}
