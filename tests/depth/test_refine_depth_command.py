@@ -387,6 +387,7 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--ensemble", "0"], 2),
         (["photo.png", "--steps", "-1"], 2),
         (["photo.png", "--steps", "0", "--uncertainty"], 2),
+        (["photo.png", "--ensemble", "1", "--plot"], 2),
         (["photo.png", "--steps", "0", "--fast"], 2),
         (["photo.png", "--steps", "0", "--caption"], 2),
         (["photo.png", "--resume", "--overwrite"], 2),
