@@ -99,4 +99,4 @@ def _facts(job: Job, photo: Photo, depth: RefinedDepth) -> list[Fact]:
     )
     facts = [Fact("File", source, target)]
     facts += [Fact(name, value, "") for name, value in zip(FACTS, photo_facts(photo), strict=True)]
-    return [*facts, Fact("Runs", "", str(depth.ensemble.runs))]
+    return [*facts, Fact("Runs", "", str(depth.ensemble.runs))] if depth.ensemble.moves else facts
