@@ -34,14 +34,15 @@ def shown_depth(
     size = embedding(page.expected, full=options.compare_full)
     preview = preview_of(photo, size.pixels)
     ensemble, initial = depth.ensemble, depth.scene.initial[0].cpu().numpy()
-    ends = map_ends(ensemble.disparity)
-    disparity = _legend("Disparity: near is bright", ends)
+    disparity = _legend("Disparity: near is bright", map_ends(ensemble.disparity))
+    maps = [("Depth", ensemble.disparity, disparity)]
+    if not np.array_equal(initial, ensemble.disparity):
+        maps.append(("Before refinement", initial, disparity))
+    if ensemble.runs > 1:
+        ends = map_ends(ensemble.deviation)
+        maps.append(("Uncertainty", ensemble.deviation, _legend("Standard deviation over the runs", ends)))
     layers = [Layer("Photo", size.picture(preview))]
-    for name, values, legend in (
-        ("Depth", ensemble.disparity, disparity),
-        ("Before refinement", initial, disparity),
-        ("Uncertainty", ensemble.deviation, _legend("Standard deviation over the runs", map_ends(ensemble.deviation))),
-    ):
+    for name, values, legend in maps:
         coloured = coloured_map(values, (legend.low, legend.high))
         layers.append(_map_layer(name, coloured, preview, legend, is_small=size.is_small))
     normals = np.rint((depth.small_normals * 0.5 + 0.5).clip(0, 1) * 255).astype(np.uint8)
@@ -98,4 +99,4 @@ def _facts(job: Job, photo: Photo, depth: RefinedDepth) -> list[Fact]:
     )
     facts = [Fact("File", source, target)]
     facts += [Fact(name, value, "") for name, value in zip(FACTS, photo_facts(photo), strict=True)]
-    return [*facts, Fact("Runs", "", str(depth.ensemble.runs))]
+    return [*facts, Fact("Runs", "", str(depth.ensemble.runs))] if depth.ensemble.moves else facts

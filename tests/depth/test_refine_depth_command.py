@@ -111,9 +111,17 @@ def test_every_format_contains_the_same_disparity(refine: Refine, scene: Path) -
 
 
 def test_extra_files(refine: Refine, scene: Path) -> None:
-    wanted = ("--normals", "--uncertainty", "--initial", "--preview", "--point-cloud", "p.ply", "--fov", 60)
+    wanted = ("--normals", "--uncertainty", "--initial", "--preview", "--plot", "--point-cloud", "p.ply", "--fov", 60)
     assert refine("photo.png", *FAST, "-q", "-o", "d.npz", *wanted).code == 0
-    assert made(scene) == {"d.npz", "d_normals.npz", "d_uncertainty.npz", "d_initial.npz", "d_preview.png", "p.ply"}
+    assert made(scene) == {
+        "d.npz",
+        "d_normals.npz",
+        "d_uncertainty.npz",
+        "d_initial.npz",
+        "d_preview.png",
+        "d_plot.png",
+        "p.ply",
+    }
     maps = {name: np.load(scene / f"d_{name}.npz") for name in ("normals", "uncertainty", "initial")}
     normals = maps["normals"]["normals"]
     assert normals.shape == (120, 160, 3)
@@ -379,6 +387,7 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--ensemble", "0"], 2),
         (["photo.png", "--steps", "-1"], 2),
         (["photo.png", "--steps", "0", "--uncertainty"], 2),
+        (["photo.png", "--ensemble", "1", "--plot"], 2),
         (["photo.png", "--steps", "0", "--fast"], 2),
         (["photo.png", "--steps", "0", "--caption"], 2),
         (["photo.png", "--resume", "--overwrite"], 2),

@@ -246,7 +246,7 @@ def test_light_is_changed_through_the_command_line(folder: Path) -> None:
     own = [pixels(Path(f"in/frame{n}.png")).astype(float) for n in (1, 2, 3)]
     assert np.abs(still[1] - own[1]).max() <= 1
     assert np.abs(still[0] - still[2]).mean() < 0.5 * np.abs(own[0] - own[2]).mean()
-    assert pixels(Path("p.png")).shape == (640, 1200, 3)
+    assert pixels(Path("p.png")).shape == (1120, 1600, 3)
     assert {json.loads(line)["model"] for line in Path("r.jsonl").read_text().splitlines()} == {"tiny"}
     assert command(*asked, "q.png", "--deflicker", "3", "--redo-keyframes", "--ease", "catmull-rom", "-o", "d.mp4") == 0
     assert open_video(Path("d.mp4"), max_pixels=10**6).count == 3
