@@ -21,10 +21,10 @@ def require_consent(files: Iterable[WeightsFile], ask: Ask | None) -> None:
     missing = tuple(files)
     if ask and ask(f"Download {describe(missing)}?"):
         return
-    reason = "the download was declined" if ask else "nothing is downloaded without --yes"
+    declined = " and the download was declined" if ask else ""
     raise ModelUnavailableError(
-        f"{missing_text(missing)}, and {reason}: to accept size and licence, give --yes or set "
-        f"{ACCEPT}=1, or run {fetch_command(*missing)} on a terminal{_alternative(missing)}."
+        f"{missing_text(missing)}{declined}; --yes, {ACCEPT}=1 or {fetch_command(*missing)} downloads "
+        f"{'it' if len(missing) == 1 else 'them'}{_alternative(missing)}."
     )
 
 

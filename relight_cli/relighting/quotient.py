@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.relighting.gain import DARK, LARGEST
+from relight_cli.relighting.gain import DARK
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.linear_light import encode_srgb
 
@@ -22,6 +22,7 @@ MOST_CELLS, FEWEST_CELLS = 64, 8
 SHARPNESS = (12, 16, 20, 24, 32, 40, 48, 64, 96)  # cells along the longer side that a soft reference is compared with
 NEARLY = 1.25  # times the least variance: as good a fit
 TEXTURED = 0.7  # share of the pixels that have too little detail for a comparison
+LARGEST = 8.0  # stops, from a street at night to the day; means of cells amplify no error of a network
 STEPS = 6  # of back-projection; each leaves less than half of the difference
 EDGE = 0.2  # variance of log2 light within a cell below which an area counts as flat
 LEVELS = 6  # octaves over which light is filled in

@@ -12,8 +12,14 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.light_transfer import transfer_light
-from relight_cli.relighting.quotient import back_projected, effective_cells, encoded, enlarged, log_light
+from relight_cli.relighting.quotient import (
+    back_projected,
+    effective_cells,
+    encoded,
+    enlarged,
+    filled_quotient,
+    log_light,
+)
 from relight_cli.relighting.registration import warped
 from relight_cli.relighting.trust import trust_in
 
@@ -21,7 +27,7 @@ Maps = NDArray[np.float32]
 
 WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six pixels along the finest cell
 UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
-LATENT_SHARE, PROJECTED = 0.5, 0.6  # of the latents' gain, and of the correction by cells; see docs/relight.md
+LATENT_SHARE = 0.5  # of the latents' gain
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
 FADE = 1 / 8  # of the longer side over which the overlap's light fades out next to it
 
@@ -35,7 +41,7 @@ class SameView:
     known: Maps  # (h, w): 1 in the overlap of the two, 0 outside it
     cells: int  # that the reference resolves along its longer side
     trust: Maps  # (h, w): 0 where the reference shows something else or nothing
-    transferred: Maps  # (h, w, 3): the light transfer network's gain in stops
+    quotient: Maps  # (h, w, 3) in stops: of the trusted light, and the light around elsewhere
 
     @classmethod
     def of(cls, photo: Maps, reference: Maps, known: NDArray[np.bool_] | None = None) -> "SameView":
@@ -43,19 +49,16 @@ class SameView:
         own, other = to_linear(photo), to_linear(reference)
         overlap = np.ones(own.shape[:2], np.float32) if known is None else known.astype(np.float32)
         cells = effective_cells(own, other)
-        gain, trust = transfer_light(own, other, cells, overlap, trust_in(own, other, overlap, cells))
-        small = np.asarray(cv2.resize(photo, gain.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
-        gain = fit_guided(gain, small).rows(photo, 0, len(photo))
-        return cls(own, other, overlap, cells, enlarged(trust, *own.shape[:2]) * overlap, gain)
+        trust = trust_in(own, other, overlap, cells)
+        return cls(own, other, overlap, cells, trust, filled_quotient(own, other, trust))
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
-        start = self.transferred
+        start = self.quotient
         if latents is not None:
             start = start + LATENT_SHARE * (latents - start)
         sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
-        projected = back_projected(self.photo, self.reference, sure, start, self.cells)
-        return (start + PROJECTED * (projected - start)) * self.reach()
+        return back_projected(self.photo, self.reference, sure, start, self.cells) * self.reach()
 
     def reach(self) -> Maps:
         """Return how much of the gain counts (h, w, 1): all in the overlap, less and less away from it."""
@@ -83,7 +86,7 @@ class SameView:
 
     def healed(self) -> Maps:
         """Return the reference in linear light with the photo, in the light around, where it shows something else."""
-        lit = self.photo * np.exp2(self.transferred)
+        lit = self.photo * np.exp2(self.quotient)
         return lit + self.trust[..., None] * (self.reference - lit)
 
 

@@ -4,26 +4,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.relighting.agreement import FINE, agreement_logits
-from relight_cli.relighting.quotient import enlarged, filled_quotient
+from relight_cli.rasters.resizing import fit_within
+from relight_cli.relighting.agreement import FINE, agreement_logits, blurred, opponent
+from relight_cli.relighting.quotient import cells_of, enlarged, log_light
 
 Maps = NDArray[np.float32]
 
 JUDGED_CELLS = 48  # along the longer side, at most, whose agreement is judged
 FEWEST_JUDGED = 6  # a shorter side of fewer cells says nothing about agreement
-SURE, UNSURE = 0.5, 0.3  # probabilities of agreement between which trust in a cell grows from none to all
-ANOTHER = 0.2  # probability below which a cell shows another thing
-MOST = 0.3  # share of the cells, at most, that may disagree in a reference of the same view
-HARMLESS = 0.3  # stops from the light around up to which a cell that disagrees is believed all the same
-BORDER = 0.8  # pixels of the network's copy over which it falls off
-CERTAIN, DOUBTFUL = 0.1, 0.5  # trust of the middle of what a reference shows instead of the view, and of its border
+USUAL = 0.2  # share of the cells, at most, that show another thing in a reference of the same view
+CERTAIN, POSSIBLE = 2.5, 1.0  # logits below the usual agreement from which a cell is, and may be, another thing
+PLAIN = 9.0  # logits above which agreement says nothing more
+TINTED, MOST_TINT = 1.0, 2.0  # logits for each stop of another tint of the light, and stops that count
+LIT = -6.5  # stops from white above which a pixel has a tint
+COMPARED = 48  # along the longer side: pixels of the copies in which colours are looked for elsewhere
+QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
+EVIDENCE = 2.0  # pixels elsewhere that look as a pixel does in both pictures, from which it is believed
+SOURCES = 5.0  # pixels of a surface, at least, from which another can take its light
+JOINED, BORDER, FADE = 0.4, 0.8, 0.3  # in cells: what is joined, the border around another thing, and its softness
 
 
 def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     """Return how far each pixel of a reference (h, w, 3), of so many cells, is to be trusted, (h, w) in [0, 1].
 
-    Most cells of the same view agree; where the light differs so much that few seem to, the best of them do. A cell
-    that disagrees is believed all the same if its light is that around it: clouds, leaves.
+    Photo and reference are in linear light, and `known` (h, w) is 0 where there is no reference. How well the two agree
+    depends on the light of both, so that what shows another thing is an outlier among the cells: a region counts if
+    some of it is certain. The pixels next to it show it in part.
     """
     height, width = photo.shape[:2]
     cells = min(JUDGED_CELLS, cells, max(height, width) // FINE)
@@ -32,30 +38,63 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
         return known
     size = (shape[1] * FINE, shape[0] * FINE)
     own, other = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (photo, reference))
-    agreed = 1 / (1 + np.exp(-agreement_logits(own, other)))
-    agreed = agreed * max(1.0, SURE / max(1e-3, float(np.quantile(agreed, MOST))))
-    certain = np.clip((agreed - UNSURE) / (SURE - UNSURE), 0, 1).astype(np.float32)
-    other_things = cv2.dilate((agreed < ANOTHER).astype(np.uint8), np.ones((3, 3), np.uint8))
-    certain[other_things > 0] = 0  # the cells next to them show them in part
-    trust = np.minimum(enlarged(certain, height, width), known)
-    return np.maximum(trust, np.minimum(known, _harmlessness(photo, reference, trust)))
+    step = max(height, width) / cells  # pixels of a cell
+    logits = blurred(enlarged(np.minimum(agreement_logits(own, other), PLAIN), height, width), JOINED * step)
+    own, other = (log_light(enlarged(cells_of(x, cells), height, width)) for x in (photo, reference))
+    logits = logits - TINTED * blurred(np.minimum(_tint(own, other), MOST_TINT), JOINED * step)
+    there = logits[known > 0]
+    if not there.size:
+        return known
+    another = _regions(logits - float(np.quantile(there, USUAL)), known > 0)
+    same, alike = _elsewhere(own, other, another, known)
+    another = another * (same < EVIDENCE) * (alike >= SOURCES)
+    reach = 2 * round(BORDER * step) + 1
+    wide = cv2.dilate(another, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return np.asarray((1 - blurred(np.asarray(wide, np.float32), FADE * step)) * known, np.float32)
 
 
-def _harmlessness(photo: Maps, reference: Maps, trust: Maps) -> Maps:
-    """Return how near a reference's light (h, w) is to that of the trusted light around it, 0 to 1."""
-    around = filled_quotient(photo, reference, trust)
-    here = filled_quotient(photo, reference, np.ones_like(trust))
-    return np.exp(-((np.abs(here - around).max(axis=2) / HARMLESS) ** 2))
+def _tint(photo: Maps, reference: Maps) -> Maps:
+    """Return by how many stops the tint of the light (h, w) between two pictures in stops differs from the usual."""
+    tint = reference - photo
+    tint = tint - tint.mean(axis=2, keepdims=True)
+    lit = photo.mean(axis=2) > LIT
+    usual = np.median(tint[lit] if lit.any() else tint.reshape(-1, 3), axis=0)
+    return np.asarray(np.linalg.norm(tint - usual, axis=2), np.float32)
 
 
-def certain_regions(trust: Maps) -> Maps:
-    """Return trust (h, w) without doubt: none in regions that are certainly something else, else all of it.
+def _regions(agreement: Maps, known: NDArray[np.bool_]) -> Maps:
+    """Return 1 in the regions (h, w) of little agreement that are certainly another thing somewhere, else 0."""
+    count, found = cv2.connectedComponents(((agreement < -POSSIBLE) & known).astype(np.uint8))
+    labels, least = np.asarray(found, np.intp), np.zeros(count)
+    np.minimum.at(least, labels.ravel(), agreement.ravel())
+    least[0] = 0.0  # what agrees
+    return (least < -CERTAIN)[labels].astype(np.float32)
 
-    A region of little trust counts if it is certain somewhere.
+
+def _elsewhere(photo: Maps, reference: Maps, another: Maps, known: Maps) -> tuple[Maps, Maps]:
+    """Return how many pixels elsewhere look as each (h, w) does in both pictures, and in the photo.
+
+    Photo and reference (h, w, 3) are in stops, the pixels those of copies of COMPARED. A new cloud in the sky is
+    believed if other clouds are; the colours of another picture are seldom found elsewhere. A surface that the photo
+    shows nowhere else is believed as well, since the light around it is that of other surfaces.
     """
-    count, found = cv2.connectedComponents((trust < DOUBTFUL).astype(np.uint8))
-    labels, least = np.asarray(found, np.intp), np.full(count, 1.0)
-    np.minimum.at(least, labels.ravel(), trust.ravel())
-    least[0] = 1.0  # where trust is large
-    another = cv2.dilate((least < CERTAIN).astype(np.uint8)[labels], np.ones((3, 3), np.uint8))
-    return 1 - np.asarray(cv2.GaussianBlur(another.astype(np.float32), (0, 0), BORDER), np.float32)
+    height, width = another.shape
+    size = fit_within(height, width, COMPARED)[::-1]
+    own, quotient = (
+        np.asarray(cv2.resize(x, size, interpolation=cv2.INTER_AREA), np.float32) for x in (photo, reference - photo)
+    )
+    unsound = cv2.resize(np.maximum(another, 1 - known), size, interpolation=cv2.INTER_AREA) > 0
+    sound = cv2.dilate(unsound.astype(np.uint8), np.ones((3, 3), np.uint8)).ravel() == 0
+    surface, light = _squares(own, SURFACE, sound), _squares(quotient, QUOTIENT, sound)
+    counts = (np.exp(-0.5 * x).sum(axis=1).reshape(size[::-1]) for x in (surface + light, surface))
+    same, alike = (enlarged(x, height, width) for x in counts)
+    return same, alike
+
+
+def _squares(light: Maps, stops: tuple[float, float, float], chosen: NDArray[np.bool_]) -> Maps:
+    """Return the squared distances in colour (N, M) of all pixels of light (h, w, 3) to the chosen, in `stops`."""
+    colours = opponent(light).reshape(-1, 3) / np.array(stops, np.float32)
+    squares = np.zeros((len(colours), int(chosen.sum())), np.float32)
+    for one in colours.T:  # a product of matrices would depend on the processor
+        squares += (one[:, None] - one[chosen]) ** 2
+    return squares

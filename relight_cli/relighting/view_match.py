@@ -67,15 +67,16 @@ def match_view(photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind
     if matrix is not None:
         moved = structure_likeness(own, warped(stretched, matrix, height, width)[0])
         if moved >= (LIKELY if kind == ReferenceKind.MOVED else ALIKE):
-            return ViewMatch(ReferenceKind.MOVED, matrix, f"registered, {moved:.0f} deviations from chance")
+            return ViewMatch(ReferenceKind.MOVED, matrix, "its edges agree")
     if kind == ReferenceKind.MOVED:
         raise UsageError("the reference cannot be registered to the photo: give one of the same view, or sharper.")
-    because = f"{max(0.0, likeness):.0f} deviations from chance"
-    return ViewMatch(ReferenceKind.ALIGNED if likeness >= ALIKE else ReferenceKind.SCENE, because=because)
+    if likeness >= ALIKE:
+        return ViewMatch(ReferenceKind.ALIGNED, because="its edges agree")
+    return ViewMatch(ReferenceKind.SCENE, because="nothing in common")
 
 
 def _of_features(own: Maps, stretched: Maps, found: Registration, kind: ReferenceKind) -> ViewMatch:
-    because = f"{found.inliers} features agree"
+    because = "its features agree"
     if found.displacement() <= STILL and kind != ReferenceKind.MOVED:
         return ViewMatch(ReferenceKind.ALIGNED, because=because)
     refined = _refined(own, stretched, found.matrix)

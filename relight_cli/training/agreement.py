@@ -1,9 +1,11 @@
 """Train the network that tells where a reference shows the same surfaces as a photo.
 
-python -m relight_cli.training.agreement PHOTOS agreement.safetensors
+python -m relight_cli.training.agreement PHOTOS VIEWS agreement.safetensors
 
-Crops of photos are put under two made lights; over a part of the second, patches of another photo are pasted, before or
-after it is made soft, or it is another photo altogether. The truth is the share of each cell that was not pasted over.
+PHOTOS are any photos, VIEWS those of relight_cli.training.geometry_views. Two fifths of the pairs are crops of photos
+under two made lights; over a part of the second, patches of another photo are pasted, before or after it is made soft,
+or it is another photo altogether. The others are those of `light_pairs`: also lit surfaces, clouds, lamps and black
+backgrounds. The truth is the share of each cell that was not pasted over.
 """
 
 from collections import defaultdict
@@ -16,13 +18,14 @@ import torch
 import torch.nn.functional as F
 import typer
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor
 
 from relight_cli.models.agreement import AgreementNet
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.relighting.agreement import CHANNELS, FINE, cell_features
-from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.light_pairs import LightPairs, LitSources
+from relight_cli.training.photos import PhotoCrops
 from relight_cli.training.synthetic_light import shapes, synthetic_log_light
 
 Maps = NDArray[np.float32]
@@ -30,6 +33,7 @@ SIDE, LIGHTS = 192, 64  # pixels of a crop; lights that are drawn at a time
 CELLS = (14, 49)  # along a crop
 SHARES = (0.03, 0.1, 0.2, 0.4)  # of a crop that patches cover
 UNTOUCHED, OTHER_SCENE = 0.12, 0.15  # shares of the pairs without patches, and of those of two scenes
+CROPS = 0.4  # share of the pairs that are crops under made light
 
 
 class PairMaker:
@@ -110,16 +114,22 @@ def soft(picture: Maps, cells: int) -> Maps:
     return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def examples(photos: PhotoCrops, count: int, seed: int) -> dict[int, tuple[Tensor, Tensor]]:
+def examples(sources: LitSources, count: int, seed: int) -> dict[int, tuple[Tensor, Tensor]]:
     """Return features (B, CHANNELS, n, n) and agreement (B, 1, n, n), by the number n of cells."""
-    made, maker = defaultdict(list), PairMaker(photos, seed)
+    made, maker, lit = defaultdict(list), PairMaker(sources.crops, seed), LightPairs(sources, seed)
     for index in range(count):
         if index % LIGHTS == LIGHTS - 1:
             maker.renew()
-        cells, (own, reference, patch) = int(maker.rng.integers(*CELLS)), maker.pair()
+        cells = int(maker.rng.integers(*CELLS))
+        if maker.rng.random() < CROPS:
+            own, reference, patch = maker.pair()
+        else:
+            pair = lit.pair()
+            own, reference, patch = pair.photo, pair.reference, pair.patch
         size = (FINE * cells, FINE * cells)
-        pair = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (own, reference))
-        made[cells].append((cell_features(*pair), 1 - cv2.resize(patch, (cells, cells), interpolation=cv2.INTER_AREA)))
+        pictures = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (own, reference))
+        agreed = 1 - cv2.resize(patch, (cells, cells), interpolation=cv2.INTER_AREA)
+        made[cells].append((cell_features(*pictures), agreed))
     return {
         cells: (
             torch.from_numpy(np.stack([x for x, _ in batch])).permute(0, 3, 1, 2).half(),
@@ -131,19 +141,24 @@ def examples(photos: PhotoCrops, count: int, seed: int) -> dict[int, tuple[Tenso
 
 def train(
     photos: Annotated[Path, typer.Argument()],
+    views: Annotated[Path, typer.Argument()],
     output: Annotated[Path, typer.Argument()],
     count: Annotated[int, typer.Option()] = 6400,
     steps: Annotated[int, typer.Option()] = 2700,
     seed: Annotated[int, typer.Option()] = 1,
+    rate: Annotated[float, typer.Option()] = 4e-3,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from.")] = None,
 ) -> None:
-    """Train on the photos of a folder that are not held out."""
+    """Train on the photos of a folder that are not held out, and on views."""
     torch.manual_seed(seed)
-    made, rng = examples(PhotoCrops(split(photos)[0]), count, seed), np.random.default_rng(seed)
+    made, rng = examples(LitSources.of(photos, views), count, seed), np.random.default_rng(seed)
     sizes = list(made)
     share = np.array([len(made[n][0]) * n * n for n in sizes], float)
     network = AgreementNet(CHANNELS)
+    if start:
+        network.load_state_dict(load_file(start))
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, steps)
     for _ in range(steps):
         cells = sizes[rng.choice(len(sizes), p=share / share.sum())]
         features, agreed = made[cells]

@@ -18,12 +18,12 @@ from relight_cli.training.synthetic_light import cast_shadows, shapes, smooth_no
 
 Maps = NDArray[np.float32]
 
-SIDE, DRAWN = 96, 48  # pixels of a pair; crops and lights that are drawn at a time
+SIDE, DRAWN = 192, 48  # pixels of a pair; crops and lights that are drawn at a time
 PHOTO_SIDE = 320  # longer side of the photos whose surfaces are estimated
-CELLS = (10, 31)  # along a pair
+CELLS = (14, 49)  # along a pair
 CLOUD_SIZES = (3, 6, 12, 24)  # along a pair
 KINDS = {"made light": 0.35, "estimated surfaces": 0.2, "rendered": 0.3, "true surfaces": 0.15}
-CLOUDS, LAMPS, CUT_OUT, MOVED = 0.35, 0.15, 0.12, 0.15  # chances of what else may happen to a pair
+CLOUDS, LAMPS, CUT_OUT, MOVED = 0.35, 0.15, 0.2, 0.15  # chances of what else may happen to a pair
 UNTOUCHED, OTHER_SCENE = 0.15, 0.03  # shares of the references without patches, and of those of another scene
 SHARES = (0.02, 0.05, 0.1, 0.1, 0.2, 0.35)  # of a reference that patches cover
 

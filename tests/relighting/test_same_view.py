@@ -14,10 +14,11 @@ from relight_cli.errors import UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.relighting import trust
 from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
-from relight_cli.relighting.quotient import filled_quotient
+from relight_cli.relighting.quotient import encoded, filled_quotient
 from relight_cli.relighting.same_view import SameView
 from relight_cli.relighting.view_match import ViewMatch, match_view
 
@@ -118,6 +119,37 @@ def test_trust_ends_where_another_photo_is_pasted(seed: int) -> None:
     inside = np.zeros((180, 240), bool)
     inside[66:104, 86:134] = True
     assert seen.trust[inside].mean() < seen.trust[:, :70].mean() - 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_even_patch_of_another_colour_leaves_no_tint(seed: int) -> None:
+    wanted = shot(view(seed), light(seed))
+    pasted = wanted.copy()
+    pasted[60:110, 80:140] = (20, 110, 130)
+    inside = np.s_[66:104, 86:134]
+    clean, out = (relit(shot(view(seed)), softened(x, 4))[inside].mean((0, 1)) for x in (wanted, pasted))
+    assert np.abs(out - clean).max() < 0.25 * np.abs(unit(pasted)[inside].mean((0, 1)) - clean).max()
+
+
+def test_clouds_speak_for_each_other() -> None:
+    """Of two things in a sky, the one is believed whose like is elsewhere."""
+    sky = np.zeros((48, 48, 3), np.float32)
+    reference, another = sky.copy(), np.zeros((48, 48), np.float32)
+    cloud, other_cloud, paint = np.s_[10:16, 10:16], np.s_[30:36, 30:36], np.s_[10:16, 30:36]
+    reference[cloud] = reference[other_cloud] = 1.5
+    reference[paint] = (1.5, 0, -1.5)
+    another[cloud] = another[paint] = 1
+    same, alike = trust._elsewhere(sky, reference, another, np.ones((48, 48), np.float32))
+    assert (same[cloud] > trust.EVIDENCE).all()
+    assert (same[paint] < trust.EVIDENCE).all()
+    assert (alike > trust.SOURCES).all()
+
+
+def test_a_dark_photo_becomes_as_bright_as_the_reference() -> None:
+    wanted = unit(shot(view(1)))
+    dark = np.asarray(encoded(to_linear(wanted) * np.float32(2**-6.5)), np.float32)
+    out = multiply_light(dark, SameView.of(dark, wanted).gain())
+    assert abs(to_linear(out).mean() / to_linear(wanted).mean() - 1) < 0.1
 
 
 def test_light_fades_out_next_to_the_overlap() -> None:
