@@ -36,6 +36,7 @@ from relight_cli.relighting.lit_subject import GeometryOf
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.photo_geometry import geometry_of_photo
 from relight_cli.relighting.relight import relight
+from relight_cli.relighting.view_match import ViewMatch
 
 Method = Callable[[Picture, Picture, Mask], Picture]
 REDUCED, PASTED, SEED = 16, 0.1, 5
@@ -158,7 +159,7 @@ def judge_moved(pairs: list[Known], model: Model) -> None:
             away = corners + rng.uniform(-share, share, (4, 2)).astype(np.float32) * width
             matrix = cv2.getPerspectiveTransform(corners, away)
             moved = cv2.warpPerspective(known.truth, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT)
-            notes: list[str] = []
+            notes: list[ViewMatch] = []
             all_of_it = np.ones((height, width), bool)
             row = []
             for reference, kind in ((known.truth, ReferenceKind.ALIGNED), (moved, ReferenceKind.AUTO)):
@@ -168,7 +169,7 @@ def judge_moved(pairs: list[Known], model: Model) -> None:
                     row.append(rounded_psnr(out.photo.to_srgb(), known.truth, all_of_it))
                 except RelightError:
                     row.append(rounded_psnr(known.picture, known.truth, all_of_it))
-            found += "moved" in notes[-1]
+            found += notes[-1].kind == ReferenceKind.MOVED
             scores.append(row)
         means = " | ".join(f"{x:.2f}" for x in np.mean(scores, axis=0))
         print(f"| {100 * share:g} | {means} | {found} |", flush=True)
