@@ -9,6 +9,8 @@ are shadow. The baseline is LAB statistics as published.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ from metrics import Mask
 from numpy.typing import NDArray
 
 import relight_cli as rl
+from relight_cli.relighting.shadow_mask import mask_photo
+from relight_cli.relighting.whole_view import THRESHOLD
 
 BINS = np.linspace(0, 1, 11)
 Values = NDArray[np.float32]
@@ -48,7 +52,10 @@ def judge(title: str, pictures: Iterable[Known], methods: dict[str, Callable[[Kn
     """Print the table of a set."""
     known = [k for k in pictures if k.mask is not None]
     groups = {"": known, ", a sound truth": [k for k in known if k.sound]}
-    found = {name: {k.name: method(k) for k in known} for name, method in methods.items()}
+    found: dict[str, dict[str, Values]] = {name: {} for name in methods}
+    for one in known:
+        for name, method in methods.items():
+            found[name][one.name] = method(one)
     for group, members in groups.items():
         if group and len(members) == len(known):
             continue
@@ -70,9 +77,15 @@ def main(
     """Print the tables."""
     model = rl.load_model("tiny")
 
-    def mask(known: Known, threshold: float | None = None) -> rl.ShadowMask:
-        options = rl.DeshadowOptions(threshold=threshold)
-        return rl.shadow_mask(model, rl.Photo.from_array(known.picture.astype(np.float32)), options=options)
+    @lru_cache(maxsize=1)  # which needs the pictures one after the other
+    def found(picture: bytes, height: int) -> rl.ShadowMask:
+        pixels = np.frombuffer(picture, np.float32).reshape(height, -1, 3)
+        return rl.shadow_mask(model, rl.Photo.from_array(pixels))
+
+    def mask(known: Known, threshold: float = THRESHOLD) -> rl.ShadowMask:
+        one = found(known.picture.astype(np.float32).tobytes(), len(known.picture))
+        cover = one.found.cover(one.copy, threshold)
+        return replace(one, photo=mask_photo(one.original, cover, one.copy, None))
 
     def values(photo: rl.Photo) -> Values:
         return photo.pixels[slice(0, photo.pixels.shape[0])][..., 0].astype(np.float32) / np.float32(65535)
