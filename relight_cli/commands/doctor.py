@@ -28,6 +28,9 @@ EXTRAS = {  # distribution: (module to import, pip extra)
     "openexr": ("OpenEXR", "exr"),
     "pillow-heif": ("pillow_heif", "heif"),
     "rawpy": ("rawpy", "raw"),
+    "s3fs": ("s3fs", "remote"),
+    "gcsfs": ("gcsfs", "remote"),
+    "adlfs": ("adlfs", "remote"),
 }
 
 
