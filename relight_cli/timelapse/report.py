@@ -27,7 +27,7 @@ class TimelapseReport:
         self.options = options
         self.model: ModelIdentity = ModelInfo("none")
         self.failed: dict[Path, Exception] = {}
-        self.chosen: ReportEntry = {}  # how frames between keyframes are made
+        self.chosen: dict[str, object] = {}  # how frames between keyframes are made
         self._printed: set[str] = set()
         self._started = time.monotonic()
 
