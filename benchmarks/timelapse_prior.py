@@ -5,7 +5,7 @@ python benchmarks/timelapse_prior.py PHOTOS [--days 60]
 A made day is a photo under three lights: the exposure changes by up to two stops, along a path of its own; in half of
 the days a cast shadow moves; the sky is drawn anew with clouds that move and change; small things come and go. One day
 in three is a rendered scene under a moving sun instead. The middle picture is made from the two others; PRIOR of
-relight_cli/timelapse/proof.py is what least squares finds on all days together, by band.
+relight_cli/timelapse/proof.py is half of what least squares finds on all days together, by band.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
-from timelapse import moving_sun
+from timelapse import developed, linear_views, sun_at
 
 from relight_cli.checkpoints.models import load_model
 from relight_cli.models.interface import RelightingModel
@@ -94,8 +94,9 @@ def main(
         if number % 3:
             made["photos"].append(compared(network, made_day(crops, rng)))
         else:
-            sequence, gap = moving_sun(FIRST_SCENE + number), int(rng.integers(1, 4))
-            made["scenes"].append(compared(network, sequence[: 2 * gap + 1 : gap]))
+            seed, gap = FIRST_SCENE + number, int(rng.integers(1, 5))
+            views = linear_views(seed, [sun_at(seed, step * gap) for step in range(3)])
+            made["scenes"].append(compared(network, [developed(view) for view in views]))
     weights = weights_of_picture([*made["photos"], *made["scenes"]], np.zeros((BANDS, len(WAYS))))
     print("bands x", WAYS, "\n", np.round(weights, 2).tolist())
     for kind, found in made.items():

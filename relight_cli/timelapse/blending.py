@@ -18,8 +18,8 @@ from relight_cli.relighting.linear_light import encode_srgb
 Picture = NDArray[np.float32]
 Weights = NDArray[np.float32]  # (ways, bands, rows, columns), [0, 1]
 
-FADE, LIGHT, EDGES, ALL_EDGES = "fade in stops", "network", "moving edges", "all edges"
-WAYS = FADE, LIGHT, EDGES, ALL_EDGES
+FADE, LIGHT, EDGES, OTHER_EDGES = "fade in stops", "network", "moving edges", "other edges"
+WAYS = FADE, LIGHT, EDGES, OTHER_EDGES
 GRID = 3, 4  # regions: rows, columns
 SIDES = 12, 64  # pixels; longer sides of the copies that hold the low, and the low and middle frequencies
 BANDS = len(SIDES) + 1

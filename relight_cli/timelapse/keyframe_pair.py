@@ -1,6 +1,7 @@
 """Make frames between two keyframes: a cross-fade, mixed light, or a blend that has proven itself on the sequence."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -10,10 +11,10 @@ from relight_cli.rasters.rows import row_bands
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.linear_light import encode_srgb
 from relight_cli.timelapse.blending import (
-    ALL_EDGES,
     EDGES,
     FADE,
     LIGHT,
+    OTHER_EDGES,
     Blend,
     enlarged_rows,
     fade_in_stops,
@@ -59,7 +60,7 @@ class KeyframePair:
             return self._relit(share, moving)
         blend = self._blend()
         made = blend.apply(self.fade(share), lambda way: self.difference(way, share))
-        passed = blend.strongest(EDGES, self.change.sure) + blend.strongest(ALL_EDGES, self.change.moved)
+        passed = blend.strongest(EDGES, self.change.sure) + blend.strongest(OTHER_EDGES, self.change.unsure)
         return keep_between(made, self.first.shown, self.last.shown, passed)
 
     def fade(self, share: float) -> Picture:
@@ -86,7 +87,8 @@ class KeyframePair:
             return fade_in_stops(first, last, share)
         if way == LIGHT:
             return self._relit(share, None)
-        moving = enlarged(self.change, *first.shape[:2], sure=way == EDGES)
+        moved = self.change.sure if way == EDGES else self.change.unsure
+        moving = enlarged(replace(self.change, moved=moved), *first.shape[:2])
         out = self.fade(share)
         for rows in row_bands(*out.shape[:2]):
             passed = encode_srgb(self._passed(rows, share, moving))

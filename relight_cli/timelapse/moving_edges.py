@@ -53,6 +53,11 @@ class Change:
     sure: Map  # [0, 1], the part of it that looks like the cast shadow of the sun
 
     @property
+    def unsure(self) -> Map:
+        """The rest of `moved`."""
+        return self.moved - self.sure
+
+    @property
     def moving(self) -> float:
         """The share of the picture that edges pass over."""
         return float(self.moved.mean())
@@ -155,11 +160,10 @@ def _turns(strip: NDArray[np.bool_], owner: Map, max_distance: float) -> tuple[M
     return from_first / distance, np.clip(TURN_PIXELS / distance, MIN_TURN, MAX_TURN)
 
 
-def enlarged(change: Change, height: int, width: int, *, sure: bool = False) -> Change:
-    """Return the change with maps of the pictures' own size; with `sure` only the sure edges move."""
+def enlarged(change: Change, height: int, width: int) -> Change:
+    """Return the change with maps of the pictures' own size."""
 
     def large(field: Map) -> Map:
         return np.asarray(cv2.resize(field, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
-    moved = large(change.sure if sure else change.moved)
-    return replace(change, turn=large(change.turn), width=large(change.width), moved=moved)
+    return replace(change, turn=large(change.turn), width=large(change.width), moved=large(change.moved))

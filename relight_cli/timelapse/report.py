@@ -27,7 +27,7 @@ class TimelapseReport:
         self.options = options
         self.model: ModelIdentity = ModelInfo("none")
         self.failed: dict[Path, Exception] = {}
-        self.chosen: ReportEntry = {}  # how frames between keyframes are made
+        self.chosen: dict[str, Any] = {}  # how frames between keyframes are made
         self._printed: set[str] = set()
         self._started = time.monotonic()
 
@@ -50,7 +50,7 @@ class TimelapseReport:
         if self.options.report:
             seconds, self._started = time.monotonic() - self._started, time.monotonic()
             record = report_record(Job(path, target, skipped), self.model, seconds, self.failed.get(path))
-            written = {"more_outputs": list(outputs)} if outputs else {}
+            written: dict[str, Any] = {"more_outputs": list(outputs)} if outputs else {}
             append_record(self.options.report, record | written | self.chosen | {"options": asdict(self.options)})
 
 
