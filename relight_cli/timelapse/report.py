@@ -4,6 +4,7 @@ import time
 from collections.abc import Container, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import typer
 
