@@ -201,11 +201,15 @@ class VideoWriter:
         self.notes: tuple[str, ...] = ()
         self._others: Iterator[tuple[float, Any]] = iter(())
         if companion and with_streams:
-            shown = shown_stream(companion)
-            copies, self.notes = copied_streams(companion, self._file, shown.index, named=bool(made))
-            begin = float((shown.start_time or 0) * shown.time_base)  # frames begin at 0 here
-            self._others = copied_packets(companion, copies, begin)
+            self._copy_streams(companion, named=bool(made))
         self._next_other = next(self._others, None)
+
+    def _copy_streams(self, source: Any, *, named: bool) -> None:
+        """Add the sound and subtitles of an open video."""
+        shown = shown_stream(source)
+        copies, self.notes = copied_streams(source, self._file, shown.index, named=named)
+        begin = float((shown.start_time or 0) * shown.time_base)  # frames begin at 0 here
+        self._others = copied_packets(source, copies, begin)
 
     def add(self, pixels: Pixels) -> None:
         """Add a frame; a format with even sizes repeats the last pixel of an odd side."""
