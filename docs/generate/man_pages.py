@@ -10,7 +10,7 @@ from command_pages import PROGRAM, CommandPage, Entry, command_pages
 
 from relight_cli import __version__
 
-README = Path(__file__).parents[2] / "README.md"
+SCRIPTS = Path(__file__).parents[1] / "scripts.md"
 WIDTH = 78  # of lines of text
 
 
@@ -38,8 +38,8 @@ def man_page(page: CommandPage, pages: list[CommandPage]) -> str:
 
 
 def exit_codes() -> tuple[Entry, ...]:
-    """Read the table of the README."""
-    section = README.read_text(encoding="utf-8").split("\n## Exit codes\n")[1].split("\n## ")[0]
+    """Read the table of the page of scripts."""
+    section = SCRIPTS.read_text(encoding="utf-8").split("\n## Exit codes\n")[1].split("\n## ")[0]
     return tuple(
         Entry(code, meaning) for code, meaning in re.findall(r"^\| (\d[\d, ]*) \| (.+) \|$", section, re.MULTILINE)
     )
