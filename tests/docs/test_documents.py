@@ -143,7 +143,7 @@ def test_the_table_of_exit_codes_is_the_codes() -> None:
 def test_the_tables_of_report_fields_are_complete(
     example_photos: Path, tiny_parts: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = ("--report", "report.jsonl")
+    report = ("--report", "report.jsonl", "--shard", "1/1")
     assert command("deshadow", "yard.jpg", "--save-mask", *report).code == ExitCode.OK
     monkeypatch.setattr(manifest, "_PLACES", (tiny_parts / "manifest.toml",))
     depth = command("refine-depth", "yard.jpg", "--ensemble", 1, "--steps", 1, "--weights-dir", tiny_parts, *report)
