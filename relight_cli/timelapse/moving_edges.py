@@ -35,6 +35,7 @@ MAX_DISTANCE = 0.2  # of the longer side; an edge that moves farther is not foll
 MAX_MOVED = 0.4  # share of the picture that edges may pass over; more is another picture
 MIN_SHADOW = 1.0  # stops; the sun's cast shadow is darker, and clouds are rarely as much brighter than the sky
 MAX_SURE = 0.15  # share of the picture above which one strip is rather clouds than a shadow
+MAX_THING = 0.006  # share of the picture; a narrow strip that is larger is rather a shadow than a thing
 NOISE_BLUR, DETAIL = 0.7, 2.0  # pixels; details lie between these deviations of a blur
 STRONG = 0.25  # stops; details that are stronger are those of things
 SAME = 0.25  # correlation of details above which they are those of one surface under two lights
@@ -106,7 +107,7 @@ def change_between(first: Picture, last: Picture) -> Change:
                 continue
             turn[box][strip], width[box][strip], moved[box][strip] = found[0][strip], found[1][strip], 1
             strong = np.abs(change[box][strip] - stops).mean() > MIN_SHADOW and size < MAX_SURE * change.size
-            if strong and not _differ(strip, details[0][box], details[1][box]):
+            if strong and not _differ(strip, details[0][box], details[1][box], change.size):
                 sure[box][strip] = 1
     if moved.mean() > MAX_MOVED:
         moved[:], sure[:] = 0, 0
@@ -123,9 +124,14 @@ def fine_details(picture: Picture) -> Map:
     return stops - blurred(stops, DETAIL)
 
 
-def _differ(strip: NDArray[np.bool_], first: Map, last: Map) -> bool:
-    """Return whether a strip has strong details that are not those of one surface under two lights."""
-    inner = np.asarray(cv2.erode(strip.astype(np.uint8), np.ones((5, 5), np.uint8)), bool)
+def _differ(strip: NDArray[np.bool_], first: Map, last: Map, area: int) -> bool:
+    """Return whether a strip has strong details that are not those of one surface under two lights.
+
+    Near its border the details are the edges of the shadow. A strip that is all border is judged by its size.
+    """
+    inner = np.asarray(cv2.erode(strip.astype(np.uint8), np.ones((9, 9), np.uint8)), bool)
+    if inner.sum() < MIN_PIXELS:
+        return bool(strip.sum() < MAX_THING * area)
     own, other, common = (float((a[inner] * b[inner]).sum()) for a, b in ((first, first), (last, last), (first, last)))
     return max(own, other) > STRONG**2 * inner.sum() and common < SAME * math.sqrt(own * other)
 

@@ -22,7 +22,7 @@ Values = NDArray[np.float64]
 REGIONS = GRID[0] * GRID[1]
 # Half of what `benchmarks/timelapse_prior.py` finds, as made days are tamer than real ones.
 PRIOR = 0.5 * np.array([[0.19, 0.11, 0.58, 0.42], [0.18, 0.0, 0.81, 0.19], [0.0, 0.0, 1.0, 0.31]])  # (bands, ways)
-PRIOR_FRAMES = 1.0  # left-out frames that the prior weights count as
+PRIOR_FRAMES = 2.0  # left-out frames that the prior weights count as
 WHOLE_FRAMES = 2.0  # the same for the weights of the whole picture, in each region
 RIDGE = 0.02  # of the error of a cross-fade: a difference that can explain no more is not used
 SCATTER = 0.2  # squared standard errors of the gain that are taken off
