@@ -43,7 +43,7 @@ def mean_of(values: Sequence[float], resamples: int, seed: int) -> Mean:
     if not resamples or len(known) == 1:
         return Mean(mean, float("nan"), float("nan"))
     generator = np.random.default_rng(seed)
-    means = [known[generator.integers(len(known), size=len(known))].mean() for _ in range(resamples)]
+    means = known[generator.integers(len(known), size=(resamples, len(known)))].mean(axis=1)
     tail = (100 - CONFIDENCE) / 2
     low, high = np.percentile(means, [tail, 100 - tail])
     return Mean(mean, float(low), float(high))
