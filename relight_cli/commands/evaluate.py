@@ -8,7 +8,7 @@ import typer
 
 from relight_cli.depth.command_options import DepthSize
 from relight_cli.depth.options import DepthOptions
-from relight_cli.errors import UsageError
+from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.evaluation.options import Dataset, EvaluateOptions
 from relight_cli.jobs.options import with_options
 from relight_cli.relighting.options import ReferenceKind
@@ -16,6 +16,7 @@ from relight_cli.relighting.options import ReferenceKind
 if TYPE_CHECKING:
     from relight_cli.evaluation.run import Evaluation
     from relight_cli.models.interface import Model
+    from relight_cli.models.lpips import LPIPS
 
 evaluate_app = typer.Typer(
     no_args_is_help=True, help="Judge results against known truths, by the protocols of the literature."
@@ -163,13 +164,29 @@ def relight(
 
 @evaluate_app.command(short_help="Judge interpolated frames of a timelapse.")
 @with_options(NetworkOptions)
-def timelapse(dataset: Dataset, options: NetworkOptions) -> None:
+def timelapse(
+    dataset: Dataset,
+    options: NetworkOptions,
+    lpips: Annotated[
+        str | None,
+        typer.Option(
+            metavar="vgg|FILE",
+            help="Also LPIPS and FloLPIPS: vgg fetches VGG-16 (553 MB); FILE: AlexNet with the names of torchvision.",
+        ),
+    ] = None,
+) -> None:
     """Judge frames of a timelapse that are left out and made from their neighbours.
 
     Protocol: leave-one-out. 'relight-cli evaluate protocols leave-one-out' says how it weighs and averages.
     """
     evaluation = _evaluation("timelapse", dataset, options)
     methods = evaluation.result_methods()
+    if lpips is not None:
+        from relight_cli.evaluation.learned_distance import distances_by
+        from relight_cli.evaluation.protocols.leave_one_out import with_distances
+
+        name = "VGG" if lpips == "vgg" else "AlexNet"
+        evaluation.protocol = with_distances(name, distances_by(_lpips(lpips, options)))
     if model := options.load("interpolate-timelapse"):
         from relight_cli.evaluation.methods import between_by
         from relight_cli.timelapse.sequencing import Mode
@@ -226,6 +243,22 @@ def protocols(
         typer.echo(known[name.lower()].text.strip())
     else:
         raise UsageError(f"protocol {name!r} is unknown: choose {', '.join(known)}.")
+
+
+def _lpips(name: str, options: NetworkOptions) -> "LPIPS":
+    """Load LPIPS on VGG, or on the AlexNet in a file. Raises ModelUnavailableError."""
+    from relight_cli.checkpoints.lpips import REMEDY, load_lpips
+    from relight_cli.checkpoints.weights import LookUp
+
+    wanted = options.look_up_arguments()
+    names = ("weights_dir", "offline", "progress", "accept_licence", "ask")
+    look_up = LookUp(*(wanted[name] for name in names))
+    file = None if name == "vgg" else Path(name)
+    try:
+        return load_lpips("vgg" if file is None else "alex", file, look_up, wanted["notify"])
+    except ModelUnavailableError as error:
+        remedy = "name a file of AlexNet with --lpips, or leave it out"
+        raise ModelUnavailableError(str(error).replace(REMEDY, remedy)) from error
 
 
 def _evaluation(task: str, dataset: Path, options: NetworkOptions) -> "Evaluation":

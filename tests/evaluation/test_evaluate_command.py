@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import Command
 from documents import ROOT
 from made_sets import grey, scores
 from PIL import Image
+from safetensors.torch import save_file
 from typer.main import get_command
 
 from relight_cli.checkpoints.models import load_model
@@ -20,6 +22,7 @@ from relight_cli.evaluation.flow_metrics import flow_weighted
 from relight_cli.evaluation.protocol import in_8_bits
 from relight_cli.evaluation.protocols import PROTOCOLS, protocols_of
 from relight_cli.evaluation.tables import mean_of
+from relight_cli.models.lpips import Backbone
 from relight_cli.photos.reading import read_photo
 from relight_cli.relighting.mapping import deshadow
 
@@ -146,6 +149,23 @@ def test_networks_are_judged_as_the_commands_run_them(command: Command, tmp_path
     assert {"cross-fade", "tiny, --mode latent", "tiny, --mode auto"} <= {
         row["method"] for row in json.loads(frames.out)["tables"][0]["rows"]
     }
+
+
+def test_flolpips_is_lpips_where_nothing_moves(command: Command, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_file(Backbone("alex").state_dict(), tmp_path / "alex.safetensors")
+    for number, code in enumerate((51, 102, 153)):
+        grey(tmp_path / "set" / f"{number}.png", code)
+    grey(tmp_path / "theirs" / "1.png", 102)
+    words = ("evaluate", "timelapse", "set", "--results", "theirs", "--json")
+    done = command(*words, "--lpips", "alex.safetensors")
+    assert done.code == 0, done.err
+    before, same = scores(done.out, "untouched"), scores(done.out, "theirs")
+    assert before["FloLPIPS (AlexNet, DIS)"] == pytest.approx(before["LPIPS (AlexNet)"], rel=1e-5)
+    assert same["LPIPS (AlexNet)"] == same["FloLPIPS (AlexNet, DIS)"] == 0 < before["LPIPS (AlexNet)"]
+    missing = command(*words, "--lpips", "nowhere.pth")
+    assert (missing.code, len(missing.lines)) == (6, 1)
+    assert "--lpips" in missing.err
 
 
 def test_every_protocol_is_documented(command: Command) -> None:

@@ -5,25 +5,29 @@ times, else names.
 Light: a frame is wanted at its own time between its neighbours; without capture times in the middle.
 Size: as stored.
 Colours: 8-bit sRGB; SSIM of luma.
-Score: PSNR, SSIM, and FloLPIPS (Danier et al., PCS 2022): distances of features, weighted at each level by how far
-the optical flow from the made frame to the next one is from that of the truth. Its flow is PWC-Net's. Here the flow
-is OpenCV's DIS, which needs no weights, and the column says so: "DIS-weighted MSE" is 1000 times the squared error of
-the pixels, so weighted. Published FloLPIPS stands in a column of its own and cannot be compared with it.
+Score: PSNR, SSIM, "DIS-weighted MSE" and, with --lpips, LPIPS and FloLPIPS (Danier et al., PCS 2022): distances of
+features, weighted at each level by how far the optical flow from the made frame to the next one is from that of the
+truth. FloLPIPS takes the flow of PWC-Net and the features of AlexNet. Here the flow is OpenCV's DIS, which needs no
+weights, and the column says so, with the features' network. "DIS-weighted MSE" is 1000 times the squared error of the
+pixels, so weighted. Published FloLPIPS has a column of its own, since DIS is another flow.
 Mean: over frames.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
-from relight_cli.evaluation.flow_metrics import dis_flow, flow_weighted
+from relight_cli.evaluation.flow_metrics import DistanceMap, dis_flow, flow_weighted
 from relight_cli.evaluation.layouts import read_picture, require_same_size
 from relight_cli.evaluation.picture_metrics import psnr, ssim
 from relight_cli.evaluation.protocol import WHOLE, Case, Parts, Picture, Protocol, Published, require_size
 from relight_cli.photos.reading import MAX_PIXELS
 from relight_cli.timelapse.frames import find_frames
 
+Distances = Callable[[Picture, Picture], list[DistanceMap]]
+"""Takes two pictures; returns the distances of their features at each level (LPIPS)."""
 PAPER = "CroCoDiLight, ICLR 2026 (openreview GKvb3HCyNk)"
 THOUSANDTHS = 1000  # in which squared errors are given
 SEQUENCES = {"clock shadows": (0.309, 0.286), "day to night": (0.041, 0.043), "indoor shadows": (0.950, 0.923)}
@@ -72,18 +76,26 @@ def read(paths: list[Path], share: float) -> FrameSample:
     return FrameSample(paths[1].stem, before, after, truth, share)
 
 
-def score(sample: FrameSample, result: Picture) -> Parts:
-    """Return the scores of a made frame."""
+def score(sample: FrameSample, result: Picture, distances: dict[str, Distances] | None = None) -> Parts:
+    """Return the scores of a made frame, with LPIPS and FloLPIPS for each of the `distances` by name."""
     require_size(result, sample.truth.shape, sample.name)
     difference = dis_flow(sample.truth, sample.after) - dis_flow(result, sample.after)
     squares = ((result - sample.truth) ** 2).mean(axis=2)
-    return {
-        WHOLE: {
-            "PSNR": psnr(result, sample.truth),
-            "SSIM": ssim(result, sample.truth),
-            "DIS-weighted MSE": THOUSANDTHS * flow_weighted([squares], difference),
-        }
+    scores = {
+        "PSNR": psnr(result, sample.truth),
+        "SSIM": ssim(result, sample.truth),
+        "DIS-weighted MSE": THOUSANDTHS * flow_weighted([squares], difference),
     }
+    for name, maps_of in (distances or {}).items():
+        maps = maps_of(result, sample.truth)
+        scores[f"LPIPS ({name})"] = float(sum(level.mean() for level in maps))
+        scores[f"FloLPIPS ({name}, DIS)"] = flow_weighted(maps, difference)
+    return {WHOLE: scores}
+
+
+def with_distances(name: str, distances: Distances) -> Protocol:
+    """Return the protocol with the learned distances of a backbone."""
+    return replace(PROTOCOL, score=partial(score, distances={name: distances}))
 
 
 PROTOCOL = Protocol(
