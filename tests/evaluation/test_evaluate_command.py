@@ -175,6 +175,6 @@ def test_every_protocol_is_documented(command: Command) -> None:
     for protocol in PROTOCOLS:
         assert re.search(rf"^{re.escape(protocol.name)} +{protocol.task} ", listed, re.MULTILINE)
         assert re.search(rf"[ ,]{re.escape(protocol.name)}[ ,.]", helps[protocol.task].help), protocol.name
-        for line in re.split(r"\n(?=[A-Z][a-z]+: )", protocol.text.strip()):
+        for line in re.split(r"\n(?=[A-Z][a-z, ]+: )", protocol.text.strip()):
             assert " ".join(line.split()).split(": ", 1)[-1] in page, line
     assert command("evaluate", "protocols", "SRD").out.decode().strip() == protocols_of("shadow")["srd"].text.strip()
