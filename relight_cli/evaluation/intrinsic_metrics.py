@@ -20,7 +20,7 @@ SHIFT = 0.5  # added to reflectance for the second figure of WHDR
 def local_error(truth: NDArray[Any], estimate: NDArray[Any], mask: Mask, window: int = WINDOW) -> float:
     """Return the LMSE (Grosse et al. 2009, section 4): errors of optimally scaled windows, over the truth's energy.
 
-    All are (H, W); windows overlap by half.
+    All are (H, W); windows overlap by half. NaN for pictures smaller than a window.
     """
     error = energy = 0.0
     for y in range(0, truth.shape[0] - window + 1, window // 2):
@@ -29,7 +29,7 @@ def local_error(truth: NDArray[Any], estimate: NDArray[Any], mask: Mask, window:
             t, e = truth[part] * mask[part], estimate[part] * mask[part]
             scale = (t * e).sum() / (e**2).sum() if (e**2).sum() > 1e-5 else 0.0
             error, energy = error + ((t - scale * e) ** 2).sum(), energy + (t**2).sum()
-    return float(error / energy)
+    return float(error / energy) if energy else float("nan")
 
 
 def whdr(reflectance: Reflectance, judgements: Mapping[str, Any], shift: float = 0.0) -> float:

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from relight_cli.devices import device_error
 from relight_cli.errors import DeviceError, MissingExtraError, PhotoUnreadableError, UsageError
 from relight_cli.evaluation.methods import Method
 from relight_cli.evaluation.protocol import Case, Parts, Protocol
@@ -84,7 +85,8 @@ def _judge_sample(judgement: Judgement, case: Case, sample: Any, methods: Sequen
     for method in methods:
         try:
             parts = judgement.protocol.score(sample, method.make(case, sample))
-        except PhotoUnreadableError as error:
+        except Exception as error:  # noqa: BLE001  libraries raise anything, for instance for a picture of 5 pixels
+            _raise_lasting(error)
             judgement.failures.append(Failure(case, method.name, error))
         else:
             judgement.scored.append(Scored(case.name, method.name, parts))
@@ -92,8 +94,21 @@ def _judge_sample(judgement: Judgement, case: Case, sample: Any, methods: Sequen
 
 def _raise_lasting(error: Exception) -> None:
     """Raise an error that every other picture has, too."""
-    if isinstance(error, (DeviceError, MissingExtraError, UsageError, MemoryError)):
+    if known := device_error(error):
+        raise known from error
+    if isinstance(error, (DeviceError, MissingExtraError, UsageError)):
         raise error
+
+
+def distinct(methods: Sequence[Method]) -> list[Method]:
+    """Return methods with a number behind names that another one has."""
+    counts: dict[str, int] = {}
+    numbered = []
+    for method in methods:
+        counts[method.name] = counts.get(method.name, 0) + 1
+        number = counts[method.name]
+        numbered.append(method if number == 1 else replace(method, name=f"{method.name} ({number})"))
+    return numbered
 
 
 def find_cases(protocols: dict[str, Protocol], dataset: Path, wanted: str | None) -> tuple[Protocol, list[Case]]:

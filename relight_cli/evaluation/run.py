@@ -50,10 +50,10 @@ class Evaluation:
 
     def judge(self, methods: "list[Method]") -> "Judgement":
         """Judge the methods on all pictures."""
-        from relight_cli.evaluation.judging import judge
+        from relight_cli.evaluation.judging import distinct, judge
 
         self.begin("")
-        return judge(self.protocol, self.cases, methods, self.after)
+        return judge(self.protocol, self.cases, distinct(methods), self.after)
 
     def begin(self, work: str) -> None:
         """Begin to go through all pictures."""

@@ -65,6 +65,20 @@ def test_what_cannot_be_read_costs_only_itself(command: Command, shots: Path, tm
     assert (again.code, len(again.lines)) == (5, 1)
 
 
+def test_folders_of_one_name_stay_apart_and_tiny_pictures_fail(command: Command, tmp_path: Path) -> None:
+    for name, size in (("a", (64, 32)), ("b", (5, 5))):
+        grey(tmp_path / "set" / "input" / f"{name}.png", 40, size=size)
+        grey(tmp_path / "set" / "gt" / f"{name}.png", 128, size=size)
+    for folder, code in (("one/out", 118), ("two/out", 128)):
+        grey(tmp_path / folder / "a.png", code)
+        grey(tmp_path / folder / "b.png", code, size=(5, 5))
+    done = command("evaluate", "shadow", "set", "--results", "one/out", "--results", "two/out", "--json")
+    assert done.code == 23
+    assert scores(done.out, "out")["PSNR"] == pytest.approx(-20 * math.log10(10 / 255), abs=0.01)
+    assert scores(done.out, "out (2)")["PSNR"] == 100
+    assert [failed["picture"] for failed in json.loads(done.out)["failed"]] == ["input/b"] * 3
+
+
 def test_a_result_of_another_size_is_a_failure(command: Command, shots: Path, tmp_path: Path) -> None:
     for number in (1, 2, 3):
         grey(tmp_path / "theirs" / f"h2_{number}.png", 200, size=(32, 32))

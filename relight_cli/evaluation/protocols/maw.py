@@ -70,6 +70,8 @@ def read(path: Path, mask: Path, colours: Path) -> MeasuredPicture:
         raise PhotoUnreadableError(f"{mask}: {reason}; copy the data set again")
     small = np.asarray(Image.fromarray(labels).resize(SIZE, Image.Resampling.NEAREST))
     kept = {int(n): colour for n, colour in zip(numbers, measured, strict=True) if (small == n).any()}
+    if not kept:
+        raise PhotoUnreadableError(f"{mask}: has no region; copy the data set again")
     return MeasuredPicture(path.stem, read_picture(path), small, kept)
 
 
