@@ -76,14 +76,23 @@ def relit_by(model: Model, reference: ReferenceKind) -> Method:
 
 
 def between_by(model: Model, mode: Mode) -> Method:
-    """Return a frame between two that interpolate-timelapse makes; its pixels are cross-faded in `Mode.IMAGE`."""
-    options = TimelapseOptions(mode=mode)
+    """Return a frame between two that interpolate-timelapse makes; its pixels are cross-faded in `Mode.IMAGE`.
+
+    The sequence that it is made from is every second frame, as `Mode.AUTO` finds out on a sequence what works.
+    """
+    options, sequences = TimelapseOptions(mode=mode), dict[range, Timelapse]()
 
     def make(case: Case, sample: FrameSample) -> Picture:
-        frames = (sample.picture, sample.after)
-        sequence = Timelapse([0.0, 1.0], frames.__getitem__, frames.__getitem__, model, options)
-        made = sequence.make(OutputFrame(sample.share))
-        assert made is not None  # both frames are there
+        given = sample.given
+        if given not in sequences:
+
+            def read(number: int) -> Picture:
+                return read_picture(sample.paths[given[number]])
+
+            times = [sample.times[number] for number in given]
+            sequences[given] = Timelapse(times, read, read, model, options)
+        made = sequences[given].make(OutputFrame(sample.times[sample.number]))
+        assert made is not None  # both neighbours are there
         return in_8_bits(made.picture)
 
     return Method("cross-fade" if mode == Mode.IMAGE else f"{model.name}, --mode {mode}", make)

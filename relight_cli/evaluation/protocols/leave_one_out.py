@@ -2,7 +2,8 @@
 
 Layout: the frames of a fixed camera in one folder (any formats), in the order of interpolate-timelapse: capture
 times, else names.
-Light: a frame is wanted at its own time between its neighbours; without capture times in the middle.
+Light: a frame is wanted at its own time between its neighbours; without capture times in the middle. --mode auto
+chooses by every second frame, its neighbours among them.
 Size: as stored.
 Colours: 8-bit sRGB; SSIM of luma.
 Score: PSNR, SSIM, "DIS-weighted MSE" and, with --lpips, LPIPS and FloLPIPS (Danier et al., PCS 2022): distances of
@@ -35,13 +36,20 @@ SEQUENCES = {"clock shadows": (0.309, 0.286), "day to night": (0.041, 0.043), "i
 
 @dataclass(frozen=True)
 class FrameSample:
-    """A frame that is left out, and its neighbours."""
+    """A frame that is left out, its neighbours, and the sequence."""
 
     name: str
     picture: Picture  # the frame before
     after: Picture
     truth: Picture
-    share: float  # of the way from the frame before to the one after, in time
+    number: int  # in the sequence
+    paths: tuple[Path, ...]  # of the sequence
+    times: tuple[float, ...]
+
+    @property
+    def given(self) -> range:
+        """The numbers of every second frame, the neighbours among them: the frames that a method may look at."""
+        return range((self.number + 1) % 2, len(self.paths), 2)
 
 
 def find(dataset: Path) -> list[Case]:
@@ -55,12 +63,10 @@ def find(dataset: Path) -> list[Case]:
         frames = find_frames([str(dataset)], recursive=False, null=False, max_pixels=MAX_PIXELS, failed=fail)
     except (UsageError, PhotoUnreadableError):
         return []
-    paths, times = [frames.path(number) for number in range(len(frames.times))], frames.times
+    paths, times = tuple(frames.path(number) for number in range(len(frames.times))), tuple(frames.times)
     cases = [Case(path.stem, path, partial(unreadable, error)) for path, error in failed]
     for number in range(1, len(paths) - 1):
-        share = (times[number] - times[number - 1]) / (times[number + 1] - times[number - 1])
-        three = paths[number - 1 : number + 2]
-        cases.append(Case(paths[number].stem, paths[number], partial(read, three, share)))
+        cases.append(Case(paths[number].stem, paths[number], partial(read, number, paths, times)))
     return cases
 
 
@@ -69,11 +75,11 @@ def unreadable(error: Exception) -> FrameSample:
     raise error
 
 
-def read(paths: list[Path], share: float) -> FrameSample:
+def read(number: int, paths: tuple[Path, ...], times: tuple[float, ...]) -> FrameSample:
     """Read the frame before, the frame that is left out, and the frame after."""
-    before, truth, after = (read_picture(path) for path in paths)
-    require_same_size(paths[1], [before, truth, after])
-    return FrameSample(paths[1].stem, before, after, truth, share)
+    before, truth, after = (read_picture(path) for path in paths[number - 1 : number + 2])
+    require_same_size(paths[number], [before, truth, after])
+    return FrameSample(paths[number].stem, before, after, truth, number, paths, times)
 
 
 def score(sample: FrameSample, result: Picture, distances: dict[str, Distances] | None = None) -> Parts:
