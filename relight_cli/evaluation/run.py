@@ -11,6 +11,7 @@ from relight_cli._version import __version__
 from relight_cli.errors import ExitCode
 from relight_cli.evaluation.options import EvaluateOptions, require_extra, require_free, spread
 from relight_cli.jobs.console import printable, say, show_traceback
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.progress import begin_progress, current
 from relight_cli.jobs.reports import append_record
 from relight_cli.jobs.streams import write_stdout
@@ -32,6 +33,9 @@ class Evaluation:
         require_extra()
         for path in (options.csv, *outputs):
             require_free(path, overwrite=options.overwrite)
+        for path in (options.csv, options.report, *outputs):
+            if path:
+                make_folder(path.parent)
         begin_progress("evaluate", options)
         from relight_cli.evaluation.judging import find_cases
         from relight_cli.evaluation.protocols import protocols_of

@@ -1,5 +1,6 @@
 """A study as a command: run it, print its table, plot its curves."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,12 +34,11 @@ def run_and_finish(
     )
     counts = range(1, work.ensemble + 1) if study == Study.ENSEMBLE else [work.ensemble]
     shown = (BEFORE, *(line_name(variant, runs) for variant in VARIANTS[study] for runs in counts))
-    if plot and judgement.scored:
+    if plot and any(line_name(VARIANTS[study][0], work.ensemble) == one.method for one in judgement.scored):
         from relight_cli.evaluation.curve_plot import plot_curves
         from relight_cli.photos.photo import Photo
         from relight_cli.photos.writing import write_photo
 
-        make_folder(plot.parent)
         panels = [_panel(judgement, study, work.ensemble, column) for column in PLOTTED]
         write_photo(Photo(plot_curves(panels)), plot, overwrite=evaluation.options.overwrite)
     evaluation.finish(judgement, shown)
@@ -58,4 +58,6 @@ def _panel(judgement: "Judgement", study: str, runs: int, column: str) -> "Panel
         Curve(variant.name, tuple(mean(line_name(variant, count)) for count in range(1, runs + 1)))
         for variant in VARIANTS[Study(study)]
     )
-    return Panel(PLOTTED[column], curves, mean(BEFORE))
+    return Panel(
+        PLOTTED[column], tuple(curve for curve in curves if all(map(math.isfinite, curve.values))), mean(BEFORE)
+    )

@@ -40,19 +40,19 @@ def shots(tmp_path: Path) -> Path:
 def test_what_cannot_be_read_costs_only_itself(command: Command, shots: Path, tmp_path: Path) -> None:
     (shots / "h2_2.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
     grey(tmp_path / "theirs" / "h2_1.png", 200)
-    words = ("--results", "theirs", "--report", "report.jsonl", "--csv", "scores.csv")
+    words = ("--results", "theirs", "--report", "new/report.jsonl", "--csv", "new/scores.csv")
     done = command("evaluate", "shadow", shots, *words)
     assert done.code == 23
     torn, missing, counted = done.lines
     assert torn.startswith(f"{shots / 'h2_2.png'}: ")
     assert "holds no result for h2_3" in missing
     assert counted.startswith("2 of 3 pictures failed")
-    report = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    report = [json.loads(line) for line in (tmp_path / "new" / "report.jsonl").read_text().splitlines()]
     assert [entry["status"] for entry in report] == ["done", "failed", "failed"]
     assert report[1]["error"] == "PhotoUnreadableError"
     rows = re.findall(r"^\| (\S+) +\| (\d+) ", done.out.decode(), re.MULTILINE)
     assert rows == [("untouched", "2"), ("theirs", "1")]
-    with (tmp_path / "scores.csv").open() as file:
+    with (tmp_path / "new" / "scores.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [(line["picture"], line["method"]) for line in lines] == [
         ("h2_1", "untouched"),
