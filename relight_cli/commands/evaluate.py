@@ -221,7 +221,7 @@ def depth(dataset: Dataset, options: DepthStudyOptions) -> None:
 
         run_and_finish(evaluation, model, work, options.study, options.runs_dir, options.plot)
         return
-    own = [network_alone(model), *([refined(model, work, options.runs_dir)] if work.steps else [])]
+    own = [network_alone(model, work), *([refined(model, work, options.runs_dir)] if work.steps else [])]
     evaluation.finish(evaluation.judge([*own, *methods]))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,12 @@ def read_disparity(path: Path) -> Disparity:
         raise PhotoUnreadableError(str(error)) from error
 
 
-def network_alone(model: DepthModel) -> Method:
-    """Return the network's own depth, at the photo's size."""
+def network_alone(model: DepthModel, options: DepthOptions) -> Method:
+    """Return the network's own depth, at the photo's size; it sees a copy of `options.max_side`."""
+    unrefined = replace(options, steps=0)
 
     def make(case: Case, sample: DepthSample) -> Disparity:
-        return refine_depth(model, sample.photo, DepthOptions(steps=0)).disparity
+        return refine_depth(model, sample.photo, unrefined).disparity
 
     return Method(model.name, make)
 

@@ -73,7 +73,7 @@ def run_study(
     `begin` gets the name of each variant.
     """
     begin(BEFORE)
-    before = replace(network_alone(model), name=BEFORE)
+    before = replace(network_alone(model, options), name=BEFORE)
     judgement = judge(protocol, cases, [before], after)
     unreadable = {failure.case.name for failure in judgement.failures}
     sound = [case for case in cases if case.name not in unreadable]

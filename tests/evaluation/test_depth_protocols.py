@@ -136,6 +136,7 @@ def test_a_study_is_resumed_and_plotted(command: Command, street: list[object], 
 
 
 def test_the_random_prior_is_another_one(command: Command, street: list[object]) -> None:
+    street = [*street, "--max-side", 28]
     done = command(*street, "--study", "prior", "--ensemble", 1)
     assert done.code == 0, done.err
     found = [scores(done.out, f"{name} prior, N = 1")["silog"] for name in ("published", "random")]
@@ -144,6 +145,8 @@ def test_the_random_prior_is_another_one(command: Command, street: list[object])
     refined = command(*street, "--ensemble", 1)
     assert scores(refined.out, "Depth-Anything-V2-Small-hf, refined")["silog"] == found[0]
     assert scores(refined.out, "Depth-Anything-V2-Small-hf")["silog"] == before
+    larger = command(*street[:-5], "--steps", 0, "--json")  # the network alone sees a copy of --max-side too
+    assert scores(larger.out, "Depth-Anything-V2-Small-hf")["silog"] != before
 
 
 @pytest.mark.parametrize("targets", Targets)
