@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
-from metrics import Mask, encoded
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import spsolve
 from skimage.color import lab2rgb, rgb2lab
 
+from relight_cli.evaluation.picture_metrics import encoded
+from relight_cli.evaluation.protocol import Mask
 from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import to_linear
 

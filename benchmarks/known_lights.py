@@ -138,7 +138,7 @@ def light_of_lamp(lamp: Lamp, focus: tuple, axes: np.ndarray, ground: np.ndarray
 
 
 def _exposed(light: Picture) -> Picture:
-    from metrics import encoded
+    from relight_cli.evaluation.picture_metrics import encoded
 
     mean = float((light @ LUMINANCE.astype(np.float32)).mean())
     return encoded(light * np.float32(GREY / max(mean, 1e-6)))

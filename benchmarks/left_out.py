@@ -5,10 +5,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from metrics import psnr
 from numpy.typing import NDArray
 from PIL import Image
 
+from relight_cli.evaluation.picture_metrics import psnr
 from relight_cli.models.interface import Model
 from relight_cli.relighting.layers import to_linear
 from relight_cli.timelapse.options import TimelapseOptions

@@ -22,12 +22,15 @@ from typing import Annotated
 import cv2
 import numpy as np
 import typer
-from datasets import Known, read, shots_to_relight
-from metrics import Mask, encoded, psnr
+from datasets import samples
 
 from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.models import load_model
 from relight_cli.errors import RelightError
+from relight_cli.evaluation.layouts import read_picture
+from relight_cli.evaluation.picture_metrics import encoded, psnr
+from relight_cli.evaluation.protocol import Mask, Sample
+from relight_cli.evaluation.protocols import multishot_pairs
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture
@@ -54,17 +57,17 @@ class Spoilt:
     outside: Mask  # away from the patches and what the reduction smears of them
 
 
-def webcam(folder: Path) -> Iterator[Known]:
+def webcam(folder: Path) -> Iterator[Sample]:
     """Yield frames, each with a later frame as its truth, 640 pixels wide."""
     paths = sorted(folder.glob("*.jpg"))
-    frames = [read(path) for path in paths]
+    frames = [read_picture(path) for path in paths]
     frames = [cv2.resize(f, (640, round(len(f) * 640 / f.shape[1])), interpolation=cv2.INTER_AREA) for f in frames]
     for step in LATER:
         for i, frame in enumerate(frames):
-            yield Known(f"{i}+{step}", frame, frames[(i + step) % len(frames)])
+            yield Sample(f"{i}+{step}", frame, frames[(i + step) % len(frames)])
 
 
-def lit_objects(folder: Path) -> Iterator[Known]:
+def lit_objects(folder: Path) -> Iterator[Sample]:
     """Yield objects under one lamp, with the same under another as their truth, in one exposure."""
     for path in sorted(folder.glob("*_mask.png")):
         name, mask = path.stem.removesuffix("_mask"), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0
@@ -74,7 +77,7 @@ def lit_objects(folder: Path) -> Iterator[Known]:
         scale = 0.8 / np.percentile(np.concatenate([x[mask] for x in lit]), 99)
         shown = {lamp: encoded(x * scale) for lamp, x in zip(lamps, lit, strict=True)}
         for one, other in LIGHTS:
-            yield Known(f"{name}{one}{other}", shown[one], shown[other], mask)
+            yield Sample(f"{name}{one}{other}", shown[one], shown[other], mask)
 
 
 def spoilt(truth: Picture, other: Picture, rng: np.random.Generator) -> Spoilt:
@@ -127,7 +130,7 @@ def rounded_psnr(picture: Picture, truth: Picture, mask: Mask) -> float:
     return psnr(np.rint(picture.clip(0, 1) * 255) / 255, truth, mask) if mask.any() else np.nan
 
 
-def judge_aligned(title: str, pairs: list[Known], methods: dict[str, Method], others: list[Picture]) -> None:
+def judge_aligned(title: str, pairs: list[Sample], methods: dict[str, Method], others: list[Picture]) -> None:
     """Print each method's scores on spoilt and on plain references."""
     rng, scores = np.random.default_rng(SEED), {name: [] for name in methods}  # type: dict[str, list[tuple[float, ...]]]
     for n, known in enumerate(pairs):
@@ -148,7 +151,7 @@ def judge_aligned(title: str, pairs: list[Known], methods: dict[str, Method], ot
         print(f"| {name} | {' | '.join(f'{x:.2f}' for x in np.nanmean(found, axis=0))} |", flush=True)
 
 
-def judge_moved(pairs: list[Known], model: Model) -> None:
+def judge_moved(pairs: list[Sample], model: Model) -> None:
     """Print the scores of references that known homographies moved, next to those of the aligned ones."""
     print(f"\n| moved by, % of the width ({len(pairs)} pairs) | aligned | moved | registered |\n|---|---|---|---|")
     for share in (0.005, 0.01, 0.02, 0.05):
@@ -216,9 +219,9 @@ def main(
     only: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Print the tables."""
-    model, others = load_model("tiny"), [read(path) for path in sorted(train.glob("*.jpg"))]
+    model, others = load_model("tiny"), [read_picture(path) for path in sorted(train.glob("*.jpg"))]
     chosen = slice(first, None, every)
-    shots = list(shots_to_relight(real / "shadow"))[chosen]
+    shots = list(samples(multishot_pairs.PROTOCOL, real / "shadow"))[chosen]
     if only in (None, "aligned"):
         methods = methods_of(model)
         judge_aligned("shots of one view", shots, methods, others[::5])

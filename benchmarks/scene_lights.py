@@ -21,10 +21,11 @@ import numpy as np
 import typer
 from baselines import colour_transfer
 from known_lights import LitView, luminance, views
-from metrics import Mask, encoded, psnr
 
 from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.models import load_model
+from relight_cli.evaluation.picture_metrics import encoded, psnr
+from relight_cli.evaluation.protocol import Mask
 from relight_cli.models.interface import Model
 from relight_cli.photos.focal_length import NORMAL_LENS, focal_from_equivalent
 from relight_cli.photos.photo import Photo

@@ -19,10 +19,10 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from metrics import encoded, psnr, scale_invariant
 from torch import Tensor
 
 from relight_cli.checkpoints.tiny import load_tiny
+from relight_cli.evaluation.picture_metrics import encoded, psnr, scale_invariant
 from relight_cli.models.tiny import Tiny
 from relight_cli.rasters.resizing import Picture
 from relight_cli.rasters.rows import to_array

@@ -17,11 +17,12 @@ from typing import Annotated
 import numpy as np
 import typer
 from baselines import lab_shadow
-from datasets import Known, made_photos, mapped, rendered_views, shots_to_deshadow
-from metrics import Mask
+from datasets import made_photos, mapped, rendered_views, samples
 from numpy.typing import NDArray
 
 import relight_cli as rl
+from relight_cli.evaluation.protocol import Mask, Sample
+from relight_cli.evaluation.protocols import multishot
 from relight_cli.relighting.shadow_mask import mask_photo
 from relight_cli.relighting.whole_view import THRESHOLD
 
@@ -48,7 +49,7 @@ def calibration(values: Values, truth: Mask) -> tuple[float, list[str]]:
     return error, shares
 
 
-def judge(title: str, pictures: Iterable[Known], methods: dict[str, Callable[[Known], Values]]) -> None:
+def judge(title: str, pictures: Iterable[Sample], methods: dict[str, Callable[[Sample], Values]]) -> None:
     """Print the table of a set."""
     known = [k for k in pictures if k.mask is not None]
     groups = {"": known, ", a sound truth": [k for k in known if k.sound]}
@@ -82,7 +83,7 @@ def main(
         pixels = np.frombuffer(picture, np.float32).reshape(height, -1, 3)
         return rl.shadow_mask(model, rl.Photo.from_array(pixels))
 
-    def mask(known: Known, threshold: float = THRESHOLD) -> rl.ShadowMask:
+    def mask(known: Sample, threshold: float = THRESHOLD) -> rl.ShadowMask:
         one = found(known.picture.astype(np.float32).tobytes(), len(known.picture))
         cover = one.found.cover(one.copy, threshold)
         return replace(one, photo=mask_photo(one.original, cover, one.copy, None))
@@ -104,7 +105,7 @@ def main(
         pairs = rendered_views(views)
         judge("held-out rendered views", mapped(pairs, pairs.to_free[0]), methods)
     if real:
-        judge("real shots", shots_to_deshadow(real / "shadow"), methods)
+        judge("real shots", samples(multishot.PROTOCOL, real / "shadow"), methods)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ import numpy as np
 import torch
 import typer
 from left_out import judge_left_out, read_day
-from metrics import psnr
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from relight_cli.checkpoints.models import load_model
+from relight_cli.evaluation.picture_metrics import psnr
 from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.relighting.options import TileOptions
 from relight_cli.timelapse.keyframe_pair import KeyframePair

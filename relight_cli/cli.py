@@ -12,6 +12,7 @@ from relight_cli._version import __version__
 from relight_cli.commands.albedo import albedo
 from relight_cli.commands.deshadow import deshadow
 from relight_cli.commands.doctor import doctor
+from relight_cli.commands.evaluate import evaluate_app
 from relight_cli.commands.interpolate_timelapse import interpolate_timelapse
 from relight_cli.commands.lights import lights_app
 from relight_cli.commands.refine_depth import refine_depth
@@ -42,6 +43,7 @@ app.command(short_help="Remove all light from each PHOTO and keep its albedo.")(
 app.command(short_help="Interpolate or deflicker the light of a timelapse.")(interpolate_timelapse)
 app.command(short_help="Estimate and refine the depth of each PHOTO.")(refine_depth)
 app.command(short_help="Check the installation and report what is broken.")(doctor)
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(lights_app, name="lights")
 app.add_typer(report_app, name="report")
 app.add_typer(weights_app, name="weights")

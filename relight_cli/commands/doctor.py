@@ -31,6 +31,7 @@ EXTRAS = {  # distribution: (module to import, pip extra)
     "s3fs": ("s3fs", "remote"),
     "gcsfs": ("gcsfs", "remote"),
     "adlfs": ("adlfs", "remote"),
+    "scikit-image": ("skimage", "eval"),
 }
 
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,15 @@ class Prior(Protocol):
     def predict_noise(self, noisy: Tensor, timesteps: Tensor) -> tuple[Tensor, Tensor]: ...
 
 
+class Targets(StrEnum):
+    """What is optimised, besides the scale offset o; BOTH is the paper's method, the others are its studies."""
+
+    FEATURES = "features"  # the feature maps W
+    DECODER = "decoder"  # the weights theta of the decoder
+    BOTH = "both"
+    ALL = "all"  # all weights of the network, the encoder's too, from which W is made anew at each step
+
+
 @dataclass(frozen=True)
 class RefineOptions:
     """How much work is done; the defaults are the paper's."""
@@ -54,6 +64,7 @@ class RefineOptions:
     seed: int = 0
     run_batch: int = 1  # runs at a time
     early_stop: float = 0.0  # stop adding runs when the mean moves less than this share of its spread; 0: never
+    targets: Targets = Targets.BOTH
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,7 @@ def refine_runs(
     """Optimise the runs of these numbers as one batch, each run with its own random generator."""
     if not numbers:
         return []
-    batch = RunBatch(scene, len(numbers))
+    batch = RunBatch(scene, len(numbers), options.targets)
     optimiser, generators = batch.optimiser(), [generator_of(options.seed, number) for number in numbers]
     with torch.enable_grad():
         for _ in range(options.steps):
@@ -195,29 +206,46 @@ class RunBatch(nn.Module):
     which take 1.6 times as long (four decoders of Depth Anything V2 Small forward and backward, one CPU core).
     """
 
-    def __init__(self, scene: Scene, count: int) -> None:
+    def __init__(self, scene: Scene, count: int, targets: Targets = Targets.BOTH) -> None:
         super().__init__()
-        self.scene = scene
+        self.scene, self.targets = scene, targets
         self.features = nn.ParameterList(torch.cat([maps] * count) for maps in scene.features)  # (B, ...)
-        self.decoders = nn.ModuleList(deepcopy(scene.network.decoder).requires_grad_(True) for _ in range(count))
+        self.networks = [deepcopy(scene.network) for _ in range(count)] if targets == Targets.ALL else []
+        for parameter in (parameter for network in self.networks for parameter in network.parameters()):
+            parameter.requires_grad_(True)
+        decoders = [network.decoder for network in self.networks] or [
+            deepcopy(scene.network.decoder) for _ in range(count)
+        ]
+        self.decoders = nn.ModuleList(decoder.requires_grad_(targets != Targets.FEATURES) for decoder in decoders)
+        self.features.requires_grad_(targets in (Targets.FEATURES, Targets.BOTH))
         self.scale_offsets = nn.Parameter(torch.zeros(count, device=scene.image.device))
 
     def optimiser(self) -> torch.optim.Optimizer:
-        """Return AdamW with the paper's three learning rates."""
+        """Return AdamW with the paper's three learning rates; weights of the encoder have that of the decoder."""
+        features, decoders = list(self.features), list(self.decoders.parameters())
+        weights = {
+            Targets.FEATURES: [],
+            Targets.DECODER: decoders,
+            Targets.BOTH: decoders,
+            Targets.ALL: [parameter for network in self.networks for parameter in network.parameters()],
+        }[self.targets]
         groups = [
-            {"params": list(self.features), "lr": FEATURE_RATE},
-            {"params": list(self.decoders.parameters()), "lr": WEIGHT_RATE},
+            {"params": [maps for maps in features if maps.requires_grad], "lr": FEATURE_RATE},
+            {"params": weights, "lr": WEIGHT_RATE},
             {"params": [self.scale_offsets], "lr": SCALE_RATE},
         ]
-        return torch.optim.AdamW(groups)
+        return torch.optim.AdamW([group for group in groups if group["params"]])
 
     def disparity(self) -> Tensor:
         """Return each run's disparity (B, h, w), with the initial one where the mask keeps it."""
         scene = self.scene
-        found = [
-            decoder([maps[i : i + 1] for maps in self.features], scene.size) for i, decoder in enumerate(self.decoders)
-        ]
+        found = [decoder(self._features_of(i), scene.size) for i, decoder in enumerate(self.decoders)]
         return torch.lerp(torch.cat(found), scene.initial, scene.kept_mask)
+
+    def _features_of(self, run: int) -> list[Tensor]:
+        if self.targets == Targets.ALL:
+            return list(self.networks[run].features(self.scene.image))
+        return [maps[run : run + 1] for maps in self.features]
 
     def loss(self, prior: Prior, draws: "Draw") -> Tensor:
         """Return each run's loss (B,): score distillation of the relit photo, plus smoothness."""

@@ -63,10 +63,16 @@ class LPIPS(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Return the distances (B,) of sRGB-encoded pictures (B, 3, H, W) in [0, 1]; 0 for equal ones."""
         total = a.new_zeros(len(a))
-        for weights, x, y in zip(self.weights, self._levels(a), self._levels(b), strict=True):
-            difference = (unit(x.float()) - unit(y.float())).square()
-            total = total + torch.einsum("bchw,c->bhw", difference, weights).mean((1, 2))
+        for level in self.maps(a, b):
+            total = total + level.mean((1, 2))
         return total
+
+    def maps(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """Return the distances (B, h, w) of each level, whose means `forward` sums."""
+        return [
+            torch.einsum("bchw,c->bhw", (unit(x.float()) - unit(y.float())).square(), weights)
+            for weights, x, y in zip(self.weights, self._levels(a), self._levels(b), strict=True)
+        ]
 
     def _levels(self, picture: Tensor) -> list[Tensor]:
         shift, scale = (picture.new_tensor(v)[:, None, None] for v in (SHIFT, SCALE))

@@ -1,6 +1,5 @@
 """Refinement with a prior that knows the truth, and runs that do not depend on each other."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +22,10 @@ from relight_cli.depth.refinement import (
     refine_runs,
 )
 from relight_cli.depth.sky import keep_sky
+from relight_cli.evaluation.depth_metrics import depth_metrics
 from relight_cli.models.depth_anything import network_size, resize_to_network
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from depth_metrics import depth_metrics
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,13 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from PIL import Image
 from skimage.color import rgb2gray, rgb2lab
 from skimage.metrics import structural_similarity
 
+from relight_cli.evaluation.protocol import Mask, Picture, Scores
 from relight_cli.models.colour import linear_to_srgb
-from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import to_linear
-
-Mask = NDArray[np.bool_]
 
 
 def encoded(light: Picture) -> Picture:
@@ -25,12 +23,12 @@ def psnr(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
 
 
 def ssim(picture: Picture, truth: Picture) -> float:
-    """Return the structural similarity of luma."""
+    """Return the structural similarity of luma (Wang et al. 2004; windows of 7 x 7)."""
     return float(structural_similarity(rgb2gray(picture), rgb2gray(truth), data_range=1))
 
 
 def lab_error(picture: Picture, truth: Picture, mask: Mask | None = None) -> float:
-    """Return the mean absolute difference of LAB values, as the shadow-removal literature reports it."""
+    """Return the mean absolute difference of LAB values, as the shadow-removal literature reports it ("RMSE")."""
     difference = np.abs(rgb2lab(picture) - rgb2lab(truth)).sum(axis=2)
     return float((difference if mask is None else difference[mask]).mean())
 
@@ -41,13 +39,15 @@ def scale_invariant(picture: Picture, truth: Picture) -> Picture:
     return encoded(estimate * ((estimate * wanted).sum() / max(1e-12, (estimate**2).sum())))
 
 
-def local_error(truth: NDArray, estimate: NDArray, mask: Mask, window: int = 20) -> float:
-    """Return the LMSE (Grosse et al. 2009, section 4): errors of optimally scaled windows, over the truth's energy."""
-    error = energy = 0.0
-    for y in range(0, truth.shape[0] - window + 1, window // 2):
-        for x in range(0, truth.shape[1] - window + 1, window // 2):
-            part = np.s_[y : y + window, x : x + window]
-            t, e = truth[part] * mask[part], estimate[part] * mask[part]
-            scale = (t * e).sum() / (e**2).sum() if (e**2).sum() > 1e-5 else 0.0
-            error, energy = error + ((t - scale * e) ** 2).sum(), energy + (t**2).sum()
-    return float(error / energy)
+def picture_scores(picture: Picture, truth: Picture) -> Scores:
+    """Return PSNR, SSIM and LAB error of a picture."""
+    return {"PSNR": psnr(picture, truth), "SSIM": ssim(picture, truth), "LAB": lab_error(picture, truth)}
+
+
+def resized_bicubic(picture: Picture, height: int, width: int) -> Picture:
+    """Return a picture in another size: bicubic (a = -0.5) without aliasing, as imresize of MATLAB."""
+    planes = [
+        Image.fromarray(np.ascontiguousarray(plane, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        for plane in np.moveaxis(np.atleast_3d(picture), 2, 0)
+    ]
+    return np.stack([np.asarray(plane) for plane in planes], axis=2).clip(0, 1)
