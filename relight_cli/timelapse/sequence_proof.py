@@ -30,18 +30,18 @@ class Choice:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The mean share of each way that is used, and of the cross-fade."""
-        ways = {way: float(own.mean()) for way, own in zip(WAYS, self.blend.weights, strict=True) if own.any()}
-        return {"cross-fade": 1 - sum(ways.values())} | ways
+        """The mean weight of each way that is added to the cross-fade; edges have theirs only where they pass."""
+        return {way: float(own.mean()) for way, own in zip(WAYS, self.blend.weights, strict=True) if own.any()}
 
     def __str__(self) -> str:
         """Return one line."""
-        shares = ", ".join(f"{way} {share:.0%}" for way, share in self.shares.items())
+        added = ", ".join(f"{way} {share:.0%}" for way, share in self.shares.items())
+        added = f"a cross-fade with {added}" if added else "a cross-fade"
         if not self.frames:
-            return f"auto: {shares} (no frame could be left out to check it)."
+            return f"auto: {added} (no frame could be left out to check it)."
         left = "1 frame" if self.frames == 1 else f"{self.frames} frames"
         gain = "" if self.gain is None else f"; {self.gain:+.2f} dB over a cross-fade"
-        return f"auto, by {left} left out: {shares}{gain}."
+        return f"auto, by {left} left out: {added}{gain}."
 
     def facts(self) -> dict[str, object]:
         """Return what a report says."""

@@ -161,7 +161,8 @@ def test_the_choice_is_said_and_a_part_is_as_the_whole(capsys: pytest.CaptureFix
     assert capsys.readouterr().err.count("auto, by 3 frames left out: ") == 1
     entry = json.loads(Path("r.jsonl").read_text().splitlines()[-1])
     assert entry["auto"]["left_out"] == 3
-    assert sum(entry["auto"]["shares"].values()) == pytest.approx(1)
+    assert set(entry["auto"]["shares"]) <= set(WAYS)
+    assert all(0 < share <= 1 for share in entry["auto"]["shares"].values())
     whole = {path.name: path.read_bytes() for path in Path("out").glob("frame*")}
     for name in ("frame_0004.png", "frame_0008.png"):
         Path("out", name).unlink()
