@@ -12,8 +12,8 @@ from command_line import Run
 from PIL import Image
 
 import relight_cli as rl
+from relight_cli.commands.deshadow import DeshadowCommandOptions
 from relight_cli.depth.command_options import DepthCommandOptions
-from relight_cli.jobs.options import MappingCommandOptions
 from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 
@@ -233,7 +233,7 @@ def test_auto_without_published_files_warns_and_takes_tiny(tmp_path: Path, monke
     ("api", "command"),
     [
         (rl.RelightOptions, RelightCommandOptions),
-        (rl.DeshadowOptions, MappingCommandOptions),
+        (rl.DeshadowOptions, DeshadowCommandOptions),
         (rl.TimelapseOptions, TimelapseCommandOptions),
         (rl.DepthOptions, DepthCommandOptions),
     ],

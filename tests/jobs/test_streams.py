@@ -169,7 +169,9 @@ def test_out_of_memory_while_writing(command: Command, photo: Path, monkeypatch:
 def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
-    network = torch.nn.Linear(2, 2, dtype=torch.float64)
+    from relight_cli.checkpoints.tiny import load_tiny
+
+    network = load_tiny().double()
     fallback = MemoryFallback(Model(network, "tiny", None, None, "cuda:0"), 2, "auto")
     tried: list[tuple[str, int]] = []
 
@@ -177,7 +179,7 @@ def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
         tried.append((model.device, batch))
         if model.device != "cpu":
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return network(torch.ones(2))
+        return next(network.parameters())
 
     assert fallback.run(work).dtype == torch.float32  # the dtype of tiny on a CPU
     assert tried == [("cuda:0", 2), ("cuda:0", 1), ("cpu", 2)]
