@@ -13,7 +13,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
-    {"evaluation"},
+    {"evaluation", "serving"},
     {"depth", "timelapse"},
     {"sequences"},
     {"jobs"},

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from relight_cli.checkpoints.consent import Ask
 from relight_cli.checkpoints.depth_files import CAPTIONER, DIFFUSION, TINY_AUTOENCODER, depth_files, find_folders
 from relight_cli.checkpoints.geometry import load_geometry
+from relight_cli.checkpoints.kept_networks import loaded_once
 from relight_cli.checkpoints.models import warn
 from relight_cli.checkpoints.weights import LookUp
 from relight_cli.devices import Compute, choose
@@ -33,6 +34,7 @@ Caption = Callable[[NDArray[np.float32]], str]
 VARIANT = "fp16"  # of Stable Diffusion's files: half the download, and the score is no worse
 
 
+@loaded_once
 def load_depth_model(
     size: str = "small",
     *,
@@ -95,6 +97,7 @@ def _judge(folders: Mapping[str, Path], compute: Compute) -> DiffusionJudge:
     return DiffusionJudge(prior, embed)
 
 
+@loaded_once
 def load_depth_network(folder: Path, *, device: str) -> DepthNetwork:
     """Load Depth Anything V2 in float32. Raises ModelUnavailableError, as all loaders here."""
     with _errors_named(folder):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints.consent import Ask
+from relight_cli.checkpoints.kept_networks import loaded_once
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.tiny import load_tiny, tiny_sha256
 from relight_cli.checkpoints.trained import PARTS, describe, is_file_name, load_trained, sha256_of
@@ -26,6 +27,7 @@ def warn(line: str) -> None:
     warnings.warn(line, stacklevel=3)
 
 
+@loaded_once
 def load_model(
     name: str | Path = AUTO,
     *,

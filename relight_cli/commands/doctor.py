@@ -32,6 +32,10 @@ EXTRAS = {  # distribution: (module to import, pip extra)
     "gcsfs": ("gcsfs", "remote"),
     "adlfs": ("adlfs", "remote"),
     "scikit-image": ("skimage", "eval"),
+    "fastapi": ("fastapi", "serve"),
+    "uvicorn": ("uvicorn", "serve"),
+    "python-multipart": ("python_multipart", "serve"),
+    "prometheus-client": ("prometheus_client", "serve"),
 }
 
 

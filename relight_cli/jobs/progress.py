@@ -4,10 +4,12 @@ One object belongs to each run; `current()` returns it, so that notes and errors
 also where it shows nothing, since an interrupted run says what is done.
 """
 
+import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -163,6 +165,7 @@ class RunProgress:
 
 
 _current = RunProgress()
+_maker: ContextVar[Callable[[str], RunProgress] | None] = ContextVar("_maker", default=None)
 
 
 def current() -> RunProgress:
@@ -170,9 +173,22 @@ def current() -> RunProgress:
     return _current
 
 
+@contextlib.contextmanager
+def progress_shown_by(make: Callable[[str], RunProgress]) -> Iterator[None]:
+    """Let a command that is run in the block, in this thread, tell its progress to what `make` returns for its name."""
+    token = _maker.set(make)
+    try:
+        yield
+    finally:
+        _maker.reset(token)
+        _use(RunProgress())
+
+
 def begin_progress(command: str, options: Options) -> None:
-    """Begin to show the progress of a command, as its options and the terminal say."""
-    if options.progress == ProgressMode.JSON:
+    """Begin to show the progress of a command, as its options and the terminal say, or as `progress_shown_by`."""
+    if make := _maker.get():
+        _use(make(command))
+    elif options.progress == ProgressMode.JSON:
         _use(_json(command))
     elif not options.quiet and sys.stderr is not None and sys.stderr.isatty():
         from relight_cli.jobs.progress_bars import BarProgress

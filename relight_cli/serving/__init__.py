@@ -1,0 +1,1 @@
+"""`relight-cli serve`: a warm process that answers HTTP requests with what the commands make."""
