@@ -21,7 +21,7 @@ MEDIA_TYPES = {
     ".npz": "application/octet-stream",
 }
 _SUFFIX_OF = {media: suffix for suffix, media in MEDIA_TYPES.items() if suffix != ".npz"} | {"image/heif": ".heif"}
-_NEUTRAL = ("", "application/octet-stream", "image/*")
+_NEUTRAL = ("", "application/octet-stream", "application/x-www-form-urlencoded", "image/*")  # curl sends the third
 _OF_FORMAT = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "JPEG2000": ".jp2", "EXR": ".exr", "HEIF": ".heic"} | {
     "BMP": ".bmp",
     "GIF": ".gif",
