@@ -53,10 +53,9 @@ class Service:
                 raise job.problem
             return await picture(job)
         finally:
+            job.cancel(ProblemError(408, "the client has gone."))  # first, so that one of both sides removes the files
             if job.is_final:
                 job.clear()
-            else:
-                job.cancel(ProblemError(408, "the client has gone."))
 
     async def _wait(self, request: Request, job: Job) -> None:
         """Wait until a job ends. Raises a ProblemError when the client goes, or the work does not stop in time."""

@@ -232,7 +232,7 @@ class Worker:
             self._release()
             self._ended(job.task, state, time.monotonic() - began)
             job.end(state, problem)
-            if state != State.DONE:
+            if state != State.DONE or (job.stop and not job.is_kept):
                 job.clear()
 
     def _do(self, job: Job) -> tuple[State, ProblemError | None]:

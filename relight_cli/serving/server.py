@@ -18,6 +18,8 @@ from relight_cli.serving.app import make_app
 from relight_cli.serving.options import ServeOptions
 from relight_cli.serving.tasks import TASKS
 
+CONNECTIONS = 512  # at a time; more are answered with 503
+
 
 class Server(uvicorn.Server):
     """A server that tells its jobs when it is to stop."""
@@ -63,6 +65,7 @@ def serve_on(place: socket.socket, context: typer.Context, options: ServeOptions
         log_config=None,
         server_header=False,
         timeout_keep_alive=30,
+        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=int(options.time_limit * (options.queue + 1)) + 10,
         h11_max_incomplete_event_size=1 << 16,
     )
