@@ -115,7 +115,7 @@ def main(
             subprocess.run([*PROGRAM, *words], cwd=folder, env=ENVIRONMENT, check=True)
             command_line.append(time.perf_counter() - began)
         server = subprocess.Popen(
-            [*PROGRAM, "serve", "--model", "tiny", "--port", "0", "--queue", str(clients)],
+            [*PROGRAM, "serve", "--model", "tiny", "--port", "0", "--queue", str(2 * clients)],
             cwd=folder,
             env=ENVIRONMENT | {"TMPDIR": str(folder)},
             stderr=subprocess.PIPE,
