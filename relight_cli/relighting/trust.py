@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.rasters.resizing import fit_within
-from relight_cli.relighting.agreement import FINE, agreement_logits, blurred, opponent
+from relight_cli.relighting.agreement import DARK, FINE, agreement_logits, blurred, opponent
 from relight_cli.relighting.quotient import cells_of, enlarged, log_light
 
 Maps = NDArray[np.float32]
@@ -21,6 +21,9 @@ COMPARED = 48  # along the longer side: pixels of the copies in which colours ar
 QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
 EVIDENCE = 2.0  # pixels elsewhere that look as a pixel does in both pictures, from which it is believed
 SOURCES = 5.0  # pixels of a surface, at least, from which another can take its light
+BANDS, WINDOW = ((0.0, 1.5), (1.0, 3.0)), 4.0  # in pixels: octaves of fine texture, and the area it is compared in
+GRAIN = 0.02  # stops of texture that say nothing, as a camera's noise or what is left in a soft reference
+SAME_TEXTURE = 0.4  # correlation of fine texture from which two pixels show the same surface
 JOINED, BORDER, FADE = 0.4, 0.8, 0.3  # in cells: what is joined, the border around another thing, and its softness
 
 
@@ -29,7 +32,9 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
 
     Photo and reference are in linear light, and `known` (h, w) is 0 where there is no reference. How well the two agree
     depends on the light of both, so that what shows another thing is an outlier among the cells: a region counts if
-    some of it is certain. The pixels next to it show it in part.
+    some of it is certain. Fine texture, where a sharp reference has some, overrules the cells: a new shadow's border
+    looks like another thing, the grain of the surface in it is the same. The pixels next to another thing show it in
+    part.
     """
     height, width = photo.shape[:2]
     cells = min(JUDGED_CELLS, cells, max(height, width) // FINE)
@@ -40,17 +45,32 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     own, other = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (photo, reference))
     step = max(height, width) / cells  # pixels of a cell
     logits = blurred(enlarged(np.minimum(agreement_logits(own, other), PLAIN), height, width), JOINED * step)
+    alike_in_texture = texture_correlation(photo, reference) >= SAME_TEXTURE
     own, other = (log_light(enlarged(cells_of(x, cells), height, width)) for x in (photo, reference))
     logits = logits - TINTED * blurred(np.minimum(_tint(own, other), MOST_TINT), JOINED * step)
     there = logits[known > 0]
     if not there.size:
         return known
-    another = _regions(logits - float(np.quantile(there, USUAL)), known > 0)
+    another = _regions(logits - float(np.quantile(there, USUAL)), known > 0) * ~alike_in_texture
     same, alike = _elsewhere(own, other, another, known)
     another = another * (same < EVIDENCE) * (alike >= SOURCES)
     reach = 2 * round(BORDER * step) + 1
     wide = cv2.dilate(another, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return np.asarray((1 - blurred(np.asarray(wide, np.float32), FADE * step)) * known, np.float32)
+
+
+def texture_correlation(photo: Maps, reference: Maps) -> Maps:
+    """Return how far the fine textures of two pictures in linear light correlate around each pixel (h, w), in [-1, 1].
+
+    That of the octave in which they correlate more; 0 where either is flat.
+    """
+    found = np.full(photo.shape[:2], -1, np.float32)
+    planes = [np.log2(np.maximum(x, 0) + np.float32(DARK)).mean(axis=2) for x in (photo, reference)]
+    for fine, broad in BANDS:
+        own, other = ((blurred(x, fine) if fine else x) - blurred(x, broad) for x in planes)
+        both, first, second = (blurred(x, WINDOW) for x in (own * other, own**2, other**2))
+        found = np.maximum(found, both / np.sqrt((first + GRAIN**2) * (second + GRAIN**2)))
+    return found
 
 
 def _tint(photo: Maps, reference: Maps) -> Maps:
