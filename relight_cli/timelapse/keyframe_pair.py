@@ -97,7 +97,7 @@ class KeyframePair:
 
     @cached_property
     def _things(self) -> Map:
-        return things_between(self.first.shown, self.last.shown, self.change.sure)
+        return things_between(self.first.shown, self.last.shown, self.change.moved)
 
     def _things_in(self, rows: slice) -> Map:
         return enlarged_rows(self._things, rows, *self.first.shown.shape[:2])

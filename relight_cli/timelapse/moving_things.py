@@ -26,7 +26,7 @@ TURN = 0.3  # share of the way in which a thing fades, half-way
 def things_between(first: Picture, last: Picture, passed: Map) -> Map:
     """Return where things move between two sRGB pictures (H, W, 3), (h, w) in [0, 1].
 
-    Where the edge of a shadow passes over one surface (`passed`, (h, w)), nothing does.
+    Where the edge of a shadow passes (`passed`, (h, w)), nothing does.
     """
     first, last = small(first), small(last)
     held = np.zeros(first.shape[:2], np.float32)
