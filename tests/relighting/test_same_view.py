@@ -122,6 +122,20 @@ def test_trust_ends_where_another_photo_is_pasted(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_the_texture_of_a_sharp_reference_tells_a_shadow_from_another_thing(seed: int) -> None:
+    surfaces, lit, inside = view(seed), light(seed), np.zeros((180, 240), bool)
+    inside[60:110, 80:140] = True
+    shaded, pasted = lit.copy(), shot(surfaces, lit)
+    shaded[inside] *= 0.15  # a hard shadow
+    pasted[inside] = shot(view(seed + 50))[inside]
+    shadow, other = (SameView.of(unit(shot(surfaces)), unit(x)).trust for x in (shot(surfaces, shaded), pasted))
+    assert shadow[inside].mean() > 0.7
+    assert other[inside].mean() < 0.1
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    assert other[~near].mean() > 0.99
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_an_even_patch_of_another_colour_leaves_no_tint(seed: int) -> None:
     wanted = shot(view(seed), light(seed))
     pasted = wanted.copy()
