@@ -2,8 +2,9 @@
 
 python benchmarks/geometry.py VIEWS --depth FOLDER
 
-VIEWS are held-out views of relight_cli.training.geometry_views, FOLDER is that of benchmarks/depth.py. The plane is the
-one disparity, linear in the picture, that has the least relative error over all VIEWS, each scaled by its median.
+VIEWS are held-out views of relight_cli.training.geometry_views, FOLDER has photos with depth in the layouts of kitti and
+nyu (`relight-cli evaluate protocols`). The plane is the one disparity, linear in the picture, that has the least relative
+error over all VIEWS, each scaled by its median.
 """
 
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from depth import judged, photos_with_depth
 
 from relight_cli.checkpoints.geometry import load_geometry
-from relight_cli.photos.reading import read_photo
+from relight_cli.evaluation.depth_samples import DepthSample, score_disparity
+from relight_cli.evaluation.protocol import WHOLE
+from relight_cli.evaluation.protocols import kitti, nyu
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.relighting.estimated_geometry import surface_maps
 from relight_cli.training.geometry import evaluate
@@ -35,12 +37,13 @@ def main(
     plane = fit_plane(held_out.whole().disparity).numpy()
     scores = []
     print("| photo | AbsRel, network | AbsRel, plane |\n|---|---|---|")
-    for path, metres in photos_with_depth(depth) if depth else []:
-        photo = read_photo(path)
-        picture = resized(photo.srgb, *fit_within(*photo.pixels.shape[:2], SIDE))
+    cases = [*kitti.find(depth), *nyu.find(depth)] if depth else []
+    for case in cases:
+        sample: DepthSample = case.read()
+        picture = resized(sample.photo.srgb, *fit_within(*sample.photo.pixels.shape[:2], SIDE))
         disparity, _, _ = surface_maps(network, picture)
-        scores.append([judged(each, metres)[0] for each in (disparity, plane)])
-        print(f"| {path.name} | {scores[-1][0]:.3f} | {scores[-1][1]:.3f} |")
+        scores.append([score_disparity(sample, each)[WHOLE]["abs_rel"] for each in (disparity, plane)])
+        print(f"| {case.name} | {scores[-1][0]:.3f} | {scores[-1][1]:.3f} |")
     if scores:
         print("| mean | {:.3f} | {:.3f} |".format(*np.mean(scores, axis=0)))
 
