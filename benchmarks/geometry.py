@@ -2,9 +2,9 @@
 
 python benchmarks/geometry.py VIEWS --depth FOLDER
 
-VIEWS are held-out views of relight_cli.training.geometry_views, FOLDER has photos with depth in the layouts of kitti and
-nyu (`relight-cli evaluate protocols`). The plane is the one disparity, linear in the picture, that has the least relative
-error over all VIEWS, each scaled by its median.
+VIEWS are held-out views of relight_cli.training.geometry_views, FOLDER has photos with depth in the layouts of kitti
+and nyu (`relight-cli evaluate protocols`). The plane is the one disparity, linear in the picture, that has the least
+relative error over all VIEWS, each scaled by its median.
 """
 
 from pathlib import Path
