@@ -39,6 +39,7 @@ class Claims:
         self._tried: dict[Path, BaseFileLock] = {}  # a lease notices by itself that another one is not dated anew
         self._held: dict[Path, BaseFileLock] = {}
         self._without_locks: set[Path] = set()  # folders
+        self._empty: dict[Path, tuple[int, float]] = {}  # leases without content: their time, and since when it is seen
         self._lock = threading.Lock()  # a photo is released by the thread that has written it
 
     def take(self, target: Path) -> bool:
@@ -99,6 +100,8 @@ class Claims:
         except OSError as error:
             if error.errno not in _WITHOUT_LOCKS or target.parent in self._without_locks:
                 self._tried[target] = lock  # Timeout is an OSError too
+                if target.parent in self._without_locks:
+                    self._remove_if_empty(Path(lock.lock_file))
                 raise
             self._without_locks.add(target.parent)
             with contextlib.suppress(OSError):
@@ -109,6 +112,20 @@ class Claims:
             self._held[target] = lock
         if target.parent not in self._without_locks:
             _files.add(Path(lock.lock_file))
+
+    def _remove_if_empty(self, lease: Path) -> None:
+        """Remove a lease that has had no content for as long as one holds: its process died before it wrote any."""
+        with contextlib.suppress(OSError):
+            found, now = lease.stat(), time.monotonic()
+            if found.st_size:
+                self._empty.pop(lease, None)
+                return
+            dated, since = self._empty.setdefault(lease, (found.st_mtime_ns, now))
+            if dated != found.st_mtime_ns:
+                self._empty[lease] = found.st_mtime_ns, now
+            elif now - since >= LEASE:
+                del self._empty[lease]
+                lease.unlink()
 
     def _new_lock(self, target: Path) -> "BaseFileLock":
         from filelock import FileLock, SoftFileLease

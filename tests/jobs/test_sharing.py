@@ -3,10 +3,12 @@
 The processes are forked from one that has loaded the libraries, since starting Python with torch takes seconds.
 """
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from command_line import Command
 from photo_fixtures import noise
 
 from relight_cli.jobs import batch, claims
+from relight_cli.photos.leftovers import claim_path_for
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -118,6 +121,25 @@ def test_every_photo_is_made_once(photos: Path, how: str) -> None:
     assert made(photos) == {f"in/{number:02}.png": 1 for number in range(COUNT)}
     assert set(statuses(photos)) <= {"done", "skipped"}
     whole(photos / "out")
+
+
+@needs_fork
+def test_an_empty_claim_of_a_dead_process_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that is killed between creating its claim and writing into it holds nothing for ever."""
+    import fcntl
+
+    def refuse(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr(claims, "LEASE", 0.1)
+    target = tmp_path / "a.png"
+    claim_path_for(target, locked=False).touch()
+    mine = claims.Claims()
+    assert not mine.take(target)
+    assert any(mine.take(target) or time.sleep(0.05) for _ in range(200))
+    assert not claims.Claims().take(target)
+    mine.release_all()
 
 
 @needs_fork
