@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.models.lpips import LPIPS
 
-evaluate_app = typer.Typer(
-    no_args_is_help=True, help="Judge results against known truths, by the protocols of the literature."
-)
+evaluate_app = typer.Typer(no_args_is_help=True, help="Judge results by the protocols of the literature.")
 STUDIES = ("targets", "ensemble", "prior")
 FAST_STEPS = 300  # of a study with --fast, as in refine-depth
 
