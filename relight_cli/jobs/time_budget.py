@@ -1,5 +1,6 @@
 """How long photos take: say so when it is long, and choose --max-side so that a photo takes a given time."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class LongRunNote:
     notify: Callable[[str], None]
     clock: Callable[[], float] = time.monotonic
     said: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def watch(self, name: str, model: "Model", progress: "Progress") -> "Progress":
         """Return a progress callback that also measures, from now on, and says the time of the photo `name`."""
@@ -98,9 +100,10 @@ class LongRunNote:
         return watched
 
     def _say(self, name: str, model: "Model", tiles: int, seconds: float) -> None:
-        if seconds < LONG:
-            return
-        self.said = True
+        with self._lock:  # photos may be computed at the same time
+            if seconds < LONG or self.said:
+                return
+            self.said = True
         where = "this CPU" if model.device == "cpu" else model.device
         self.notify(f"{name}: {tile_text(tiles)}, about {duration(seconds)} on {where}{self._remedy(model)}.")
 

@@ -191,6 +191,17 @@ def test_a_command_says_how_long_it_takes(command: Command, monkeypatch: pytest.
     monkeypatch.setattr(time_budget, "LONG", 0.0)
     done = command("deshadow", "a.png", "b.png", "--model", "tiny")
     assert [line for line in done.lines if "about" in line] == done.lines[:1]
-    assert done.lines[0].startswith("a.png: ")
+    assert done.lines[0].startswith(("a.png: ", "b.png: "))  # they may be computed at the same time
     assert done.lines[0].endswith(" on this CPU; --max-side 1024 or --budget 60 shortens it.")
     assert command("deshadow", "a.png", "--model", "tiny", "--overwrite", "--quiet").err == ""
+
+
+def test_two_photos_at_the_same_time_say_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_budget, "LONG", 0.0)
+    said: list[str] = []
+    note = time_budget.LongRunNote(LightCommandOptions(), said.append)
+    model = Model(load_tiny(), "tiny", None, None)
+    both = [note.watch(name, model, lambda done, total: None) for name in ("a.png", "b.png")]
+    for progress in both:
+        progress(1, 2)
+    assert len(said) == 1
