@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.options import MappingCommandOptions, Photos, subset, with_options
+from relight_cli.jobs.option_types import Photos
+from relight_cli.jobs.options import MappingCommandOptions, subset, with_options
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli.errors import UsageError
-from relight_cli.jobs.options import MappingCommandOptions, Photos, subset, with_options
+from relight_cli.jobs.option_types import Photos
+from relight_cli.jobs.options import MappingCommandOptions, subset, with_options
 from relight_cli.relighting.options import DeshadowOptions
 
 if TYPE_CHECKING:

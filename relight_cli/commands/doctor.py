@@ -4,7 +4,7 @@ import typer
 
 from relight_cli.jobs.applied_defaults import describe_defaults
 from relight_cli.jobs.console import printable
-from relight_cli.jobs.options import Verbose, WeightsDir
+from relight_cli.jobs.option_types import Verbose, WeightsDir
 
 PACKAGES = {  # distribution: module to import; empty for slow ones, which are only looked up
     "torch": "torch",

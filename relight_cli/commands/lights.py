@@ -7,7 +7,8 @@ import typer
 
 from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.light_options import LightOptions, light_of
-from relight_cli.jobs.options import Quiet, Verbose, with_options
+from relight_cli.jobs.option_types import Quiet, Verbose
+from relight_cli.jobs.options import with_options
 
 lights_app = typer.Typer(no_args_is_help=True, help="List, show, save and preview lights.")
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from relight_cli.depth.command_options import DepthCommandOptions
-from relight_cli.jobs.options import Photos, with_options
+from relight_cli.jobs.option_types import Photos
+from relight_cli.jobs.options import with_options
 
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job

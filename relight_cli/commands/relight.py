@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.jobs.options import LightCommandOptions, Photos, subset, with_options
+from relight_cli.jobs.option_types import Photos
+from relight_cli.jobs.options import LightCommandOptions, subset, with_options
 from relight_cli.jobs.relight_options import MAPPERS, RelightCommandOptions
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import typer
 
 from relight_cli.errors import ExitCode, UsageError
 from relight_cli.jobs.console import notifier, printable
-from relight_cli.jobs.options import Quiet, Verbose
+from relight_cli.jobs.option_types import Quiet, Verbose
 from relight_cli.jobs.streams import reserve_stdout
 
 report_app = typer.Typer(no_args_is_help=True, help="Join the reports of several runs.")

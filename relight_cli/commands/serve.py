@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli.errors import MissingExtraError
-from relight_cli.jobs.options import Dtype, Offline, Verbose, WeightsDir, Yes, check_model, complete_model
+from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
 
 if TYPE_CHECKING:
     from relight_cli.serving.options import ServeOptions
@@ -34,20 +34,11 @@ def serve(
     ] = 8,
     time_limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest work on a photo.")] = 300.0,
     keep: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time to fetch the result of a job.")] = 600.0,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|crocodilight|tiny|FILE.safetensors",
-            callback=check_model,
-            autocompletion=complete_model,
-            envvar="RELIGHT_MODEL",
-            help="Network of relight, deshadow and albedo, as in these commands.",
-        ),
-    ] = "auto",
+    model: Network = "auto",
     weights_dir: WeightsDir = None,
     offline: Offline = False,
     yes: Yes = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")] = "auto",
+    device: Device = "auto",
     dtype: Annotated[
         Dtype, typer.Option(case_sensitive=False, help="Precision of the networks, as in the commands.")
     ] = Dtype.AUTO,

@@ -1,17 +1,20 @@
 """relight-cli train: a CroCoDiLight network of one's own, stage by stage, from one's own pairs of photos."""
 
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relight_cli.jobs.console import notifier, printable
-from relight_cli.jobs.options import Offline, Quiet, Verbose, WeightsDir, Yes
+from relight_cli.jobs.option_types import Device, Offline, Quiet, Verbose, WeightsDir, Yes
+from relight_cli.jobs.options import with_options
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from relight_cli.checkpoints.weights import LookUp
     from relight_cli.training.crocodilight.config import TrainConfig
     from relight_cli.training.crocodilight.data import Data
 
@@ -20,80 +23,79 @@ train_app = typer.Typer(no_args_is_help=True, help="Train a network of your own 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG.toml", help="What to train on and how; the rest is as in the paper.")
 ]
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", "-n", help="Print the whole configuration and what is found; train nothing.")
-]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of every stage."""
+
+    device: Device = "auto"
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Print the whole configuration and what is found; train nothing.")
+    ] = False
+    quiet: Quiet = False
+    verbose: Verbose = False
+
+    def look_up(self) -> "LookUp":
+        """Return where weights are looked for; a stage that needs none has no options for them."""
+        from relight_cli.checkpoints.weights import LookUp
+
+        return LookUp()
+
+
+@dataclass(frozen=True)
+class ImageTrainOptions(TrainOptions):
+    """Options of the stages whose loss compares pictures, for which LPIPS needs weights of its own."""
+
+    weights_dir: WeightsDir = None
+    offline: Offline = False
+    yes: Yes = False
+
+    def look_up(self) -> "LookUp":
+        """Return where the weights of LPIPS are looked for."""
+        from relight_cli.checkpoints.weights import LookUp
+        from relight_cli.jobs.questions import terminal_question
+
+        return LookUp(self.weights_dir, self.offline, not self.quiet, self.yes, terminal_question())
 
 
 @train_app.command("croco", short_help="Stage 0: an encoder, by cross-view completion.")
-def train_croco(
-    config: Config,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@with_options(TrainOptions)
+def train_croco(config: Config, options: TrainOptions) -> None:
     """Stage 0: train an encoder from scratch by cross-view completion, in the layout of CroCo v2's file.
 
     Only needed for a network without CroCo v2's weights, which are for non-commercial use. A run that was stopped is
     resumed by the same command, exactly.
     """
-    _train("croco", config, device, dry_run=dry_run, quiet=quiet)
+    _train("croco", config, options)
 
 
 @train_app.command("decoder", short_help="Stage 1: the decoder, by auto-encoding.")
-def train_decoder(
-    config: Config,
-    device: Device = "auto",
-    weights_dir: WeightsDir = None,
-    offline: Offline = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@with_options(ImageTrainOptions)
+def train_decoder(config: Config, options: ImageTrainOptions) -> None:
     """Stage 1: train the single-view decoder by auto-encoding; the encoder, from a CroCo file, is frozen."""
-    _train("decoder", config, device, weights_dir, offline=offline, yes=yes, dry_run=dry_run, quiet=quiet)
+    _train("decoder", config, options)
 
 
 @train_app.command("light", short_help="Stage 2: the delighting and relighting transformers.")
-def train_light(
-    config: Config,
-    device: Device = "auto",
-    weights_dir: WeightsDir = None,
-    offline: Offline = False,
-    yes: Yes = False,
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@with_options(ImageTrainOptions)
+def train_light(config: Config, options: ImageTrainOptions) -> None:
     """Stage 2: train the delighting and relighting transformers by cross-lighting pairs of one view both ways."""
-    _train("light", config, device, weights_dir, offline=offline, yes=yes, dry_run=dry_run, quiet=quiet)
+    _train("light", config, options)
 
 
 @train_app.command("shadow", short_help="Stage 3: the mapper of deshadow.")
-def train_shadow(
-    config: Config,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@with_options(TrainOptions)
+def train_shadow(config: Config, options: TrainOptions) -> None:
     """Stage 3: train the illumination mapper of deshadow on pictures with and without cast shadows."""
-    _train("shadow", config, device, dry_run=dry_run, quiet=quiet)
+    _train("shadow", config, options)
 
 
 @train_app.command("albedo", short_help="Stage 3: the mapper of albedo.")
-def train_albedo(
-    config: Config,
-    device: Device = "auto",
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
+@with_options(TrainOptions)
+def train_albedo(config: Config, options: TrainOptions) -> None:
     """Stage 3: train the illumination mapper of albedo on pictures with their albedo."""
-    _train("albedo", config, device, dry_run=dry_run, quiet=quiet)
+    _train("albedo", config, options)
 
 
 @train_app.command(short_help="Check folders of pairs: scenes, sizes, alignment.")
@@ -145,28 +147,16 @@ def _named(places: list[str], layout: str) -> tuple:
     return tuple(found)
 
 
-def _train(
-    stage: str,
-    path: Path,
-    device: str,
-    weights_dir: Path | None = None,
-    *,
-    offline: bool = False,
-    yes: bool = False,
-    dry_run: bool,
-    quiet: bool,
-) -> None:
+def _train(stage: str, path: Path, options: TrainOptions) -> None:
     """Run a stage; without --dry-run until its last step."""
-    from relight_cli.checkpoints.weights import LookUp
     from relight_cli.devices import choose
-    from relight_cli.jobs.questions import terminal_question
     from relight_cli.training.crocodilight.data import data_of
     from relight_cli.training.crocodilight.reading import load_config
 
-    config, notify = load_config(path, stage), notifier(quiet or not _is_first())
-    chosen = _device(choose(device).device)
+    config, notify = load_config(path, stage), notifier(options.quiet or not _is_first())
+    chosen = _device(choose(options.device).device)
     data = data_of(config, notify)
-    if dry_run:
+    if options.dry_run:
         _describe(config, data)
         return
     from relight_cli.training.crocodilight.learning import learn
@@ -174,7 +164,7 @@ def _train(
     from relight_cli.training.crocodilight.start import start_of
     from relight_cli.training.workers import process_group
 
-    look_up = LookUp(weights_dir, offline, not quiet, yes, terminal_question())
+    look_up = options.look_up()
 
     def load_lpips(name: str) -> "nn.Module":
         from relight_cli.checkpoints.lpips import load_lpips as load
@@ -213,17 +203,16 @@ def _device(device: str) -> str:
 def _describe(config: "TrainConfig", data: "Data") -> None:
     """Print the configuration with all defaults, as TOML, and the number of samples and steps."""
     import math
-    from dataclasses import asdict
 
+    from relight_cli.jobs.streams import write_stdout
     from relight_cli.training.crocodilight.reading import TABLES
 
     schedule = config.schedule
     steps = schedule.steps or max(1, math.ceil(schedule.epochs * len(data.train) / schedule.batch))
-    typer.echo(
-        f"# train {config.stage}: {len(data.train)} samples, {len(data.held_out)} scenes held out, {steps} steps"
-    )
+    lines = [f"# train {config.stage}: {len(data.train)} samples, {len(data.held_out)} scenes held out, {steps} steps"]
     for name in TABLES:
-        typer.echo(f"\n[{name}]")
+        lines += ["", f"[{name}]"]
         for key, value in asdict(getattr(config, name)).items():
             if value is not None:
-                typer.echo(f"{key} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
+                lines.append(f"{key} = {json.dumps(str(value) if isinstance(value, Path) else value)}")
+    write_stdout("".join(f"{line}\n" for line in lines).encode())

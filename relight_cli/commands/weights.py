@@ -11,7 +11,7 @@ from relight_cli.checkpoints.manifest import WeightsFile, fetch_command, load_ma
 from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, require_download, verify
 from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
+from relight_cli.jobs.option_types import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.questions import terminal_question
 
 weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert model weights.")

@@ -10,7 +10,8 @@ import typer
 from relight_cli.depth.options import DepthOptions
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import CommandOptions, Dtype
+from relight_cli.jobs.option_types import Dtype
+from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.questions import terminal_question
 
 

@@ -83,6 +83,7 @@ def between_by(model: Model, mode: Mode) -> Method:
     options, sequences = TimelapseOptions(mode=mode), dict[range, Timelapse]()
 
     def make(case: Case, sample: FrameSample) -> Picture:
+        """Return the frame of a sample, made from its neighbours."""
         given = sample.given
         if given not in sequences:
 
@@ -113,6 +114,7 @@ def results_in(folder: Path, task: str, read: Callable[[Path], Any] | None = Non
         return known[place]
 
     def make(case: Case, sample: Any) -> Any:
+        """Return the result for a photo."""
         inner = Path(case.name)
         for place, stem in ((folder / inner.parent, inner.name), (folder, inner.name), (folder, inner.as_posix())):
             stems = [stem.replace("/", "_"), *(f"{stem.replace('/', '_')}_{ending}" for ending in ENDINGS[task])]

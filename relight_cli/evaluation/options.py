@@ -9,7 +9,7 @@ import typer
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import Dtype, Offline, ProgressOption, Quiet, Verbose, WeightsDir, Yes
+from relight_cli.jobs.option_types import Device, Dtype, Offline, ProgressOption, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.progress import ProgressMode
 from relight_cli.jobs.questions import terminal_question
 
@@ -48,7 +48,7 @@ class EvaluateOptions:
     weights_dir: WeightsDir = None
     offline: Offline = False
     yes: Yes = False
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")] = "auto"
+    device: Device = "auto"
     dtype: Annotated[Dtype, typer.Option(case_sensitive=False, help="auto: bfloat16 if it is fast, else float32.")] = (
         Dtype.AUTO
     )

@@ -4,7 +4,6 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -12,7 +11,18 @@ import typer
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
-from relight_cli.jobs.console import notifier, remember_verbose
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.option_types import (
+    Device,
+    Dtype,
+    Network,
+    Offline,
+    ProgressOption,
+    Quiet,
+    Verbose,
+    WeightsDir,
+    Yes,
+)
 from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.questions import terminal_question
 from relight_cli.jobs.sequence_options import SequenceOptions
@@ -26,56 +36,6 @@ from relight_cli.relighting.options import MappingOptions, RelightOptions, TileC
 T = TypeVar("T")
 
 
-MODELS = ("auto", "crocodilight", "tiny")
-
-
-class Dtype(StrEnum):
-    """The values of --dtype."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
-Photos = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="PHOTO",
-        help="File, folder, glob, @FILE with one name per line (@-: list on stdin), or - for a photo on stdin.",
-    ),
-]
-WeightsDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights-dir",
-        envvar="RELIGHT_WEIGHTS_DIR",
-        metavar="DIR",
-        help="Folder to search for weights before the Hugging Face cache.",
-    ),
-]
-Offline = Annotated[bool, typer.Option("--offline", help="Do not download weights (same as HF_HUB_OFFLINE=1).")]
-Yes = Annotated[
-    bool,
-    typer.Option(
-        "--yes",
-        "-y",
-        envvar=["RELIGHT_YES", "RELIGHT_ACCEPT_LICENCE"],
-        help="Download missing weights without asking; this accepts their licence.",
-    ),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=remember_verbose, help="Show tracebacks.")]
-ProgressOption = Annotated[
-    ProgressMode,
-    typer.Option(
-        "--progress",
-        case_sensitive=False,
-        help="auto: bars on a terminal. json: one JSON object per line on stderr, for programs.",
-    ),
-]
-
-
 def check_input_colour(colour: str | None) -> str | None:
     """Raise UsageError for a --input-colour that is not a profile."""
     if colour not in (None, "linear", "srgb"):
@@ -83,21 +43,6 @@ def check_input_colour(colour: str | None) -> str | None:
 
         profile_for(colour)
     return colour
-
-
-def check_model(name: str) -> str:
-    """Return the name of a model in small letters, or the name of a file. Raises BadParameter for another."""
-    if name.lower() in MODELS:
-        return name.lower()
-    if Path(name).suffix.lower() != ".safetensors":
-        raise typer.BadParameter(f"{name!r} is none of {', '.join(map(repr, MODELS))} and no file in .safetensors.")
-    return name
-
-
-def complete_model(incomplete: str) -> list[str]:
-    """Return the models, and the files here, whose names begin so."""
-    files = sorted(str(path) for path in Path().glob("*.safetensors"))
-    return [name for name in (*MODELS, *files) if name.startswith(incomplete)]
 
 
 @dataclass(frozen=True)
@@ -139,7 +84,7 @@ class CommandOptions:
     weights_dir: WeightsDir = None
     offline: Offline = False
     yes: Yes = False
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")] = "auto"
+    device: Device = "auto"
     dtype: Annotated[
         Dtype,
         typer.Option(
@@ -197,17 +142,7 @@ class CommandOptions:
 class PhotoCommandOptions(CommandOptions):
     """Options of every command that makes photos from photos."""
 
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|crocodilight|tiny|FILE.safetensors",
-            callback=check_model,
-            autocompletion=complete_model,
-            envvar="RELIGHT_MODEL",
-            help="auto: crocodilight if its weights are found or can be downloaded, else tiny. "
-            "A file: one that 'relight-cli train' wrote.",
-        ),
-    ] = "auto"
+    model: Network = "auto"
     detail: Annotated[
         bool,
         typer.Option(
@@ -338,6 +273,7 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
     """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        """Return a command with the fields as its parameters."""
         hints = get_type_hints(options, include_extras=True)
         own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
         shared = [

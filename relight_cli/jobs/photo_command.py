@@ -147,6 +147,7 @@ class PhotoCommand:
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
 
         def make(photo: "Photo", options: LightCommandOptions, name: str) -> "list[Photo]":
+            """Return a photo changed with some options, and its layers."""
             wanted, self.options = self.options, options
             try:
                 result = fallback.run(

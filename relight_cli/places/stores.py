@@ -29,7 +29,7 @@ class Info(NamedTuple):
 
 
 class Store:
-    """One scheme; methods raise what fsspec raises."""
+    """One scheme; methods raise what fsspec raises. A web server has no `pages` and no `upload`."""
 
     module, protocol = "", ""
     is_writable = True
@@ -78,6 +78,7 @@ class S3(Store):
     module, protocol = "s3fs", "s3"
 
     def head(self, url: Url) -> Info | None:
+        """Return what is known about an object; None if there is none."""
         try:
             found = self.system.call_s3("head_object", Bucket=url.bucket, Key=url.key)
         except FileNotFoundError:
@@ -85,6 +86,7 @@ class S3(Store):
         return Info(url.key, found["ContentLength"], found["ETag"].strip('"'), found.get("Metadata", {}))
 
     def pages(self, url: Url, *, recursive: bool) -> Iterator[Info]:
+        """Yield the objects below a key, page by page."""
         more = {} if recursive else {"Delimiter": "/"}
         while True:
             page = self.system.call_s3("list_objects_v2", Bucket=url.bucket, Prefix=url.key, MaxKeys=PAGE, **more)
@@ -95,6 +97,7 @@ class S3(Store):
             more["ContinuationToken"] = page["NextContinuationToken"]
 
     def upload(self, file: Path, url: Url, metadata: Mapping[str, str], *, create: bool) -> None:
+        """Write an object whole, in parts if it is large."""
         try:
             self.system.put_file(
                 str(file),
@@ -123,6 +126,7 @@ class Google(Store):
         return GCSFileSystem(**options)
 
     def head(self, url: Url) -> Info | None:
+        """Return what is known about an object; None if there is none."""
         try:
             found = self.system.call("GET", "b/{}/o/{}", url.bucket, url.key, json_out=True)
         except FileNotFoundError:
@@ -130,6 +134,7 @@ class Google(Store):
         return _google_info(found)
 
     def pages(self, url: Url, *, recursive: bool) -> Iterator[Info]:
+        """Yield the objects below a key, page by page."""
         more = {} if recursive else {"delimiter": "/"}
         while True:
             page = self.system.call("GET", "b/{}/o", url.bucket, prefix=url.key, maxResults=PAGE, json_out=True, **more)
@@ -139,6 +144,7 @@ class Google(Store):
             more["pageToken"] = page["nextPageToken"]
 
     def upload(self, file: Path, url: Url, metadata: Mapping[str, str], *, create: bool) -> None:
+        """Write an object whole, in parts if it is large."""
         mode = "create" if create else "overwrite"
         self.system.put_file(
             str(file), self.path(url), metadata=dict(metadata), content_type=content_type(url.key), mode=mode
@@ -151,12 +157,14 @@ class Azure(Store):
     module, protocol = "adlfs", "az"
 
     def head(self, url: Url) -> Info | None:
+        """Return what is known about an object; None if there is none."""
         try:
             return _azure_info(self._run(self._blob(url).get_blob_properties))
         except FileNotFoundError:
             return None
 
     def pages(self, url: Url, *, recursive: bool) -> Iterator[Info]:
+        """Yield the objects below a key, page by page."""
         container = self.system.service_client.get_container_client(url.bucket)
         listed = container.list_blobs if recursive else container.walk_blobs
         blobs = aiter(listed(name_starts_with=url.key, results_per_page=PAGE))
@@ -165,6 +173,7 @@ class Azure(Store):
                 yield _azure_info(blob)
 
     def upload(self, file: Path, url: Url, metadata: Mapping[str, str], *, create: bool) -> None:
+        """Write an object whole, in parts if it is large."""
         from azure.core.exceptions import ResourceExistsError
         from azure.storage.blob import ContentSettings
 
@@ -207,6 +216,7 @@ class Web(Store):
         return url.address
 
     def head(self, url: Url) -> Info | None:
+        """Return what is known about an object; None if there is none."""
         try:
             found = self.system.info(url.address)
         except FileNotFoundError as error:  # fsspec raises it for every error
@@ -217,6 +227,7 @@ class Web(Store):
         return Info(url.key, found.get("size"), found.get("ETag") or found.get("Last-Modified"))
 
     def pages(self, url: Url, *, recursive: bool) -> Iterator[Info]:
+        """Yield the objects below a key, page by page."""
         raise UsageError(f"{url.scheme}://{url.bucket}/{url.key}: a web server cannot be listed: name photos.")
 
 

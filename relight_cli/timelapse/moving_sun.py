@@ -169,6 +169,7 @@ class MovingSun:
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
 
         def make(job: Job) -> ReportEntry:
+            """Make all frames, the whole timelapse."""
             photo = read_with_notes(self.photo, self.options, self.options.page)
             from relight_cli.relighting.lit_photo import PutOnOptions, subject_of
 

@@ -58,6 +58,7 @@ class VideoFrames:
         frames = enumerate(frames_of(self.video.path, deep=deep))
 
         def read(number: int) -> Photo:
+            """Return a frame; going back decodes the video again."""
             nonlocal frames
             if cached and number < cached[0][0]:
                 cached.clear()
