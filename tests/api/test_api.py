@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Run
+from command_line import Command
 from PIL import Image
 
 import relight_cli as rl
@@ -75,7 +75,7 @@ def test_a_script_against_the_api_is_typed(tmp_path: Path) -> None:
     ],
 )
 def test_the_api_gives_the_pixels_of_the_command(
-    run: Run,
+    command: Command,
     tmp_path: Path,
     model: rl.Model,
     photos: tuple[rl.Photo, rl.Photo],
@@ -83,8 +83,8 @@ def test_the_api_gives_the_pixels_of_the_command(
     options: tuple[str, ...],
     make: Callable[[rl.Model, rl.Photo, rl.Photo], rl.Photo],
 ) -> None:
-    done = run(task, "photo.png", *options, "--model", "tiny", "-o", "out.png")
-    assert done.returncode == 0, done.stderr
+    done = command(task, "photo.png", *options, "--model", "tiny", "-o", "out.png")
+    assert done.code == 0, done.err
     np.testing.assert_array_equal(make(model, *photos).to_array(), rl.read_photo(tmp_path / "out.png").to_array())
 
 
@@ -98,12 +98,12 @@ def test_layers_are_photos(model: rl.Model, photos: tuple[rl.Photo, rl.Photo], t
 
 
 def test_a_timelapse_of_photos_is_that_of_the_command(
-    run: Run, tmp_path: Path, model: rl.Model, photos: tuple[rl.Photo, rl.Photo]
+    command: Command, tmp_path: Path, model: rl.Model, photos: tuple[rl.Photo, rl.Photo]
 ) -> None:
-    done = run(
+    done = command(
         "interpolate-timelapse", "photo.png", "reference.png", "--between", "2", "--model", "tiny", "-o", "out", "-q"
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     frames = list(rl.interpolate_timelapse(model, photos, between=2))
     files = sorted((tmp_path / "out").glob("frame_*"))
     assert [frame.keyframe for frame in frames] == [0, None, None, 1]

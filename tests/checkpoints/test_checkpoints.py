@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import Run
+from command_line import Command, Run
 
 from relight_cli.checkpoints.crocodilight import load_crocodilight
 from relight_cli.checkpoints.tiny import load_tiny
@@ -114,9 +114,11 @@ def test_a_spoilt_checkpoint_is_refused(weights: Path, spoil: Spoil, named: str)
 
 @pytest.mark.parametrize("model", ["auto", "crocodilight"])
 @pytest.mark.parametrize("spoil", [misshaped, code, web_page])
-def test_the_command_line_prints_one_line(run: Run, scene: Path, weights: Path, spoil: Spoil, model: str) -> None:
+def test_the_command_line_prints_one_line(
+    command: Command, scene: Path, weights: Path, spoil: Spoil, model: str
+) -> None:
     spoil(weights / "CroCoDiLight.pth")
-    done = run(
+    done = command(
         "relight",
         "photo.png",
         "--light",
@@ -128,9 +130,9 @@ def test_the_command_line_prints_one_line(run: Run, scene: Path, weights: Path, 
         "--model",
         model,
     )
-    assert done.returncode == 6
-    assert done.stderr.count(b"\n") == 1
-    assert b"CroCoDiLight.pth" in done.stderr
+    assert done.code == 6
+    assert done.err.count("\n") == 1
+    assert "CroCoDiLight.pth" in done.err
     assert sorted(p.name for p in scene.iterdir() if p.is_file()) == ["photo.png", "reference.png"]
 
 

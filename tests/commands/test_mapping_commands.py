@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Run
+from command_line import Command
 
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
@@ -43,79 +43,81 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
     return float(((a / 255.0 - b / 255.0) ** 2).mean())
 
 
-def test_a_shadow_is_removed_and_the_rest_stays(run: Run, shadowed: Path) -> None:
-    done = run("deshadow", "shadowed.png", *TINY)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+def test_a_shadow_is_removed_and_the_rest_stays(command: Command, shadowed: Path) -> None:
+    done = command("deshadow", "shadowed.png", *TINY)
+    assert (done.code, done.out, done.err) == (0, b"", "")
     before, after, free = (pixels(shadowed / f"{n}.png") for n in ("shadowed", "shadowed_deshadowed", "free"))
     shadow = np.s_[50:120, 70:130]
     assert error(after[shadow], free[shadow]) < error(before[shadow], free[shadow]) / 4
     assert error(after[:25], free[:25]) < 1e-3
 
 
-def test_a_photo_without_shadow_hardly_changes(run: Run, shadowed: Path) -> None:
-    assert run("deshadow", "free.png", *TINY).returncode == 0
+def test_a_photo_without_shadow_hardly_changes(command: Command, shadowed: Path) -> None:
+    assert command("deshadow", "free.png", *TINY).code == 0
     assert error(pixels(shadowed / "free_deshadowed.png"), pixels(shadowed / "free.png")) < 10**-3.5
 
 
-def test_the_saved_mask_is_white_in_the_shadow(run: Run, shadowed: Path) -> None:
-    assert run("deshadow", "shadowed.png", *TINY, "--save-mask").returncode == 0
+def test_the_saved_mask_is_white_in_the_shadow(command: Command, shadowed: Path) -> None:
+    assert command("deshadow", "shadowed.png", *TINY, "--save-mask").code == 0
     mask = pixels(shadowed / "shadowed_deshadowed_mask.png")
     assert (mask.dtype, mask.shape) == (np.uint8, (160, 200, 1))
     assert mask[50:120, 70:130].mean() > mask[:25].mean() + 80
 
 
 @pytest.mark.parametrize(("inverted", "changed", "kept"), [(False, 1, 0), (True, 0, 1)])
-def test_a_mask_keeps_the_rest_to_the_bit(run: Run, shadowed: Path, inverted: bool, changed: int, kept: int) -> None:
+def test_a_mask_keeps_the_rest_to_the_bit(
+    command: Command, shadowed: Path, inverted: bool, changed: int, kept: int
+) -> None:
     mask = np.zeros((160, 200, 1), np.uint8)
     mask[:, 100:] = 255
     write_photo(Photo(mask), shadowed / "mask.png")
     options = ["--mask", "mask.png", *(["--invert-mask"] if inverted else [])]
-    assert run("deshadow", "shadowed.png", *TINY, *options).returncode == 0
+    assert command("deshadow", "shadowed.png", *TINY, *options).code == 0
     before, after = pixels(shadowed / "shadowed.png"), pixels(shadowed / "shadowed_deshadowed.png")
     halves = [(before[:, half] == after[:, half]).all() for half in (np.s_[:100], np.s_[100:])]
     assert not halves[changed]
     assert halves[kept]
 
 
-def test_grey_in_a_mask_is_a_share_of_the_change(run: Run, shadowed: Path) -> None:
+def test_grey_in_a_mask_is_a_share_of_the_change(command: Command, shadowed: Path) -> None:
     write_photo(Photo(np.full((160, 200, 1), 128, np.uint8)), shadowed / "grey.png")
-    run("albedo", "shadowed.png", *TINY, "-o", "all.png")
-    run("albedo", "shadowed.png", *TINY, "-o", "half.png", "--mask", "grey.png")
+    command("albedo", "shadowed.png", *TINY, "-o", "all.png")
+    command("albedo", "shadowed.png", *TINY, "-o", "half.png", "--mask", "grey.png")
     before, half, after = (pixels(shadowed / f"{n}.png").astype(float) for n in ("shadowed", "half", "all"))
     assert np.abs(before + (after - before) * 128 / 255 - half).max() <= 1.01
 
 
-def test_a_mask_of_another_size_is_a_usage_error(run: Run, shadowed: Path) -> None:
+def test_a_mask_of_another_size_is_a_usage_error(command: Command, shadowed: Path) -> None:
     write_photo(Photo(np.zeros((16, 20, 1), np.uint8)), shadowed / "small.png")
-    done = run("deshadow", "shadowed.png", *TINY, "--mask", "small.png")
-    assert done.returncode == 2
-    assert b"small.png is 20 x 16 pixels and the photo 200 x 160" in done.stderr
+    done = command("deshadow", "shadowed.png", *TINY, "--mask", "small.png")
+    assert done.code == 2
+    assert "small.png is 20 x 16 pixels and the photo 200 x 160" in done.err
     assert not (shadowed / "shadowed_deshadowed.png").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--invert-mask"], 2, b"--mask"),
-        (["--save-mask", "-o", "-"], 2, b"--output -"),
-        (["--max-side", "300", "--no-detail"], 2, b"--max-side"),
-        (["--tile-colour", "blue"], 2, b"--tile-colour"),
-        (["--mask", "none.png"], 4, b"none.png"),
+        (["--invert-mask"], 2, "--mask"),
+        (["--save-mask", "-o", "-"], 2, "--output -"),
+        (["--max-side", "300", "--no-detail"], 2, "--max-side"),
+        (["--tile-colour", "blue"], 2, "--tile-colour"),
+        (["--mask", "none.png"], 4, "none.png"),
     ],
 )
 def test_options_are_checked_before_the_work(
-    run: Run, shadowed: Path, options: list[str], code: int, message: bytes
+    command: Command, shadowed: Path, options: list[str], code: int, message: str
 ) -> None:
-    done = run("deshadow", "shadowed.png", *TINY, *options)
-    assert done.returncode == code
-    assert message in done.stderr
+    done = command("deshadow", "shadowed.png", *TINY, *options)
+    assert done.code == code
+    assert message in done.err
     assert not (shadowed / "shadowed_deshadowed.png").exists()
 
 
 @pytest.mark.parametrize(("suffix", "white"), [(".png", 65535), (".tif", 1.0)])
-def test_albedo_times_shading_is_the_photo(run: Run, shadowed: Path, suffix: str, white: float) -> None:
+def test_albedo_times_shading_is_the_photo(command: Command, shadowed: Path, suffix: str, white: float) -> None:
     write_photo(Photo(pixels(shadowed / "shadowed.png"), format="TIFF"), shadowed / "shadowed.tif")
-    assert run("albedo", f"shadowed{suffix}", *TINY, "--save-shading").returncode == 0
+    assert command("albedo", f"shadowed{suffix}", *TINY, "--save-shading").code == 0
     albedo = read_photo(shadowed / f"shadowed_albedo{suffix}", max_pixels=10**7).to_srgb()
     shading = pixels(shadowed / f"shadowed_albedo_shading{suffix}")
     assert shading.dtype == (np.uint16 if suffix == ".png" else np.float32)
@@ -125,31 +127,31 @@ def test_albedo_times_shading_is_the_photo(run: Run, shadowed: Path, suffix: str
     assert shading.max() <= white * (1 + 1e-6)
 
 
-def test_existing_layers_are_treated_like_outputs(run: Run, shadowed: Path) -> None:
+def test_existing_layers_are_treated_like_outputs(command: Command, shadowed: Path) -> None:
     (shadowed / "shadowed_deshadowed_mask.png").write_bytes(b"mine")
-    done = run("deshadow", "shadowed.png", *TINY, "--save-mask")
-    assert done.returncode == 5
+    done = command("deshadow", "shadowed.png", *TINY, "--save-mask")
+    assert done.code == 5
     assert (shadowed / "shadowed_deshadowed_mask.png").read_bytes() == b"mine"
-    assert run("deshadow", ".", *TINY, "--save-mask", "--overwrite").returncode == 0
-    done = run("deshadow", ".", *TINY, "--save-mask", "--overwrite")
-    assert done.returncode == 0
+    assert command("deshadow", ".", *TINY, "--save-mask", "--overwrite").code == 0
+    done = command("deshadow", ".", *TINY, "--save-mask", "--overwrite")
+    assert done.code == 0
     assert not list(shadowed.glob("*_mask_deshadowed.png"))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (300, 9000), (449, 448)])
 @pytest.mark.parametrize("task", ["deshadow", "albedo"])
-def test_any_size(run: Run, tmp_path: Path, task: str, size: tuple[int, int]) -> None:
+def test_any_size(command: Command, tmp_path: Path, task: str, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     write_photo(Photo(rng.integers(0, 255, (*size, 3)).astype(np.uint8)), tmp_path / "x.png")
-    assert run(task, "x.png", *TINY, "-o", "y.png").returncode == 0
+    assert command(task, "x.png", *TINY, "-o", "y.png").code == 0
     assert pixels(tmp_path / "y.png").shape == (*size, 3)
 
 
-def test_grey_stays_grey_and_alpha_stays(run: Run, shadowed: Path) -> None:
+def test_grey_stays_grey_and_alpha_stays(command: Command, shadowed: Path) -> None:
     shadow = pixels(shadowed / "shadowed.png")
     alpha = np.random.default_rng(0).integers(0, 255, shadow.shape[:2]).astype(np.uint8)
     write_photo(Photo(shadow[..., :1], alpha=alpha), shadowed / "grey.png")
-    assert run("deshadow", "grey.png", *TINY).returncode == 0
+    assert command("deshadow", "grey.png", *TINY).code == 0
     made = read_photo(shadowed / "grey_deshadowed.png", max_pixels=10**7)
     assert made.pixels.shape == (160, 200, 1)
     assert made.alpha is not None
@@ -159,24 +161,24 @@ def test_grey_stays_grey_and_alpha_stays(run: Run, shadowed: Path) -> None:
 
 @pytest.mark.parametrize("tile_colour", ["agree", "free"])
 @pytest.mark.parametrize("detail", ["--detail", "--no-detail"])
-def test_many_tiles(run: Run, tmp_path: Path, detail: str, tile_colour: str) -> None:
+def test_many_tiles(command: Command, tmp_path: Path, detail: str, tile_colour: str) -> None:
     picture = (np.tile(ground(100, 100), (6, 8, 1)) * 255).round().astype(np.uint8)
     write_photo(Photo(picture), tmp_path / "x.png")
     options = [*(["--max-side", "0"] if detail == "--detail" else []), detail, "--tile-colour", tile_colour]
-    done = run("albedo", "x.png", *TINY, *options, "--report", "r.jsonl")
-    assert (done.returncode, done.stderr) == (0, b"")
+    done = command("albedo", "x.png", *TINY, *options, "--report", "r.jsonl")
+    assert (done.code, done.err) == (0, "")
     assert pixels(tmp_path / "x_albedo.png").shape == picture.shape
     entry = json.loads((tmp_path / "r.jsonl").read_text())
     assert entry["status"] == "done"
     assert entry["options"]["tile_colour"] == tile_colour
 
 
-def test_fine_detail_survives(run: Run, tmp_path: Path) -> None:
+def test_fine_detail_survives(command: Command, tmp_path: Path) -> None:
     """A one-pixel checker keeps its contrast, also where the network sees a smaller copy."""
     y, x = np.mgrid[:900, :1200]
     value = np.where((x + y) % 2, 150, 110) + (x // 40) % 20
     write_photo(Photo(np.repeat(value[..., None], 3, 2).astype(np.uint8)), tmp_path / "x.png")
-    assert run("deshadow", "x.png", *TINY).returncode == 0
+    assert command("deshadow", "x.png", *TINY).code == 0
     before, after = (
         to_linear(pixels(tmp_path / n)[400:500, 400:500] / np.float32(255)) for n in ("x.png", "x_deshadowed.png")
     )

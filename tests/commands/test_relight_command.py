@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Run
+from command_line import Command, Run
 from PIL import Image
 
 from relight_cli.photos.photo import Photo
@@ -41,9 +41,11 @@ def test_relit_is_nearer_to_the_reference_and_quiet(run: Run, scene: Path, mode:
     assert psnr(after, wanted) > psnr(before, wanted) + 1.5
 
 
-def test_own_light_and_no_strength_change_nothing(run: Run, scene: Path) -> None:
-    run("relight", "photo.png", "--model", "tiny", "--light", "photo.png", "-o", "own.png", "--reference", "latents")
-    run("relight", "photo.png", *TINY, "--strength", "0", "-o", "none.png")
+def test_own_light_and_no_strength_change_nothing(command: Command, scene: Path) -> None:
+    command(
+        "relight", "photo.png", "--model", "tiny", "--light", "photo.png", "-o", "own.png", "--reference", "latents"
+    )
+    command("relight", "photo.png", *TINY, "--strength", "0", "-o", "none.png")
     assert psnr(pixels(scene / "own.png"), pixels(scene / "photo.png")) > 50
     assert (pixels(scene / "none.png") == pixels(scene / "photo.png")).all()
 
@@ -64,23 +66,23 @@ def test_an_explicit_model_never_falls_back(run: Run, scene: Path) -> None:
     assert not outputs(scene)
 
 
-def test_references_of_any_size(run: Run, scene: Path) -> None:
+def test_references_of_any_size(command: Command, scene: Path) -> None:
     for size in ((1, 1), (900, 500), (40, 460)):
         Image.new("RGB", size, (90, 60, 30)).save(scene / "light.png")
-        done = run(
+        done = command(
             "relight", "photo.png", "--model", "tiny", "--light", "light.png", "--reference", "latents", "--overwrite"
         )
-        assert (done.returncode, done.stderr) == (0, b""), done.stderr
+        assert (done.code, done.err) == (0, ""), done.err
 
 
 @pytest.mark.parametrize(("mode", "size"), [("L", (33, 20)), ("RGBA", (20, 33)), ("RGB", (1, 1)), ("P", (5, 600))])
-def test_odd_pictures_keep_their_kind(run: Run, scene: Path, mode: str, size: tuple[int, int]) -> None:
+def test_odd_pictures_keep_their_kind(command: Command, scene: Path, mode: str, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 255, (size[1], size[0], 4), np.uint8), "RGBA")
     source = noise if mode == "RGBA" else noise.convert("RGB").convert(mode)
     source.save(scene / "odd [x] one.png")
-    done = run("relight", "odd [x] one.png", *TINY)
-    assert done.returncode == 0, done.stderr
+    done = command("relight", "odd [x] one.png", *TINY)
+    assert done.code == 0, done.err
     with Image.open(scene / "odd [x] one_relit.png") as relit:
         assert relit.size == size
         assert relit.mode == {"P": "RGB"}.get(mode, mode)
@@ -88,20 +90,20 @@ def test_odd_pictures_keep_their_kind(run: Run, scene: Path, mode: str, size: tu
             assert (np.array(relit)[..., 3] == np.array(source)[..., 3]).all()
 
 
-def test_sixteen_bits_stay(run: Run, scene: Path) -> None:
+def test_sixteen_bits_stay(command: Command, scene: Path) -> None:
     ramp = np.linspace(10000, 30000, 64 * 64, dtype=np.uint16).reshape(64, 64, 1).repeat(3, axis=2)
     write_photo(Photo(ramp, format="TIFF"), scene / "ramp.tif")
-    assert run("relight", "ramp.tif", *TINY).returncode == 0
+    assert command("relight", "ramp.tif", *TINY).code == 0
     relit = pixels(scene / "ramp_relit.tif")
     assert relit.dtype == np.uint16
     assert len(np.unique(relit[..., 0])) > 1000
 
 
-def test_metadata_and_orientation(run: Run, scene: Path) -> None:
+def test_metadata_and_orientation(command: Command, scene: Path) -> None:
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"
     Image.open(scene / "photo.png").convert("RGB").save(scene / "turned.jpg", exif=exif, dpi=(300, 300), quality=95)
-    assert run("relight", "turned.jpg", *TINY).returncode == 0
+    assert command("relight", "turned.jpg", *TINY).code == 0
     with Image.open(scene / "turned_relit.jpg") as relit:
         assert relit.size == (120, 160)
         assert (relit.getexif()[0x010F], relit.getexif().get(0x0112, 1)) == ("Maker", 1)
@@ -125,9 +127,9 @@ def test_a_bad_file_costs_only_itself(run: Run, scene: Path) -> None:
     assert outputs(scene / "out") == {"photo_relit.png"}
 
 
-def test_one_bad_file_alone_has_its_own_code(run: Run, scene: Path) -> None:
-    assert run("relight", "gone.png", *TINY).returncode == 4
-    assert run("relight", "photo.png", "--model", "tiny", "--light", "gone.png").returncode == 4
+def test_one_bad_file_alone_has_its_own_code(command: Command, scene: Path) -> None:
+    assert command("relight", "gone.png", *TINY).code == 4
+    assert command("relight", "photo.png", "--model", "tiny", "--light", "gone.png").code == 4
 
 
 def test_standard_streams(run: Run, scene: Path) -> None:
@@ -137,28 +139,28 @@ def test_standard_streams(run: Run, scene: Path) -> None:
     assert (read_photo(io.BytesIO(done.stdout), max_pixels=10**8).pixels == pixels(scene / "photo_relit.png")).all()
 
 
-def test_existing_outputs(run: Run, scene: Path) -> None:
+def test_existing_outputs(command: Command, scene: Path) -> None:
     (scene / "photo_relit.png").write_bytes(b"mine")
-    refused = run("relight", "photo.png", *TINY)
-    assert refused.returncode == 5
-    assert b"--overwrite" in refused.stderr
-    assert run("relight", "photo.png", *TINY, "--skip-existing").returncode == 0
+    refused = command("relight", "photo.png", *TINY)
+    assert refused.code == 5
+    assert "--overwrite" in refused.err
+    assert command("relight", "photo.png", *TINY, "--skip-existing").code == 0
     assert (scene / "photo_relit.png").read_bytes() == b"mine"
-    assert run("relight", "photo.png", *TINY, "--overwrite").returncode == 0
+    assert command("relight", "photo.png", *TINY, "--overwrite").code == 0
     assert pixels(scene / "photo_relit.png").shape == (120, 160, 3)
 
 
-def test_folders_and_globs(run: Run, scene: Path) -> None:
+def test_folders_and_globs(command: Command, scene: Path) -> None:
     nested = scene / "in" / "deep"
     nested.mkdir(parents=True)
     for path in (scene / "in" / "a.png", scene / "in" / "b.png", nested / "c.png"):
         path.write_bytes((scene / "photo.png").read_bytes())
-    assert run("relight", "in", *TINY, "-o", "flat").returncode == 0
+    assert command("relight", "in", *TINY, "-o", "flat").code == 0
     assert outputs(scene / "flat") == {"a_relit.png", "b_relit.png"}
-    assert run("relight", "in", "-r", *TINY, "-o", "all").returncode == 0
+    assert command("relight", "in", "-r", *TINY, "-o", "all").code == 0
     assert outputs(scene / "all") == {"a_relit.png", "b_relit.png", "c_relit.png"}
     assert (scene / "all" / "deep" / "c_relit.png").exists()
-    assert run("relight", "in/[b]*.png", *TINY, "-o", "globbed").returncode == 0
+    assert command("relight", "in/[b]*.png", *TINY, "-o", "globbed").code == 0
     assert outputs(scene / "globbed") == {"b_relit.png"}
 
 
@@ -185,36 +187,36 @@ def test_folders_and_globs(run: Run, scene: Path) -> None:
         [],
     ],
 )
-def test_usage_errors_are_found_before_anything_happens(run: Run, scene: Path, arguments: list[str]) -> None:
+def test_usage_errors_are_found_before_anything_happens(command: Command, scene: Path, arguments: list[str]) -> None:
     before = {p: p.read_bytes() for p in scene.iterdir() if p.is_file()}
-    done = run("relight", *arguments)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == b""
-    assert done.stderr.strip()
-    assert b"Traceback" not in done.stderr
+    done = command("relight", *arguments)
+    assert done.code == 2, done.err
+    assert done.out == b""
+    assert done.err.strip()
+    assert "Traceback" not in done.err
     assert before == {p: p.read_bytes() for p in scene.iterdir() if p.is_file()}
 
 
-def test_a_folder_can_be_done_again(run: Run, scene: Path) -> None:
+def test_a_folder_can_be_done_again(command: Command, scene: Path) -> None:
     folder = scene / "in"
     folder.mkdir()
     for name in "ab":
         (folder / f"{name}.png").write_bytes((scene / "photo.png").read_bytes())
-    assert run("relight", "in", *TINY, "--report", "r.jsonl").returncode == 0
-    again = run("relight", "in", *TINY, "--skip-existing", "--report", "r.jsonl")
-    assert again.returncode == 0
-    assert b"in/a_relit.png and 1 more photo: left out, because relight-cli made them.\n" in again.stderr
+    assert command("relight", "in", *TINY, "--report", "r.jsonl").code == 0
+    again = command("relight", "in", *TINY, "--skip-existing", "--report", "r.jsonl")
+    assert again.code == 0
+    assert "in/a_relit.png and 1 more photo: left out, because relight-cli made them.\n" in again.err
     assert outputs(folder) == {"a.png", "b.png", "a_relit.png", "b_relit.png"}
     statuses = [json.loads(line)["status"] for line in (scene / "r.jsonl").read_text().splitlines()]
     assert statuses == ["done", "done", "skipped", "skipped"]
 
 
-def test_unwritable_outputs_are_refused_first(run: Run, scene: Path) -> None:
+def test_unwritable_outputs_are_refused_first(command: Command, scene: Path) -> None:
     (scene / "notes").write_text("a file")
     for output in ("notes/x.png", "notes/deep/x.png"):
-        done = run("relight", "photo.png", *TINY, "-o", output)
-        assert done.returncode == 5
-        assert done.stderr.count(b"\n") == 1
+        done = command("relight", "photo.png", *TINY, "-o", output)
+        assert done.code == 5
+        assert done.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -231,21 +233,21 @@ def test_interruption_leaves_nothing_behind(scene: Path, number: int, code: int)
     assert outputs(scene) == {"large.tif"}
 
 
-def test_names_that_clash_are_refused(run: Run, scene: Path) -> None:
+def test_names_that_clash_are_refused(command: Command, scene: Path) -> None:
     for folder in ("a", "b"):
         (scene / folder).mkdir()
         (scene / folder / "x.png").write_bytes((scene / "photo.png").read_bytes())
-    done = run("relight", "a/x.png", "b/x.png", *TINY, "-o", "out")
-    assert done.returncode == 2
+    done = command("relight", "a/x.png", "b/x.png", *TINY, "-o", "out")
+    assert done.code == 2
     assert not (scene / "out").exists()
 
 
-def test_control_characters_in_names_are_escaped(run: Run, scene: Path) -> None:
+def test_control_characters_in_names_are_escaped(command: Command, scene: Path) -> None:
     for name in ("nas\x1b[31mty\n.png", "x" * 300 + ".png"):
-        done = run("relight", name, *TINY)
-        assert done.returncode == 4
-        assert b"\x1b" not in done.stderr
-        assert done.stderr.count(b"\n") == 1
+        done = command("relight", name, *TINY)
+        assert done.code == 4
+        assert "\x1b" not in done.err
+        assert done.err.count("\n") == 1
 
 
 def test_doctor(run: Run) -> None:
