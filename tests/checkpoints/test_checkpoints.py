@@ -39,13 +39,13 @@ def misshaped(path: Path) -> None:
     rewrite(path, lambda c: c["model"].update({KEY: torch.zeros(7, 128)}))
 
 
-class Command:
+class Code:
     def __reduce__(self) -> tuple:
         return (Path.touch, (Path("owned"),))
 
 
 def code(path: Path) -> None:
-    path.write_bytes(pickle.dumps({"croco_kwargs": {}, "model": Command()}))
+    path.write_bytes(pickle.dumps({"croco_kwargs": {}, "model": Code()}))
 
 
 def truncated(path: Path) -> None:
