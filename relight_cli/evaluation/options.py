@@ -33,6 +33,15 @@ class EvaluateOptions:
         ),
     ] = None
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Take N pictures, evenly spread; 0: all.")] = 0
+    unsound: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.txt",
+            dir_okay=False,
+            help="List of pictures whose truth is wrong; a second table has the means of the others.",
+            show_default="unsound-PROTOCOL.txt in DATASET, if it exists",
+        ),
+    ] = None
     resamples: Annotated[
         int, typer.Option(min=0, metavar="N", help="Resamples of the bootstrap for 95 % confidence; 0: none.")
     ] = 1000
