@@ -8,6 +8,8 @@ from torch import Generator, Tensor
 
 from relight_cli.evaluation.picture_metrics import encoded
 from relight_cli.evaluation.protocol import Picture, Protocol, Sample
+from relight_cli.evaluation.protocols import multishot
+from relight_cli.evaluation.unsound import unsound_names
 from relight_cli.relighting.layers import to_linear
 from relight_cli.training.pairs import Pairs, lit_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
@@ -44,6 +46,14 @@ def mapped(pairs: Pairs, to: Tensor) -> Iterator[Sample]:
         if not np.isnan(change).any():
             clean = encoded(to_linear(a) * np.exp(change))
             yield Sample(str(i), a, clean, change.mean(2) > np.log(1.25))
+
+
+UNSOUND = Path(__file__).with_name("unsound-multishot.txt")
+
+
+def unsound_shots(folder: Path) -> frozenset[str]:
+    """Return the names of the shots of the multi-shot set whose truth holds a shadow of its own."""
+    return unsound_names(folder, multishot.PROTOCOL.name, UNSOUND, multishot.PROTOCOL.find(folder))
 
 
 def samples(protocol: Protocol, folder: Path) -> Iterator[Sample]:

@@ -21,13 +21,12 @@ from tables import machine
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from relight_cli.depth.draws import draw, generator_of
 from relight_cli.depth.refinement import (
     Picture,
     RefineOptions,
     RunBatch,
-    draw,
     encode_scene,
-    generator_of,
     refine_runs,
 )
 from relight_cli.devices import choose

@@ -13,7 +13,7 @@ inside and outside the shadow, SSIM of luma, mean absolute LAB error. `lit by th
 under the truth's own illumination latent. Albedo is scaled by one factor first; LMSE as in Grosse et al. 2009.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import typer
 from baselines import colour_transfer, lab_deshadow, retinex
-from datasets import made_photos, mapped, pairs_to_relight, rendered_views, samples
+from datasets import made_photos, mapped, pairs_to_relight, rendered_views, samples, unsound_shots
 
 from relight_cli.checkpoints.models import load_model
 from relight_cli.evaluation.methods import mapped_picture, relit_picture
@@ -48,13 +48,15 @@ LAB_DEVIATIONS = 2 / 3
 WORSE_BY = 0.5  # dB; pictures that become worse than the untouched ones by more are listed
 
 
-def print_scores(title: str, pictures: Iterator[Sample], methods: Methods, score: Score) -> None:
+def print_scores(
+    title: str, pictures: Iterator[Sample], methods: Methods, score: Score, unsound: Collection[str] = ()
+) -> None:
     """Print the mean scores of each method, and again for pictures with a sound truth if not all have one."""
     scored: list[tuple[Sample, Scores]] = []
     for known in pictures:
         scored.append((known, {method: score(known, in_8_bits(make(known))) for method, make in methods.items()}))
     print_means(title, scored)
-    sound = [(known, scores) for known, scores in scored if known.sound]
+    sound = [(known, scores) for known, scores in scored if known.name not in unsound]
     if len(sound) < len(scored):
         print_means(f"{title}, their truth without left-over shadows", sound)
 
@@ -129,6 +131,7 @@ def main(
     tiny = load_model("tiny", device="cpu")
     made, rendered = (made_photos(photos) if photos else None), (rendered_views(views) if views else None)
     relit, deshadowed, albedo = {}, {}, {}
+    unsound = unsound_shots(real / "shadow") if real else frozenset()
     if made:
         relit["held-out photos, made light"] = pairs_to_relight(made)
         deshadowed["held-out photos, made shadows"] = mapped(made, made.to_free[0])
@@ -150,14 +153,14 @@ def main(
             last = methods.pop("tiny")
             methods |= {"tiny, --threshold 0": lambda k: mapped_picture(tiny, "shadow", k.picture, ALL), "tiny": last}
             for name, known in deshadowed.items():
-                print_scores(f"deshadow: {name}", known, methods, shadow_scores)
+                print_scores(f"deshadow: {name}", known, methods, shadow_scores, unsound)
             if real:
                 free = {
-                    k.name.rpartition("_")[0]: Sample(k.name, k.truth, k.truth, sound=k.sound)
+                    k.name.rpartition("_")[0]: Sample(k.name, k.truth, k.truth)
                     for k in samples(multishot.PROTOCOL, real / "shadow")
                 }
                 title = "deshadow: without cast shadows, against itself"
-                print_scores(title, iter(free.values()), methods, score_picture)
+                print_scores(title, iter(free.values()), methods, score_picture, unsound)
         if only in (None, "albedo"):
             for name, known in albedo.items():
                 print_scores(

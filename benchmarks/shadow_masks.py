@@ -8,7 +8,7 @@ of all pictures. Of probabilities: the same, the expected calibration error (ten
 are shadow. The baseline is LAB statistics as published.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from baselines import lab_shadow
-from datasets import made_photos, mapped, rendered_views, samples
+from datasets import made_photos, mapped, rendered_views, samples, unsound_shots
 from numpy.typing import NDArray
 
 import relight_cli as rl
@@ -49,10 +49,15 @@ def calibration(values: Values, truth: Mask) -> tuple[float, list[str]]:
     return error, shares
 
 
-def judge(title: str, pictures: Iterable[Sample], methods: dict[str, Callable[[Sample], Values]]) -> None:
-    """Print the table of a set."""
+def judge(
+    title: str,
+    pictures: Iterable[Sample],
+    methods: dict[str, Callable[[Sample], Values]],
+    unsound: Collection[str] = (),
+) -> None:
+    """Print the table of a set, and that of its pictures with a sound truth if not all have one."""
     known = [k for k in pictures if k.mask is not None]
-    groups = {"": known, ", a sound truth": [k for k in known if k.sound]}
+    groups = {"": known, ", a sound truth": [k for k in known if k.name not in unsound]}
     found: dict[str, dict[str, Values]] = {name: {} for name in methods}
     for one in known:
         for name, method in methods.items():
@@ -105,7 +110,7 @@ def main(
         pairs = rendered_views(views)
         judge("held-out rendered views", mapped(pairs, pairs.to_free[0]), methods)
     if real:
-        judge("real shots", samples(multishot.PROTOCOL, real / "shadow"), methods)
+        judge("real shots", samples(multishot.PROTOCOL, real / "shadow"), methods, unsound_shots(real / "shadow"))
 
 
 if __name__ == "__main__":

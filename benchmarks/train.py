@@ -9,17 +9,22 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from random import Random
+from statistics import fmean
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
+from PIL import Image
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from relight_cli.jobs.memory import peak_memory
+from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.croco import CroCo, CroCoConfig
 from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
 from relight_cli.models.lpips import LPIPS, Backbone
@@ -32,13 +37,16 @@ from relight_cli.training.crocodilight.stages import (
     Stage,
     checkpoint_activations,
 )
-from relight_cli.training.scenes.scenes import SceneOptions, render_views
+from relight_cli.training.scenes.scenes import SceneOptions, render_scenes, render_views, sample_scene
+from relight_cli.training.scenes.viewing import camera_axes
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 VIEWS, HELD_OUT, SIZE = 160, 24, 32  # pixels; a tile shows a view twice as large
 SHARD = 16
-STEPS = {"croco": 1500, "decoder": 250, "light": 400, "shadow": 100, "albedo": 100}
+SCENES, BASELINE = 320, 0.05  # of the stage croco: scenes, and how far apart their cameras are, of their distance
+STEPS = {"croco": 600, "decoder": 250, "light": 300, "shadow": 120, "albedo": 120}
+SMOOTHED = 5  # records of the log, of ten steps each, whose mean is the loss at the end
 NETWORK = """
 [network]
 tile_size = 64
@@ -78,12 +86,36 @@ def render(folder: Path, first: int, count: int) -> None:
             np.save(path, layers.clamp(max=6e4).half().numpy())
 
 
+def render_viewpoints(folder: Path, first: int, count: int) -> None:
+    """Render procedural scenes from two places each, in one light, which CroCo learns from: SCENE/1.png, SCENE/2.png.
+
+    The second camera stands up to BASELINE of its distance beside the first and looks at the same point.
+    """
+    options = SceneOptions(size=SIZE, lights=1)
+    for seed in range(first, first + count):
+        if (folder / f"{seed}" / "2.png").exists():
+            continue
+        scene, random = sample_scene(seed, options), Random(seed)
+        eye, target = torch.tensor(scene.layout.eye), torch.tensor(scene.layout.target)
+        right, up, _ = camera_axes(scene.layout)
+        aside, over = (random.uniform(-BASELINE, BASELINE) * (eye - target).norm() for _ in range(2))
+        moved = replace(scene.layout, eye=tuple((eye + aside * right + over * up).tolist()))
+        views = render_scenes([scene, replace(scene, layout=moved)], options)
+        linear = (views.albedo * views.shading[:, 0]).clamp(min=0)
+        exposure = 0.18 / linear[0].mean().clamp(min=1e-6)
+        pictures = linear_to_srgb((linear * exposure).clamp(max=1)).permute(0, 2, 3, 1).mul(255).round().byte().numpy()
+        (folder / f"{seed}").mkdir(parents=True, exist_ok=True)
+        for number, picture in enumerate(pictures, 1):
+            Image.fromarray(picture).save(folder / f"{seed}" / f"{number}.png")
+
+
 def configuration(stage: str, start: str, steps: int) -> str:
     """Return the configuration of a stage."""
+    folder = "viewpoints" if stage == "croco" else "views"
     first = f'start = "{start}"\n' if start else 'licence = "Apache-2.0"\n'
-    schedule = f"steps = {steps}\nbatch = 8\nrate = 2e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
+    schedule = f"steps = {steps}\nbatch = 8\nrate = 1e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
     return (
-        f'run = "{stage}"\n{first}\n[[pairs]]\nfolder = "views"\nlicence = "Apache-2.0"\n{NETWORK}\n'
+        f'run = "{stage}"\n{first}\n[[pairs]]\nfolder = "{folder}"\nlicence = "Apache-2.0"\n{NETWORK}\n'
         f'[schedule]\n{schedule}decay = "cosine"\nema = 0.99\n\n[log]\nevery = 10\nheld_out = {HELD_OUT}\n'
     )
 
@@ -95,6 +127,7 @@ def small(
 ) -> None:
     """Train the stages one after the other and print the losses at both ends and the figures on held-out views."""
     render(runs / "views", 0, VIEWS)
+    render_viewpoints(runs / "viewpoints", 0, SCENES)
     start = ""
     for stage, steps in STEPS.items():
         config = runs / f"{stage}.toml"
@@ -108,13 +141,14 @@ def small(
 
 
 def reached(log: Path) -> str:
-    """Return the first and the last mean losses of a log, and the last figures on held-out views."""
+    """Return the training losses of a log, of its first ten steps and its last fifty, and the last held-out figures."""
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     losses, figures = ([x for x in lines if ("rate" in x) == trained] for trained in (True, False))
-    first, last = losses[0], losses[-1]
-    names = [name for name in first if name not in ("step", "rate", "seconds")]
-    changes = ", ".join(f"{name} {first[name]:.4f} -> {last[name]:.4f}" for name in names)
-    return f"{changes}; " + ", ".join(f"{k} {v:.2f}" for k, v in figures[-1].items() if k != "step")
+    changes = []
+    for name in (name for name in losses[0] if name not in ("step", "rate", "seconds")):
+        first, last = losses[0][name], fmean(one[name] for one in losses[-SMOOTHED:])
+        changes.append(f"{name} {first:.4f} -> {last:.4f} ({last / first:.0%})")
+    return ", ".join(changes) + "; " + ", ".join(f"{k} {v:.2f}" for k, v in figures[-1].items() if k != "step")
 
 
 @app.command()

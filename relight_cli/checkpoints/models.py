@@ -65,30 +65,47 @@ def load_model(
     compute = choose(device, dtype)
     if is_file_name(name):
         return _load_file(Path(name), _mappers(tasks), compute, notify)
-    if name != TINY:
-        look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
-        mappers, files = _mappers(tasks), _files(tasks)
-        here = all(availability(file, look_up) for file in files)
-        try:
-            require_download(files, look_up)
-            path, *mapper_paths = [find(file, look_up, notify) for file in files]
-        except ModelUnavailableError as error:
-            if here or name == CROCODILIGHT:
-                raise
-            notify(f"using the embedded model tiny: {error}")
-        else:
-            from relight_cli.checkpoints.crocodilight import load_crocodilight
+    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
+    instead = "using the embedded model tiny"
+    paths = None if name == TINY else _published(name, _files(tasks), look_up, notify, instead)
+    return _load_published(tasks, paths, look_up, compute) if paths else _load_tiny(compute)
 
-            published = load_crocodilight(
-                path,
-                dict(zip(mappers, mapper_paths, strict=True)),
-                device=compute.device,
-                dtype=compute.dtype,
-                fused_attention=compute.fused_attention,
-            )
-            found = availability(files[0], look_up)
-            sha256 = found.sha256 if found else None
-            return Model(published, CROCODILIGHT, files[0].revision, sha256, compute.device, compute.tile_batch)
+
+def _published(
+    name: str, files: Collection[WeightsFile], look_up: LookUp, notify: Callable[[str], None], instead: str
+) -> list[Path] | None:
+    """Return the paths of published files, checked; None if they cannot be had and the model's name is "auto".
+
+    Then `notify` gets one line, which begins with what is done `instead`. A damaged file is an error all the same.
+    """
+    here = all(availability(file, look_up) for file in files)
+    try:
+        require_download(files, look_up)
+        return [find(file, look_up, notify) for file in files]
+    except ModelUnavailableError as error:
+        if here or name == CROCODILIGHT:
+            raise
+        notify(f"{instead}: {error}")
+        return None
+
+
+def _load_published(tasks: Collection[str], paths: list[Path], look_up: LookUp, compute: "Compute") -> Model:
+    from relight_cli.checkpoints.crocodilight import load_crocodilight
+
+    network = load_crocodilight(
+        paths[0],
+        dict(zip(_mappers(tasks), paths[1:], strict=True)),
+        device=compute.device,
+        dtype=compute.dtype,
+        fused_attention=compute.fused_attention,
+    )
+    main = _files(tasks)[0]
+    found = availability(main, look_up)
+    sha256 = found.sha256 if found else None
+    return Model(network, CROCODILIGHT, main.revision, sha256, compute.device, compute.tile_batch)
+
+
+def _load_tiny(compute: "Compute") -> Model:
     network = load_tiny(device=compute.device, dtype=compute.tiny_dtype)
     return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
 
@@ -109,22 +126,11 @@ def _load_file(path: Path, mappers: Collection[str], compute: "Compute", notify:
     return Model(network, path.name, None, sha256_of(path), compute.device, compute.tile_batch, workers)
 
 
-def with_mappers(
-    model: Model,
-    name: str | Path = AUTO,
-    *,
-    weights_dir: str | Path | None = None,
-    offline: bool = False,
-    progress: bool = False,
-    accept_licence: bool = False,
-    ask: Ask | None = None,
-    download: bool = True,
-    notify: Callable[[str], None] = warn,
-) -> Model:
+def with_mappers(model: Model, name: str | Path, look_up: LookUp, notify: Callable[[str], None] = warn) -> Model:
     """Return a model that was loaded under this name, with the mappers of deshadow and albedo, loaded now if need be.
 
     If their files are neither on this machine nor can be downloaded, "auto" gives "tiny", with one line to `notify`.
-    Arguments and errors are those of `load_model`. Not for several threads at a time.
+    Errors are those of `load_model`. Not for several threads at a time.
     """
     missing = {mapper: task for task, mapper in _MAPPERS.items() if mapper not in model.network.mapper_names}
     if not missing:
@@ -138,21 +144,13 @@ def with_mappers(
     from relight_cli.models.crocodilight import CroCoDiLight
 
     assert isinstance(model.network, CroCoDiLight)
-    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
-    files = dict(zip(missing, _files(missing.values())[1:], strict=True))
-    here = all(availability(file, look_up) for file in files.values())
-    try:
-        require_download(files.values(), look_up)
-        paths = {mapper: find(file, look_up, notify) for mapper, file in files.items()}
-    except ModelUnavailableError as error:
-        if here or name == CROCODILIGHT:
-            raise
-        notify(f"the light of another scene is found with the embedded model tiny: {error}")
-        compute = choose(model.device, "auto")
-        network = load_tiny(device=model.device, dtype=compute.tiny_dtype)
-        return Model(network, TINY, None, tiny_sha256(), model.device, compute.tile_batch, compute.tiny_workers)
+    instead = "the light of another scene is found with the embedded model tiny"
+    paths = _published(str(name), _files(missing.values())[1:], look_up, notify, instead)
+    if paths is None:
+        return _load_tiny(choose(model.device, "auto"))
     parameter: torch.nn.Parameter = next(model.network.parameters())
-    load_mappers(model.network, paths, device=model.device, dtype=parameter.dtype)
+    found = dict(zip(missing, paths, strict=True))
+    load_mappers(model.network, found, device=model.device, dtype=parameter.dtype)
     return model
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from relight_cli.checkpoints.consent import Ask
+from relight_cli.checkpoints.consent import megabytes
 from relight_cli.checkpoints.geometry import geometry_sha256, load_geometry
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.models import CROCODILIGHT, TINY, warn
-from relight_cli.checkpoints.weights import LookUp, availability, find, megabytes, require_download
+from relight_cli.checkpoints.weights import LookUp, availability, find, require_download
 from relight_cli.errors import ModelUnavailableError
 
 if TYPE_CHECKING:
@@ -38,22 +38,17 @@ def expected_surfaces(model: str, weights_dir: Path | None) -> str | None:
 def find_surfaces(
     name: str,
     model: "Model",
+    look_up: LookUp,
     *,
     device: str = "cpu",
-    weights_dir: str | Path | None = None,
-    offline: bool = False,
-    progress: bool = False,
-    accept_licence: bool = False,
-    ask: Ask | None = None,
-    download: bool = True,
     notify: Callable[[str], None] = warn,
 ) -> SurfaceSource:
     """Return the network that estimates surfaces for a relighting model that was loaded under this name.
 
     "tiny" stands for what is inside the package. Otherwise Depth Anything V2 Small is taken if it is on this machine,
     or downloaded next to a published relighting network; where it cannot be had, the embedded network is taken, with
-    one line to `notify` when it is loaded. A damaged file is an error. Arguments are those of `load_model`; `device` is
-    where it runs. Raises ModelUnavailableError, UsageError.
+    one line to `notify` when it is loaded. A damaged file is an error. `device` is where it runs.
+    Raises ModelUnavailableError, UsageError.
     """
 
     def embedded(reason: str = "") -> SurfaceSource:
@@ -67,7 +62,6 @@ def find_surfaces(
     if name == TINY:
         return embedded()
     files = load_manifest().select(REPOSITORY)
-    look_up = LookUp(Path(weights_dir) if weights_dir else None, offline, progress, accept_licence, ask, download)
     here = all(availability(file, look_up) for file in files)
     if not here and model.name != CROCODILIGHT:  # the Hub has been asked, or must not be
         main = next(file for file in files if not file.config)

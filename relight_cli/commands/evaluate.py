@@ -10,6 +10,7 @@ from relight_cli.depth.command_options import DepthSize
 from relight_cli.depth.options import DepthOptions
 from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.evaluation.options import Dataset, EvaluateOptions
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import with_options
 from relight_cli.relighting.options import ReferenceKind
 
@@ -42,7 +43,7 @@ class NetworkOptions(EvaluateOptions):
 
         if self.results and self.model is None:
             return None
-        return load_model(self.model or "auto", tasks=tasks, **self.look_up_arguments())
+        return load_model(self.model or "auto", tasks=tasks, **self.model_arguments())
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def depth(dataset: Dataset, options: DepthStudyOptions) -> None:
     from relight_cli.checkpoints.depth import load_depth_model
 
     size = str(options.depth_model or DepthSize.SMALL)
-    model = load_depth_model(size, fast=options.fast, refined=work.steps > 0, **options.look_up_arguments())
+    model = load_depth_model(size, fast=options.fast, refined=work.steps > 0, **options.model_arguments())
     if options.study:
         from relight_cli.evaluation.study_run import run_and_finish
 
@@ -248,12 +249,10 @@ def _lpips(name: str, options: NetworkOptions) -> "LPIPS":
     from relight_cli.checkpoints.lpips import REMEDY, load_lpips
     from relight_cli.checkpoints.weights import LookUp
 
-    wanted = options.look_up_arguments()
-    names = ("weights_dir", "offline", "progress", "accept_licence", "ask")
-    look_up = LookUp(*(wanted[name] for name in names))
+    look_up = LookUp(**options.look_up_arguments())
     file = None if name == "vgg" else Path(name)
     try:
-        return load_lpips("vgg" if file is None else "alex", file, look_up, wanted["notify"])
+        return load_lpips("vgg" if file is None else "alex", file, look_up, notifier(options.quiet))
     except ModelUnavailableError as error:
         remedy = "name a file of AlexNet with --lpips, or leave it out"
         raise ModelUnavailableError(str(error).replace(REMEDY, remedy)) from error

@@ -75,6 +75,7 @@ def relight(
 
 def _relight_by_reference(photos: list[str], light: Path, options: RelightCommandOptions) -> None:
     from relight_cli.checkpoints.models import expected_model, load_model, with_mappers
+    from relight_cli.checkpoints.weights import LookUp
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
@@ -102,7 +103,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 
-    complete = functools.partial(with_mappers, **options.look_up_arguments())
+    look_up = LookUp(**options.look_up_arguments())
+    complete = functools.partial(with_mappers, name=options.model, look_up=look_up, notify=notifier(options.quiet))
     reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, complete)
     if options.save_light:
         mapping_model = reference_light.mapping_model(model)
@@ -212,8 +214,11 @@ def _geometry(options: RelightCommandOptions) -> "GeometrySource":
 def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> str | None:
     """Find the network that estimates surfaces where there is no depth map, and return its hash."""
     from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
 
-    found = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments())
+    look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+    found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
     geometry.load = found.load
     return found.sha256
 

@@ -131,9 +131,10 @@ def check(
 
 def _named(places: list[str], layout: str) -> tuple:
     from relight_cli.errors import UsageError
+    from relight_cli.toml_files import read_toml
     from relight_cli.training.crocodilight.config import PairsConfig
     from relight_cli.training.crocodilight.layouts import LAYOUTS
-    from relight_cli.training.crocodilight.reading import pairs_of, read_toml
+    from relight_cli.training.crocodilight.reading import pairs_of
 
     if layout not in ("auto", *LAYOUTS):
         raise UsageError(f"unknown --layout '{layout}': choose auto, {', '.join(LAYOUTS)}.")

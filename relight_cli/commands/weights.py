@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from relight_cli.checkpoints.hub import hub_cache
 from relight_cli.checkpoints.listing import facts, listing
 from relight_cli.checkpoints.manifest import WeightsFile, fetch_command, load_manifest
-from relight_cli.checkpoints.weights import LookUp, availability, find, hub_cache, require_download, verify
+from relight_cli.checkpoints.weights import LookUp, availability, find, require_download, verify
 from relight_cli.errors import ExitCode, ModelUnavailableError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_types import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
@@ -53,7 +54,7 @@ def fetch(
     Size and licence are shown first. On a terminal the command asks whether to go on; a script gives --yes or sets
     RELIGHT_ACCEPT_LICENCE=1.
     """
-    options = LookUp(weights_dir, offline, progress=not quiet, accepted=yes, ask=terminal_question())
+    options = LookUp(weights_dir, offline, progress=not quiet, accept_licence=yes, ask=terminal_question())
     files = list(_selected(names))
     require_download(files, options)
     for file in files:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from relight_cli.depth.refinement import Prior, RunBatch, Scene, draw, generator_of, stacked
+from relight_cli.depth.draws import draw, generator_of, stacked
+from relight_cli.depth.refinement import Prior, RunBatch, Scene
 
 
 @dataclass(frozen=True)

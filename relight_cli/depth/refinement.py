@@ -1,7 +1,7 @@
 """Refine a photo's disparity until the photo, relit on it, looks plausible (Re-Depth Anything, arXiv 2512.17908)."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,14 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from relight_cli.depth.draws import Draw, draw, generator_of, stacked
 from relight_cli.models.depth_anything import LONGER_SIDE, resize_picture
 from relight_cli.models.depth_model import DisparityNetwork
-from relight_cli.models.sds import add_noise, draw_timestep, guided_noise, sds_gradient, sds_loss, smoothness
+from relight_cli.models.sds import add_noise, guided_noise, sds_gradient, sds_loss, smoothness
 from relight_cli.models.shading import (
     DEPTH_SCALE,
-    Light,
     blinn_phong,
-    draw_light,
     letterbox,
     orthographic_depth,
     surface_normals,
@@ -247,7 +246,7 @@ class RunBatch(nn.Module):
             return list(self.networks[run].features(self.scene.image))
         return [maps[run : run + 1] for maps in self.features]
 
-    def loss(self, prior: Prior, draws: "Draw") -> Tensor:
+    def loss(self, prior: Prior, draws: Draw) -> Tensor:
         """Return each run's loss (B,): score distillation of the relit photo, plus smoothness."""
         scene, draws = self.scene, draws.to(self.scene.image.device)
         disparity = self.disparity()
@@ -257,47 +256,3 @@ class RunBatch(nn.Module):
         noisy = add_noise(latents.detach(), draws.noise, draws.timestep, prior.alphas_cumprod)
         gradient = sds_gradient(guided_noise(*prior.predict_noise(noisy, draws.timestep)), draws.noise)
         return sds_loss(latents, gradient) + SMOOTHNESS_WEIGHT * smoothness(disparity)
-
-
-@dataclass(frozen=True)
-class Draw:
-    """The random numbers of one step, for each run of a batch."""
-
-    light: Light
-    latent_noise: Tensor  # (B, C, h, w), for the encoder's sample
-    timestep: Tensor  # (B,)
-    noise: Tensor  # (B, C, h, w), which the denoiser predicts
-
-    def to(self, device: torch.device) -> "Draw":
-        """Return the draw on another device."""
-        rest = (self.latent_noise, self.timestep, self.noise)
-        return Draw(self.light.to(device), *(values.to(device) for values in rest))
-
-
-def generator_of(seed: int, run: int) -> torch.Generator:
-    """Return a run's random generator, on the CPU, so that every device and every batch draws the same numbers."""
-    state = np.random.SeedSequence((seed, run)).generate_state(2)
-    return torch.Generator().manual_seed((int(state[0]) << 32) + int(state[1]))
-
-
-def draw(generator: torch.Generator, latent_shape: tuple[int, int, int]) -> Draw:
-    """Draw the random numbers of one step of one run."""
-    light = draw_light(generator)
-    latent_noise = torch.randn(1, *latent_shape, generator=generator)
-    timestep = draw_timestep(generator)
-    return Draw(light, latent_noise, timestep, torch.randn(1, *latent_shape, generator=generator))
-
-
-def stacked(draws: Sequence[Draw]) -> Draw:
-    """Stack the draws of several runs."""
-
-    def join(values: Iterator[Tensor]) -> Tensor:
-        return torch.cat(list(values))
-
-    light = Light(
-        join(d.light.direction for d in draws),
-        join(d.light.shininess for d in draws),
-        join(d.light.weights for d in draws),
-    )
-    rest = (join(getattr(d, name) for d in draws) for name in ("latent_noise", "timestep", "noise"))
-    return Draw(light, *rest)

@@ -1,7 +1,7 @@
 """Judge methods on the pictures of a data set; one that cannot be read costs only itself."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,12 @@ class Judgement:
     def of(self, method: str, part: str) -> list[dict[str, float]]:
         """Return one method's scores of a part, one for each picture."""
         return [scored.parts[part] for scored in self.scored if scored.method == method and part in scored.parts]
+
+    def without(self, names: Collection[str]) -> "Judgement":
+        """Return the judgement of the other pictures."""
+        kept = [scored for scored in self.scored if scored.case not in names]
+        failures = [failure for failure in self.failures if failure.case.name not in names]
+        return Judgement(self.protocol, self.methods, kept, failures)
 
 
 After = Callable[[Case, float, list[Failure]], None]

@@ -33,6 +33,15 @@ class EvaluateOptions:
         ),
     ] = None
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="Take N pictures, evenly spread; 0: all.")] = 0
+    unsound: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.txt",
+            dir_okay=False,
+            help="List of pictures whose truth is wrong; a second table has the means of the others.",
+            show_default="unsound-PROTOCOL.txt in DATASET, if it exists",
+        ),
+    ] = None
     resamples: Annotated[
         int, typer.Option(min=0, metavar="N", help="Resamples of the bootstrap for 95 % confidence; 0: none.")
     ] = 1000
@@ -56,17 +65,19 @@ class EvaluateOptions:
     quiet: Quiet = False
     verbose: Verbose = False
 
-    def look_up_arguments(self) -> dict[str, Any]:
+    def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of the loaders of networks that these options set."""
+        chosen = {"device": self.device, "dtype": self.dtype, "notify": notifier(self.quiet)}
+        return chosen | self.look_up_arguments()
+
+    def look_up_arguments(self) -> dict[str, Any]:
+        """Return those of them that say where files come from, which are the fields of `LookUp`."""
         return {
-            "device": self.device,
-            "dtype": self.dtype,
             "weights_dir": self.weights_dir,
             "offline": self.offline,
             "progress": not self.quiet and self.progress != ProgressMode.JSON,
             "accept_licence": self.yes,
             "ask": terminal_question(),
-            "notify": notifier(self.quiet),
         }
 
 

@@ -26,7 +26,6 @@ class Sample:
     truth: Picture
     mask: Mask | None = None  # the shadow, or the object
     shading: NDArray[np.float32] | None = None  # (H, W), linear
-    sound: bool = True  # the truth contains no shadow of its own
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,12 @@ from relight_cli.jobs.streams import write_stdout
 from relight_cli.photos.atomic_files import write_atomically
 
 if TYPE_CHECKING:
-    from relight_cli.evaluation.judging import Failure, Judgement
+    from relight_cli.evaluation.judging import Failure, Judgement, Scored
     from relight_cli.evaluation.methods import Method
     from relight_cli.evaluation.protocol import Case
+    from relight_cli.evaluation.tables import Row
+
+ALL, SOUND = "all", "sound"  # truths of a table
 
 
 class Evaluation:
@@ -39,9 +42,11 @@ class Evaluation:
         begin_progress("evaluate", options)
         from relight_cli.evaluation.judging import find_cases
         from relight_cli.evaluation.protocols import protocols_of
+        from relight_cli.evaluation.unsound import unsound_names
 
         self.task, self.dataset, self.options = task, dataset, options
         self.protocol, found = find_cases(protocols_of(task), dataset, options.protocol)
+        self.unsound = unsound_names(dataset, self.protocol.name, options.unsound, found)
         self.cases: list[Case] = spread(found, options.limit)
         self._judged: set[str] = set()
         self._work = ""
@@ -100,15 +105,14 @@ class Evaluation:
 
         Raises typer.Exit with exit code 23 if a picture failed.
         """
-        from relight_cli.evaluation.tables import csv_text, rows_of, table_facts, table_text
+        from relight_cli.evaluation.tables import csv_text, table_facts, table_text
 
         current().pause()
         options, tables, texts = self.options, [], []
-        for part in judgement.parts:
-            rows = rows_of(judgement, part, options.resamples, options.seed)
-            tables.append(table_facts(part, rows))
+        for (part, truths), rows in self._rows(judgement).items():
+            tables.append(table_facts(part, truths, rows))
             listed = [row for row in rows if shown is None or row.source or row.method in shown]
-            texts.append(table_text(self._title(part), listed))
+            texts.append(table_text(self._title(part, truths), listed))
         if options.as_json:
             write_stdout(f"{json.dumps(self._facts(judgement, tables), indent=2)}\n".encode())
         elif texts:
@@ -116,7 +120,7 @@ class Evaluation:
             write_stdout("".join(f"{printable(line)}\n" for line in lines).encode())
         if options.csv:
             scored = [
-                ((("picture", one.case), ("method", one.method), ("part", part)), scores)
+                ((*self._keys(one), ("part", part)), scores)
                 for one in judgement.scored
                 for part, scores in one.parts.items()
             ]
@@ -126,8 +130,27 @@ class Evaluation:
             say(f"{len(failed)} of {len(self.cases)} pictures failed; the means are over the others.")
             raise typer.Exit(ExitCode.SOME_FAILED)
 
-    def _title(self, part: str) -> str:
-        counted = f"{len(self.cases)} picture{'s' * (len(self.cases) != 1)}"
+    def _rows(self, judgement: "Judgement") -> "dict[tuple[str, str], list[Row]]":
+        """Return the lines of each table, by part and truths: of all pictures, then of those with a sound truth."""
+        from relight_cli.evaluation.tables import rows_of
+
+        resamples, seed = self.options.resamples, self.options.seed
+        tables = {(part, ALL): rows_of(judgement, part, resamples, seed) for part in judgement.parts}
+        if self.unsound:
+            sound = judgement.without(self.unsound)
+            own = {(part, SOUND): rows_of(sound, part, resamples, seed) for part in sound.parts}
+            tables |= {key: [row for row in rows if not row.source] for key, rows in own.items()}
+        return tables
+
+    def _keys(self, scored: "Scored") -> tuple[tuple[str, str], ...]:
+        """Return what a line of the CSV begins with."""
+        truth = (("truth", "unsound" if scored.case in self.unsound else SOUND),) if self.unsound else ()
+        return (("picture", scored.case), *truth, ("method", scored.method))
+
+    def _title(self, part: str, truths: str) -> str:
+        names = [case.name for case in self.cases]
+        count = len(names if truths == ALL else [name for name in names if name not in self.unsound])
+        counted = f"{count} picture{'s' * (count != 1)}{' with a sound truth' * (truths == SOUND)}"
         interval = ", mean ± half the 95 % interval" if self.options.resamples else ", mean"
         return f"{self.protocol.name}{f', {part}' if part else ''}: {counted}{interval}"
 
@@ -137,6 +160,7 @@ class Evaluation:
             "protocol": self.protocol.name,
             "dataset": str(self.dataset),
             "pictures": len(self.cases),
+            "unsound": [case.name for case in self.cases if case.name in self.unsound],
             "failed": [
                 {"picture": f.case.name, "method": f.method, "error": type(f.error).__name__, "message": str(f.error)}
                 for f in judgement.failures

@@ -97,10 +97,11 @@ def _shown(mean: Mean | None) -> str:
     return shown if np.isnan(mean.low) else f"{shown} ± {(mean.high - mean.low) / 2:.{digits}f}"
 
 
-def table_facts(part: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return a table for programs."""
+def table_facts(part: str, truths: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return a table for programs; `truths` are "all", or the "sound" ones alone."""
     return {
         "part": part,
+        "truths": truths,
         "rows": [
             {
                 "method": row.method,

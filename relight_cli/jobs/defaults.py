@@ -6,7 +6,6 @@ are merged, the project's is the stronger one. The environment is stronger than 
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.option_tree import CommandPath, OptionName, Tree, is_general, partners
+from relight_cli.toml_files import read_toml
 
 FILE_NAME = "relight.toml"
 NO_CONFIG = "RELIGHT_NO_CONFIG"
@@ -66,7 +66,7 @@ def file_settings(tree: Tree, files: list[Path]) -> dict[CommandPath, dict[str, 
     """
     merged: dict[CommandPath, dict[str, Setting]] = {path: {} for path in tree}
     for file in files:
-        stated = _read(file)
+        stated = read_toml(file)
         _check(stated, tree, file)
         for path, options in tree.items():
             found = dict(_stated(stated, path, options, file))
@@ -99,15 +99,6 @@ def default_map(settings: Mapping[CommandPath, Mapping[str, Setting]]) -> dict[s
             place = place.setdefault(name, {})
         place.update({setting.option.field: setting.value for setting in stated.values()})
     return result
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror}): check its permissions.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{file}: is not TOML ({error}): correct it.") from error
 
 
 def _stated(

@@ -193,19 +193,18 @@ class PhotoCommandOptions(CommandOptions):
 
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.models.load_model` that these options set."""
-        return {**self.look_up_arguments(), "device": self.device, "dtype": self.dtype}
+        chosen = {"name": self.model, "device": self.device, "dtype": self.dtype, "notify": notifier(self.quiet)}
+        return chosen | self.look_up_arguments()
 
     def look_up_arguments(self) -> dict[str, Any]:
-        """Return those of them that say which model and where its files come from."""
+        """Return those of them that say where its files come from, which are the fields of `LookUp`."""
         return {
-            "name": self.model,
             "weights_dir": self.weights_dir,
             "offline": self.offline,
             "progress": not self.quiet and self.progress != ProgressMode.JSON,
             "accept_licence": self.yes,
             "ask": terminal_question(),
             "download": not self.dry_run,
-            "notify": notifier(self.quiet),
         }
 
 

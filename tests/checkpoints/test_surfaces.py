@@ -14,6 +14,7 @@ from tiny_diffusion import MANIFEST
 from relight_cli.checkpoints import manifest, surfaces
 from relight_cli.checkpoints.geometry import geometry_sha256
 from relight_cli.checkpoints.surfaces import find_surfaces
+from relight_cli.checkpoints.weights import LookUp
 from relight_cli.models.depth_anything import DepthNetwork
 from relight_cli.models.geometry import GeometryNetwork
 from relight_cli.models.interface import Model
@@ -50,7 +51,7 @@ def manifest_of_parts(parts: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_depth_anything_is_taken_where_it_is(parts: Path) -> None:
     notes: list[str] = []
     for model in (TINY, PUBLISHED):
-        found = find_surfaces("auto", model, weights_dir=parts, offline=True, notify=notes.append)
+        found = find_surfaces("auto", model, LookUp(parts, offline=True), notify=notes.append)
         assert isinstance(found.load(), DepthNetwork)
         assert found.sha256 == surfaces.expected_surfaces("auto", parts) != geometry_sha256()
     assert notes == []
@@ -59,7 +60,7 @@ def test_depth_anything_is_taken_where_it_is(parts: Path) -> None:
 @pytest.mark.parametrize(("model", "said"), [(TINY, "weights fetch Depth-Anything"), (PUBLISHED, "offline")])
 def test_the_embedded_network_is_taken_else_with_one_line(model: Model, said: str) -> None:
     notes: list[str] = []
-    found = find_surfaces("auto", model, offline=True, notify=notes.append)
+    found = find_surfaces("auto", model, LookUp(offline=True), notify=notes.append)
     assert notes == []
     assert isinstance(found.load(), GeometryNetwork)
     assert found.sha256 == surfaces.expected_surfaces("auto", None) == geometry_sha256()
@@ -70,7 +71,7 @@ def test_the_embedded_network_is_taken_else_with_one_line(model: Model, said: st
 
 def test_tiny_stands_for_what_is_inside_the_package(parts: Path) -> None:
     notes: list[str] = []
-    found = find_surfaces("tiny", TINY, weights_dir=parts, notify=notes.append)
+    found = find_surfaces("tiny", TINY, LookUp(parts), notify=notes.append)
     assert isinstance(found.load(), GeometryNetwork)
     assert surfaces.expected_surfaces("tiny", parts) == geometry_sha256()
     assert notes == []
@@ -81,7 +82,7 @@ def test_the_command_lights_the_surfaces_of_depth_anything(command: Command, par
     done = command(*LIT, "--weights-dir", parts, "-o", "found.png")
     assert done.code == 0, done.err
     assert "surfaces" not in done.err
-    network = find_surfaces("auto", TINY, weights_dir=parts, offline=True).load()
+    network = find_surfaces("auto", TINY, LookUp(parts, offline=True)).load()
     assert isinstance(network, DepthNetwork)
     copy = working_copy(read_photo(tmp_path / "photo.png"), SIDE, SIDE)
     found = depth_map_of(network, copy)

@@ -21,7 +21,8 @@ from huggingface_hub import constants, file_download
 from huggingface_hub.utils import close_session
 from typer.testing import CliRunner
 
-from relight_cli.checkpoints import weights
+from relight_cli.checkpoints import hub as hub_module
+from relight_cli.checkpoints.hub import hub_cache
 from relight_cli.checkpoints.manifest import Manifest, WeightsFile
 from relight_cli.checkpoints.weights import LookUp, Place, availability, find, verify
 from relight_cli.commands import weights as command
@@ -189,14 +190,14 @@ def test_a_damaged_body_of_the_same_size_is_refused_and_not_kept(hub: FakeHub, f
     serve(hub, file, sent=DAMAGED)
     assert "sha256" in refusal(file)
     assert availability(file, LookUp()) is None
-    assert not [path for path in weights.hub_cache().rglob("blobs/*") if path.is_file()]
+    assert not [path for path in hub_cache().rglob("blobs/*") if path.is_file()]
     serve(hub, file)
     assert find(file, LookUp()).read_bytes() == BODY
 
 
 def test_a_blob_that_links_into_a_shared_store_is_removed_there_too(hub: FakeHub) -> None:
     pointer = find(PINNED, LookUp())
-    blob, stored = pointer.resolve(), weights.hub_cache() / "stored"
+    blob, stored = pointer.resolve(), hub_cache() / "stored"
     blob.rename(stored)
     blob.symlink_to(stored)
     stored.write_bytes(DAMAGED)
@@ -213,7 +214,7 @@ def test_another_file_than_the_manifests_is_refused_before_the_download(hub: Fak
 def test_a_broken_connection_ends_the_download_and_leaves_nothing(hub: FakeHub) -> None:
     serve(hub, LOOSE, cut_after=1000)
     assert f"the connection to {hub.url} failed" in refusal(LOOSE)
-    assert not [path for path in weights.hub_cache().rglob("*/blobs/*") if path.is_file()]
+    assert not [path for path in hub_cache().rglob("*/blobs/*") if path.is_file()]
 
 
 def test_an_interrupted_download_is_resumed(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +238,7 @@ def test_a_hub_that_is_away_is_known_within_five_seconds(
         point_at(url)
         fails_within(5, "did not answer within 4 s")
     # The name server does not answer: no socket timeout covers that.
-    monkeypatch.setattr(weights, "PROBE_SECONDS", 1.0)
+    monkeypatch.setattr(hub_module, "PROBE_SECONDS", 1.0)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: time.sleep(3))
     point_at("http://hub.invalid")
     fails_within(2, "did not answer within 1 s")
@@ -248,17 +249,17 @@ def test_a_disk_that_fills_up_during_the_download_is_reported(hub: FakeHub, monk
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(file_download, "http_get", out_of_room)
-    assert f"the disk of {weights.hub_cache()} is full: make room" in refusal(LOOSE)
+    assert f"the disk of {hub_cache()} is full: make room" in refusal(LOOSE)
 
 
 def test_a_full_disk_is_found_before_the_download(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights.shutil, "disk_usage", lambda path: SimpleNamespace(free=len(BODY) - 1))
+    monkeypatch.setattr(hub_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=len(BODY) - 1))
     assert "is full" in refusal(LOOSE)
     assert not [request for request in hub.requests if request.startswith("GET")]
 
 
 def test_old_leftovers_of_killed_downloads_are_deleted(hub: FakeHub) -> None:
-    blobs = weights.hub_cache() / "models--owner--Model" / "blobs"
+    blobs = hub_cache() / "models--owner--Model" / "blobs"
     blobs.mkdir(parents=True)
     old, young = blobs / f"{SHA256}.00000000.incomplete", blobs / f"{SHA256}.11111111.incomplete"
     for leftover in (old, young):
@@ -382,7 +383,7 @@ def test_list_fetch_where_verify(hub: FakeHub, run: Callable[..., tuple[int, lis
     own.mkdir()
     (own / "Model.pth").write_bytes(BODY)
     _, places = run("where", "--weights-dir", own)
-    assert places[:3] == [str(own), str(weights.hub_cache()), f"Model.pth  {own / 'Model.pth'}"]
+    assert places[:3] == [str(own), str(hub_cache()), f"Model.pth  {own / 'Model.pth'}"]
     assert run("verify") == (
         0,
         [

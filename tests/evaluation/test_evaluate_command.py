@@ -65,6 +65,29 @@ def test_what_cannot_be_read_costs_only_itself(command: Command, shots: Path, tm
     assert (again.code, len(again.lines)) == (5, 1)
 
 
+def test_pictures_with_an_unsound_truth_stand_apart(command: Command, shots: Path, tmp_path: Path) -> None:
+    """The means of all, and of those that the list does not name; steps of 5, 10 and 20 below the truth."""
+    (shots / "unsound-multishot.txt").write_text("# a shadow that stays\n\nh2_[13]\r\n", encoding="utf-8-sig")
+    words = ("evaluate", "shadow", shots, "--results", shots)
+    done = command(*words, "--json", "--csv", "scores.csv")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["unsound"] == ["h2_1", "h2_3"]
+    every, sound = (scores(done.out, "untouched", truths=truths)["PSNR"] for truths in ("all", "sound"))
+    assert sound == pytest.approx(-20 * math.log10(10 / 255), abs=0.01)
+    assert every == pytest.approx(np.mean([-20 * math.log10(step / 255) for step in (5, 10, 20)]), abs=0.01)
+    with (tmp_path / "scores.csv").open() as file:
+        found = {line["picture"]: line["truth"] for line in csv.DictReader(file)}
+    assert found == {"h2_1": "unsound", "h2_2": "sound", "h2_3": "unsound"}
+    (tmp_path / "list.txt").write_text("h2_2\n")
+    titles = re.findall(r"^multishot: (.+),", command(*words, "--unsound", "list.txt").out.decode(), re.MULTILINE)
+    assert titles == ["3 pictures", "2 pictures with a sound truth"]
+    assert "sound truth" not in command("evaluate", "relight", *words[2:]).out.decode()  # a truth of another protocol
+    for text, code in (("h3_*", 2), ("\udcff", 4)):
+        (tmp_path / "list.txt").write_bytes(text.encode(errors="surrogateescape"))
+        wrong = command(*words, "--unsound", "list.txt")
+        assert (wrong.code, len(wrong.lines)) == (code, 1), wrong.err
+
+
 def test_folders_of_one_name_stay_apart_and_tiny_pictures_fail(command: Command, tmp_path: Path) -> None:
     for name, size in (("a", (64, 32)), ("b", (5, 5))):
         grey(tmp_path / "set" / "input" / f"{name}.png", 40, size=size)

@@ -79,6 +79,7 @@ def test_the_text_explains_itself() -> None:
         ("[[sun]]", "[sun]", "sun", "[[sun]]"),
         ("exposure", "exposures", "exposures", "is not a key"),
         ("version = 1", "version = ", "not TOML", "line 4"),
+        ("origin = ", f"origin = {3000 * '['} # ", "not TOML", "correct"),
     ],
 )
 def test_a_wrong_file_is_one_line_with_file_key_and_remedy(

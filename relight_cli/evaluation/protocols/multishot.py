@@ -19,8 +19,6 @@ from relight_cli.evaluation.shadow_scores import shadow_scores
 
 DARKER = 0.8  # of the truth
 BLUR = 3  # pixels
-# Views whose truth contains a cast shadow that did not move from shot to shot; found by looking at the truths.
-LEFT_OVER = {f"h{view}" for view in (1, 4, 8, 18, 36, 39, 41, 42, 43, 45, 49, 51, 55, 56, 57, 58, 61)}
 
 
 def shots(dataset: Path) -> dict[str, list[Path]]:
@@ -38,7 +36,7 @@ def read(path: Path) -> Sample:
     require_same_size(path, [shot, free])
     soft = cv2.GaussianBlur(free, (0, 0), BLUR).mean(2).clip(1e-3)
     shadow = cv2.GaussianBlur(shot, (0, 0), BLUR).mean(2) / soft < DARKER
-    return Sample(path.stem, shot, free, shadow, sound=view not in LEFT_OVER)
+    return Sample(path.stem, shot, free, shadow)
 
 
 def find(dataset: Path) -> list[Case]:

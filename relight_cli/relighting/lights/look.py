@@ -1,13 +1,13 @@
 """Lights as TOML text that people can read and edit."""
 
 import math
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
 from relight_cli.errors import LightUnreadableError, UsageError
 from relight_cli.relighting.lights.harmonics import NAMES
 from relight_cli.relighting.lights.light import SUN_RADIUS, Light, Sun
+from relight_cli.toml_files import parse_toml
 
 VERSION = 1
 _DIGITS = 7  # significant digits, as many as float32 has
@@ -67,9 +67,9 @@ def from_toml(text: str, name: str) -> Light:
     Raises LightUnreadableError, which names the file, the key and the remedy.
     """
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LightUnreadableError(f"{name}: not TOML ({error}); correct that place") from None
+        table = parse_toml(text, name)
+    except UsageError as error:
+        raise LightUnreadableError(str(error)) from error
     _check_keys(table, _KEYS, name, "")
     if table.get("version") != VERSION:
         raise LightUnreadableError(

@@ -1,12 +1,12 @@
 """Read the configuration of a training run: a TOML file over the defaults of its stage."""
 
 import difflib
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from relight_cli.errors import UsageError
+from relight_cli.toml_files import read_toml
 from relight_cli.training.crocodilight.config import (
     CropsConfig,
     LogConfig,
@@ -66,16 +66,6 @@ def load_config(path: Path, stage: str) -> TrainConfig:
     if fault := fault_of(config):
         raise UsageError(f"{path}: {fault}")
     return config
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file. Raises UsageError."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}): check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: is not TOML ({error}): correct it.") from error
 
 
 def pairs_of(stated: dict[str, Any], path: Path) -> tuple[PairsConfig, ...]:
