@@ -1,12 +1,13 @@
 """One call of relight, deshadow or albedo on videos: plan, then run with a model."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.batch import Change, Result
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
@@ -84,6 +85,7 @@ class VideoCommand:
         for job in self.jobs:
             if not job.skip:
                 check_codec(job.target.suffix, self.options.codec, self.options.crf)
+                self._check_quality(job)
         if self.options.dry_run:
             from relight_cli.sequences.dry_run import print_plan
 
@@ -175,6 +177,12 @@ class VideoCommand:
         facts = read_facts(job.source, max_pixels=self.options.max_pixels)
         suffix, chosen = job.target.suffix, self.options.codec
         return facts, choose_encoding(suffix, facts.codec, facts.stored, chosen, self.options.crf)
+
+    def _check_quality(self, job: Job) -> None:
+        """Raise UsageError for a --crf that the video's own codec has not."""
+        if self.options.crf is not None and self.options.codec is None:
+            with suppress(PhotoUnreadableError):  # reported when it is made
+                self._encoding(job)
 
     def _stored_mask(self, facts: "VideoFacts") -> "NDArray[np.float32] | None":
         """Return the mask as frames are stored. Raises UsageError if its size is not that of the upright frames."""

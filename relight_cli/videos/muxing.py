@@ -4,6 +4,7 @@ import contextlib
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,17 @@ def write_video(
             for _, packet in heapq.merge(ours, others, key=lambda timed: timed[0]):
                 output.file.mux(packet)
     notes = output.notes
-    if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
+    if aspect_is_lost(suffix, encoding, facts.aspect):
         notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
     with target.open("rb+") as written:
         seal(written)
     return notes
+
+
+def aspect_is_lost(suffix: str, encoding: Encoding, aspect: Fraction | None) -> bool:
+    """Return whether a container does not say that pixels have this aspect."""
+    says = suffix.lower() not in _ASPECT_OF_CODEC or encoding.codec in _WITH_ASPECT
+    return aspect not in (None, 1) and not says
 
 
 @dataclass(frozen=True)
