@@ -64,7 +64,7 @@ class TimelapseCommandOptions(PhotoCommandOptions, OwnOptions):
             "--output",
             "-o",
             metavar="DIR|VIDEO",
-            help="A folder for frames, or a .mp4, .mov, .mkv, .webm or .gif. Default: <name>_interpolated next to the input.",
+            help="A folder for frames, or a .mp4, .mov, .mkv, .webm or .gif. Default: <name>_interpolated, next to it.",
         ),
     ] = None
     skip_existing: Annotated[
