@@ -215,12 +215,13 @@ class PhotoFrames:
     @cached_property
     def _stored(self) -> tuple[Fraction, int]:
         from relight_cli.photos.shape import pixel_aspect
+        from relight_cli.videos.from_frames import bits_of
 
         read = self.reader()
         for number in range(len(self.paths)):
             with contextlib.suppress(PhotoUnreadableError):  # reported when its frame is made
                 photo = read(number)
-                return pixel_aspect(photo.metadata), min(16, 8 * photo.pixels.dtype.itemsize)
+                return pixel_aspect(photo.metadata), bits_of(photo)
         return Fraction(1), 8
 
     def name(self, number: int) -> str:
