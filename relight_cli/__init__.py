@@ -50,10 +50,13 @@ if TYPE_CHECKING:
     from relight_cli.relighting.photo_geometry import geometry_of_photo
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
     from relight_cli.relighting.shadow_mask import ShadowMask, shadow_mask
+    from relight_cli.sequences.change import VideoOptions, change_frames, change_video
     from relight_cli.timelapse.frames import open_frames
     from relight_cli.timelapse.interpolate import TimelapseFrame, interpolate_timelapse
     from relight_cli.timelapse.options import TimelapseOptions
     from relight_cli.timelapse.sequencing import Content, Ease, Mode
+    from relight_cli.videos.from_frames import write_video
+    from relight_cli.videos.names import VideoCodec
 
 __all__ = [
     "AlbedoOptions",
@@ -90,8 +93,12 @@ __all__ = [
     "TimelapseFrame",
     "TimelapseOptions",
     "UsageError",
+    "VideoCodec",
+    "VideoOptions",
     "__version__",
     "albedo",
+    "change_frames",
+    "change_video",
     "deshadow",
     "geometry_of_photo",
     "interpolate_timelapse",
@@ -112,6 +119,7 @@ __all__ = [
     "save_light",
     "shadow_mask",
     "write_photo",
+    "write_video",
 ]
 
 _HOMES = {
@@ -149,10 +157,13 @@ _HOMES = {
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),
     "relighting.shadow_mask": ("ShadowMask", "shadow_mask"),
+    "sequences.change": ("VideoOptions", "change_frames", "change_video"),
     "timelapse.frames": ("open_frames",),
     "timelapse.interpolate": ("TimelapseFrame", "interpolate_timelapse"),
     "timelapse.options": ("TimelapseOptions",),
     "timelapse.sequencing": ("Content", "Ease", "Mode"),
+    "videos.from_frames": ("write_video",),
+    "videos.names": ("VideoCodec",),
 }
 
 

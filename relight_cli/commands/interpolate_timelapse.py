@@ -39,8 +39,8 @@ def interpolate_timelapse(
 ) -> None:
     """Interpolate, deflicker or freeze the light of a timelapse from a fixed camera.
 
-    Writes numbered frames to a folder, or a video if -o ends in .mp4, .webm, .mov or .gif. Run the same command again
-    to resume an unfinished folder.
+    Writes numbered frames to a folder, or a video if -o ends in .mp4, .mov, .mkv, .webm or .gif. Run the same command
+    again to resume an unfinished folder.
     """
     from relight_cli.checkpoints.models import expected_model
     from relight_cli.devices import choose
@@ -209,8 +209,17 @@ def _plan(
     planned = _wanted_frames(frames, options, rate)
     output = options.output or default_output(inputs, frames)
     times = _own_times(frames, planned, options)
-    quality, effort = options.quality, options.effort
-    writer = choose_writer(output, frames, planned, quality=quality, effort=effort, rate=rate, times=times)
+    writer = choose_writer(
+        output,
+        frames,
+        planned,
+        quality=options.quality,
+        effort=options.effort,
+        rate=rate,
+        times=times,
+        codec=options.codec,
+        crf=options.crf,
+    )
     check_other_files(writer, frames, options)
     return frames, planned, writer
 

@@ -8,6 +8,7 @@ import typer
 
 from relight_cli.jobs.console import remember_verbose
 from relight_cli.jobs.progress import ProgressMode
+from relight_cli.videos.names import VideoCodec
 
 MODELS = ("auto", "crocodilight", "tiny")
 
@@ -82,5 +83,19 @@ Network = Annotated[
         envvar="RELIGHT_MODEL",
         help="auto: crocodilight if its weights are found or can be downloaded, else tiny. "
         "A file: one that 'relight-cli train' wrote.",
+    ),
+]
+Codec = Annotated[
+    VideoCodec | None,
+    typer.Option(case_sensitive=False, show_default="the video's own", help="Codec of a video."),
+]
+Crf = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=63,
+        metavar="N",
+        show_default="by codec, nearly lossless",
+        help="Quality of a video; smaller is better and larger in bytes.",
     ),
 ]

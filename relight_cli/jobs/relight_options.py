@@ -107,6 +107,8 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             raise UsageError("--date needs --sun-at: a time, such as 19:30.")
         if self.is_timelapse and self.budget is not None:
             raise UsageError("--budget is for photos, not for a moving sun: give --max-side.")
+        if self.is_timelapse and (self.keyframes or self.sequence):
+            raise UsageError("--keyframes and --sequence are for videos and not for a moving sun: leave them out.")
         if self.is_timelapse and (self.save_light or self.save_shading):
             raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from relight_cli.videos.names import VideoCodec
+from relight_cli.jobs.option_types import Codec, Crf
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,5 @@ class SequenceOptions:
             help="Frames of a sequence from one that the network sees to the next; 1: it sees all, slow.",
         ),
     ] = None
-    codec: Annotated[
-        VideoCodec | None,
-        typer.Option(case_sensitive=False, show_default="the video's own", help="Codec of a video."),
-    ] = None
-    crf: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=63,
-            metavar="N",
-            show_default="by codec, nearly lossless",
-            help="Quality of a video; smaller is better and larger in bytes.",
-        ),
-    ] = None
+    codec: Codec = None
+    crf: Crf = None

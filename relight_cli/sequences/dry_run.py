@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relight_cli.jobs.dry_run import Estimate, print_cost, print_line
 from relight_cli.jobs.memory import device_peak, peak_memory
@@ -37,7 +37,7 @@ class Trial:
     name: str
     frame: PhotoFrame | VideoFrame
     count: int  # of frames
-    light: FrameLight[Any]
+    light: FrameLight
 
     def seconds(self) -> float:
         """Return how long all frames take without encoding, from one made twice: the first time prepares."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relight_cli._version import __version__
-from relight_cli.cores import Pool, available_cores, made_ahead
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.jobs.batch import Change, Result
 from relight_cli.jobs.console import notifier
@@ -23,10 +22,9 @@ from relight_cli.jobs.outputs import Job, Outputs, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
-from relight_cli.rasters.rows import Raster
+from relight_cli.sequences.change import lit_photos
 from relight_cli.sequences.frame_sets import FrameSet, find_sets, target_folder
-from relight_cli.sequences.frames import PhotoFrame, prefetched
-from relight_cli.sequences.light import FrameLight
+from relight_cli.sequences.frames import PhotoFrame
 from relight_cli.sequences.parts import Parts, Resumed
 from relight_cli.sequences.video_command import VideoCommand
 
@@ -106,14 +104,14 @@ class FrameCommand(VideoCommand):
     def _make(self, change: Change[Result], fallback: MemoryFallback, job: Job) -> ReportEntry:
         frames, options = self._sets[job.target], self.options
         inputs, targets = _Inputs.of(frames), frames.targets(job.target)
-        light = FrameLight(change, fallback, str(job.source), options.max_side, options.keyframes)
+        light = self._light(job, change, fallback)
         make_folder(job.target)
         plan = json.dumps([__version__, self.recipe.provenance(inputs.frame(0)).parameters(), PART])
         parts = Parts(job.target, plan)
         begin = parts.begin()
         made = begin.number
-        run = _Frames(frames, options, light, self._mask.mask)
-        for frame, photo, key in run.lit(begin):
+        run = _Frames(frames, options)
+        for frame, photo, key in lit_photos(light, run.read(begin.number), self._mask.for_photo, begin.stops):
             if key and frame.number - made >= PART:
                 parts.add([], Resumed(frame.number, key.stops))
                 made = frame.number
@@ -140,10 +138,9 @@ class FrameCommand(VideoCommand):
         from relight_cli.sequences.dry_run import Trial
 
         frames = self._sets[job.target]
-        light = FrameLight(change, fallback, str(job.source), self.options.max_side, self.options.keyframes)
-        run = _Frames(frames, self.options, light, None)
         name = f"{frames.name}: {len(frames.paths)} frames"
-        return Trial(name, next(run.read(0)), len(frames.paths), light)
+        first = next(_Frames(frames, self.options).read(0))
+        return Trial(name, first, len(frames.paths), self._light(job, change, fallback))
 
     def _unfit(self) -> dict[str, object]:
         options = self.options
@@ -169,26 +166,10 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class _Frames:
-    """Reads the frames of a sequence, and puts them in another light."""
+    """Reads the frames of a sequence."""
 
     frames: FrameSet
     options: LightCommandOptions
-    light: FrameLight[Any]
-    mask: Raster | None
-
-    def lit(self, begin: Resumed) -> Iterator[tuple[PhotoFrame, Any, Any]]:
-        """Yield frames from one on, each with its photo in another light and its keyframe, if it is one."""
-
-        def make(one: Any) -> tuple[PhotoFrame, Any, Any]:
-            frame, stops, key = one
-            return frame, frame.lit(stops, self.mask).in_memory(), key
-
-        pool = Pool(available_cores(), "gains")
-        try:
-            gains = self.light.gains(prefetched(self.read(begin.number)), begin.stops)
-            yield from made_ahead(pool, make, gains, available_cores())
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def read(self, first: int) -> Iterator[PhotoFrame]:
         """Yield the frames from one on. Raises PhotoUnreadableError, also for one of another size than the first."""

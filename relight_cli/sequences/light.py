@@ -1,15 +1,14 @@
 """The light of each frame of a sequence: what a command does to photos, estimated for keyframes and kept in time."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from relight_cli.jobs.batch import Change, Result
-from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.photos.photo import Photo
 from relight_cli.relighting.gain import DARK, LARGEST
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.moving_light import EVERY, Keyframe, stable_gains
@@ -21,12 +20,10 @@ AnyFrame = TypeVar("AnyFrame", bound=Frame)
 
 
 @dataclass(frozen=True)
-class FrameLight(Generic[Result]):
+class FrameLight:
     """Estimates the change of light of frames."""
 
-    change: Change[Result]
-    fallback: MemoryFallback
-    name: str  # of the sequence, in messages
+    change: Callable[[Photo], Photo]  # puts a photo in another light
     side: int | None = None  # longer side of the copy that the network sees; 0: the frame itself
     every: int | None = None  # frames from keyframe to keyframe
 
@@ -56,17 +53,9 @@ class FrameLight(Generic[Result]):
     def estimate(self, frame: Frame) -> Maps:
         """Return the gain (h, w, 3) in stops that the command gives to a frame's `picture`."""
         photo = frame.view(VIEW if self.side is None else self.side)
-
-        def run(model: "object", batch: int) -> Result:
-            return self.change(model, batch, photo, _silent, self.name)  # type: ignore[arg-type]
-
-        lit, own = self.fallback.run(run).photo.to_srgb(), photo.to_srgb()
+        lit, own = self.change(photo).to_srgb(), photo.to_srgb()
         stops = np.log2((to_linear(lit.clip(0, None)) + DARK) / (to_linear(own) + DARK)).clip(-LARGEST, LARGEST)
         height, width = frame.picture.shape[:2]
         if stops.shape[:2] != (height, width):
             stops = cv2.resize(stops, (width, height), interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(stops, np.float32)
-
-
-def _silent(done: int, total: int) -> None:
-    """Report no tiles: frames are counted."""

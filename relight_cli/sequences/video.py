@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
 
 from relight_cli._version import __version__
 from relight_cli.cores import Pool, available_cores, made_ahead
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.rasters.rows import Raster
+from relight_cli.photos.photo import Photo
+from relight_cli.rasters.rows import Raster, to_array
 from relight_cli.relighting.moving_light import Keyframe
 from relight_cli.sequences.frames import VideoFrame, prefetched
 from relight_cli.sequences.light import FrameLight
@@ -19,10 +23,12 @@ from relight_cli.videos.codecs import Encoding
 from relight_cli.videos.decoding import VideoReader, import_extra
 from relight_cli.videos.encoding import PartEncoder, stored_frame, with_durations
 from relight_cli.videos.facts import VideoFacts
-from relight_cli.videos.muxing import write_video
+from relight_cli.videos.muxing import mux_video
 from relight_cli.videos.video import missing_frames
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from relight_cli.relighting.optical_flow import Maps
 
 PART = 60  # frames from which a part ends with the next keyframe
@@ -34,26 +40,28 @@ class VideoRun:
 
     facts: VideoFacts
     encoding: Encoding
-    light: FrameLight[Any]
+    light: FrameLight
     progress: Callable[[int, int], None]
     mask: Raster | None = None  # (H, W), as frames are stored
 
-    def make(self, target: Path, made: str, *, named: bool, write: Callable[[Path], Any]) -> tuple[str, ...]:
+    def make(
+        self, target: Path, made: str | None, *, named: bool = True, write: Callable[[Path], Any]
+    ) -> tuple[str, ...]:
         """Write the video; return notes on what is not kept. Raises PhotoUnreadableError, OutputUnwritableError.
 
-        `made` records how it is made and is written into it if it is `named`. `write` gives the context in which the
-        target is written. What an earlier run with the same `made` has finished is not made again.
+        `made` records how it is made, and is written into it with all metadata if it is `named`. `write` gives the
+        context in which the target is written. What an earlier run with the same `made` has finished is not made again;
+        None stands for nothing else.
         """
-        parts = Parts(target, self._plan(made))
+        parts = Parts(target, self._plan(made or uuid4().hex))
         try:
             self._encode(parts)
-        except PhotoUnreadableError:
-            parts.remove()
+        except BaseException as error:
+            if made is None or isinstance(error, PhotoUnreadableError):
+                parts.remove()
             raise
         with write(target) as temporary:
-            notes = write_video(
-                temporary, target.suffix, parts.frames(), self.encoding, self.facts, made if named else None
-            )
+            notes = mux_video(temporary, target.suffix, parts.frames(), self.encoding, self.facts, made, named=named)
         parts.remove()
         return notes
 
@@ -123,3 +131,10 @@ class VideoRun:
 def first_frame(video: VideoRun) -> VideoFrame:
     """Return the first frame of a video."""
     return next(video.decoded(VideoReader(video.facts.path)))
+
+
+def stored_mask(facts: VideoFacts, mask_of: Callable[[Photo], Raster | None]) -> "NDArray[np.float32] | None":
+    """Return a mask as frames are stored; `mask_of` returns it, if there is one, for an upright frame."""
+    upright = facts.shape.turned(np.broadcast_to(np.uint8(0), (facts.height, facts.width, 3)))
+    mask = mask_of(Photo(upright))
+    return None if mask is None else facts.shape.turned_back(to_array(mask)[..., None])[..., 0]

@@ -1,12 +1,13 @@
 """One call of relight, deshadow or albedo on videos: plan, then run with a model."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.batch import Change, Result
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
@@ -25,13 +26,11 @@ from relight_cli.jobs.time_budget import TileCost
 from relight_cli.videos.names import WRITABLE, output_suffix
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
     from relight_cli.relighting.lights.light import Light
     from relight_cli.sequences.dry_run import Trial
+    from relight_cli.sequences.light import FrameLight
     from relight_cli.sequences.video import VideoRun
     from relight_cli.videos.codecs import Encoding
     from relight_cli.videos.facts import VideoFacts
@@ -84,6 +83,7 @@ class VideoCommand:
         for job in self.jobs:
             if not job.skip:
                 check_codec(job.target.suffix, self.options.codec, self.options.crf)
+                self._check_quality(job)
         if self.options.dry_run:
             from relight_cli.sequences.dry_run import print_plan
 
@@ -150,13 +150,24 @@ class VideoCommand:
         return output_entry(job.target, provenance.parameters()) if self.options.report else {}
 
     def _video(self, job: Job, change: Change[Result], fallback: MemoryFallback) -> "VideoRun":
-        from relight_cli.sequences.light import FrameLight
-        from relight_cli.sequences.video import VideoRun
+        from relight_cli.sequences.video import VideoRun, stored_mask
 
         facts, encoding = self._encoding(job)
-        light = FrameLight(change, fallback, str(job.source), self.options.max_side, self.options.keyframes)
+        mask = stored_mask(facts, self._mask.for_photo) if self._mask.mask is not None else None
         progress = partial(current().step, str(job.source), unit="frame")
-        return VideoRun(facts, encoding, light, progress, self._stored_mask(facts))
+        return VideoRun(facts, encoding, self._light(job, change, fallback), progress, mask)
+
+    def _light(self, job: Job, change: Change[Result], fallback: MemoryFallback) -> "FrameLight":
+        from relight_cli.sequences.light import FrameLight
+
+        def lit(photo: "Photo") -> "Photo":
+            """Return a copy of a frame in another light; frames are counted, and not tiles."""
+            made = fallback.run(
+                lambda model, batch: change(model, batch, photo, lambda done, total: None, str(job.source))  # type: ignore[arg-type]
+            )
+            return made.photo
+
+        return FrameLight(lit, self.options.max_side, self.options.keyframes)
 
     def _trial(self, job: Job, change: Change[Result], fallback: MemoryFallback) -> "Trial":
         """Return the first frame of a video, on which the time is measured."""
@@ -176,19 +187,11 @@ class VideoCommand:
         suffix, chosen = job.target.suffix, self.options.codec
         return facts, choose_encoding(suffix, facts.codec, facts.stored, chosen, self.options.crf)
 
-    def _stored_mask(self, facts: "VideoFacts") -> "NDArray[np.float32] | None":
-        """Return the mask as frames are stored. Raises UsageError if its size is not that of the upright frames."""
-        if self._mask.mask is None:
-            return None
-        import numpy as np
-
-        from relight_cli.photos.photo import Photo
-        from relight_cli.rasters.rows import to_array
-
-        upright = facts.shape.turned(np.broadcast_to(np.uint8(0), (facts.height, facts.width, 3)))
-        mask = self._mask.for_photo(Photo(upright))
-        assert mask is not None
-        return facts.shape.turned_back(to_array(mask)[..., None])[..., 0]
+    def _check_quality(self, job: Job) -> None:
+        """Raise UsageError for a --crf that the video's own codec has not."""
+        if self.options.crf is not None and self.options.codec is None:
+            with suppress(PhotoUnreadableError):  # reported when it is made
+                self._encoding(job)
 
     def _check(self, unfit: Mapping[str, object]) -> None:
         """Raise UsageError for options that videos have no use for."""

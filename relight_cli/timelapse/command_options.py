@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from relight_cli.jobs.option_types import Codec, Crf
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Content, Ease, Mode
@@ -25,6 +26,8 @@ class OwnOptions:
     fps: Annotated[
         float | None, typer.Option(min=0.1, max=1000, help="Frames per second of a video. Default: the input's, or 25.")
     ] = None
+    codec: Codec = None
+    crf: Crf = None
     ease: Annotated[Ease, typer.Option(case_sensitive=False, help="How the light changes from frame to frame.")] = (
         TimelapseOptions.ease
     )
@@ -61,7 +64,7 @@ class TimelapseCommandOptions(PhotoCommandOptions, OwnOptions):
             "--output",
             "-o",
             metavar="DIR|VIDEO",
-            help="A folder for frames, or a .mp4, .webm, .mov or .gif. Default: <name>_interpolated next to the input.",
+            help="A folder for frames, or a .mp4, .mov, .mkv, .webm or .gif. Default: <name>_interpolated, next to it.",
         ),
     ] = None
     skip_existing: Annotated[

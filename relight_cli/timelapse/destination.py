@@ -4,6 +4,7 @@ import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
@@ -17,27 +18,30 @@ from relight_cli.timelapse.frames import Frames
 from relight_cli.timelapse.sequencing import OutputFrame
 from relight_cli.timelapse.video_frames import VideoFrames
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer, ratio
+from relight_cli.videos.names import READABLE, READABLE_AND_GIF, WRITABLE_AND_GIF, VideoCodec
+
+if TYPE_CHECKING:
+    from relight_cli.videos.writer import VideoOutput
 
 
 def is_video(output: str | None) -> bool:
     """Return whether -o names a video. Raises UsageError if it names neither a writable video nor a folder."""
-    from relight_cli.videos.video import CODECS, READABLE
-
     if output is None or output.endswith(("/", "\\")) or os.path.isdir(output):  # noqa: PTH112
         return False
     suffix = Path(output).suffix.lower()
-    if output == "-" or suffix in SUFFIXES or (suffix in READABLE and suffix not in CODECS):
-        raise UsageError(f"--output {output}: name a folder for frames, or a video ending in {', '.join(CODECS)}.")
-    return suffix in CODECS
+    if suffix in WRITABLE_AND_GIF:
+        return True
+    if output == "-" or suffix in SUFFIXES or suffix in READABLE:
+        endings = ", ".join(WRITABLE_AND_GIF)
+        raise UsageError(f"--output {output}: name a folder for frames, or a video ending in {endings}.")
+    return False
 
 
 def default_output(inputs: list[str], frames: Frames) -> str:
     """Return the output without -o: <name>_interpolated next to the input, a video for a video."""
-    from relight_cli.videos.video import CODECS, READABLE
-
     first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
-    suffix = first.suffix.lower() if first.suffix.lower() in READABLE and first.is_file() else ""
-    tail = f"_interpolated{suffix if suffix in CODECS else suffix and '.mp4'}"
+    suffix = first.suffix.lower() if first.suffix.lower() in READABLE_AND_GIF and first.is_file() else ""
+    tail = f"_interpolated{suffix if suffix in WRITABLE_AND_GIF else suffix and '.mp4'}"
     return str(first.parent / fit_name(first.parent, first.stem, tail))
 
 
@@ -50,8 +54,12 @@ def choose_writer(
     effort: Effort,
     rate: float,
     times: Sequence[float] | None = None,
+    codec: VideoCodec | None = None,
+    crf: int | None = None,
 ) -> Writer:
-    """Return the writer of the frames. Raises UsageError if its folder holds an input or its video is one.
+    """Return the writer of the frames.
+
+    Raises UsageError if its folder holds an input, its video is one, or the codec does not fit.
 
     A video has the frames at `times` (in seconds, and the end of the last frame), without them at a constant rate.
     """
@@ -60,7 +68,8 @@ def choose_writer(
         if file_identity(path) in map(file_identity, inputs):
             raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
         require_folders([path.parent])
-        return _video_writer(path, frames, planned, rate, times)
+        return VideoFileWriter(path, _video_output(path, frames, planned, rate, times, codec, crf))
+    refuse_codec(codec, crf)
     if file_identity(path) in {file_identity(source.parent) for source in inputs}:
         raise UsageError(f"{path} holds inputs: choose another --output.")
     require_folders([path])
@@ -68,39 +77,60 @@ def choose_writer(
     return FolderWriter(path, suffixes, quality=quality, effort=effort)
 
 
-def _video_writer(
-    path: Path, frames: Frames, planned: list[OutputFrame], rate: float, times: Sequence[float] | None
-) -> VideoFileWriter:
-    """Return the writer of a video; one made from a video keeps its metadata, and its sound if its length allows."""
-    size, aspect = (frames.height, frames.width), frames.pixel_aspect
-    if not isinstance(frames, VideoFrames):
-        return VideoFileWriter(path, *size, rate, times, aspect)
+def refuse_codec(codec: VideoCodec | None, crf: int | None) -> None:
+    """Raise UsageError for options of videos where a folder of frames is written."""
+    if codec or crf is not None:
+        raise UsageError(f"{'--codec' if codec else '--crf'} needs a video as -o, such as day.mp4.")
+
+
+def _video_output(
+    path: Path,
+    frames: Frames,
+    planned: list[OutputFrame],
+    rate: float,
+    times: Sequence[float] | None,
+    codec: VideoCodec | None,
+    crf: int | None,
+) -> "VideoOutput":
+    """Return what a video is; one made from a video keeps its codec and metadata, and its sound if it is as long."""
+    from relight_cli.videos.codecs import choose_encoding, encoding_of_frames
+    from relight_cli.videos.facts import stored_as
+    from relight_cli.videos.writer import VideoOutput
+
+    kind, video = path.suffix.lower(), frames.video if isinstance(frames, VideoFrames) else None
+    if video is None or ".gif" in (kind, video.path.suffix.lower()):
+        encoding = encoding_of_frames(kind, codec, crf, frames.bits)
+    else:
+        encoding = choose_encoding(kind, *stored_as(video.path), codec, crf, slow=True)
     as_long = [frame.keyframe for frame in planned] == list(range(len(frames.times))) and rate == frames.rate
-    deep = frames.video.bits > 8
-    return VideoFileWriter(path, *size, rate, times, aspect, frames.video.path, with_streams=as_long, deep=deep)
+    return VideoOutput(
+        kind,
+        frames.height,
+        frames.width,
+        rate,
+        encoding,
+        times,
+        frames.pixel_aspect,
+        video.path if video else None,
+        with_streams=as_long and video is not None,
+    )
 
 
 def video_notes(writer: Writer, frames: Frames) -> tuple[str, ...]:
-    """Return notes on what a video does not keep of the one that it is made from."""
+    """Return notes on what a video does not keep of the frames that it is made from."""
+    if not isinstance(writer, VideoFileWriter):
+        return ()
+    from relight_cli.videos.muxing import aspect_is_lost
     from relight_cli.videos.video import has_more_streams
 
-    notes = aspect_notes(str(writer.path), frames)
-    source = writer.source if isinstance(writer, VideoFileWriter) and not writer.with_streams else None
-    if source and has_more_streams(source):
-        notes += (f"{source}: its sound and subtitles are left out, since the output has another length.",)
+    output, first = writer.output, frames.path(0)
+    notes = tuple(f"{first}: {note}." for note in output.encoding.notes)
+    if aspect_is_lost(output.kind, output.encoding, frames.pixel_aspect):
+        aspect = ratio(frames.pixel_aspect)
+        notes += (f"{first}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
+    if output.source and not output.with_streams and has_more_streams(output.source):
+        notes += (f"{output.source}: its sound and subtitles are left out, since the output has another length.",)
     return notes
-
-
-def aspect_notes(output: str | None, frames: Frames) -> tuple[str, ...]:
-    """Return a note if the output is a video that cannot say that the pixels of the frames are not square."""
-    from relight_cli.videos.video import WITHOUT_ASPECT
-
-    if output is None or not is_video(output) or Path(output).suffix.lower() not in WITHOUT_ASPECT:
-        return ()
-    if frames.pixel_aspect == 1:
-        return ()
-    aspect = ratio(frames.pixel_aspect)
-    return (f"{frames.path(0)}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
 
 
 def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:

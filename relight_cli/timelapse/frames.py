@@ -15,6 +15,7 @@ from relight_cli.jobs.inputs import STDIO, Source, expand_inputs
 from relight_cli.jobs.objects import refuse_objects
 from relight_cli.timelapse.name_order import NameOrder, name_order
 from relight_cli.timelapse.video_frames import VideoFrames
+from relight_cli.videos.names import READABLE_AND_GIF
 
 if TYPE_CHECKING:
     from relight_cli.photos.capture_time import CaptureHeader
@@ -39,6 +40,11 @@ class Frames(Protocol):
     @property
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel divided by its height."""
+        ...
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample."""
         ...
 
     def name(self, number: int) -> str:
@@ -112,14 +118,14 @@ def find_frames(
     A photo whose header cannot be read is left out and passed to `failed`. Raises UsageError for fewer than two frames
     or several sizes, PhotoUnreadableError for a video that cannot be read, MissingExtraError.
     """
-    from relight_cli.videos.video import READABLE, open_video
+    from relight_cli.videos.video import open_video
 
     sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null, notify=notify))
     refuse_objects((source.path for source in sources), "a timelapse")
     paths = [source.path for source in sources]
     if STDIO in paths:
         raise UsageError("a sequence cannot come from stdin: name its files.")
-    videos = [path for path in paths if path.suffix.lower() in READABLE]
+    videos = [path for path in paths if path.suffix.lower() in READABLE_AND_GIF]
     if not videos:
         return replace(PhotoFrames.open(name_order(sources), max_pixels, failed), input_colour=input_colour)
     if len(paths) > 1:
@@ -196,16 +202,27 @@ class PhotoFrames:
             [header.offset or 0.0 for header in headers] if by_utc else None,
         )
 
-    @cached_property
+    @property
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel divided by its height, of the first photo that can be read."""
+        return self._stored[0]
+
+    @property
+    def bits(self) -> int:
+        """Bits of a sample of the first photo that can be read; 16 for floating point."""
+        return self._stored[1]
+
+    @cached_property
+    def _stored(self) -> tuple[Fraction, int]:
         from relight_cli.photos.shape import pixel_aspect
+        from relight_cli.videos.from_frames import bits_of
 
         read = self.reader()
         for number in range(len(self.paths)):
             with contextlib.suppress(PhotoUnreadableError):  # reported when its frame is made
-                return pixel_aspect(read(number).metadata)
-        return Fraction(1)
+                photo = read(number)
+                return pixel_aspect(photo.metadata), bits_of(photo)
+        return Fraction(1), 8
 
     def name(self, number: int) -> str:
         """Return the photo's file."""

@@ -35,7 +35,7 @@ from relight_cli.pages.previews import PreviewMaker
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.compared_frames import ComparedFrames
 from relight_cli.timelapse.compared_sun import compared_sun, keep_photo, show_existing_sun
-from relight_cli.timelapse.destination import is_video
+from relight_cli.timelapse.destination import is_video, refuse_codec
 from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone
 from relight_cli.timelapse.report import stopped
@@ -118,7 +118,7 @@ class MovingSun:
         files = source.files | options.depth_file() | options.mask_files()
         if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
             raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
-        more = {**more, "frames": count, **({"fps": options.fps or FPS} if writer.is_single_file else {})}
+        more = {**more, "frames": count, **(_video_record(options) if writer.is_single_file else {})}
         recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
         if options.report:
             require_report(options.report, create=not options.dry_run)
@@ -294,16 +294,26 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
     path = Path(output)
     if is_video(output):
         from relight_cli.photos.capture_time import read_header
+        from relight_cli.videos.codecs import encoding_of_frames
         from relight_cli.videos.video import require_video
+        from relight_cli.videos.writer import VideoOutput
 
         require_video()
         require_folders([path.parent])
-        header = read_header(photo)
-        return VideoFileWriter(path, header.height, header.width, options.fps or FPS)
+        header, encoding = read_header(photo), encoding_of_frames(path.suffix, options.codec, options.crf, 16)
+        kind, rate = path.suffix.lower(), options.fps or FPS
+        return VideoFileWriter(path, VideoOutput(kind, header.height, header.width, rate, encoding))
+    refuse_codec(options.codec, options.crf)
     if options.fps:
         raise UsageError("--fps needs a video as -o, such as day.mp4.")
     require_folders([path])
     return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
+
+
+def _video_record(options: RelightCommandOptions) -> dict[str, object]:
+    """Return what a video records beside the options of frames."""
+    given = {"codec": options.codec, "crf": options.crf}
+    return {"fps": options.fps or FPS, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _reader(writer: Writer) -> Callable[[Path], str | None] | None:

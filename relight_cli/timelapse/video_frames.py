@@ -22,7 +22,7 @@ class VideoFrames:
         self.rate: float | None = video.rate
         self.times = list(video.timing.times)
         self.timing = video.timing if video.timing.variable else None
-        self.pixel_aspect = video.pixel_aspect
+        self.pixel_aspect, self.bits = video.pixel_aspect, video.bits
         self.notes = tuple(f"{video.path}: {note}." for note in video.notes)
 
     def name(self, number: int) -> str:
@@ -54,7 +54,7 @@ class VideoFrames:
 
         metadata = Metadata(shape=None if self.pixel_aspect == 1 else Shape(self.pixel_aspect))
         cached: deque[tuple[int, Photo]] = deque(maxlen=CACHED_FRAMES)
-        deep = self.video.bits > 8
+        deep = self.bits > 8
         frames = enumerate(frames_of(self.video.path, deep=deep))
 
         def read(number: int) -> Photo:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from relight_cli.photos.effort import Effort
 
 if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
+    from relight_cli.videos.writer import VideoOutput
 
 JOURNAL = ".interpolate-timelapse"
 Plan = dict[str, object]
@@ -184,26 +185,9 @@ class VideoFileWriter:
 
     is_single_file = True
 
-    def __init__(
-        self,
-        path: Path,
-        height: int,
-        width: int,
-        rate: float,
-        times: Sequence[float] | None = None,
-        pixel_aspect: Fraction = Fraction(1),
-        source: Path | None = None,
-        *,
-        with_streams: bool = False,
-        deep: bool = False,
-    ) -> None:
-        """Plan a video at a constant rate, or with each frame at its time; `times` ends with the end of the last.
-
-        It keeps the metadata of a `source`, a video, and `with_streams` its sound and subtitles; `deep`: 10 bits.
-        """
-        self.path, self.height, self.width, self.rate = path, height, width, rate
-        self.times, self.pixel_aspect = times, pixel_aspect
-        self.source, self.with_streams, self.deep = source, with_streams, deep
+    def __init__(self, path: Path, output: "VideoOutput") -> None:
+        """Plan a video."""
+        self.path, self.output = path, output
         self.targets, self.found = [path], [state_of(path)]
         self._kept: set[Path] | None = None
 
@@ -231,24 +215,12 @@ class VideoFileWriter:
     def opened(self, plan: Plan, *, overwrite: bool, made: str | None) -> Iterator[None]:
         """Accept frames while the block runs; the video gets its name at the end, unless an exception is raised."""
         from relight_cli.photos.atomic_files import atomic_file
-        from relight_cli.videos.video import VideoWriter
+        from relight_cli.videos.writer import VideoWriter
 
         make_folder(self.path.parent)
         replaced = overwrite or self._kept is not None
         with atomic_file(self.path, overwrite=replaced) as temporary:
-            kind, size = self.path.suffix.lower(), (self.height, self.width)
-            self._writer = VideoWriter(
-                temporary,
-                kind,
-                *size,
-                self.rate,
-                made,
-                times=self.times,
-                pixel_aspect=self.pixel_aspect,
-                source=self.source,
-                with_streams=self.with_streams,
-                deep=self.deep,
-            )
+            self._writer = VideoWriter(temporary, self.output, made)
             self._notes = self._writer.notes
             try:
                 yield
@@ -274,20 +246,15 @@ class VideoFileWriter:
 
     def write(self, number: int, photo: "Photo") -> tuple[str, ...]:
         """Add a photo's colours in sRGB; return a note if its pixels have another aspect than the video's."""
-        import numpy as np
-
         from relight_cli.photos.shape import pixel_aspect
         from relight_cli.rasters.bit_depth import from_unit
 
-        self._writer.add(from_unit(photo.to_srgb(), np.dtype(np.uint16 if self.deep else np.uint8)))
-        aspect = pixel_aspect(photo.metadata)
+        self._writer.add(from_unit(photo.to_srgb(), self.output.dtype))
+        aspect, wanted = pixel_aspect(photo.metadata), self.output.pixel_aspect
         notes, self._notes = self._notes, ()
-        if aspect == self.pixel_aspect:
+        if aspect == wanted:
             return notes
-        return (
-            *notes,
-            f"frame {number + 1} has pixels of {ratio(aspect)}, the video has {ratio(self.pixel_aspect)}",
-        )
+        return (*notes, f"frame {number + 1} has pixels of {ratio(aspect)}, the video has {ratio(wanted)}")
 
 
 def ratio(aspect: Fraction) -> str:

@@ -18,6 +18,7 @@ class _Encoder:
     containers: tuple[str, ...]  # suffixes of the containers that hold the codec
     odd: bool = False  # takes sides of an odd length where a colour is stored for two pixels
     options: Mapping[str, str] = field(default_factory=dict)
+    slow: Mapping[str, str] = field(default_factory=dict)  # options where frames take longer to make than to encode
 
 
 _MATROSKA = (".mkv",)
@@ -31,6 +32,7 @@ _ENCODERS = {
         51,
         (*ISO, *_MATROSKA),
         options={"preset": "veryfast", "bf": "0", "x264-params": "cpu-independent=1"},
+        slow={"preset": "medium"},
     ),
     VideoCodec.H265: _Encoder(
         "libx265",
@@ -70,11 +72,25 @@ class PixelFormat:
 class Encoding:
     """How a video is encoded."""
 
-    codec: VideoCodec
+    codec: VideoCodec | None  # None: a GIF
     encoder: str
     pixel_format: str
-    options: Mapping[str, str]
+    options: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # on what is not kept as it is
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether a sample has more than 8 bits."""
+        return self.pixel_format.endswith("le")
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """Pixels across and down that share one colour."""
+        across = 2 if "420" in self.pixel_format or "422" in self.pixel_format else 1
+        return across, 2 if "420" in self.pixel_format else 1
+
+
+_GIF = Encoding(None, "gif", "pal8")
 
 
 def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
@@ -95,19 +111,44 @@ def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
         raise MissingExtraError(f"the installed PyAV has no encoder for {codec}: choose another --codec.")
 
 
+def encoding_of_frames(suffix: str, codec: VideoCodec | None = None, crf: int | None = None, bits: int = 8) -> Encoding:
+    """Return how a video is encoded whose frames are photos of so many bits per sample. Raises UsageError.
+
+    H.264 gets 8 bits, which all players show, and no lossy codec more than 10.
+    """
+    if suffix.lower() == ".gif":
+        if codec or crf is not None:
+            raise UsageError(f"{'--codec' if codec else '--crf'} does not apply to a .gif: leave it out.")
+        return _GIF
+    coarser = 0 if codec == VideoCodec.FFV1 else 1
+    kept = 8 if codec in (None, VideoCodec.H264) else bits if codec == VideoCodec.FFV1 else min(bits, 10)
+    return choose_encoding(suffix, "", PixelFormat(kept, coarser, coarser), codec, crf, slow=True)
+
+
 def choose_encoding(
-    suffix: str, source: str, stored: PixelFormat, codec: VideoCodec | None = None, crf: int | None = None
+    suffix: str,
+    source: str,
+    stored: PixelFormat,
+    codec: VideoCodec | None = None,
+    crf: int | None = None,
+    *,
+    slow: bool = False,
 ) -> Encoding:
     """Return how a video is encoded that was in the codec `source` (FFmpeg's name) and is `stored` in this way.
 
     Without `codec` it is the source's own, where the container holds it and it can be written, else one that fits.
-    Bits per sample and resolution of colours are kept as far as the encoder has them. Raises UsageError.
+    Bits per sample and resolution of colours are kept as far as the encoder has them. A slow encoder makes smaller
+    files of the same quality. Raises UsageError.
     """
     chosen = codec or _own_codec(suffix, source)
     encoder = _ENCODERS[chosen]
     check_codec(suffix, chosen, crf)
     quality = encoder.crf if crf is None else crf
-    options = dict(encoder.options) | ({} if quality is None else {"crf": str(quality)})
+    options = (
+        dict(encoder.options)
+        | (dict(encoder.slow) if slow else {})
+        | ({} if quality is None else {"crf": str(quality)})
+    )
     notes: tuple[str, ...] = ()
     if stored.odd and not encoder.odd and (stored.across or stored.down):
         stored = PixelFormat(stored.bits, 0, 0)

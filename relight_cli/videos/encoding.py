@@ -23,11 +23,21 @@ def add_stream(file: Any, encoding: Encoding, facts: VideoFacts) -> Any:
     stream = file.add_stream(encoding.encoder, facts.rate.limit_denominator(1001), options=dict(encoding.options))
     _configure(stream.codec_context, encoding, facts)
     stream.time_base = facts.clock
-    if encoding.codec == VideoCodec.H265 and file.format.name != "matroska":
-        stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
+    tag_codec(stream, encoding, file)
     if facts.matrix:
         stream.set_display_matrix(facts.matrix)
     return stream
+
+
+def tag_codec(stream: Any, encoding: Encoding, file: Any) -> None:
+    """Give the stream of an output container the tag by which players know its codec."""
+    if encoding.codec == VideoCodec.H265 and file.format.name != "matroska":
+        stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
+
+
+def quiet_encoders() -> None:
+    """Keep SVT-AV1, which writes to stderr by itself, to errors."""
+    os.environ.setdefault("SVT_LOG", "1")
 
 
 class PartEncoder:
@@ -35,7 +45,7 @@ class PartEncoder:
 
     def __init__(self, encoding: Encoding, facts: VideoFacts) -> None:
         av = import_extra("av")
-        os.environ.setdefault("SVT_LOG", "1")  # errors only; SVT-AV1 writes to stderr by itself
+        quiet_encoders()
         context = av.CodecContext.create(encoding.encoder, "w")
         context.options = dict(encoding.options)
         context.framerate = facts.rate.limit_denominator(1001)

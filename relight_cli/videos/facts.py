@@ -42,6 +42,14 @@ class VideoFacts:
     notes: tuple[str, ...] = ()
 
 
+def stored_as(path: Path) -> tuple[str, PixelFormat]:
+    """Return the codec of a video (FFmpeg's name) and how it stores pixels, by its header."""
+    with opened_video(path) as file:
+        context = shown_stream(file).codec_context
+        form = context.format
+        return context.name, _pixel_format(form) if form else PixelFormat()
+
+
 def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
     """Read the header and decode the first frame. Raises PhotoUnreadableError, MissingExtraError.
 

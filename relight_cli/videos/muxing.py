@@ -4,6 +4,7 @@ import contextlib
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -29,31 +30,46 @@ _ISO_KEYS = {  # that the muxer of MP4 and MOV writes without being asked to
 }
 
 
-def write_video(
-    target: Path, suffix: str, frames: Iterable[EncodedFrame], encoding: Encoding, facts: VideoFacts, made: str | None
+def mux_video(
+    target: Path,
+    suffix: str,
+    frames: Iterable[EncodedFrame],
+    encoding: Encoding,
+    facts: VideoFacts,
+    made: str | None,
+    *,
+    named: bool = True,
 ) -> tuple[str, ...]:
     """Write a video with the sound, subtitles, chapters and metadata of its source; return notes on what is left out.
 
-    `made` is ASCII that records how it is made; None leaves all metadata out. Packets of other streams are copied as
-    they are. Raises OSError, and PyAV's errors.
+    `made` is ASCII that records how it is made. All metadata is left out if it is not to be `named`. Packets of other
+    streams are copied as they are. Raises OSError, and PyAV's errors.
     """
     av = import_extra("av")
     with opened_video(facts.path) as source:
+        metadata = kept_metadata(facts.metadata, made) if named else None
         try:
-            output = _begin(target, suffix, source, encoding, facts, made, _KINDS)
+            output = _begin(target, suffix, source, encoding, facts, metadata, _KINDS)
         except av.FFmpegError:  # a muxer refuses the data of another one only when it begins
-            output = _begin(target, suffix, source, encoding, facts, made, [kind for kind in _KINDS if kind != "data"])
+            kinds = [kind for kind in _KINDS if kind != "data"]
+            output = _begin(target, suffix, source, encoding, facts, metadata, kinds)
         with output.file:
             ours = ((float(frame.time * facts.clock), _packet(frame, output.stream, facts, av)) for frame in frames)
             others = copied_packets(source, output.copies, float(facts.begin * facts.clock))
             for _, packet in heapq.merge(ours, others, key=lambda timed: timed[0]):
                 output.file.mux(packet)
     notes = output.notes
-    if suffix.lower() in _ASPECT_OF_CODEC and facts.aspect not in (None, 1) and encoding.codec not in _WITH_ASPECT:
+    if aspect_is_lost(suffix, encoding, facts.aspect):
         notes += (f"its pixels are {facts.aspect}, which a {suffix} of this codec does not say; an .mp4 or .mov does",)
     with target.open("rb+") as written:
         seal(written)
     return notes
+
+
+def aspect_is_lost(suffix: str, encoding: Encoding, aspect: Fraction | None) -> bool:
+    """Return whether a container does not say that pixels have this aspect."""
+    says = suffix.lower() not in _ASPECT_OF_CODEC or encoding.codec in _WITH_ASPECT
+    return aspect not in (None, 1) and not says
 
 
 @dataclass(frozen=True)
@@ -72,18 +88,21 @@ def _begin(
     source: Any,
     encoding: Encoding,
     facts: VideoFacts,
-    made: str | None,
+    metadata: Mapping[str, str] | None,
     kinds: Collection[str],
 ) -> _Output:
-    """Open a container with all its streams, copies of the `kinds` among them. Raises PyAV's errors."""
-    metadata = {} if made is None else kept_metadata(facts.metadata, made)
-    options = muxing_options(suffix, metadata)
+    """Open a container with all its streams, copies of the `kinds` among them. Raises PyAV's errors.
+
+    Without `metadata` streams have none either.
+    """
+    options = muxing_options(suffix, metadata or {})
     file = import_extra("av").open(target, "w", format=FORMATS[suffix.lower()], container_options=options)
     stream = add_stream(file, encoding, facts)
-    if made is not None:
+    named = metadata is not None
+    if metadata is not None:
         stream.metadata.update(_without(facts.stream_metadata, _OF_STREAM))
-    file.metadata.update(metadata)
-    copies, notes = copied_streams(source, file, shown_stream(source).index, named=made is not None, kinds=kinds)
+        file.metadata.update(metadata)
+    copies, notes = copied_streams(source, file, shown_stream(source).index, named=named, kinds=kinds)
     with contextlib.suppress(Exception):  # chapters that the container cannot hold
         file.set_chapters(source.chapters())
     file.start_encoding()
@@ -107,13 +126,16 @@ def _packet(frame: EncodedFrame, stream: Any, facts: VideoFacts, av: Any) -> Any
     return packet
 
 
-def kept_metadata(metadata: Mapping[str, str], made: str) -> dict[str, str]:
-    """Return the metadata of a container for an output of it; a comment becomes a description, if there is none."""
+def kept_metadata(metadata: Mapping[str, str], made: str | None) -> dict[str, str]:
+    """Return the metadata of a container for an output of it, with a comment that says how it was made, if it is known.
+
+    A comment of its own becomes a description, if there is none.
+    """
     kept = _without(metadata, _OF_CONTAINER)
     comment = next((kept.pop(name) for name in list(kept) if name.lower() == "comment"), None)
     if comment and not comment.startswith(SOFTWARE.partition(" ")[0]):
         kept.setdefault("description", comment)
-    return kept | {"comment": f"{SOFTWARE} {made}"}
+    return kept | {"comment": f"{SOFTWARE} {made}"} if made else kept
 
 
 def _without(metadata: Any, names: tuple[str, ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ ISO = (".mp4", ".m4v", ".mov")
 WRITABLE = (*ISO, ".mkv", ".webm")  # videos in another light
 BROADCAST = (".mts", ".mpg", ".mpeg")  # their clocks begin anywhere
 READABLE = (*WRITABLE, *BROADCAST, ".avi", ".wmv")
+WRITABLE_AND_GIF, READABLE_AND_GIF = (*WRITABLE, ".gif"), (*READABLE, ".gif")  # timelapses
 
 
 class VideoCodec(StrEnum):

@@ -14,6 +14,7 @@ from PIL import Image
 import relight_cli as rl
 from relight_cli.commands.deshadow import DeshadowCommandOptions
 from relight_cli.depth.command_options import DepthCommandOptions
+from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
 
@@ -235,6 +236,7 @@ def test_auto_without_published_files_warns_and_takes_tiny(tmp_path: Path, monke
         (rl.RelightOptions, RelightCommandOptions),
         (rl.DeshadowOptions, DeshadowCommandOptions),
         (rl.TimelapseOptions, TimelapseCommandOptions),
+        (rl.VideoOptions, LightCommandOptions),
         (rl.DepthOptions, DepthCommandOptions),
     ],
 )

@@ -124,12 +124,14 @@ def test_a_file_without_a_record_stays_as_it_is() -> None:
 @pytest.mark.parametrize("kind", [".mp4", ".webm", ".gif"])
 def test_videos_record_their_own_pictures(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("av")
-    from relight_cli.videos.video import VideoWriter, open_video, recorded_recipe
+    from relight_cli.videos.codecs import encoding_of_frames
+    from relight_cli.videos.video import open_video, recorded_recipe
+    from relight_cli.videos.writer import VideoOutput, VideoWriter
 
     path = tmp_path / f"x{kind}"
     found = []
     for seed in (0, 1):
-        writer = VideoWriter(path, kind, 40, 60, 10.0, MADE.record())
+        writer = VideoWriter(path, VideoOutput(kind, 40, 60, 10.0, encoding_of_frames(kind)), MADE.record())
         for number in range(3):
             writer.add(np.ascontiguousarray(noise((40, 60, 3), seed=seed + number)))
         writer.close()

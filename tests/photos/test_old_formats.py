@@ -17,7 +17,8 @@ from relight_cli.photos.header import made_by_relight_cli, read_header
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.shape import pixel_aspect
 from relight_cli.timelapse.frames import open_frames
-from relight_cli.videos.video import VideoWriter
+from relight_cli.videos.codecs import encoding_of_frames
+from relight_cli.videos.writer import VideoOutput, VideoWriter
 
 SAME = ("--model", "tiny", "--strength", "0")
 PIXELS = noise((6, 7, 3))
@@ -225,7 +226,7 @@ def test_a_gif_beside_photos_is_no_frame(tmp_path: Path) -> None:
 
 def test_own_gifs_are_known(tmp_path: Path) -> None:
     pytest.importorskip("av")
-    writer = VideoWriter(tmp_path / "a.gif", ".gif", 16, 16, 10, "{}")
+    writer = VideoWriter(tmp_path / "a.gif", VideoOutput(".gif", 16, 16, 10, encoding_of_frames(".gif")), "{}")
     for number in range(3):
         writer.add(noise((16, 16, 3), seed=number))
     writer.close()

@@ -18,7 +18,9 @@ from relight_cli.photos.writing import write_photo
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Ease, Mode, OutputFrame, frames_between, keyframes_needed
 from relight_cli.timelapse.timelapse import Timelapse
-from relight_cli.videos.video import VideoWriter, open_video, recorded_recipe
+from relight_cli.videos.codecs import encoding_of_frames
+from relight_cli.videos.video import open_video, recorded_recipe
+from relight_cli.videos.writer import VideoOutput, VideoWriter
 
 QUICK = ("--mode", "image", "-q")  # no network: the tests check which files are made
 AGAIN = ("in", "--between", "1", "--skip-existing", *QUICK)
@@ -242,7 +244,8 @@ def test_videos_of_another_hand_stay(kind: str) -> None:
     other = np.full((60, 80, 3), 99, np.uint8)
     with av.open(day) as file:
         rate = file.streams.video[0].average_rate
-    writer = VideoWriter(day, kind, 60, 80, float(rate), record)  # cut anew by a program that keeps the comment
+    output = VideoOutput(kind, 60, 80, float(rate), encoding_of_frames(kind))
+    writer = VideoWriter(day, output, record)  # cut anew by a program that keeps the comment
     for _ in range(3):
         writer.add(other)
     writer.close()
