@@ -34,29 +34,36 @@ def albedo(
     times shading equals the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
 
     check_mask_options(photos, options, save_layer=save_shading)
-    expected = expected_model(options.model, ["albedo"], options.weights_dir)
+    tasks = tasks_with_layers("albedo", options)
+    expected = expected_model(options.model, tasks, options.weights_dir)
     extras = (SHADING,) if save_shading else ()
     # --save-shading changes the exposure of the albedo, so it is part of the record.
     more = {"beside": extras} if save_shading else {}
-    unfit = {"--save-shading": save_shading}
-    command = command_for(photos, "albedo", expected, options, options.mask_files(), more, unfit)
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
+    unfit = {"--save-shading": save_shading, "--layers": options.layers}
+    command = command_for(photos, "albedo", expected, options, options.files(), more, unfit)
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
         return
-    mask = command.read_mask(options)
-    model = load_model(tasks=["albedo"], **options.model_arguments())
+    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    model = load_model(tasks=tasks, **options.model_arguments())
+    if geometry:
+        geometry.load = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments()).load
+    layers = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
 
     def chosen(**more: object) -> mapping.AlbedoOptions:
         return subset(command.options, mapping.AlbedoOptions, fit_shading=save_shading, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "AlbedoResult":
-        return mapping.albedo(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
+        result = mapping.albedo(model, photo, mask.for_photo(photo), chosen(tile_batch=batch), progress)
+        return layers.added(result, model, photo, command.options, batch)
 
     cost = TileCost(
         lambda model, photo, side: mapping.tiles_to_map(model, photo, mapping.ALBEDO, chosen(max_side=side)),

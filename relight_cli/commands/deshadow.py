@@ -44,6 +44,8 @@ class DeshadowCommandOptions(MappingCommandOptions):
         super().__post_init__()
         if self.probability and not self.mask_only:
             raise UsageError("--probability is what --mask-only writes: give both.")
+        if self.mask_only and self.layers is not None:
+            raise UsageError("--mask-only writes a mask and no photo, --layers both: give only one of them.")
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
             raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")
@@ -60,25 +62,31 @@ def deshadow(
 ) -> None:
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
 
     check_mask_options(photos, options, save_layer=save_mask)
     if save_mask and options.mask_only:
         raise UsageError("--mask-only writes a mask and no photo, --save-mask both: give only one of them.")
-    expected = expected_model(options.model, ["deshadow"], options.weights_dir)
-    outputs = Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,))
+    tasks = tasks_with_layers("deshadow", options)
+    expected = expected_model(options.model, tasks, options.weights_dir)
+    outputs = Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,), layers=options.layers)
     if options.mask_only:
         outputs = Outputs(default_suffix=".png")
-    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only}
+    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, "--layers": options.layers}
     task = "mask" if options.mask_only else "deshadowed"
-    command = command_for(photos, task, expected, options, options.mask_files(), unfit=unfit)
+    command = command_for(photos, task, expected, options, options.files(), unfit=unfit)
     if not command.plan(photos, outputs):
         return
-    mask = command.read_mask(options)
-    model = load_model(tasks=["deshadow"], **options.model_arguments())
+    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    model = load_model(tasks=tasks, **options.model_arguments())
+    if geometry:
+        geometry.load = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments()).load
+    layered = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask
@@ -89,7 +97,8 @@ def deshadow(
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> ChangeResult:
         weights, asked = mask.for_photo(photo), chosen(tile_batch=batch)
         if not options.mask_only:
-            return mapping.deshadow(model, photo, weights, asked, progress)
+            result = mapping.deshadow(model, photo, weights, asked, progress)
+            return layered.added(result, model, photo, command.options, batch)
         found = shadow_mask(model, photo, weights, asked, progress)
         return ChangeResult(found.probability if options.probability else found.photo)
 

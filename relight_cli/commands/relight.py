@@ -78,6 +78,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.checkpoints.weights import LookUp
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
     from relight_cli.jobs.reference import ReferencePhoto
     from relight_cli.jobs.reference_notes import ReferenceNotes
@@ -86,19 +87,23 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.sequences.command import command_for
 
     plain = subset(options, LightCommandOptions)
-    expected = expected_model(options.model, ["relight"], options.weights_dir)
+    tasks = tasks_with_layers("relight", options)
+    expected = expected_model(options.model, tasks, options.weights_dir)
     files = {"light": light, **options.depth_file(), **options.mask_files()}
     recorded = recorded_of_reference(options, _networks(options))
     command = command_for(photos, "relit", expected, plain, files, recorded, options.unfit_for_videos())
     check_save_light(options, files.values())
     extras = (SHADING,) if options.save_shading else ()
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
         return
     mask, geometry = command.read_mask(options), _geometry(options)
     reference = ReferencePhoto(light, options)
-    model = load_model(tasks=["relight"], **options.model_arguments())
+    model = load_model(tasks=tasks, **options.model_arguments())
     if options.may_show_surfaces:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
+    elif options.layers is not None:
+        _find_surfaces(geometry, model, options)
+    layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
@@ -118,9 +123,10 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "RelightResult":
         own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
-        return relighting.relight(
+        result = relighting.relight(
             model, photo, reference_light, own_options, progress, own_mask, notes.of(name), geometry.of
         )
+        return layers.added(result, model, photo, command.options, batch)
 
     tiles = RelightCost(reference_light, chosen).tiles
     cost = TileCost(tiles, lambda model: model.network.reference_side, relighting.relighting_seconds)
@@ -135,6 +141,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.outputs import Outputs
+    from relight_cli.jobs.photo_layers import PhotoLayers
     from relight_cli.jobs.put_on import ChosenLights, check_save_light, recorded, save_chosen
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
@@ -151,7 +158,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     )
     check_save_light(options, command.files.values())
     lights = ChosenLights(source, notifier(options.quiet))
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,))):
+    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
         return
     lights.choose([job.source for job in command.jobs if not job.skip])
     save_chosen(lights, options)
@@ -159,6 +166,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     if not options.depth:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
+    layers = PhotoLayers(geometry if options.layers is not None else None)
     from relight_cli.relighting import lit_photo
     from relight_cli.relighting.mapping import SHADOW, mapping_seconds
 
@@ -170,7 +178,8 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "PutOnResult":
         own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
         light = lights.of(photo)
-        return lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
+        result = lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
+        return layers.added(result, model, photo, command.options, batch)
 
     cost = TileCost(
         lambda model, photo, side: lit_photo.tiles_to_put_on(model, photo, chosen(max_side=side)),

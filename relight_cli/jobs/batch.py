@@ -40,7 +40,7 @@ from relight_cli.jobs.time_budget import LongRunNote
 from relight_cli.photos.codecs.encoding import MEMORY_HUNGRY, WRITTEN_IN_BANDS
 from relight_cli.photos.formats import format_of
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.writing import write_photo
+from relight_cli.photos.writing import write_layers, write_photo
 from relight_cli.places.objects import described
 
 if TYPE_CHECKING:
@@ -245,10 +245,11 @@ class Batch(Generic[Result]):
         result = self.fallback.run(lambda model, batch: self._run_change(job, model, batch, photo, progress))
         inputs = {"photo": original.sha256}
         photos = [self.recipe.sign(made, inputs) for made in (result.photo, *self.layers(result))]
+        layered = (self.recipe.sign(result.layered, inputs)[0],) if result.layered else ()
         if not self.compared:
-            return Changed(photos, inputs)
+            return Changed(photos, inputs, layered=layered)
         watched = self.compared.watch(job, photo, photos[0][0], self.light_of(result))
-        return Changed([(watched.after.watched, photos[0][1]), *photos[1:]], inputs, watched)
+        return Changed([(watched.after.watched, photos[0][1]), *photos[1:]], inputs, watched, layered)
 
     def _run_change(self, job: Job, model: "Model | None", batch: int, photo: Photo, progress: "Progress") -> Result:
         """Return the result; compute its pixels here, where memory may run out, unless they are written in bands."""
@@ -270,14 +271,18 @@ class Batch(Generic[Result]):
         photo, notes = changed.photos[0]
         quality, effort = self.options.quality, self.options.effort
         overwrite = self.options.overwrite or job.may_replace
+        marks = self.recipe.marks(job, changed.inputs)
+        for path in job.extras:
+            make_folder(path.parent)
+            path = described(path, marks)
+            if changed.photos[1:]:
+                write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
+            for layered in changed.layered if path == job.extras[-1] else ():
+                write_layers(layered, path, effort=effort, overwrite=overwrite)
         if job.target == STDIO:
             notes += write_photo(photo, stdout_stream(), quality=quality, effort=effort)
             return Written(notes, shown=self._shown(job, changed))
         make_folder(job.target.parent)
-        marks = self.recipe.marks(job, changed.inputs)
-        for path in job.extras:
-            path = described(path, marks)
-            write_photo(changed.photos.pop(1)[0], path, quality=quality, effort=effort, overwrite=overwrite)
         target = described(job.target, marks)
         notes += write_photo(photo, target, quality=quality, effort=effort, overwrite=overwrite)
         return Written(notes, self.recipe.report_facts(job, changed.inputs), shown=self._shown(job, changed))

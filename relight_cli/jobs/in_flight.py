@@ -18,6 +18,7 @@ from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.provenance import Inputs
 from relight_cli.jobs.reading import read_input
 from relight_cli.jobs.reports import ReportEntry
+from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import Photo
 from relight_cli.places.objects import held
 
@@ -60,9 +61,10 @@ def read_original(path: Path, options: PhotoCommandOptions) -> Original:
 class Changed(NamedTuple):
     """A changed photo, ready to be written."""
 
-    photos: list[tuple[Photo, Notes]]  # the changed photo, then its layers
+    photos: list[tuple[Photo, Notes]]  # the changed photo, then what is saved of its light
     inputs: Inputs  # what they were made from
     watched: Watched | None = None  # for the page of --compare
+    layered: tuple[LayeredPhoto, ...] = ()  # for --layers
 
 
 class Written(NamedTuple):

@@ -11,6 +11,7 @@ import typer
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
+from relight_cli.jobs.compositing_options import CompositingOptions
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_types import (
     Device,
@@ -209,7 +210,7 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class LightCommandOptions(SequenceOptions, PhotoCommandOptions):
+class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptions):
     """Options of relight, deshadow and albedo."""
 
     budget: Annotated[
@@ -224,6 +225,7 @@ class LightCommandOptions(SequenceOptions, PhotoCommandOptions):
     def __post_init__(self) -> None:
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
+        self.check_compositing()
         if self.budget is not None and self.max_side is not None:
             raise UsageError("--budget chooses --max-side: give only one of them.")
         if self.budget is not None and not self.detail:
@@ -260,6 +262,22 @@ class MappingCommandOptions(MaskedCommandOptions):
             help="agree: tiles adjust their colours to each other. free: they do not, as published.",
         ),
     ] = MappingOptions.tile_colour
+    depth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Depth map of the photo for --layers: PNG, TIFF, EXR or npz. Default: estimated."
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for options that contradict each other."""
+        super().__post_init__()
+        if self.depth is not None and self.layers is None:
+            raise UsageError("--depth is for the depth and the normals of --layers: give both.")
+
+    def files(self) -> dict[str, Path]:
+        """Return what is read besides photos, in the form of `Recipe.files`."""
+        return self.mask_files() | ({"depth": self.depth} if self.depth else {})
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

@@ -9,6 +9,7 @@ from pathlib import Path
 from relight_cli.errors import UsageError
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, Source
+from relight_cli.jobs.layer_files import layers_path
 from relight_cli.photos.formats import SUFFIXES, output_suffix
 from relight_cli.places.objects import ObjectPath, place_of
 
@@ -43,6 +44,7 @@ class Outputs:
     extras: tuple[str, ...] = ()  # extra files: "normals" is x_normals.png for x.png, "preview.png" is always PNG
     possible_extras: tuple[str, ...] = ()  # all extra files that the command can make; no inputs of later runs
     suffix_of: Callable[[Path], str] = output_suffix  # of an input: the suffix of its output
+    layers: str | None = None  # --layers
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,17 @@ class Naming:
         count = max(2, len(sources)) if self.is_share else len(sources)
         return [self._target(source, number, count) for number, source in enumerate(sources, 1)]
 
-    def extras(self, target: Path) -> tuple[Path, ...]:
-        """Return the extra files of a target."""
-        return () if target == STDIO else tuple(_extra(target, name) for name in self.outputs.extras)
+    def extras(self, source: Source, target: Path, *, several: bool) -> tuple[Path, ...]:
+        """Return the extra files of a target, the layers last. Raises UsageError if --layers does not fit the photos.
+
+        `several` says whether the photo is one of more.
+        """
+        found = () if target == STDIO else tuple(_extra(target, name) for name in self.outputs.extras)
+        if self.outputs.layers is None:
+            return found
+        named = source.path if target == STDIO != source.path else target
+        stem = "stdin" if named == STDIO else named.stem
+        return (*found, layers_path(self.outputs.layers, stem, source.subfolder, several=several or self.is_share))
 
     def possible_outputs(self, target: Path) -> list[Path]:
         """Return all files that a run with any options may have written for this target."""

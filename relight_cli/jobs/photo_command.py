@@ -27,6 +27,7 @@ from relight_cli.jobs.time_budget import TileCost, budget_note, choose_side
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
+    from relight_cli.photos.layered import LayeredPhoto
     from relight_cli.photos.photo import Photo
     from relight_cli.relighting.lights.light import Light
 
@@ -146,14 +147,14 @@ class PhotoCommand:
 
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
 
-        def make(photo: "Photo", options: LightCommandOptions, name: str) -> "list[Photo]":
+        def make(photo: "Photo", options: LightCommandOptions, name: str) -> "list[Photo | LayeredPhoto]":
             """Return a photo changed with some options, and its layers."""
             wanted, self.options = self.options, options
             try:
                 result = fallback.run(
                     lambda used, batch: change(used or model, batch, photo, lambda done, total: None, name)
                 )
-                return [result.photo, *layers(result)]
+                return [result.photo, *layers(result), *([result.layered] if result.layered else [])]
             finally:
                 self.options = wanted
 

@@ -51,7 +51,8 @@ def plan_jobs(
     naming = Naming(task, options.output, outputs or Outputs(), is_share=shard is not None)
     pairs = _with_targets(sources, naming, notify)
     refuse_unmarked_outputs(options, pairs)
-    jobs = [Job(source.path, target, extras=naming.extras(target)) for source, target in pairs]
+    several = len(pairs) > 1
+    jobs = [Job(source.path, target, extras=naming.extras(source, target, several=several)) for source, target in pairs]
     if not jobs:
         notify(f"share {shard} has no photos.")
     _refuse_clashes(jobs, options, also_read)
@@ -183,8 +184,12 @@ def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterabl
     inputs = {file_identity(path): path for path in [*(job.source for job in jobs), *also_read] if path != STDIO}
     taken: dict[object, Job] = {}
     for job in jobs:
+        own: set[object] = set()
         for target in _written([job]):
             identity = file_identity(target)
+            if identity in own:
+                raise UsageError(f"{target} is named for two outputs of {job.source}: choose another name for one.")
+            own.add(identity)
             if identity in inputs:
                 raise UsageError(f"{inputs[identity]} is an input and would be overwritten: choose another --output.")
             other = taken.setdefault(identity, job)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from relight_cli.jobs.inputs import STDIO, sha256_of
 from relight_cli.jobs.options import CommandOptions, LightCommandOptions, PhotoCommandOptions
@@ -18,6 +18,7 @@ from relight_cli.places.objects import exists as is_there
 if TYPE_CHECKING:
     from relight_cli.jobs.outputs import Job
     from relight_cli.jobs.reports import ModelIdentity, ReportEntry
+    from relight_cli.photos.layered import LayeredPhoto
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.provenance import Provenance
 
@@ -44,8 +45,9 @@ RUN_OPTIONS = {
     "progress",
     "quiet",
     "verbose",
+    "layers",  # extra files: whether they exist is checked
     "plot",
-    "preview",  # extra files: whether they exist is checked
+    "preview",
     "normals",
     "uncertainty",
     "initial",
@@ -55,9 +57,10 @@ RUN_OPTIONS = {
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page", "input_colour", "effort", "keyframes", "codec", "crf"}
+RECORDED_IF_GIVEN = {"page", "input_colour", "depth", "effort", "keyframes", "codec", "crf"}
 _NOT_GIVEN = (None, Effort.DEFAULT)
 
+Signed = TypeVar("Signed", "Photo", "LayeredPhoto")
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
 
@@ -93,8 +96,11 @@ class Recipe:
         recorded = {**chosen, **self.more, **files, "inputs": {**inputs, **self._hashes}}
         return Provenance(self.task, self.model.name, self.model.revision, self.model.sha256, recorded)
 
-    def sign(self, photo: "Photo", inputs: Inputs) -> tuple["Photo", tuple[str, ...]]:
-        """Record in a photo how it is made, or with --strip remove all metadata but the profile; return notes too."""
+    def sign(self, photo: Signed, inputs: Inputs) -> tuple[Signed, tuple[str, ...]]:
+        """Record in a photo or its layers how it is made; return them and notes.
+
+        With --strip, remove all metadata but the profile.
+        """
         from relight_cli.photos.provenance import sign, strip_metadata
 
         if isinstance(self.options, PhotoCommandOptions) and self.options.strip:

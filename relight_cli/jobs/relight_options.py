@@ -76,7 +76,7 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
 
     def unfit_for_videos(self) -> dict[str, object]:
         """Return what is given of the options that videos have no use for."""
-        names = ("depth", "save_light", "save_shading", "frames", "fps")
+        names = ("depth", "save_light", "save_shading", "layers", "frames", "fps")
         return {f"--{name.replace('_', '-')}": getattr(self, name) for name in names}
 
     def depth_file(self) -> dict[str, Path]:
@@ -90,7 +90,7 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             "--exposure": self.exposure,
             "--keep-exposure": self.keep_exposure,
             "--no-keep-exposure": self.keep_exposure is False,
-            "--depth": kind != ReferenceKind.MOVED and self.depth,
+            "--depth": kind != ReferenceKind.MOVED and self.layers is None and self.depth,
         }
         return [] if kind == ReferenceKind.SCENE else [name for name, value in given.items() if value]
 
@@ -109,8 +109,10 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             raise UsageError("--budget is for photos, not for a moving sun: give --max-side.")
         if self.is_timelapse and (self.keyframes or self.sequence):
             raise UsageError("--keyframes and --sequence are for videos and not for a moving sun: leave them out.")
-        if self.is_timelapse and (self.save_light or self.save_shading):
-            raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
+        if self.is_timelapse and (self.save_light or self.save_shading or self.layers is not None):
+            raise UsageError(
+                "--save-light, --save-shading and --layers need a single time: give --sun-at without a range."
+            )
 
     def check_reference(self) -> None:
         """Raise UsageError for options that a reference photo leaves without effect, or that contradict each other."""

@@ -14,8 +14,9 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import device_peak, peak_memory
 from relight_cli.jobs.reading import read_input
 from relight_cli.photos.formats import format_of
+from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import Photo
-from relight_cli.photos.writing import write_photo
+from relight_cli.photos.writing import write_layers, write_photo
 
 if TYPE_CHECKING:
     from relight_cli.jobs.options import LightCommandOptions, PhotoCommandOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 COPY = 1.4  # longer side of the small copy, in tiles: two tiles of a usual photo
 WARM_UP = 2.0  # seconds; a shorter trial is mostly preparation, and a second one is measured
-Make = Callable[[Photo, "LightCommandOptions", str], list[Photo]]
+Make = Callable[[Photo, "LightCommandOptions", str], list[Photo | LayeredPhoto]]
 """Takes a photo, options and its name; returns it in another light, and its layers. Rows may be made when read."""
 Settle = Callable[[Photo], "LightCommandOptions"]
 
@@ -119,10 +120,13 @@ def small_side(model: "Model", wanted: int | None, best: int) -> int:
     return min(side for side in (wanted, best, round(COPY * model.network.tile_size)) if side)
 
 
-def write_nowhere(photo: Photo, path: Path, options: "PhotoCommandOptions") -> None:
-    """Encode a photo as for a file called `path`, and keep nothing."""
+def write_nowhere(photo: Photo | LayeredPhoto, path: Path, options: "PhotoCommandOptions") -> None:
+    """Encode a photo, or layers, as for a file called `path`, and keep nothing."""
     kind = None if path == STDIO else format_of(path)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        if isinstance(photo, LayeredPhoto):
+            write_layers(photo, nowhere, effort=options.effort)
+            return
         write_photo(photo, nowhere, format=kind, quality=options.quality, effort=options.effort)
 
 

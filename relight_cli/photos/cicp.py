@@ -195,13 +195,6 @@ def weights_of(chromaticities: tuple[float, ...]) -> NDArray[np.float64]:
     return _amounts(chromaticities) * chromaticities[1:6:2]
 
 
-def to_xyz(primaries: int) -> NDArray[np.float64]:
-    """Return the matrix (3, 3) from linear light to CIE XYZ in which white has Y = 1."""
-    known = PRIMARIES[primaries]
-    red, green, blue = ((x, y, 1 - x - y) for x, y in zip(known[:6:2], known[1:6:2], strict=True))
-    return np.array([red, green, blue]).T * _amounts(known)
-
-
 def are_primaries(chromaticities: tuple[float, ...]) -> bool:
     """Return whether (x, y) of red, green, blue and white are those of a colour space: white is a mixture of all."""
     if len(chromaticities) != 8 or not np.isfinite(chromaticities).all() or not chromaticities[7]:

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+@dataclass(frozen=True, kw_only=True)
+class ColouredRows(LazyRows):
+    """Rows of samples made from an sRGB picture (H, W, 3), which may have more depth than they."""
+
+    colours: Raster
+
+
 @dataclass(frozen=True)
 class Photo:
     """A photo in its own profile and bit depth; its pixels are in memory or made when they are read."""
@@ -115,7 +122,9 @@ class Photo:
             new = np.asarray(rows_from(srgb, self.srgb, rows, old), np.float32)
             return keep_unchanged(own, old, new, lambda: srgb_to_profile(new, icc, channels, own.dtype))
 
-        return replace(self, pixels=LazyRows(self.pixels.shape, self.pixels.dtype, make, is_rereadable(srgb)))
+        shape, dtype, again = self.pixels.shape, self.pixels.dtype, is_rereadable(srgb)
+        rows = ColouredRows(shape=shape, dtype=dtype, make=make, rereadable=again, colours=srgb)
+        return replace(self, pixels=rows)
 
     def in_srgb(self) -> "Photo":
         """Return the photo converted to sRGB, without a profile unless its EXIF data states other colours."""

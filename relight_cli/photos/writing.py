@@ -11,11 +11,13 @@ import numpy as np
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
 from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.photos.codecs.encoding import encode
+from relight_cli.photos.codecs.exr_layers import encode_layers
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.colour_profiles import is_linear, profile_space
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.fingerprints import seal
 from relight_cli.photos.formats import SUFFIXES, format_of
+from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import Photo
 from relight_cli.places.objects import place_of
 
@@ -71,6 +73,40 @@ def write_photo(
     except OSError as error:
         raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
     return notes
+
+
+def write_layers(
+    layered: LayeredPhoto,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    effort: Effort | str = Effort.DEFAULT,
+    overwrite: bool = False,
+) -> None:
+    """Write layers as one OpenEXR to a file, whole or not at all, or to a binary stream.
+
+    Memory holds some rows; a temporary file holds the samples until they are compressed. Raises UsageError,
+    OutputUnwritableError, MissingExtraError.
+    """
+    effort = _known_effort(effort)
+    if not isinstance(target, str | os.PathLike):
+        _encode_layers(target, layered, "standard output", effort)
+        return
+    path = place_of(target if isinstance(target, str | Path) else Path(target))
+    with atomic_file(path, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
+        _encode_layers(file, layered, str(path), effort)
+        seal(file)
+
+
+def _encode_layers(file: BinaryIO, layered: LayeredPhoto, name: str, effort: Effort) -> None:
+    try:
+        encode_layers(file, layered, effort)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from error
+    except (MemoryError, OSError):  # have their own exit codes
+        raise
+    except Exception as error:  # the encoder raises anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise OutputUnwritableError(f"{name}: the layers cannot be encoded ({reason}); leave out --layers") from error
 
 
 def _known_effort(effort: Effort | str) -> Effort:

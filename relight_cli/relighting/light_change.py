@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.models.interface import RelightingModel
+from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster, is_rereadable, streamed_rows
@@ -124,6 +125,7 @@ class ChangeResult:
     """A photo in another light."""
 
     photo: Photo  # its pixels may be computed when they are read
+    layered: LayeredPhoto | None = field(default=None, kw_only=True)  # see `photo_layers`, if they are wanted
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from relight_cli.photos.cicp import (
     hdr_curve,
     hdr_to_display,
     is_hdr,
-    to_xyz,
 )
 from relight_cli.photos.colour_profiles import converts_to_srgb, is_srgb, profile_to_srgb
+from relight_cli.photos.rgb_matrices import rgb_matrix
 from relight_cli.rasters.rows import row_bands
 
 _BT2020 = 9
@@ -226,9 +226,4 @@ def _light(values: NDArray[np.float32], colour: VideoColour) -> NDArray[np.float
 @lru_cache(maxsize=16)
 def _to_rec709(primaries: int) -> NDArray[np.float32]:
     """Return the matrix from linear light of some primaries to that of BT.709, white to white."""
-    own = to_xyz(primaries)
-    # The whites are adapted by scaling in Bradford's cone space, as in ICC profiles (ICC.1:2010, annex E).
-    cones = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-    scale = (cones @ to_xyz(1).sum(1)) / (cones @ own.sum(1))
-    adapted = np.linalg.inv(cones) @ np.diag(scale) @ cones @ own
-    return (np.linalg.inv(to_xyz(1)) @ adapted).astype(np.float32)
+    return rgb_matrix(PRIMARIES[primaries], PRIMARIES[1]).astype(np.float32)

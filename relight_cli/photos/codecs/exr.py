@@ -96,34 +96,40 @@ def encode_exr(
     Of the metadata only XMP, the Software tag and the attributes of an EXR are kept. Raises MissingExtraError.
     """
     require_format("EXR")
-    import OpenEXR
-
     channels = samples.shape[2]
     names = {1: ("Y",), 2: ("Y", "A"), 3: _COLOURS, 4: (*_COLOURS, "A")}[channels]
     if "A" in names:
         samples = np.concatenate((samples[..., :-1] * _alpha_factor(samples[..., -1]), samples[..., -1:]), axis=-1)
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
+    header = header_of(metadata, samples.shape, effort)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.exr"
+        write_file(header, planes, path)
+        with path.open("rb") as made:
+            shutil.copyfileobj(made, file)
+
+
+def header_of(metadata: Metadata, size: tuple[int, ...], effort: Effort) -> dict[str, Any]:
+    """Return the header of a picture of `size` (H, W, ...) with what an EXR can store of the metadata."""
+    import OpenEXR
+
     header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
     header |= {"compression": getattr(OpenEXR, _COMPRESSIONS[effort]), "type": OpenEXR.scanlineimage}
-    header |= _shape_attributes(metadata, samples.shape)
+    header |= _shape_attributes(metadata, size)
     if software := _software(metadata.exif):
         header["software"] = software
     if metadata.colour and metadata.colour.chromaticities:
         header["chromaticities"] = metadata.colour.chromaticities
     if metadata.xmp:
         header["xmp"] = metadata.xmp.decode()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.exr"
-        _use_cores()
-        write_file(header, planes, path)
-        with path.open("rb") as made:
-            shutil.copyfileobj(made, file)
+    return header
 
 
 def write_file(header: dict[str, Any], planes: dict[str, NDArray], path: Path) -> None:
     """Write a file in a temporary folder. Raises OSError if that folder is full, and what the library raises."""
     import OpenEXR
 
+    _use_cores()
     try:
         OpenEXR.File(header, planes).write(str(path))
     except Exception as error:

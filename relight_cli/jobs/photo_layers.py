@@ -1,0 +1,51 @@
+"""What --layers writes of each photo of a command."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from relight_cli.jobs.options import LightCommandOptions
+from relight_cli.jobs.photo_geometry import GeometrySource
+
+if TYPE_CHECKING:
+    from relight_cli.models.interface import Model
+    from relight_cli.photos.photo import Photo
+    from relight_cli.relighting.light_change import ChangeResult
+
+Result = TypeVar("Result", bound="ChangeResult")
+
+TASKS = ("deshadow", "albedo")  # the tasks whose mappers the layers need
+
+
+def tasks_with_layers(task: str, options: LightCommandOptions) -> list[str]:
+    """Return the tasks that the model of a command is loaded for."""
+    return list(dict.fromkeys((task, *TASKS))) if options.layers is not None else [task]
+
+
+def geometry_for_layers(depth: Path | None, options: LightCommandOptions) -> GeometrySource | None:
+    """Return where the surfaces of photos come from; None without --layers. Errors are those of `GeometrySource`."""
+    if options.layers is None:
+        return None
+    from relight_cli.devices import choose
+
+    return GeometrySource(depth, choose(options.device, options.dtype).device, options.max_pixels)
+
+
+@dataclass(frozen=True)
+class PhotoLayers:
+    """Adds layers to the results of a command, if --layers asks for them."""
+
+    geometry: GeometrySource | None  # None: no layers
+
+    def added(
+        self, result: Result, model: "Model", photo: "Photo", options: LightCommandOptions, tile_batch: int
+    ) -> Result:
+        """Return the result of a photo with its layers; the model has the mappers of TASKS."""
+        if self.geometry is None:
+            return result
+        from relight_cli.relighting.options import MappingOptions
+        from relight_cli.relighting.photo_layers import find_parts, layered_photo
+
+        chosen = MappingOptions(tile_overlap=options.tile_overlap, tile_batch=tile_batch, max_side=options.max_side)
+        parts = find_parts(model, photo, self.geometry.of(photo), chosen)
+        return replace(result, layered=layered_photo(photo, result.photo, parts))
