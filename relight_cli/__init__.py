@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         RelightError,
         UsageError,
     )
-    from relight_cli.jobs.light_files import load_light, save_light
+    from relight_cli.jobs.light_files import load_light, preset_names, save_light
     from relight_cli.models.depth_model import DepthModel
     from relight_cli.models.interface import Model
     from relight_cli.photos.depth_files import read_depth_map
@@ -111,6 +111,7 @@ __all__ = [
     "load_model",
     "mix_lights",
     "open_frames",
+    "preset_names",
     "put_on",
     "read_depth_map",
     "read_photo",
@@ -139,7 +140,7 @@ _HOMES = {
         "RelightError",
         "UsageError",
     ),
-    "jobs.light_files": ("load_light", "save_light"),
+    "jobs.light_files": ("load_light", "preset_names", "save_light"),
     "models.depth_model": ("DepthModel",),
     "models.interface": ("Model",),
     "photos.effort": ("Effort",),

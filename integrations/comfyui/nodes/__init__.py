@@ -1,0 +1,1 @@
+"""One file per node; `images` and `host` are what they share."""
