@@ -19,6 +19,7 @@ demo: setup
 
 # A process for each core, each with one thread of its own: most of the suite's work is not the network's.
 test: setup
+	@command -v ffprobe > /dev/null || echo "no ffprobe: its tests are skipped (apt-get install ffmpeg)"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: setup

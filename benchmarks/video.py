@@ -1,6 +1,6 @@
 """Measure videos in another light: how long they take and what the time is spent on, flicker, and warping error.
 
-python benchmarks/video.py [--photo FILE] [--skip-speed] [--skip-stability]
+python benchmarks/video.py [--photo FILE] [--seeds 3,7] [--kills 6] [--skip-speed] [--skip-stability]
 
 Speed: a clip of 10 s (250 frames of 1920 x 1080, H.264), a pan over a photo with a little noise, through `deshadow`;
 then decoding, the network and encoding by themselves, in processor seconds, which other programs do not change.
@@ -13,13 +13,18 @@ input, where forward and backward flow agree (Lai et al., ECCV 2018), relative t
 log2 light, in stops, since a picture that is made brighter differs more in its values though it is as steady; that of
 sRGB values stands beside it. The camera flies through a rendered scene, and pans over a photo. Frames are lossless
 (FFV1), 10 bits.
+
+Kills: `deshadow` is given again and again, each time killed (SIGKILL) at a random moment of its work on the frames,
+until it ends; the file is compared with that of a run that was not killed.
 """
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import process_time
+from time import process_time, sleep
 from typing import Annotated
 
 import cv2
@@ -215,9 +220,32 @@ def speed(folder: Path, photo: Picture) -> list[dict[str, object]]:
     return rows
 
 
+def killed(folder: Path, photo: Picture, seed: int, times: int) -> dict[str, object]:
+    """Return how often a run was killed, with how many parts finished, and whether its file is that of a whole run."""
+    clip, rng, finished = folder / "kill.mp4", np.random.default_rng(seed), []
+    write(clip, panned(photo, (144, 256), 250), (144, 256), "-c:v", "libx264", "-pix_fmt", "yuv420p")
+    call = [sys.executable, "-m", "relight_cli", "deshadow", clip.name, "--model", "tiny", "--overwrite", "-q"]
+    made = folder / "kill_deshadowed.mp4"
+    subprocess.run(call, cwd=folder, check=True)
+    whole = made.read_bytes()
+    made.unlink()
+    for _ in range(times):
+        process = subprocess.Popen(call, cwd=folder)
+        while process.poll() is None and not list(folder.glob(".relight-cli-*.parts/plan")):
+            sleep(0.01)
+        sleep(rng.uniform(0, 1.5))
+        process.kill()
+        if process.wait() == 0:
+            break
+        finished.append(len(list(folder.glob(".relight-cli-*.parts/*.npz"))))
+    subprocess.run(call, cwd=folder, check=True)
+    return {"seed": seed, "parts finished at each kill": finished, "the same bytes": made.read_bytes() == whole}
+
+
 def main(
     photo: Annotated[Path, typer.Option(help="Photo for the clips.")] = EXAMPLES / "yard.jpg",
     seeds: Annotated[str, typer.Option(help="Rendered scenes to fly through.")] = "3,7",
+    kills: Annotated[int, typer.Option(help="Runs that are killed.")] = 6,
     skip_speed: bool = False,
     skip_stability: bool = False,
 ) -> None:
@@ -226,6 +254,8 @@ def main(
     picture = np.asarray(Image.open(photo).convert("RGB"), np.float32) / 255
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if kills:
+            print_table("killed runs", [killed(folder, picture, seed, 4) for seed in range(kills)])
         if not skip_stability:
             print_table("stability of videos", stability(folder, picture, [int(seed) for seed in seeds.split(",")]))
         if not skip_speed:
