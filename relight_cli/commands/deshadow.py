@@ -44,8 +44,8 @@ class DeshadowCommandOptions(MappingCommandOptions):
         super().__post_init__()
         if self.probability and not self.mask_only:
             raise UsageError("--probability is what --mask-only writes: give both.")
-        if self.mask_only and self.layers is not None:
-            raise UsageError("--mask-only writes a mask and no photo, --layers both: give only one of them.")
+        if self.mask_only and (given := [name for name, value in self.compositing().items() if value is not None]):
+            raise UsageError(f"--mask-only writes a mask, {given[0]} is for photos: give only one of them.")
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
             raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")
@@ -74,10 +74,10 @@ def deshadow(
         raise UsageError("--mask-only writes a mask and no photo, --save-mask both: give only one of them.")
     tasks = tasks_with_layers("deshadow", options)
     expected = expected_model(options.model, tasks, options.weights_dir)
-    outputs = Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,), layers=options.layers)
+    outputs = options.outputs((MASK,) if save_mask else (), (MASK,))
     if options.mask_only:
         outputs = Outputs(default_suffix=".png")
-    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, "--layers": options.layers}
+    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
     task = "mask" if options.mask_only else "deshadowed"
     command = command_for(photos, task, expected, options, options.files(), unfit=unfit)
     if not command.plan(photos, outputs):
