@@ -23,7 +23,7 @@ class CompositingOptions:
         typer.Option(
             metavar="FILE.exr|DIR",
             help="Also write an OpenEXR with layers: the result as R, G, B; photo, albedo, shading, gain, shadow, "
-            "shadow_probability, depth and normals. DIR: one file per photo.",
+            "shadow_probability, sky, depth and normals. DIR: one file per photo.",
         ),
     ] = None
 

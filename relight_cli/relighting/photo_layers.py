@@ -33,7 +33,7 @@ SIDE = 1024  # longer side of the copy on which depth and normals are found
 FOCAL = "relight-cli:focalPixels"  # attribute: the focal length in pixels, for which the normals fit the depth
 _COLOURS = tuple(f"{layer}{channel}" for layer in ("", "photo.", "albedo.", "shading.", "gain.") for channel in "RGB")
 _DEPTH = "depth.Z"
-_MAPS = ("shadow.A", "shadow_probability.A", _DEPTH, "normals.X", "normals.Y", "normals.Z")
+_MAPS = ("shadow.A", "shadow_probability.A", "sky.A", _DEPTH, "normals.X", "normals.Y", "normals.Z")
 _DARK = np.float32(1e-6)  # linear light below which a quotient says nothing: it is 1
 
 
@@ -43,7 +43,7 @@ class PhotoParts:
 
     albedo: Raster  # (H, W, 3), sRGB
     shadows: GuidedMaps  # (h, w, 2): the share of the light that cast shadows take, and how probable they are
-    surfaces: GuidedMaps  # (h, w, 4): 1 / depth, and normals
+    surfaces: GuidedMaps  # (h, w, 5): share of sky, 1 / depth, and normals
     nearest: tuple[float, float]  # the least and the largest 1 / depth
     focal: float  # pixels of the photo
 
@@ -64,13 +64,14 @@ def find_parts(model: Model, photo: Photo, geometry_of: GeometryOf, options: Map
     geometry = geometry_of(picture)
     maps = surface_maps(geometry)
     focal = geometry.focal * photo.pixels.shape[1] / width
-    extent = float(maps[..., 0].min()), float(maps[..., 0].max())
+    extent = float(maps[..., 1].min()), float(maps[..., 1].max())
     return PhotoParts(_kept(albedo), shadows, fit_guided(maps, picture), extent, focal)
 
 
 def surface_maps(geometry: Geometry) -> Pixels:
-    """Return 1 / depth and the normals (h, w, 4) of surfaces: the reciprocal of depth is linear on planes."""
-    return np.concatenate((1 / geometry.depth[..., None], geometry.normals), axis=-1).astype(np.float32)
+    """Return sky, 1 / depth and normals (h, w, 5) of surfaces: the reciprocal of depth is linear on planes."""
+    maps = (geometry.sky[..., None], 1 / geometry.depth[..., None], geometry.normals)
+    return np.concatenate(maps, axis=-1).astype(np.float32)
 
 
 def layered_photo(photo: Photo, result: Photo, parts: PhotoParts, space: WorkingSpace | None = None) -> LayeredPhoto:
@@ -117,11 +118,11 @@ def _maps(parts: PhotoParts, guide: Pixels, start: int, height: int) -> list[Pix
     """Return the maps (n, W, 1 or more) of the rows of a photo that begin at `start`."""
     shadows = parts.shadows.rows(guide, start, height).clip(0, 1)
     surfaces = parts.surfaces.rows(guide, start, height)
-    depth = 1 / surfaces[..., :1].clip(*parts.nearest)
-    normals = surfaces[..., 1:]
+    sky, depth = surfaces[..., :1].clip(0, 1), 1 / surfaces[..., 1:2].clip(*parts.nearest)
+    normals = surfaces[..., 2:]
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     viewer = np.array((0, 0, 1), np.float32)
-    return [shadows, depth, np.where(length > 1e-3, normals / np.maximum(length, 1e-6), viewer)]
+    return [shadows, sky, depth, np.where(length > 1e-3, normals / np.maximum(length, 1e-6), viewer)]
 
 
 def _quotient(light: Pixels, other: Pixels) -> Pixels:

@@ -19,7 +19,7 @@ from relight_cli.photos.writing import write_photo
 
 TINY = ("--model", "tiny")
 COLOURS = ("", "photo", "albedo", "shading", "gain")
-SINGLE = ("shadow.A", "shadow_probability.A", "depth.Z", "normals.X", "normals.Y", "normals.Z")
+SINGLE = ("shadow.A", "shadow_probability.A", "sky.A", "depth.Z", "normals.X", "normals.Y", "normals.Z")
 AP1 = PRIMARIES["ap1"]
 
 
