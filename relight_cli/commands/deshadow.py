@@ -63,6 +63,8 @@ def deshadow(
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
@@ -85,7 +87,9 @@ def deshadow(
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     model = load_model(tasks=tasks, **options.model_arguments())
     if geometry:
-        geometry.load = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments()).load
+        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+        surfaces = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
+        geometry.load = surfaces.load
     layered = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
