@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: setup demo test lint docs man examples bench clean
+.PHONY: setup demo test lint docs man examples blender bench clean
 
 setup: .venv/ready
 
@@ -44,6 +44,16 @@ examples: setup
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_presets.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compare.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compositing.py
+
+# Blender as a Python module, for one test and one picture, in an environment of its own, because it wants NumPy 1.
+blender: .venv-blender/ready
+
+.venv-blender/ready:
+	$(PYTHON) -m venv .venv-blender
+	.venv-blender/bin/pip install --quiet 'bpy==5.0.*' OpenImageIO 'numpy<2'
+	.venv-blender/bin/python -c 'import bpy'
+	touch $@
 
 bench: setup
 	$(BIN)/python benchmarks/start_up.py
@@ -58,4 +68,4 @@ bench: setup
 	$(BIN)/python benchmarks/depth_speed.py
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-blender

@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from relight_cli.models.interface import Model
     from relight_cli.photos.depth_files import read_depth_map
     from relight_cli.photos.effort import Effort
+    from relight_cli.photos.layered import LayeredPhoto
     from relight_cli.photos.metadata import Metadata
     from relight_cli.photos.photo import Photo
     from relight_cli.photos.reading import read_photo
-    from relight_cli.photos.writing import write_photo
+    from relight_cli.photos.working_space import WorkingSpace, working_space
+    from relight_cli.photos.writing import write_layers, write_photo
     from relight_cli.relighting.lights.light import Light, Sun, mix_lights
     from relight_cli.relighting.lights.place import light_of_place
     from relight_cli.relighting.lights.words import light_from_words
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from relight_cli.relighting.mapping import AlbedoResult, DeshadowResult, albedo, deshadow
     from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions, TileColour
     from relight_cli.relighting.photo_geometry import geometry_of_photo
+    from relight_cli.relighting.photo_layers import PhotoParts, find_parts, layered_photo
     from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
     from relight_cli.relighting.shadow_mask import ShadowMask, shadow_mask
     from relight_cli.sequences.change import VideoOptions, change_frames, change_video
@@ -69,6 +72,7 @@ __all__ = [
     "DeviceError",
     "Ease",
     "Effort",
+    "LayeredPhoto",
     "Light",
     "LightUnreadableError",
     "Metadata",
@@ -78,6 +82,7 @@ __all__ = [
     "ModelUnavailableError",
     "OutputUnwritableError",
     "Photo",
+    "PhotoParts",
     "PhotoUnreadableError",
     "PutOnOptions",
     "PutOnResult",
@@ -95,13 +100,16 @@ __all__ = [
     "UsageError",
     "VideoCodec",
     "VideoOptions",
+    "WorkingSpace",
     "__version__",
     "albedo",
     "change_frames",
     "change_video",
     "deshadow",
+    "find_parts",
     "geometry_of_photo",
     "interpolate_timelapse",
+    "layered_photo",
     "light_from_words",
     "light_of_place",
     "light_of_scene",
@@ -119,6 +127,8 @@ __all__ = [
     "relight",
     "save_light",
     "shadow_mask",
+    "working_space",
+    "write_layers",
     "write_photo",
     "write_video",
 ]
@@ -144,16 +154,19 @@ _HOMES = {
     "models.depth_model": ("DepthModel",),
     "models.interface": ("Model",),
     "photos.effort": ("Effort",),
+    "photos.layered": ("LayeredPhoto",),
     "photos.metadata": ("Metadata",),
     "photos.photo": ("Photo",),
     "photos.reading": ("read_photo",),
-    "photos.writing": ("write_photo",),
+    "photos.working_space": ("WorkingSpace", "working_space"),
+    "photos.writing": ("write_layers", "write_photo"),
     "relighting.lights.light": ("Light", "Sun", "mix_lights"),
     "relighting.lights.place": ("light_of_place",),
     "relighting.lights.words": ("light_from_words",),
     "photos.depth_files": ("read_depth_map",),
     "relighting.lit_photo": ("PutOnOptions", "PutOnResult", "light_of_scene", "put_on"),
     "relighting.photo_geometry": ("geometry_of_photo",),
+    "relighting.photo_layers": ("PhotoParts", "find_parts", "layered_photo"),
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
     "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = {  # a file of the repository, and the page that it becomes
     "benchmarks/README.md": "benchmarks.md",
     "relight_cli/training/README.md": "training-tiny.md",
+    "integrations/blender/README.md": "blender.md",
     "CHANGELOG.md": "changelog.md",
 }
 MERMAID = re.compile(r"^```mermaid\n(.+?)^```$", re.MULTILINE | re.DOTALL)
@@ -37,7 +38,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(text: str, **_: Any) -> str:
     """Lead links to the copies, draw diagrams, put tables and sections of the README in."""
     text = with_container_tables(SECTION.sub(lambda link: readme_section(link[1]), text))
-    text = text.replace("](../examples/", "](examples/").replace("](../docs/", "](")
+    text = text.replace("](../../", "](../").replace("](../examples/", "](examples/").replace("](../docs/", "](")
     for path, page in COPIED.items():
         text = text.replace(f"](../{path}", f"]({page}")
     return MERMAID.sub(lambda found: svg(found[1]), text)

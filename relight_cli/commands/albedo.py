@@ -35,8 +35,9 @@ def albedo(
     """
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
-    from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
@@ -47,14 +48,16 @@ def albedo(
     extras = (SHADING,) if save_shading else ()
     # --save-shading changes the exposure of the albedo, so it is part of the record.
     more = {"beside": extras} if save_shading else {}
-    unfit = {"--save-shading": save_shading, "--layers": options.layers}
+    unfit = {"--save-shading": save_shading, **options.compositing()}
     command = command_for(photos, "albedo", expected, options, options.files(), more, unfit)
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
+    if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     model = load_model(tasks=tasks, **options.model_arguments())
     if geometry:
-        geometry.load = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments()).load
+        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+        found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
+        geometry.load = found.load
     layers = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
 

@@ -44,8 +44,8 @@ class DeshadowCommandOptions(MappingCommandOptions):
         super().__post_init__()
         if self.probability and not self.mask_only:
             raise UsageError("--probability is what --mask-only writes: give both.")
-        if self.mask_only and self.layers is not None:
-            raise UsageError("--mask-only writes a mask and no photo, --layers both: give only one of them.")
+        if self.mask_only and (given := [name for name, value in self.compositing().items() if value is not None]):
+            raise UsageError(f"--mask-only writes a mask, {given[0]} is for photos: give only one of them.")
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
             raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")
@@ -63,6 +63,8 @@ def deshadow(
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
@@ -74,10 +76,10 @@ def deshadow(
         raise UsageError("--mask-only writes a mask and no photo, --save-mask both: give only one of them.")
     tasks = tasks_with_layers("deshadow", options)
     expected = expected_model(options.model, tasks, options.weights_dir)
-    outputs = Outputs(extras=(MASK,) if save_mask else (), possible_extras=(MASK,), layers=options.layers)
+    outputs = options.outputs((MASK,) if save_mask else (), (MASK,))
     if options.mask_only:
         outputs = Outputs(default_suffix=".png")
-    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, "--layers": options.layers}
+    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
     task = "mask" if options.mask_only else "deshadowed"
     command = command_for(photos, task, expected, options, options.files(), unfit=unfit)
     if not command.plan(photos, outputs):
@@ -85,7 +87,9 @@ def deshadow(
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     model = load_model(tasks=tasks, **options.model_arguments())
     if geometry:
-        geometry.load = find_surfaces(model=model, device=geometry.device, **options.look_up_arguments()).load
+        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+        surfaces = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
+        geometry.load = surfaces.load
     layered = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult

@@ -25,6 +25,7 @@ PACKAGES = {  # distribution: module to import; empty for slow ones, which are o
 }
 EXTRAS = {  # distribution: (module to import, pip extra)
     "av": ("av", "video"),
+    "opencolorio": ("PyOpenColorIO", "ocio"),
     "openexr": ("OpenEXR", "exr"),
     "pillow-heif": ("pillow_heif", "heif"),
     "rawpy": ("rawpy", "raw"),

@@ -77,7 +77,6 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.checkpoints.models import expected_model, load_model, with_mappers
     from relight_cli.checkpoints.weights import LookUp
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
     from relight_cli.jobs.reference import ReferencePhoto
@@ -89,12 +88,12 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     plain = subset(options, LightCommandOptions)
     tasks = tasks_with_layers("relight", options)
     expected = expected_model(options.model, tasks, options.weights_dir)
-    files = {"light": light, **options.depth_file(), **options.mask_files()}
+    files = {"light": light, **options.depth_file(), **options.mask_files(), **options.config_files()}
     recorded = recorded_of_reference(options, _networks(options))
     command = command_for(photos, "relit", expected, plain, files, recorded, options.unfit_for_videos())
     check_save_light(options, files.values())
     extras = (SHADING,) if options.save_shading else ()
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
+    if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
     mask, geometry = command.read_mask(options), _geometry(options)
     reference = ReferencePhoto(light, options)
@@ -140,7 +139,6 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     """Put a light that is no photo on each photo; everything is checked before a model is loaded."""
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
-    from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers
     from relight_cli.jobs.put_on import ChosenLights, check_save_light, recorded, save_chosen
     from relight_cli.jobs.time_budget import TileCost
@@ -152,13 +150,13 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         "relit",
         expected_model(options.model, MAPPERS, options.weights_dir),
         subset(options, LightCommandOptions),
-        source.files | options.depth_file() | options.mask_files(),
+        source.files | options.depth_file() | options.mask_files() | options.config_files(),
         recorded(source, options, _expected_surfaces(options)),
         options.unfit_for_videos(),
     )
     check_save_light(options, command.files.values())
     lights = ChosenLights(source, notifier(options.quiet))
-    if not command.plan(photos, Outputs(extras=extras, possible_extras=(SHADING,), layers=options.layers)):
+    if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
     lights.choose([job.source for job in command.jobs if not job.skip])
     save_chosen(lights, options)

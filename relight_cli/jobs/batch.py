@@ -29,7 +29,7 @@ from relight_cli.jobs.in_flight import (
 )
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
-from relight_cli.jobs.options import PhotoCommandOptions
+from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
@@ -74,7 +74,7 @@ def run_batch(
     `first` has begun to read that photo. `page` gets each photo before and after, and its `light_of`.
     """
     options = recipe.options
-    assert isinstance(options, PhotoCommandOptions)
+    assert isinstance(options, LightCommandOptions)
     summary = Summary(jobs, recipe.model, options, recipe.reported_options())
     notify = notifier(options.quiet)
     shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
@@ -96,7 +96,7 @@ class Batch(Generic[Result]):
     fallback: MemoryFallback
     layers: Callable[[Result], list[Photo]]
     recipe: Recipe
-    options: PhotoCommandOptions
+    options: LightCommandOptions
     summary: Summary
     shared: SharedJobs
     resolve: Callable[[Photo], Recipe] | None = None
@@ -269,7 +269,7 @@ class Batch(Generic[Result]):
         if self.options.skip_existing and not self.shared.is_as_claimed(job):
             return self._skipped(job, (APPEARED,))
         photo, notes = changed.photos[0]
-        quality, effort = self.options.quality, self.options.effort
+        quality, effort, space = self.options.quality, self.options.effort, self.options.space
         overwrite = self.options.overwrite or job.may_replace
         marks = self.recipe.marks(job, changed.inputs)
         for path in job.extras:
@@ -280,11 +280,11 @@ class Batch(Generic[Result]):
             for layered in changed.layered if path == job.extras[-1] else ():
                 write_layers(layered, path, effort=effort, overwrite=overwrite)
         if job.target == STDIO:
-            notes += write_photo(photo, stdout_stream(), quality=quality, effort=effort)
+            notes += write_photo(photo, stdout_stream(), quality=quality, effort=effort, working_space=space)
             return Written(notes, shown=self._shown(job, changed))
         make_folder(job.target.parent)
         target = described(job.target, marks)
-        notes += write_photo(photo, target, quality=quality, effort=effort, overwrite=overwrite)
+        notes += write_photo(photo, target, quality=quality, effort=effort, overwrite=overwrite, working_space=space)
         return Written(notes, self.recipe.report_facts(job, changed.inputs), shown=self._shown(job, changed))
 
     def _shown(self, job: Job, changed: Changed) -> Shown | None:

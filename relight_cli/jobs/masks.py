@@ -49,7 +49,7 @@ class MaskFile:
 
         if options.mask is None:
             return cls()
-        plain = replace(options, input_colour=None)  # which is for photos
+        plain = replace(options, input_colour=None, working_space=None, ocio_config=None)  # which are for photos
         return cls(options.mask, mask_of(read_mask(options.mask, plain), invert=options.invert_mask))
 
     def for_photo(self, photo: "Photo") -> "LazyRows | None":

@@ -225,7 +225,7 @@ class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptio
     def __post_init__(self) -> None:
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
-        self.check_compositing()
+        self.check_compositing(self.output)
         if self.budget is not None and self.max_side is not None:
             raise UsageError("--budget chooses --max-side: give only one of them.")
         if self.budget is not None and not self.detail:
@@ -277,7 +277,7 @@ class MappingCommandOptions(MaskedCommandOptions):
 
     def files(self) -> dict[str, Path]:
         """Return what is read besides photos, in the form of `Recipe.files`."""
-        return self.mask_files() | ({"depth": self.depth} if self.depth else {})
+        return self.mask_files() | self.config_files() | ({"depth": self.depth} if self.depth else {})
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

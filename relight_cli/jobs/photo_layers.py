@@ -48,4 +48,4 @@ class PhotoLayers:
 
         chosen = MappingOptions(tile_overlap=options.tile_overlap, tile_batch=tile_batch, max_side=options.max_side)
         parts = find_parts(model, photo, self.geometry.of(photo), chosen)
-        return replace(result, layered=layered_photo(photo, result.photo, parts))
+        return replace(result, layered=layered_photo(photo, result.photo, parts, options.space))

@@ -57,7 +57,17 @@ RUN_OPTIONS = {
 }
 
 # Options that are recorded only if they are given, so that outputs of earlier versions stay up to date.
-RECORDED_IF_GIVEN = {"page", "input_colour", "depth", "effort", "keyframes", "codec", "crf"}
+RECORDED_IF_GIVEN = {
+    "page",
+    "input_colour",
+    "depth",
+    "working_space",
+    "ocio_config",
+    "effort",
+    "keyframes",
+    "codec",
+    "crf",
+}
 _NOT_GIVEN = (None, Effort.DEFAULT)
 
 Signed = TypeVar("Signed", "Photo", "LayeredPhoto")
@@ -71,8 +81,9 @@ def output_options(options: CommandOptions) -> dict[str, object]:
     """Return the options that change the output; files without their folders, which are private."""
     chosen = {name: value for name, value in asdict(options).items() if name not in RUN_OPTIONS}
     chosen = {name: value for name, value in chosen.items() if name not in RECORDED_IF_GIVEN or value not in _NOT_GIVEN}
-    if colour := chosen.get("input_colour"):
-        chosen["input_colour"] = Path(str(colour)).name
+    for name in ("input_colour", "ocio_config"):
+        if value := chosen.get(name):
+            chosen[name] = Path(str(value)).name
     return {name: value.name if isinstance(value, Path) else value for name, value in chosen.items()}
 
 

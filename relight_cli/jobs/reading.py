@@ -6,7 +6,7 @@ from pathlib import Path
 from relight_cli.cores import Pool
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO
-from relight_cli.jobs.options import CommandOptions
+from relight_cli.jobs.options import CommandOptions, LightCommandOptions
 from relight_cli.jobs.streams import stdin_stream
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
@@ -15,7 +15,10 @@ from relight_cli.photos.reading import read_photo
 def read_input(path: Path, options: CommandOptions, page: int | None = None) -> Photo:
     """Read a photo, from stdin if its name is `-`; of a photo with pages, `page` from 1."""
     source = stdin_stream() if path == STDIO else path
-    return read_photo(source, max_pixels=options.max_pixels, page=page, input_colour=options.input_colour)
+    space = options.space if isinstance(options, LightCommandOptions) else None
+    return read_photo(
+        source, max_pixels=options.max_pixels, page=page, input_colour=options.input_colour, working_space=space
+    )
 
 
 def read_with_notes(path: Path, options: CommandOptions, page: int | None = None) -> Photo:

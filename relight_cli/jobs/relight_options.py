@@ -76,8 +76,8 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
 
     def unfit_for_videos(self) -> dict[str, object]:
         """Return what is given of the options that videos have no use for."""
-        names = ("depth", "save_light", "save_shading", "layers", "frames", "fps")
-        return {f"--{name.replace('_', '-')}": getattr(self, name) for name in names}
+        names = ("depth", "save_light", "save_shading", "frames", "fps")
+        return {f"--{name.replace('_', '-')}": getattr(self, name) for name in names} | self.compositing()
 
     def depth_file(self) -> dict[str, Path]:
         """Return the depth map, if any, in the form of `Recipe.files`."""
@@ -109,10 +109,10 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             raise UsageError("--budget is for photos, not for a moving sun: give --max-side.")
         if self.is_timelapse and (self.keyframes or self.sequence):
             raise UsageError("--keyframes and --sequence are for videos and not for a moving sun: leave them out.")
-        if self.is_timelapse and (self.save_light or self.save_shading or self.layers is not None):
-            raise UsageError(
-                "--save-light, --save-shading and --layers need a single time: give --sun-at without a range."
-            )
+        if self.is_timelapse and (self.save_light or self.save_shading):
+            raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
+        if self.is_timelapse and (given := [name for name, value in self.compositing().items() if value is not None]):
+            raise UsageError(f"{given[0]} needs a single time: give --sun-at without a range.")
 
     def check_reference(self) -> None:
         """Raise UsageError for options that a reference photo leaves without effect, or that contradict each other."""

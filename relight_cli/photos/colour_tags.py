@@ -55,6 +55,10 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
     A broken profile is kept if nothing else is said, so that the reader of the profile reports it.
     """
     tags, grey = decoded.colour or ColourTags(), decoded.pixels.shape[2] == 1
+    if decoded.undecided:
+        decoded.notes.append(
+            f"its colour space ({decoded.undecided}) is not known; the colours are read as linear light"
+        )
     if not tags.full_range:
         bits = tags.bits or 8 * decoded.pixels.dtype.itemsize
         largest = (2**bits - 1) / 2 ** (bits - 8)  # in steps of 8 bits (ITU-T H.273, section 8.3)
@@ -81,6 +85,12 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
         _to_display(decoded, *found.tags.cicp, grey=grey)
     if decoded.icc is None and says_adobe_rgb(decoded.exif):
         decoded.icc = SRGB  # else a reader would believe the EXIF data
+
+
+def states_nothing(decoded: "Decoded") -> bool:
+    """Return whether a file says nothing about its colours that can be used."""
+    grey = decoded.pixels.shape[2] == 1
+    return decoded.icc is None and next(_findings(decoded, decoded.colour or ColourTags(), grey=grey), None) is None
 
 
 def profile_for(colour: InputColour, *, grey: bool = False) -> bytes | None:

@@ -21,6 +21,7 @@ SUFFIXES = {  # of formats that can be written
     ".hif": "HEIF",
     ".exr": "EXR",
 }
+LINEAR_FORMATS = ("EXR", "TIFF")  # that hold any linear light as floats
 RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos"),
     *(".mrw", ".nef", ".nrw", ".orf", ".ori", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
@@ -49,6 +50,12 @@ def output_suffix(path: Path) -> str:
     if path.suffix.lower() in SUFFIXES:
         return path.suffix
     return _OUTPUT_SUFFIXES.get(format_of(path) or "", ".png")
+
+
+def linear_suffix(path: Path) -> str:
+    """Return the suffix of an output in linear light made from this picture: its own if that can hold it, else .exr."""
+    suffix = output_suffix(path)
+    return suffix if SUFFIXES[suffix.lower()] in LINEAR_FORMATS else ".exr"
 
 
 def require_format(kind: str) -> None:

@@ -20,6 +20,7 @@ from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.special_files import require_no_special_file
+from relight_cli.photos.working_space import WorkingSpace, take_for
 from relight_cli.places.objects import held, place_of
 from relight_cli.places.transfers import TransferError
 from relight_cli.places.urls import is_url
@@ -33,12 +34,14 @@ def read_photo(
     max_pixels: int = MAX_PIXELS,
     page: int | None = None,
     input_colour: InputColour = None,
+    working_space: WorkingSpace | None = None,
 ) -> Photo:
     """Read a photo from a file or a binary stream (from its start, if it can seek), and turn it upright.
 
     `page` is the page of a TIFF or the part of an EXR, from 1; None is the first one that is neither a thumbnail nor
     without colours. `input_colour` holds for a file that says nothing about its colours: "linear", "srgb" (the
-    default), or an ICC profile as a file or its bytes. The size in the header is checked before a pixel is decoded.
+    default), or an ICC profile as a file or its bytes; without it, EXR and float TIFF that say nothing are in the
+    `working_space`. The size in the header is checked before a pixel is decoded.
     Raises PhotoUnreadableError for anything but a complete photo of at most `max_pixels` pixels, MissingExtraError for
     a format whose extra is not installed, UsageError for an `input_colour` that is not a profile.
     """
@@ -65,7 +68,8 @@ def read_photo(
                 raise PhotoUnreadableError(f"{name}: the file is empty; copy it again from its source")
             file.seek(0)
             decoded = decode(file, check_size, page)
-            resolve_colours(decoded, input_colour)
+            if not (working_space and input_colour is None and take_for(decoded, working_space)):
+                resolve_colours(decoded, input_colour)
     except (PhotoUnreadableError, UsageError):
         raise
     except MissingExtraError as error:

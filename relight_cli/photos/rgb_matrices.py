@@ -21,6 +21,15 @@ def rgb_matrix(source: tuple[float, ...], target: tuple[float, ...]) -> NDArray[
     return np.linalg.inv(other) @ adapted
 
 
+def primaries_of(matrix: NDArray[np.float64], source: tuple[float, ...]) -> tuple[float, ...]:
+    """Return (x, y) of red, green, blue and white of the space that a matrix (3, 3) makes of a source space.
+
+    The white is that of the source. Raises numpy.linalg.LinAlgError for a matrix without an inverse.
+    """
+    xyz = _to_xyz(source) @ np.linalg.inv(matrix)
+    return (*(xyz / xyz.sum(axis=0))[:2].T.ravel().tolist(), *source[6:])
+
+
 def _to_xyz(chromaticities: tuple[float, ...]) -> NDArray[np.float64]:
     """Return the matrix (3, 3) from linear light to CIE XYZ in which white has Y = 1."""
     xyz = np.array([(x, y, 1 - x - y) for x, y in zip(chromaticities[::2], chromaticities[1::2], strict=True)])

@@ -16,9 +16,10 @@ from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
 from relight_cli.photos.colour_profiles import is_linear, profile_space
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.fingerprints import seal
-from relight_cli.photos.formats import SUFFIXES, format_of
+from relight_cli.photos.formats import LINEAR_FORMATS, SUFFIXES, format_of
 from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.working_space import WorkingSpace, in_working_space
 from relight_cli.places.objects import place_of
 
 _SPOOLED = 1 << 26  # bytes of an encoded picture for a pipe that stay in memory
@@ -32,32 +33,27 @@ def write_photo(
     quality: int = 95,
     effort: Effort | str = Effort.DEFAULT,
     overwrite: bool = False,
+    working_space: WorkingSpace | None = None,
 ) -> tuple[str, ...]:
     """Write a photo to a file, whole or not at all, or to a binary stream; return a note for each loss.
 
     The format is `format`, else that of the suffix, else (streams) the photo's own. `quality` is 1 to 100 for JPEG and
     AVIF, and for WebP, JPEG 2000 and HEIF, where 100 is lossless. `effort` is "fast", "default" or "small":
-    the time that the encoder takes for a smaller file. Raises UsageError, OutputUnwritableError, MissingExtraError,
-    MemoryError.
+    the time that the encoder takes for a smaller file. With a `working_space` the colours are written in it, as floats,
+    to EXR or TIFF alone. Raises UsageError, OutputUnwritableError, MissingExtraError, MemoryError.
     """
     effort = _known_effort(effort)
     target = place_of(target) if isinstance(target, str | Path) else target
     target = Path(target) if isinstance(target, os.PathLike) and not isinstance(target, Path) else target
     name = str(target) if isinstance(target, Path) else "standard output"
     chosen = format or (format_of(target) if isinstance(target, Path) else photo.format)
+    if working_space and not isinstance(target, Path) and format is None and chosen not in LINEAR_FORMATS:
+        chosen = LINEAR_FORMATS[0]
     if chosen is None or chosen not in SUFFIXES.values():
         raise OutputUnwritableError(f"{name}: not a known picture format; end the name in {', '.join(SUFFIXES)}")
-    notes: tuple[str, ...] = ()
-    icc = photo.metadata.icc
-    if chosen == "EXR":
-        photo = photo.in_linear_light()
-    elif icc and chosen != "TIFF" and is_linear(icc) and _needs_curve(photo, chosen):
-        photo = photo.in_display_curve()
-    if photo.pixels.shape[2] == 1 and chosen in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
-        # These formats store grey as RGB, which a grey profile does not describe.
-        photo, notes = photo.in_srgb(), (f"{chosen} cannot store a grey profile; the picture is converted to sRGB",)
-    if chosen == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
-        notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
+    if working_space and chosen not in LINEAR_FORMATS:
+        raise OutputUnwritableError(f"{name}: {working_space.name} is written to .exr and .tif alone; choose one")
+    photo, notes = in_working_space(photo, working_space, chosen) if working_space else _as_stored(photo, chosen)
     if isinstance(target, Path):
         with atomic_file(target, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
             notes += _encode(file, photo, name, chosen, quality, effort)
@@ -73,6 +69,22 @@ def write_photo(
     except OSError as error:
         raise OutputUnwritableError(f"{name}: cannot be written ({error.strerror}); check the pipe") from error
     return notes
+
+
+def _as_stored(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
+    """Return a photo in colours that a format stores, and notes on what that changes."""
+    notes: tuple[str, ...] = ()
+    icc = photo.metadata.icc
+    if kind == "EXR":
+        photo = photo.in_linear_light()
+    elif icc and kind != "TIFF" and is_linear(icc) and _needs_curve(photo, kind):
+        photo = photo.in_display_curve()
+    if photo.pixels.shape[2] == 1 and kind in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
+        # These formats store grey as RGB, which a grey profile does not describe.
+        photo, notes = photo.in_srgb(), (f"{kind} cannot store a grey profile; the picture is converted to sRGB",)
+    if kind == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
+        notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
+    return photo, notes
 
 
 def write_layers(

@@ -4,6 +4,7 @@ All are of the photo as it was read, but for the colours R, G, B, which are thos
 the two: result = photo x gain and photo = albedo x shading, channel by channel in the primaries of the file.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from relight_cli.photos.colour_profiles import REC709, is_linear
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.layered import LayeredPhoto
 from relight_cli.photos.photo import ColouredRows, Photo
-from relight_cli.photos.rgb_matrices import rgb_matrix
+from relight_cli.photos.working_space import WorkingSpace, is_in, matrix_space, space_attributes
 from relight_cli.rasters.bit_depth import to_unit
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, to_array
@@ -32,7 +33,7 @@ SIDE = 1024  # longer side of the copy on which depth and normals are found
 FOCAL = "relight-cli:focalPixels"  # attribute: the focal length in pixels, for which the normals fit the depth
 _COLOURS = tuple(f"{layer}{channel}" for layer in ("", "photo.", "albedo.", "shading.", "gain.") for channel in "RGB")
 _DEPTH = "depth.Z"
-_MAPS = ("shadow.A", "shadow_probability.A", _DEPTH, "normals.X", "normals.Y", "normals.Z")
+_MAPS = ("shadow.A", "shadow_probability.A", "sky.A", _DEPTH, "normals.X", "normals.Y", "normals.Z")
 _DARK = np.float32(1e-6)  # linear light below which a quotient says nothing: it is 1
 
 
@@ -42,7 +43,7 @@ class PhotoParts:
 
     albedo: Raster  # (H, W, 3), sRGB
     shadows: GuidedMaps  # (h, w, 2): the share of the light that cast shadows take, and how probable they are
-    surfaces: GuidedMaps  # (h, w, 4): 1 / depth, and normals
+    surfaces: GuidedMaps  # (h, w, 5): share of sky, 1 / depth, and normals
     nearest: tuple[float, float]  # the least and the largest 1 / depth
     focal: float  # pixels of the photo
 
@@ -63,49 +64,45 @@ def find_parts(model: Model, photo: Photo, geometry_of: GeometryOf, options: Map
     geometry = geometry_of(picture)
     maps = surface_maps(geometry)
     focal = geometry.focal * photo.pixels.shape[1] / width
-    extent = float(maps[..., 0].min()), float(maps[..., 0].max())
+    extent = float(maps[..., 1].min()), float(maps[..., 1].max())
     return PhotoParts(_kept(albedo), shadows, fit_guided(maps, picture), extent, focal)
 
 
 def surface_maps(geometry: Geometry) -> Pixels:
-    """Return 1 / depth and the normals (h, w, 4) of surfaces: the reciprocal of depth is linear on planes."""
-    return np.concatenate((1 / geometry.depth[..., None], geometry.normals), axis=-1).astype(np.float32)
+    """Return sky, 1 / depth and normals (h, w, 5) of surfaces: the reciprocal of depth is linear on planes."""
+    maps = (geometry.sky[..., None], 1 / geometry.depth[..., None], geometry.normals)
+    return np.concatenate(maps, axis=-1).astype(np.float32)
 
 
-def layered_photo(
-    photo: Photo, result: Photo, parts: PhotoParts, primaries: tuple[float, ...] | None = None
-) -> LayeredPhoto:
-    """Return a photo, the result of a change of its light and its parts as layers, in linear light of some primaries.
+def layered_photo(photo: Photo, result: Photo, parts: PhotoParts, space: WorkingSpace | None = None) -> LayeredPhoto:
+    """Return a photo, the result of a change of its light and its parts as layers, in linear light.
 
-    Those are the photo's own if its light is linear, else those of sRGB, unless they are given as (x, y) of red, green,
-    blue and white. Nothing is clipped: R, G, B are the result before it is rounded to the photo's depth. They, the
+    Its primaries are those of the space, which is linear; without one the photo's own if its light is linear, else
+    those of sRGB. Nothing is clipped: R, G, B are the result before it is rounded to the photo's depth. They, the
     photo and the albedo are multiplied by the photo's alpha.
     """
-    primaries = primaries or own_primaries(photo)
-    matrix = rgb_matrix(REC709, primaries).astype(np.float32)
-    before, after = photo.srgb, _kept(_colours_of(result))
+    own = photo.metadata.extras.attributes
+    attributes = {**own, FOCAL: parts.focal, **(space_attributes(space) if space else {})}
+    space = space or matrix_space("linear", own_primaries(photo))
+    before, after, albedo = (_light(one, space) for one in (photo, result, parts.albedo))
     has_alpha = photo.alpha is not None
-    height = photo.pixels.shape[0]
-
-    def light(picture: Raster, rows: slice) -> Pixels:
-        return decode_srgb(np.asarray(picture[rows], np.float32)) @ matrix.T
+    height, guides = photo.pixels.shape[0], photo.srgb
 
     def make(rows: slice) -> Pixels:
-        own, lit, surface = light(before, rows), light(after, rows), light(parts.albedo, rows)
+        own, lit, surface = before(rows), after(rows), albedo(rows)
         surface = np.nan_to_num(surface, posinf=0.0).clip(0, None)
         shading, gain = _quotient(own, surface), _quotient(lit, own)
         cover = to_unit(photo.alpha[rows])[..., None] if photo.alpha is not None else np.float32(1)
         colours = [lit * cover, own * cover, surface * cover, shading, gain]
         alpha = [cover] if has_alpha else []
-        guide = np.asarray(before[rows])
+        guide = np.asarray(guides[rows])
         return np.concatenate([*colours, *alpha, *_maps(parts, guide, rows.start, height)], axis=-1, dtype=np.float32)
 
     channels = (*_COLOURS, *(("A",) if has_alpha else ()), *_MAPS)
-    exact = {_DEPTH} | (set(_COLOURS) if photo.pixels.dtype == np.float32 else set())
+    exact = {_DEPTH} | ({*_COLOURS, "A"} if photo.pixels.dtype == np.float32 else set())
     pixels = LazyRows((*photo.pixels.shape[:2], len(channels)), np.dtype(np.float32), make)
-    attributes = {**photo.metadata.extras.attributes, FOCAL: parts.focal}
     extras = replace(photo.metadata.extras, attributes=attributes)
-    metadata = replace(photo.metadata, colour=ColourTags(chromaticities=primaries), extras=extras)
+    metadata = replace(photo.metadata, colour=ColourTags(chromaticities=space.chromaticities), extras=extras)
     return LayeredPhoto(channels, pixels, frozenset(exact), metadata)
 
 
@@ -121,11 +118,11 @@ def _maps(parts: PhotoParts, guide: Pixels, start: int, height: int) -> list[Pix
     """Return the maps (n, W, 1 or more) of the rows of a photo that begin at `start`."""
     shadows = parts.shadows.rows(guide, start, height).clip(0, 1)
     surfaces = parts.surfaces.rows(guide, start, height)
-    depth = 1 / surfaces[..., :1].clip(*parts.nearest)
-    normals = surfaces[..., 1:]
+    sky, depth = surfaces[..., :1].clip(0, 1), 1 / surfaces[..., 1:2].clip(*parts.nearest)
+    normals = surfaces[..., 2:]
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     viewer = np.array((0, 0, 1), np.float32)
-    return [shadows, depth, np.where(length > 1e-3, normals / np.maximum(length, 1e-6), viewer)]
+    return [shadows, sky, depth, np.where(length > 1e-3, normals / np.maximum(length, 1e-6), viewer)]
 
 
 def _quotient(light: Pixels, other: Pixels) -> Pixels:
@@ -135,9 +132,27 @@ def _quotient(light: Pixels, other: Pixels) -> Pixels:
     return np.where(np.isfinite(quotient), quotient, np.float32(1))
 
 
-def _colours_of(photo: Photo) -> Raster:
-    """Return the colours (H, W, 3), sRGB, of a photo, before they were rounded if they are known."""
-    return photo.pixels.colours if isinstance(photo.pixels, ColouredRows) else photo.srgb
+def _light(picture: Photo | Raster, space: WorkingSpace) -> Callable[[slice], Pixels]:
+    """Return a function from rows to the light (n, W, 3) in a linear space of a photo or a picture (H, W, 3) in sRGB.
+
+    Of a photo that is in the space these are its samples, else its colours before they were rounded, if they are known.
+    """
+    if isinstance(picture, Photo):
+        samples = picture.pixels
+        if is_in(picture, space):
+            return lambda rows: _three(samples[rows])
+        picture = samples.colours if isinstance(samples, ColouredRows) else picture.srgb
+    colours = _kept(picture)
+
+    def light(rows: slice) -> Pixels:
+        linear = decode_srgb(np.asarray(colours[rows], np.float32))
+        return space.from_rec709(linear.reshape(-1, 3)).reshape(linear.shape)
+
+    return light
+
+
+def _three(samples: Pixels) -> Pixels:
+    return np.broadcast_to(samples, (*samples.shape[:2], 3))
 
 
 def _kept(picture: Raster) -> Raster:

@@ -39,6 +39,7 @@ class Decoded:
     extra: NDArray | None = None  # (H, W, N), same dtype: samples of a TIFF that are neither colours nor alpha
     colour: "ColourTags | None" = None  # what the container says about colours besides `icc`
     recoloured: bool = False  # as in Photo
+    undecided: str | None = None  # the name of an unknown colour space that an EXR states; empty: it states none
 
 
 def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:

@@ -16,7 +16,7 @@ from relight_cli.cores import available_cores
 from relight_cli.photos.cicp import are_primaries, weights_of
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
-from relight_cli.photos.codecs.exr_colours import exr_colours
+from relight_cli.photos.codecs.exr_colours import exr_colours, undecided_space
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.effort import Effort
@@ -85,7 +85,9 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     xmp = header.get("xmp")
     extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
     packet = xmp.encode() if isinstance(xmp, str) else None
-    return Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
+    decoded = Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
+    decoded.undecided = undecided_space(header)
+    return decoded
 
 
 def encode_exr(

@@ -12,7 +12,7 @@ import numpy as np
 _DROPPED = {
     *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "type", "tiles"),
     *("chunkCount", "version", "maxSamplesPerPixel", "name", "view", "multiView", "dwaCompressionLevel", "preview"),
-    *("chromaticities", "acesImageContainerFlag", "colorInteropID", "software", "xmp", "idManifest"),
+    *("chromaticities", "acesImageContainerFlag", "colorInteropID", "oiio:ColorSpace", "software", "xmp", "idManifest"),
     *("deepImageState", "originalDataWindow"),
 }
 

@@ -12,7 +12,7 @@ from relight_cli.photos.exif_colours import ADOBE_RGB
 
 _ACES_WHITE = (0.32168, 0.33767)
 # Names of the Color Interop Forum (Color Space Encodings for Texture Assets and CG Rendering): curve_primaries_state.
-_PRIMARIES = {
+PRIMARIES = {
     "rec709": REC709,
     "p3d65": cicp.PRIMARIES[12],
     "rec2020": cicp.PRIMARIES[9],
@@ -29,21 +29,30 @@ def exr_colours(header: Mapping[str, Any], channels: int, notes: list[str]) -> t
     """Return the profile of a picture, linear light unless its header says otherwise, and what says the same.
 
     Linear light in primaries other than those of sRGB has tags with its primaries. A name that is known counts more
-    than chromaticities; any other gets a note.
+    than chromaticities; for any other see `undecided_space`.
     """
     own = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
     name = str(header.get("colorInteropID") or "")
     curve, primaries = (*name.split("_"), "")[:2]
-    if primaries in _PRIMARIES and curve in (_LINEAR, *_CURVES):
-        own = _PRIMARIES[primaries]
+    if primaries in PRIMARIES and curve in (_LINEAR, *_CURVES):
+        own = PRIMARIES[primaries]
         if curve != _LINEAR:
             icc = cicp.profile_of(own, _CURVES[curve], grey=channels == 1)
             return icc, None if icc else ColourTags(srgb=True)
-    elif name not in _SAYS_NOTHING:
-        notes.append(f"its colour space ({name}) is not known; the colours are read as linear light")
     if channels == 1 or np.allclose(own, REC709, atol=1e-3):
         return LINEAR, None
     if not cicp.are_primaries(own):
         notes.append("its primaries are no colour space; they are read as those of sRGB")
         return LINEAR, None
     return linear_profile(own), ColourTags(chromaticities=own)
+
+
+def undecided_space(header: Mapping[str, Any]) -> str | None:
+    """Return the name of a colour space that a header states and that is not known; empty if it states no colours."""
+    name = str(header.get("colorInteropID") or "")
+    curve, primaries = (*name.split("_"), "")[:2]
+    if primaries in PRIMARIES and curve in (_LINEAR, *_CURVES):
+        return None
+    if name in _SAYS_NOTHING:
+        return None if "chromaticities" in header else ""
+    return name
