@@ -1,7 +1,8 @@
-"""relight-cli weights: list, fetch, verify, convert and find the checkpoints."""
+"""relight-cli weights: list, fetch, verify, convert, export and find the checkpoints."""
 
 import json
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_types import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.questions import terminal_question
 
-weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify and convert model weights.")
+weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify, convert and export model weights.")
 
 _NAMES_HELP = "Command (relight, deshadow ...), repository or file, as in 'weights list'."
 
@@ -110,6 +111,57 @@ def convert(
         raise ModelUnavailableError(f"no file of crocodilight is on this machine: run {fetch_command(files[0])}.")
     for file in present:
         typer.echo(convert_file(find(file, options), compute.dtype))
+
+
+class ExportedTask(StrEnum):
+    """The values of --task."""
+
+    DESHADOW = "deshadow"
+    ALBEDO = "albedo"
+    RELIGHT = "relight"
+
+
+@weights_app.command(short_help="Export tiny as ONNX, or as a package for darktable.")
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The network: tiny.")],
+    onnx: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="File to write: NAME.onnx with one task, or relight-tiny.dtmodel with all tasks."
+        ),
+    ],
+    task: Annotated[
+        ExportedTask | None, typer.Option(help="What a .onnx file does. [default: deshadow]", show_default=False)
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing output.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Export tiny as ONNX for other programs, with licence, training data and hash of the weights as metadata.
+
+    The graph takes pictures of any size. Its outputs are the picture in its new light, and the change of log light.
+    A package (.dtmodel) holds the graphs of all tasks and the provenance that darktable 5.6 reads.
+    """
+    from relight_cli.checkpoints.onnx_graphs import PACKAGE, darktable_package, onnx_of_tiny, require_onnx
+    from relight_cli.errors import UsageError
+    from relight_cli.jobs.file_names import make_folder
+    from relight_cli.photos.atomic_files import atomic_file
+    from relight_cli.places.objects import place_of
+
+    if name.lower() != "tiny":
+        raise UsageError(f"{name}: cannot be exported; tiny is the only network with a graph in ONNX.")
+    target = place_of(onnx)
+    is_package = target.suffix.lower() == ".dtmodel"
+    if is_package and task:
+        raise UsageError(f"--task {task}: a package has all tasks; leave it out, or name a file in .onnx.")
+    if is_package and target.name != f"{PACKAGE}.dtmodel":
+        raise UsageError(f"--onnx {onnx}: darktable wants a package named after its id; name it {PACKAGE}.dtmodel.")
+    if not is_package and target.suffix.lower() != ".onnx":
+        raise UsageError(f"--onnx {onnx}: end the name in .onnx, or in .dtmodel for a package of darktable.")
+    require_onnx()
+    make_folder(target.parent)
+    with atomic_file(target, overwrite=overwrite) as temporary:  # an existing file is refused before the work
+        temporary.write_bytes(darktable_package() if is_package else onnx_of_tiny(task or ExportedTask.DESHADOW))
+    typer.echo(onnx)
 
 
 @weights_app.command(short_help="Print the folders that are searched and the files found.")

@@ -61,6 +61,7 @@ class Tiny(nn.Module):
         self.delighting = nn.ModuleList(Block(w16, config.heads, 2) for _ in range(config.delighting_depth))
         self.norm = nn.LayerNorm(w16, NORM_EPS)
         self.survey = nn.Conv2d(w16, config.survey_width, 1)
+        self.pool: nn.Module = nn.AdaptiveAvgPool2d(config.field)
         gathered = config.queries * w16 + config.survey_width * config.field**2
         self.illumination = nn.Linear(gathered, config.illumination_width)
         self.light = LightDecoder(config)
@@ -100,9 +101,10 @@ class Tiny(nn.Module):
         x = torch.cat((tokens, self.queries.expand(len(tokens), -1, -1)), dim=1)
         for block in self.delighting:
             x = block(x, self.rotary(f16.shape[2], f16.shape[3], self.config.queries, x))
-        tokens, gathered = self.norm(x).split([tokens.shape[1], self.config.queries], dim=1)
-        f16 = tokens.transpose(1, 2).unflatten(2, f16.shape[2:])
-        surveyed = F.adaptive_avg_pool2d(self.survey(f16), self.config.field)
+        x = self.norm(x)
+        tokens, gathered = x[:, : -self.config.queries], x[:, -self.config.queries :]
+        f16 = tokens.transpose(1, 2).reshape(f16.shape)
+        surveyed = self.pool(self.survey(f16))
         illumination = self.illumination(torch.cat((gathered.flatten(1), surveyed.flatten(1)), dim=1))[:, None]
         return (f4, f8, f16), illumination
 

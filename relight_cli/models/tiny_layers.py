@@ -126,12 +126,13 @@ class LightDecoder(MapDecoder):
         super().__init__(config, config.relighting_depths, config.field_width + 2, light)
         self.field = nn.Linear(light, config.field_width * config.field**2)
         self.field_size = (config.field_width, config.field, config.field)
+        self.positions = position_maps
 
     def forward(self, f4: Tensor, f8: Tensor, f16: Tensor, illumination: Tensor) -> Tensor:
         """Return the coefficients (T, 6, S/4, S/4) of the light."""
         field = self.field(illumination[:, 0]).unflatten(1, self.field_size)
         field = F.interpolate(field, f16.shape[2:], mode="bilinear")
-        return self.decode(f4, f8, torch.cat((f16, field, position_maps(f16)), dim=1), illumination)
+        return self.decode(f4, f8, torch.cat((f16, field, self.positions(f16)), dim=1), illumination)
 
 
 class ShadingDecoder(MapDecoder):
