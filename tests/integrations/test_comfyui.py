@@ -3,6 +3,7 @@
 import re
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from comfy_standin import Comfy, Executor, InterruptedByUserError, check_class, start_comfy
+from comfy_standin import PACK, Comfy, Executor, InterruptedByUserError, check_class, start_comfy
 from comfy_workflows import API, WORKFLOWS, for_the_editor, read
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -263,3 +264,13 @@ def test_a_device_of_another_kind_is_not_asked_for(run: Any, comfy: Comfy, monke
         monkeypatch.setattr(comfy, "device", torch.device("cuda:0"))
         with pytest.raises(rl.DeviceError):
             run("RelightAlbedo", image=batch())
+
+
+def test_the_version_is_the_tool_s(comfy: Comfy) -> None:
+    pack = sys.modules[comfy.nodes["RelightAlbedo"].__module__.partition(".")[0]]
+    stated = tomllib.loads((PACK / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = f"relight-cli=={rl.__version__}"
+    assert pack.__version__ == stated["project"]["version"] == rl.__version__
+    assert stated["project"]["dependencies"] == [wanted]
+    assert (PACK / "requirements.txt").read_text(encoding="utf-8").split() == [wanted]
+    assert {"PublisherId", "DisplayName"} <= set(stated["tool"]["comfy"])
