@@ -67,8 +67,9 @@ def _record(run: Run, record: dict[str, float], board: Any) -> None:
     with run.writing(run.config.run / "log.jsonl"):
         run.folder.log({"step": run.step} | {name: float(f"{value:.7g}") for name, value in record.items()})
     if board:
-        for name, value in record.items():
-            board.add_scalar(name, value, run.step)
+        with run.writing(run.config.run / "tensorboard"):
+            for name, value in record.items():
+                board.add_scalar(name, value, run.step)
 
 
 def _board(run: Run) -> Any:

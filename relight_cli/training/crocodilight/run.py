@@ -18,8 +18,9 @@ from relight_cli._version import __version__
 from relight_cli.checkpoints.croco import write_croco
 from relight_cli.checkpoints.trained import sha256_of, write_trained
 from relight_cli.devices import multiplies_bfloat16
-from relight_cli.errors import OutputUnwritableError, UsageError, one_line
+from relight_cli.errors import OutputUnwritableError, RelightError, UsageError, one_line
 from relight_cli.models.croco import CroCo
+from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.training.crocodilight.average import MovingAverage
 from relight_cli.training.crocodilight.config import TrainConfig
 from relight_cli.training.crocodilight.data import Data
@@ -127,22 +128,24 @@ class Run:
         with self.writing(self.config.run):
             self.config.run.mkdir(parents=True, exist_ok=True)
         try:
-            found = self.folder.restore(self.device)
+            found = self.folder.restore(self.device, self._require_same)
+        except RelightError:
+            raise
         except Exception as error:  # damaged bytes can make the unpickler raise any exception
             raise UsageError(
                 f"{self.config.run / 'checkpoint.pt'} is damaged or of another network: delete it to start again, "
                 "or name another folder in run."
             ) from error
-        if found is None:
-            return 0
-        step, (recipe,) = found
-        old, new = ({k: v for k, v in one.items() if k != "version"} for one in (recipe, plain(self.recipe)))
-        if different := [key for key in new if new[key] != old.get(key)]:
+        return found[0] if found else 0
+
+    def _require_same(self, recipe: list[dict[str, Any]]) -> None:
+        """Raise UsageError if the run in the folder has another recipe than this one; its version may differ."""
+        old, new = (_flat({k: v for k, v in one.items() if k != "version"}) for one in (*recipe, plain(self.recipe)))
+        if different := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
             raise UsageError(
                 f"{self.config.run} holds a run with other values of {', '.join(different)}: "
                 "restore them to resume it, or name another folder in run."
             )
-        return step
 
     @cached_property
     def steps(self) -> int:
@@ -231,13 +234,13 @@ class Run:
         """Write the network with averaged weights. Raises OutputUnwritableError."""
         path, licences = self.config.run / self.output, self.licences()
         network = self.start.network
-        with self.writing(path), self.average.applied():
+        with self.writing(path), self.average.applied(), atomic_file(path, overwrite=True) as part:
             if isinstance(network, CroCo):
-                write_croco(path, network, licences, self.recipe)
+                write_croco(part, network, licences, self.recipe)
             else:
                 names = (*self.start.parts, *self.stage.learns)
                 tensors = {k: v for k, v in network.state_dict().items() if k.startswith(names)}
-                write_trained(path, network, tensors, licences, [*self.start.recipe, plain(self.recipe)])
+                write_trained(part, network, tensors, licences, [*self.start.recipe, plain(self.recipe)])
 
     def keep(self) -> None:
         """Replace the checkpoint. Raises OutputUnwritableError."""
@@ -251,15 +254,33 @@ class Run:
         try:
             yield
         except (OSError, RuntimeError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or one_line(error)
             raise OutputUnwritableError(
-                f"{path} cannot be written ({reason}): make room or make it writable."
+                f"{path} cannot be written ({_reason_of(error)}): make room or make it writable."
             ) from error
 
     def licences(self) -> dict[str, str]:
         """Return the licences of all that the network is made from."""
         pictures = {f"pictures of {self.config.stage}: {one.folder.name}": one.licence for one in self.config.pairs}
         return {**self.start.licences, **pictures}
+
+
+def _reason_of(error: BaseException) -> str:
+    """Return why a file cannot be written: what the system says, which torch buries under an error of its own."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.strerror:
+            return chain.strerror
+        chain = chain.__cause__ or chain.__context__
+    return one_line(error)
+
+
+def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a recipe by names such as `schedule.rate`."""
+    found = {}
+    for key, value in recipe.items():
+        inner = value.items() if isinstance(value, dict) else ()
+        found |= {f"{key}.{name}": one for name, one in inner} if inner else {key: value}
+    return found
 
 
 def plain(recipe: dict[str, Any]) -> dict[str, Any]:

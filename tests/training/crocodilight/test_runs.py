@@ -1,6 +1,7 @@
 """Runs by the command: resumed exactly, shared by processes, and files that every command takes."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -62,7 +63,7 @@ def test_a_folder_keeps_its_run(trained: Path, command: Command) -> None:
     config = write_config(trained, "decoder", schedule={"rate": 2e-3})
     done = command("train", "decoder", config, "--device", "cpu")
     assert done.code == 2
-    assert "other values of schedule" in done.lines[-1]
+    assert "other values of schedule.rate:" in done.lines[-1]
     write_config(trained, "decoder")
 
 
@@ -78,6 +79,37 @@ def test_a_damaged_checkpoint_and_a_folder_that_is_a_file(trained: Path, command
     done = command("train", "shadow", config, "--device", "cpu", "--quiet")
     assert (done.code, len(done.lines)) == (5, 1)
     assert "file cannot be written" in done.lines[0]
+
+
+def test_a_full_disk_costs_no_checkpoint(trained: Path, command: Command, tmp_path: Path) -> None:
+    """A checkpoint, a sheet and a network that cannot be written: one line each, and nothing is lost or left over."""
+    resource = pytest.importorskip("resource")
+    train("croco", write_config(trained, "croco", name="filled"))
+    folder = trained / "filled"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    lines = before.pop("log.jsonl")
+    with (folder / "log.jsonl").open("a") as log:
+        log.write('torn line\n{"step": 2, "total": ')  # of a disk that was full before
+    for limit, what, log in (
+        (4000, "checkpoint.pt", {"save_every": 3}),
+        (2000, "sheet_0000003.png", {"sheet_every": 3}),
+        (20_000, "croco.pth", {"sheet_every": 3}),
+    ):
+        config = write_config(trained, "croco", name="filled", schedule={"steps": 4}, log={"every": 100, **log})
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+        try:
+            done = command("train", "croco", config, "--device", "cpu", "--quiet")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert (done.code, len(done.lines)) == (5, 1), done.err
+        assert what in done.lines[0]
+        assert "File too large" in done.lines[0]
+        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert kept.pop("log.jsonl").startswith(lines)
+        assert {name: kept.pop(name) for name in before} == before
+        assert all(name.startswith("sheet_") for name in kept)
+    assert "step 2 of 4" in command("train", "croco", config, "--device", "cpu").err
 
 
 def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
@@ -236,6 +268,12 @@ def test_dry_run_prints_the_whole_configuration_and_writes_nothing(trained: Path
         ({"schedule": {"stepps": 3}}, "did you mean steps?"),
         ({"schedule": {"steps": "three"}}, "write a whole number"),
         ({"schedule": {"batch": 5, "accumulate": 2}}, "give a multiple"),
+        ({"schedule": {"steps": -1}}, "[schedule] epochs and steps"),
+        ({"schedule": {"seed": -1}}, "[schedule] seed"),
+        ({"schedule": {"rate": math.inf}}, "[schedule] rate = inf: give a finite number"),
+        ({"schedule": {"steps": 0, "epochs": math.inf}}, "[schedule] epochs = inf"),
+        ({"loss": {"perceptual": 0.0, "mse": 0.0}}, "not all 0"),
+        ({"loss": {"mse": -1.0}}, "[loss] perceptual, mse"),
         ({"crops": {"mask": 1.0}}, "[crops] mask"),
         ({"network": {"tile_size": 50}}, "multiple of 32"),
         ({"network": {"decoder_depth": 3}}, "12 or more"),
