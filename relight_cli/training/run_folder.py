@@ -1,6 +1,7 @@
 """The folder of a training run: its checkpoint, from which the run is resumed, and its log."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,10 @@ class RunFolder:
         self.keep(step, recipe)
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to the log."""
+        """Append a line of numbers to the log; null stands for what is not finite."""
         with self._log.open("a") as log:
-            log.write(json.dumps(record) + "\n")
+            finite = {name: value if math.isfinite(value) else None for name, value in record.items()}
+            log.write(json.dumps(finite) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of the log about steps that a resumed run takes again."""

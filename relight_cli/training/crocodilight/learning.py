@@ -43,6 +43,8 @@ def learn(run: Run, rank: int, notify: Notify, progress: Callable[[int, dict[str
                     _record(run, record, board)
             if rank == 0:
                 _keep(run, done, board)
+    if run.lost:
+        notify(f"{run.config.run}: the last {run.lost} steps changed nothing, since their gradients were not finite")
 
 
 def means(losses: list[dict[str, float]]) -> dict[str, float]:

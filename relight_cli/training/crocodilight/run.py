@@ -38,6 +38,7 @@ from relight_cli.training.crocodilight.start import Start
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.workers import world_size
 
+LOST = 25  # steps in a row that are not finite; float16 begins with fewer, until its scale fits
 SHEET_ROWS = 8  # samples on a sheet, and in the figures of held-out pictures
 LoadLPIPS = Callable[[str], nn.Module]
 
@@ -122,7 +123,7 @@ class Run:
         self.folder = RunFolder(config.run, parts | {"optimiser": self.optimiser, "scaler": self.scaler})
         sha256 = sha256_of(config.start) if config.start else None
         self.recipe = config.recipe() | {"samples": len(data.train), "version": __version__, "start_sha256": sha256}
-        self.step = self._restored()
+        self.step, self.lost = self._restored(), 0  # lost: steps in a row whose gradients were not finite
 
     def _restored(self) -> int:
         with self.writing(self.config.run):
@@ -167,7 +168,7 @@ class Run:
         return "croco.pth" if self.config.stage == "croco" else f"{self.config.stage}.safetensors"
 
     def advance(self, batch: Batch) -> dict[str, float]:
-        """Take one step with this process's share of a batch; return the losses."""
+        """Take one step with this process's share of a batch; return the losses. Raises UsageError if it diverges."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, self.step, self.steps)
         self.optimiser.zero_grad(set_to_none=True)
@@ -183,7 +184,12 @@ class Run:
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.detach() / parts
         taken = self._update()
-        self.step += 1
+        self.step, self.lost = self.step + 1, 0 if taken else self.lost + 1
+        if self.lost == LOST:
+            raise UsageError(
+                f"{self.config.run}: the gradients have not been finite since step {self.step - LOST + 1}: lower rate "
+                "or set clip in [schedule], and name another folder in run."
+            )
         return self._mean_of_all(sums) | ({} if taken else {"overflows": 1.0})
 
     def _update(self) -> bool:

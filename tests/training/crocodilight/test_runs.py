@@ -112,6 +112,16 @@ def test_a_full_disk_costs_no_checkpoint(trained: Path, command: Command, tmp_pa
     assert "step 2 of 4" in command("train", "croco", config, "--device", "cpu").err
 
 
+def test_a_run_that_diverges_is_stopped(trained: Path, command: Command) -> None:
+    schedule = {"steps": 40, "rate": 1e30, "warm_up": 0.0}
+    config = write_config(trained, "croco", name="diverged", schedule=schedule, log={"every": 4})
+    done = command("train", "croco", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "not been finite since step" in done.lines[0]
+    assert lines_of(trained / "diverged" / "log.jsonl")[-1]["total"] is None
+    assert not (trained / "diverged" / "croco.pth").exists()
+
+
 def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
     own = (trained / "light" / "light.safetensors").read_bytes()
     (trained / "copy.safetensors").write_bytes(own)
