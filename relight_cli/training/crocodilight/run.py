@@ -25,7 +25,7 @@ from relight_cli.training.crocodilight.average import MovingAverage
 from relight_cli.training.crocodilight.config import TrainConfig
 from relight_cli.training.crocodilight.data import Data
 from relight_cli.training.crocodilight.losses import ImageLoss, distance_of
-from relight_cli.training.crocodilight.samples import Batch, Drawing, collated
+from relight_cli.training.crocodilight.samples import Batch, Drawing, Sample, collated
 from relight_cli.training.crocodilight.stages import (
     CroCoStage,
     DecoderStage,
@@ -39,7 +39,7 @@ from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.workers import world_size
 
 LOST = 25  # steps in a row that are not finite; float16 begins with fewer, until its scale fits
-SHEET_ROWS = 8  # samples on a sheet, and in the figures of held-out pictures
+SHEET_ROWS = 8  # samples on a sheet
 LoadLPIPS = Callable[[str], nn.Module]
 
 
@@ -218,23 +218,26 @@ class Run:
         return {name: loss.item() for name, loss in losses.items()}
 
     def held_out(self) -> tuple[Tensor | None, dict[str, float]]:
-        """Return a sheet (3, rows S, columns S) of held-out pictures and figures on them, with averaged weights."""
-        drawn = [self.drawing.centre(sample, number) for number, sample in enumerate(self.data.held_out[:SHEET_ROWS])]
-        if not drawn:
-            return None, {}
-        batch = collated(drawn)
+        """Return a sheet (3, rows S, columns S) of held-out pictures and figures on all, by averaged weights."""
+        samples = list(enumerate(self.data.held_out))
         self.stage.eval()
-        with (
-            self.average.applied(),
-            torch.no_grad(),
-            torch.autocast(torch.device(self.device).type, self.dtype, self.dtype != torch.float32),
-        ):
-            pictures = batch.pictures.to(self.device)
+        with self.average.applied(), torch.no_grad():
+            judged = [self._judge(samples[at : at + SHEET_ROWS]) for at in range(0, len(samples), SHEET_ROWS)]
+        self.stage.train()
+        if not judged:
+            return None, {}
+        names, count = judged[0][1], len(samples)
+        return judged[0][0], {name: sum(rows * figures[name] for _, figures, rows in judged) / count for name in names}
+
+    def _judge(self, samples: list[tuple[int, Sample]]) -> tuple[Tensor, dict[str, float], int]:
+        """Return the sheet of a few samples, the figures on them, and how many they are."""
+        batch = collated([self.drawing.centre(sample, number) for number, sample in samples])
+        pictures = batch.pictures.to(self.device)
+        with torch.autocast(torch.device(self.device).type, self.dtype, self.dtype != torch.float32):
             losses = self.stage(pictures, batch.seeds)
             columns, figures = self.stage.results(pictures, batch.seeds)
-        self.stage.train()
         sheet = torch.cat([torch.cat(list(column.float()), dim=1) for column in columns], dim=2)
-        return sheet, {"held_out": losses["total"].item()} | figures
+        return sheet, {"held_out": losses["total"].item()} | figures, len(samples)
 
     def write(self) -> None:
         """Write the network with averaged weights. Raises OutputUnwritableError."""

@@ -25,6 +25,7 @@ from standin import REFERENCE
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
 from relight_cli.photos.header import read_record
+from relight_cli.training.crocodilight import run
 from relight_cli.training.crocodilight.layouts import LAYOUTS
 from relight_cli.training.crocodilight.reading import SCHEDULES, TABLES, load_config
 from relight_cli.training.crocodilight.run import Run
@@ -38,10 +39,10 @@ def test_a_killed_run_is_resumed_bit_for_bit(trained: Path, command: Command, mo
     train("light", whole)
     own_advance = Run.advance
 
-    def advance(run: Run, batch: object) -> dict[str, float]:
-        if run.step == 3:
+    def advance(self: Run, batch: object) -> dict[str, float]:
+        if self.step == 3:
             raise KeyboardInterrupt
-        return own_advance(run, batch)  # type: ignore[arg-type]
+        return own_advance(self, batch)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "advance", advance)
@@ -120,6 +121,20 @@ def test_a_run_that_diverges_is_stopped(trained: Path, command: Command) -> None
     assert "not been finite since step" in done.lines[0]
     assert lines_of(trained / "diverged" / "log.jsonl")[-1]["total"] is None
     assert not (trained / "diverged" / "croco.pth").exists()
+
+
+def test_figures_are_of_all_held_out_scenes(trained: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet shows a few of them; how many does not matter."""
+    found = []
+    for name, rows in (("together", 8), ("one_by_one", 1)):
+        monkeypatch.setattr(run, "SHEET_ROWS", rows)
+        config = write_config(trained, "croco", name=name, schedule={"steps": 1}, log={"held_out": 2})
+        twice = '[[pairs]]\nfolder = "pairs"\nlicence = "CC0"\n'
+        config.write_text(config.read_text().replace(twice, 2 * twice))
+        assert command("train", "croco", config, "--device", "cpu", "--quiet").code == 0
+        found.append(lines_of(trained / name / "log.jsonl")[-1])
+        assert Image.open(trained / name / "sheet_0000001.png").size == (4 * 64, min(rows, 2) * 64)
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
