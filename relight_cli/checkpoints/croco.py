@@ -81,9 +81,8 @@ def write_croco(path: Path, network: CroCo, licences: dict[str, str], recipe: di
     }
     back = [(ours, theirs) for theirs, ours in NAMES]
     model = {_swap(key, back): tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-    part = path.with_name(f".{path.name}.part")
-    torch.save({"croco_kwargs": sizes, "model": model, OURS: {"licences": licences, "recipe": recipe}}, part)
-    part.replace(path)
+    with path.open("wb") as file:  # into a name torch.save hides the error of the system
+        torch.save({"croco_kwargs": sizes, "model": model, OURS: {"licences": licences, "recipe": recipe}}, file)
 
 
 def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoConfig:

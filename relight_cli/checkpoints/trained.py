@@ -184,15 +184,13 @@ def write_trained(
     """Write tensors of a network, with its sizes, the licences and the recipe of every stage. Raises OSError."""
     from safetensors.torch import save_file
 
-    part = path.with_name(f".{path.name}.part")
     sizes = {key: value for key, value in asdict(network.config).items() if key != "fused_attention"}
     facts = {"config": sizes, "licences": dict(licences), "recipe": recipe}
-    part.touch()
-    mode = part.stat().st_mode  # safetensors makes files that only their owner may read
+    path.touch()
+    mode = path.stat().st_mode  # safetensors makes files that only their owner may read
     save_file(
         {key: value.detach().cpu().contiguous() for key, value in tensors.items()},
-        part,
+        path,
         {CROCODILIGHT: json.dumps(facts)},
     )
-    part.chmod(mode)
-    part.replace(path)
+    path.chmod(mode)

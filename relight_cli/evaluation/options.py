@@ -43,7 +43,8 @@ class EvaluateOptions:
         ),
     ] = None
     resamples: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Resamples of the bootstrap for 95 % confidence; 0: none.")
+        int,
+        typer.Option(min=0, max=100_000, metavar="N", help="Resamples of the bootstrap for 95 % confidence; 0: none."),
     ] = 1000
     seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same numbers.")] = 0
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False

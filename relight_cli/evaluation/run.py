@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from relight_cli._version import __version__
-from relight_cli.errors import ExitCode
+from relight_cli.errors import ExitCode, RelightError, one_line
 from relight_cli.evaluation.options import EvaluateOptions, require_extra, require_free, spread
 from relight_cli.jobs.console import printable, say, show_traceback
 from relight_cli.jobs.file_names import make_folder
@@ -73,7 +73,7 @@ class Evaluation:
         """Report one picture."""
         self._judged.add(case.name)
         for failure in failures:
-            message = str(failure.error) or type(failure.error).__name__
+            message = _words_of(failure.error)
             who = f" ({failure.method})" if failure.method else ""
             say(message if message.startswith(str(case.source)) else f"{case.source}{who}: {message}")
             if self.options.verbose:
@@ -93,7 +93,7 @@ class Evaluation:
             "output": None,
             "status": "failed" if failures else "done",
             "error": type(error).__name__ if error else None,
-            "message": str(error) if error else None,
+            "message": _words_of(error) if error else None,
             "seconds": round(seconds, 3),
             "protocol": self.protocol.name,
             "work": self._work or None,
@@ -162,7 +162,12 @@ class Evaluation:
             "pictures": len(self.cases),
             "unsound": [case.name for case in self.cases if case.name in self.unsound],
             "failed": [
-                {"picture": f.case.name, "method": f.method, "error": type(f.error).__name__, "message": str(f.error)}
+                {
+                    "picture": f.case.name,
+                    "method": f.method,
+                    "error": type(f.error).__name__,
+                    "message": _words_of(f.error),
+                }
                 for f in judgement.failures
             ],
             "tables": tables,
@@ -170,3 +175,8 @@ class Evaluation:
             "seed": self.options.seed,
             "version": __version__,
         }
+
+
+def _words_of(error: Exception) -> str:
+    """Return the message of an error; of one that is not ours, whose words may be a number alone, with its kind."""
+    return str(error) if isinstance(error, RelightError) else f"unexpected {type(error).__name__}: {one_line(error)}"

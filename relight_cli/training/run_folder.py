@@ -1,11 +1,15 @@
 """The folder of a training run: its checkpoint, from which the run is resumed, and its log."""
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from relight_cli.photos.atomic_files import atomic_file, write_atomically
 
 Recipe = list[dict[str, Any]]
 
@@ -17,15 +21,22 @@ class RunFolder:
     path: Path
     parts: dict[str, Any]  # what has a state_dict: network, moving average, optimiser, by name
 
-    def restore(self, device: str = "cpu") -> tuple[int, Recipe] | None:
-        """Load the states of the parts; return the step and the recipe, or None if there is no checkpoint yet."""
+    def restore(
+        self, device: str = "cpu", check: Callable[[Recipe], None] = lambda recipe: None
+    ) -> tuple[int, Recipe] | None:
+        """Load the states of the parts; return the step and the recipe, or None if there is no checkpoint yet.
+
+        `check` gets the recipe first, and raises an error for that of another run.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         if not self._checkpoint.exists():
             return None
         state = torch.load(self._checkpoint, weights_only=True, map_location=device)
+        step, recipe = state["step"], state["recipe"]
+        check(recipe)
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        return state["step"], state["recipe"]
+        return step, recipe
 
     def save(self, step: int, recipe: Recipe, record: dict[str, Any]) -> None:
         """Append a line to the log and replace the checkpoint."""
@@ -33,22 +44,23 @@ class RunFolder:
         self.keep(step, recipe)
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to the log."""
+        """Append a line of numbers to the log; null stands for what is not finite."""
         with self._log.open("a") as log:
-            log.write(json.dumps(record) + "\n")
+            finite = {name: value if math.isfinite(value) else None for name, value in record.items()}
+            log.write(json.dumps(finite) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of the log about steps that a resumed run takes again."""
         if self._log.exists():
-            lines = [line for line in self._log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-            self._log.write_text("".join(line for line in lines if json.loads(line)["step"] <= step))
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [line for line in lines if (found := _step_of(line)) is not None and found <= step]
+            write_atomically(self._log, "".join(f"{line}\n" for line in kept).encode(), overwrite=True)
 
     def keep(self, step: int, recipe: Recipe) -> None:
-        """Replace the checkpoint."""
+        """Replace the checkpoint. Raises OSError, RuntimeError, OutputUnwritableError."""
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        part = self._checkpoint.with_suffix(".part")
-        torch.save(state | {"step": step, "recipe": recipe}, part)
-        part.replace(self._checkpoint)
+        with atomic_file(self._checkpoint, overwrite=True) as part, part.open("wb") as file:
+            torch.save(state | {"step": step, "recipe": recipe}, file)  # into a name it hides the system's error
 
     @property
     def _log(self) -> Path:
@@ -57,3 +69,11 @@ class RunFolder:
     @property
     def _checkpoint(self) -> Path:
         return self.path / "checkpoint.pt"
+
+
+def _step_of(line: str) -> int | None:
+    """Return the step that a line of the log is about; None for a line that is damaged."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError):
+        return None

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny
+from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.training.pairs import Pairs
 from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.scenes import SceneOptions, Views, render_views
@@ -43,9 +44,10 @@ def sample_sheet(model: Tiny, pairs: Pairs, rows: int = 8) -> Tensor:
 
 
 def save_picture(picture: Tensor, path: Path) -> None:
-    """Save a picture (3, H, W), sRGB in [0, 1], in the format of the file's suffix."""
+    """Save a picture (3, H, W), sRGB in [0, 1], in the format of the file's suffix. Raises OutputUnwritableError."""
     pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).movedim(0, -1)
-    Image.fromarray(pixels.cpu().numpy()).save(path, quality=92)
+    with atomic_file(path, overwrite=True) as part:
+        Image.fromarray(pixels.cpu().numpy()).save(part, Image.registered_extensions()[path.suffix.lower()], quality=92)
 
 
 def main(

@@ -128,6 +128,36 @@ def test_whdr(command: Command, tmp_path: Path) -> None:
     assert scores(test, "CroCoDiLight")["WHDR"] == 0.154
 
 
+def test_damaged_sets_name_the_file_and_cost_one_picture(command: Command, tmp_path: Path) -> None:
+    """A mask too few, judgements of no point, an object without mask; and a table that is none ends the command."""
+    for name in ("a", "b"):
+        grey(tmp_path / "istd" / "test_A" / f"{name}.png", 40)
+        grey(tmp_path / "istd" / "test_C" / f"{name}.png", 128)
+    grey(tmp_path / "istd" / "test_B" / "a.png", 255, 0)
+    for number, pair in (("1", (1, 2)), ("2", (1, 9))):
+        grey(tmp_path / "iiw" / "data" / f"{number}.png", 100)
+        judgements(tmp_path / "iiw" / "data" / f"{number}.json", [(*pair, "1", 1.0)])
+    for name, inside in (("cup", 255), ("dish", 0)):
+        for kind in ("diffuse", "reflectance", "shading"):
+            grey_16(tmp_path / "mit" / name / f"{kind}.png", 60000, 30000, (20, 20))
+        grey(tmp_path / "mit" / name / "mask.png", inside, size=(20, 20))
+        grey(tmp_path / "mit" / f"{name}.png", 180, size=(20, 20))
+    for task, folder, words in (
+        ("shadow", "istd", "b.png: has no mask in test_B"),
+        ("albedo", "iiw", "2.json: cannot be read (there is no point 9)"),
+        ("albedo", "mit", "mask.png: shows no object"),
+    ):
+        done = command("evaluate", task, folder, "--results", folder)
+        assert done.code == 23
+        assert words in done.lines[0]
+        assert done.lines[-1].startswith("1 of 2 pictures failed")
+    (tmp_path / "maw" / "labels").mkdir(parents=True)
+    (tmp_path / "maw" / "labels" / "meta.csv").write_bytes(b"\xff\xfe")
+    done = command("evaluate", "albedo", "maw", "--results", "maw")
+    assert (done.code, len(done.lines)) == (4, 1)
+    assert "meta.csv: is no table" in done.err
+
+
 @pytest.mark.parametrize("form", ["{name}/{kind}.png", "{name}_{kind}.png"])
 def test_lmse_of_objects(command: Command, tmp_path: Path, form: str) -> None:
     """One window; the albedo is 1 and .5, the estimate is constant, so all of the albedo is taken for shading."""

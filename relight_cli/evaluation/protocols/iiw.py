@@ -42,9 +42,23 @@ def read(path: Path) -> JudgedPicture:
         judgements = json.loads(file.read_text(encoding="utf-8"))
         if not {"intrinsic_points", "intrinsic_comparisons"} <= set(judgements):
             raise ValueError("it holds no judgements")
-    except (OSError, ValueError, TypeError) as error:
+        _require_known_points(judgements)
+    except (OSError, ValueError, TypeError, LookupError) as error:
         raise PhotoUnreadableError(f"{file}: cannot be read ({one_line(error)}); copy the data set again") from error
     return JudgedPicture(path.stem, read_picture(path), judgements)
+
+
+def _require_known_points(judgements: dict[str, Any]) -> None:
+    """Raise ValueError, TypeError or LookupError for judgements that are none, or of points that are not there."""
+    points, comparisons = judgements["intrinsic_points"], judgements["intrinsic_comparisons"]
+    if outside := [point["id"] for point in points if not (0 <= point["x"] < 1 and 0 <= point["y"] < 1)]:
+        raise ValueError(f"the point {outside[0]} is outside the picture")
+    opaque = {point["id"]: point["opaque"] for point in points}
+    compared = {judged[name] for judged in comparisons for name in ("point1", "point2")}
+    if unknown := compared - set(opaque):
+        raise ValueError(f"there is no point {min(unknown)}")
+    if incomplete := [judged for judged in comparisons if not {"darker", "darker_score"} <= set(judged)]:
+        raise ValueError(f"a judgement has {', '.join(incomplete[0])} alone")
 
 
 def find(dataset: Path) -> list[Case]:

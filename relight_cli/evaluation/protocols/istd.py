@@ -11,17 +11,25 @@ Mean: over pictures.
 
 from pathlib import Path
 
+from relight_cli.errors import PhotoUnreadableError
 from relight_cli.evaluation.layouts import paired_cases
-from relight_cli.evaluation.protocol import Case, Protocol, Published
+from relight_cli.evaluation.protocol import Case, Protocol, Published, Sample
 from relight_cli.evaluation.shadow_scores import read_shadow, score_in_both_sizes
 
 PAPER = "CroCoDiLight, ICLR 2026 (openreview GKvb3HCyNk); size not stated"
 
 
+def read(path: Path, truth: Path, mask: Path | None) -> Sample:
+    """Read a picture with its truth and its mask. Raises PhotoUnreadableError without a mask, which the set has."""
+    if mask is None:
+        raise PhotoUnreadableError(f"{path}: has no mask in test_B; copy the data set again")
+    return read_shadow(path, truth, mask)
+
+
 def find(dataset: Path) -> list[Case]:
     """Return the pictures of the test set."""
     truths = ("test_c", "test_c_fixed_official", "test_c_fixed")
-    return paired_cases(dataset, ["test_A"], truths, ["test_b"], "", read_shadow)
+    return paired_cases(dataset, ["test_A"], truths, ["test_b"], "", read)
 
 
 PROTOCOL = Protocol(

@@ -47,8 +47,11 @@ def find(dataset: Path) -> list[Case]:
     table = dataset / "labels" / "meta.csv"
     if not table.is_file():
         return []
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file, delimiter="\t") if len(row) >= 4]
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file, delimiter="\t") if len(row) >= 4]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PhotoUnreadableError(f"{table}: is no table ({one_line(error)}); copy the data set again") from error
     cases = []
     for colours, mask, scene, name, *_ in rows:
         path = dataset / "images_png" / scene / f"{name}.png"

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.errors import PhotoUnreadableError
 from relight_cli.evaluation.intrinsic_metrics import local_error
 from relight_cli.evaluation.layouts import case_name, read_samples, require_same_size
 from relight_cli.evaluation.picture_metrics import encoded
@@ -58,6 +59,8 @@ def read(path: Path) -> Sample:
         load("shading"),
     )
     require_same_size(path, [light, reflectance, shading, mask])
+    if not (mask.any() and light[mask].any() and reflectance.any()):
+        raise PhotoUnreadableError(f"{_part(path, 'mask')}: shows no object with light on it; copy the data set again")
     exposed = light / np.percentile(light[mask], 99) * 0.8
     name = path.parent.name if path.name == "diffuse.png" else path.stem.removesuffix("_diffuse")
     return Sample(name, encoded(exposed), reflectance / reflectance.max(), mask, shading.mean(axis=2))

@@ -12,7 +12,7 @@ from relight_cli.errors import PhotoUnreadableError
 from relight_cli.rasters.bit_depth import to_unit
 from relight_cli.relighting.registration import Registration, register
 from relight_cli.training.crocodilight.data import Found
-from relight_cli.training.crocodilight.layouts import Scene, Source
+from relight_cli.training.crocodilight.layouts import Scene, Source, all_pictures
 from relight_cli.training.crocodilight.samples import Pictures
 
 SIDE = 512  # longer side of the copies that are registered
@@ -35,6 +35,7 @@ class Report:
     misaligned: list[tuple[str, float]] = field(default_factory=list)  # pairs, and the error in their own pixels
     errors: list[float] = field(default_factory=list)  # of all pairs that could be registered, in pixels
     unknown: int = 0  # pairs that could not be registered
+    left_out: list[str] = field(default_factory=list)  # pictures in no scene, such as masks and those without partner
 
     @property
     def faults(self) -> int:
@@ -53,6 +54,8 @@ class Report:
             yield f"  registration error: median {middle:.1f}, largest {most:.1f} pixels, of {len(self.errors)} pairs"
         if self.unknown:
             yield f"  {self.unknown} pairs could not be registered: too little in them agrees"
+        if self.left_out:
+            yield f"  {len(self.left_out)} pictures are in no scene, for instance {self.left_out[0]}"
         yield from (f"  unreadable: {line}" for line in self.unreadable)
         yield from (f"  different sizes: {line}" for line in self.unequal)
         yield from (f"  misaligned by {error:.1f} pixels: {line}" for line, error in self.misaligned)
@@ -65,6 +68,7 @@ class Report:
             "scenes": self.scenes,
             "pictures": self.pictures,
             "sizes": [{"width": w, "height": h, "pictures": n} for (w, h), n in self.sizes.most_common()],
+            "left_out": self.left_out,
             "unreadable": self.unreadable,
             "different_sizes": self.unequal,
             "registered": len(self.errors),
@@ -77,6 +81,8 @@ class Report:
 def check(found: Found) -> Report:
     """Read every picture of a folder once and register those of each scene to its first."""
     report = Report(str(found.pairs.folder), found.layout, len(found.scenes))
+    used = {source.path for scene in found.scenes for source in scene.pictures}
+    report.left_out = [str(path) for path in all_pictures(found.pairs.folder) if path not in used]
     pictures = Pictures(0)
     for scene in found.scenes:
         _check_scene(scene, report, pictures, together=found.layout != "photos")

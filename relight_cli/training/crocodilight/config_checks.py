@@ -6,6 +6,7 @@ from relight_cli.training.crocodilight.config import METRICS, PRECISIONS, Networ
 def fault_of(config: TrainConfig) -> str | None:
     """Return the first thing that makes no sense, and the remedy."""
     schedule, crops = config.schedule, config.crops
+    weights = (config.loss.perceptual, config.loss.mse, config.loss.intrinsic)
     checks = [
         (schedule.steps >= 0 and schedule.epochs > 0, "[schedule] epochs and steps: give more than 0."),
         (schedule.batch > 0 and schedule.accumulate > 0, "[schedule] batch and accumulate: give 1 or more."),
@@ -18,6 +19,8 @@ def fault_of(config: TrainConfig) -> str | None:
         (crops.zoom_out >= 1, "[crops] zoom_out: give 1 or more."),
         (0 <= crops.grey <= 1 and 0 <= crops.shift < 1, "[crops] grey and shift: give 0 to 1."),
         (0 < crops.mask < 1, "[crops] mask: give more than 0 and less than 1."),
+        (0 <= schedule.seed < 2**63, "[schedule] seed: give 0 or more, below 2^63."),
+        (min(weights) >= 0 and max(weights[:2]) > 0, "[loss] perceptual, mse, intrinsic: give 0 or more, not all 0."),
         (config.loss.metric in METRICS, f"[loss] metric: choose {', '.join(METRICS)}."),
         (config.machine.precision in PRECISIONS, f"[machine] precision: choose {', '.join(PRECISIONS)}."),
         (config.machine.workers > 0 and config.machine.cache_mb >= 0, "[machine] workers: give 1 or more."),
@@ -46,7 +49,7 @@ def _sizes(network: NetworkConfig) -> list[tuple[bool, str]]:
             )
             for name, width, of, count in heads
         ),
-        (min(depths) > 0 and network.mlp_ratio > 0, "[network] depths and mlp_ratio: give more than 0."),
+        (min(depths) > 0 and network.width * network.mlp_ratio >= 1, "[network] depths and mlp_ratio: give more."),
         (len(network.dpt_widths) == 4 and len(network.dpt_output_widths) == 2, "[network] dpt_widths: give 4 and 2."),
         (min(widths) > 0, "[network] dpt_widths and dpt_features: give more than 0."),
         (network.decoder_depth >= 12, "[network] decoder_depth: give 12 or more; its blocks 1, 4, 9 and 11 are used."),

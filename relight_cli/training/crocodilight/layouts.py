@@ -64,21 +64,34 @@ class Scene:
 def read_scenes(folder: Path, layout: str = "auto") -> tuple[str, list[Scene]]:
     """Return the layout and the scenes of a folder, sorted by name.
 
-    Raises PhotoUnreadableError for a folder that has no scene in the layout.
+    Raises PhotoUnreadableError for a folder that has no scene in the layout, or cannot be listed.
     """
     if not folder.is_dir():
         raise PhotoUnreadableError(f"{folder}: no such folder; check the path")
     wanted = LAYOUTS if layout == "auto" else {layout: LAYOUTS[layout]}
-    for name, read in wanted.items():
-        if scenes := sorted(read(folder), key=lambda scene: scene.name):
-            return name, scenes
+    try:
+        for name, read in wanted.items():
+            if scenes := sorted(read(folder), key=lambda scene: scene.name):
+                return name, scenes
+    except OSError as error:
+        place = error.filename or folder
+        raise PhotoUnreadableError(f"{place}: cannot be listed ({error.strerror}); check its permissions") from error
     kind = "any layout" if layout == "auto" else f"the layout {layout}"
     raise PhotoUnreadableError(f"{folder}: holds no scene in {kind}; see docs/training.md for the layouts")
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures of a folder, sorted, without masks."""
-    found = (path for path in folder.iterdir() if path.is_file() and format_of(path) and not MASK.search(path.stem))
+    return [path for path in _files_in(folder) if not MASK.search(path.stem)]
+
+
+def all_pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder and of all folders in it, masks too."""
+    return [path for place in _folders(folder) for path in _files_in(place)]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    found = (path for path in folder.iterdir() if path.is_file() and format_of(path))
     return sorted(path for path in found if not path.name.startswith("."))
 
 

@@ -43,6 +43,8 @@ def learn(run: Run, rank: int, notify: Notify, progress: Callable[[int, dict[str
                     _record(run, record, board)
             if rank == 0:
                 _keep(run, done, board)
+    if run.lost:
+        notify(f"{run.config.run}: the last {run.lost} steps changed nothing, since their gradients were not finite")
 
 
 def means(losses: list[dict[str, float]]) -> dict[str, float]:
@@ -67,8 +69,9 @@ def _record(run: Run, record: dict[str, float], board: Any) -> None:
     with run.writing(run.config.run / "log.jsonl"):
         run.folder.log({"step": run.step} | {name: float(f"{value:.7g}") for name, value in record.items()})
     if board:
-        for name, value in record.items():
-            board.add_scalar(name, value, run.step)
+        with run.writing(run.config.run / "tensorboard"):
+            for name, value in record.items():
+                board.add_scalar(name, value, run.step)
 
 
 def _board(run: Run) -> Any:

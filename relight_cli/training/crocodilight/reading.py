@@ -1,6 +1,7 @@
 """Read the configuration of a training run: a TOML file over the defaults of its stage."""
 
 import difflib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -102,7 +103,9 @@ def _value(value: Any, kind: Any, where: str, folder: Path) -> Any:
         return folder / Path(value).expanduser()
     if kind is bool and isinstance(value, bool):
         return value
-    if kind in (int, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where} = {value}: give a finite number.")
+    if kind in (int, float) and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return kind(value)
     if kind in (float, str) and isinstance(value, kind):
         return value

@@ -18,13 +18,14 @@ from relight_cli._version import __version__
 from relight_cli.checkpoints.croco import write_croco
 from relight_cli.checkpoints.trained import sha256_of, write_trained
 from relight_cli.devices import multiplies_bfloat16
-from relight_cli.errors import OutputUnwritableError, UsageError, one_line
+from relight_cli.errors import OutputUnwritableError, RelightError, UsageError, one_line
 from relight_cli.models.croco import CroCo
+from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.training.crocodilight.average import MovingAverage
 from relight_cli.training.crocodilight.config import TrainConfig
 from relight_cli.training.crocodilight.data import Data
 from relight_cli.training.crocodilight.losses import ImageLoss, distance_of
-from relight_cli.training.crocodilight.samples import Batch, Drawing, collated
+from relight_cli.training.crocodilight.samples import Batch, Drawing, Sample, collated
 from relight_cli.training.crocodilight.stages import (
     CroCoStage,
     DecoderStage,
@@ -37,7 +38,8 @@ from relight_cli.training.crocodilight.start import Start
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.workers import world_size
 
-SHEET_ROWS = 8  # samples on a sheet, and in the figures of held-out pictures
+LOST = 25  # steps in a row that are not finite; float16 begins with fewer, until its scale fits
+SHEET_ROWS = 8  # samples on a sheet
 LoadLPIPS = Callable[[str], nn.Module]
 
 
@@ -121,28 +123,30 @@ class Run:
         self.folder = RunFolder(config.run, parts | {"optimiser": self.optimiser, "scaler": self.scaler})
         sha256 = sha256_of(config.start) if config.start else None
         self.recipe = config.recipe() | {"samples": len(data.train), "version": __version__, "start_sha256": sha256}
-        self.step = self._restored()
+        self.step, self.lost = self._restored(), 0  # lost: steps in a row whose gradients were not finite
 
     def _restored(self) -> int:
         with self.writing(self.config.run):
             self.config.run.mkdir(parents=True, exist_ok=True)
         try:
-            found = self.folder.restore(self.device)
+            found = self.folder.restore(self.device, self._require_same)
+        except RelightError:
+            raise
         except Exception as error:  # damaged bytes can make the unpickler raise any exception
             raise UsageError(
                 f"{self.config.run / 'checkpoint.pt'} is damaged or of another network: delete it to start again, "
                 "or name another folder in run."
             ) from error
-        if found is None:
-            return 0
-        step, (recipe,) = found
-        old, new = ({k: v for k, v in one.items() if k != "version"} for one in (recipe, plain(self.recipe)))
-        if different := [key for key in new if new[key] != old.get(key)]:
+        return found[0] if found else 0
+
+    def _require_same(self, recipe: list[dict[str, Any]]) -> None:
+        """Raise UsageError if the run in the folder has another recipe than this one; its version may differ."""
+        old, new = (_flat({k: v for k, v in one.items() if k != "version"}) for one in (*recipe, plain(self.recipe)))
+        if different := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
             raise UsageError(
                 f"{self.config.run} holds a run with other values of {', '.join(different)}: "
                 "restore them to resume it, or name another folder in run."
             )
-        return step
 
     @cached_property
     def steps(self) -> int:
@@ -164,7 +168,7 @@ class Run:
         return "croco.pth" if self.config.stage == "croco" else f"{self.config.stage}.safetensors"
 
     def advance(self, batch: Batch) -> dict[str, float]:
-        """Take one step with this process's share of a batch; return the losses."""
+        """Take one step with this process's share of a batch; return the losses. Raises UsageError if it diverges."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, self.step, self.steps)
         self.optimiser.zero_grad(set_to_none=True)
@@ -180,7 +184,12 @@ class Run:
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + loss.detach() / parts
         taken = self._update()
-        self.step += 1
+        self.step, self.lost = self.step + 1, 0 if taken else self.lost + 1
+        if self.lost == LOST:
+            raise UsageError(
+                f"{self.config.run}: the gradients have not been finite since step {self.step - LOST + 1}: lower rate "
+                "or set clip in [schedule], and name another folder in run."
+            )
         return self._mean_of_all(sums) | ({} if taken else {"overflows": 1.0})
 
     def _update(self) -> bool:
@@ -209,35 +218,38 @@ class Run:
         return {name: loss.item() for name, loss in losses.items()}
 
     def held_out(self) -> tuple[Tensor | None, dict[str, float]]:
-        """Return a sheet (3, rows S, columns S) of held-out pictures and figures on them, with averaged weights."""
-        drawn = [self.drawing.centre(sample, number) for number, sample in enumerate(self.data.held_out[:SHEET_ROWS])]
-        if not drawn:
-            return None, {}
-        batch = collated(drawn)
+        """Return a sheet (3, rows S, columns S) of held-out pictures and figures on all, by averaged weights."""
+        samples = list(enumerate(self.data.held_out))
         self.stage.eval()
-        with (
-            self.average.applied(),
-            torch.no_grad(),
-            torch.autocast(torch.device(self.device).type, self.dtype, self.dtype != torch.float32),
-        ):
-            pictures = batch.pictures.to(self.device)
+        with self.average.applied(), torch.no_grad():
+            judged = [self._judge(samples[at : at + SHEET_ROWS]) for at in range(0, len(samples), SHEET_ROWS)]
+        self.stage.train()
+        if not judged:
+            return None, {}
+        names, count = judged[0][1], len(samples)
+        return judged[0][0], {name: sum(rows * figures[name] for _, figures, rows in judged) / count for name in names}
+
+    def _judge(self, samples: list[tuple[int, Sample]]) -> tuple[Tensor, dict[str, float], int]:
+        """Return the sheet of a few samples, the figures on them, and how many they are."""
+        batch = collated([self.drawing.centre(sample, number) for number, sample in samples])
+        pictures = batch.pictures.to(self.device)
+        with torch.autocast(torch.device(self.device).type, self.dtype, self.dtype != torch.float32):
             losses = self.stage(pictures, batch.seeds)
             columns, figures = self.stage.results(pictures, batch.seeds)
-        self.stage.train()
         sheet = torch.cat([torch.cat(list(column.float()), dim=1) for column in columns], dim=2)
-        return sheet, {"held_out": losses["total"].item()} | figures
+        return sheet, {"held_out": losses["total"].item()} | figures, len(samples)
 
     def write(self) -> None:
         """Write the network with averaged weights. Raises OutputUnwritableError."""
         path, licences = self.config.run / self.output, self.licences()
         network = self.start.network
-        with self.writing(path), self.average.applied():
+        with self.writing(path), self.average.applied(), atomic_file(path, overwrite=True) as part:
             if isinstance(network, CroCo):
-                write_croco(path, network, licences, self.recipe)
+                write_croco(part, network, licences, self.recipe)
             else:
                 names = (*self.start.parts, *self.stage.learns)
                 tensors = {k: v for k, v in network.state_dict().items() if k.startswith(names)}
-                write_trained(path, network, tensors, licences, [*self.start.recipe, plain(self.recipe)])
+                write_trained(part, network, tensors, licences, [*self.start.recipe, plain(self.recipe)])
 
     def keep(self) -> None:
         """Replace the checkpoint. Raises OutputUnwritableError."""
@@ -251,15 +263,33 @@ class Run:
         try:
             yield
         except (OSError, RuntimeError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or one_line(error)
             raise OutputUnwritableError(
-                f"{path} cannot be written ({reason}): make room or make it writable."
+                f"{path} cannot be written ({_reason_of(error)}): make room or make it writable."
             ) from error
 
     def licences(self) -> dict[str, str]:
         """Return the licences of all that the network is made from."""
         pictures = {f"pictures of {self.config.stage}: {one.folder.name}": one.licence for one in self.config.pairs}
         return {**self.start.licences, **pictures}
+
+
+def _reason_of(error: BaseException) -> str:
+    """Return why a file cannot be written: what the system says, which torch buries under an error of its own."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.strerror:
+            return chain.strerror
+        chain = chain.__cause__ or chain.__context__
+    return one_line(error)
+
+
+def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a recipe by names such as `schedule.rate`."""
+    found = {}
+    for key, value in recipe.items():
+        inner = value.items() if isinstance(value, dict) else ()
+        found |= {f"{key}.{name}": one for name, one in inner} if inner else {key: value}
+    return found
 
 
 def plain(recipe: dict[str, Any]) -> dict[str, Any]:

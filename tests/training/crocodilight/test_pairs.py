@@ -174,7 +174,7 @@ def test_check_tells_scenes_sizes_and_what_is_misaligned(tmp_path: Path, command
     files = {f"good/{k}.png": one[:180, :240] for k, one in enumerate(lit)}
     files |= {"moved/0.png": lit[0][:180, :240], "moved/1.png": lit[1][12:192, 9:249]}
     files |= {"sizes/0.png": lit[0], "sizes/1.png": lit[1][:150]}
-    files |= {"flat/0.png": GREY, "flat/1.png": GREY}
+    files |= {"flat/0.png": GREY, "flat/1.png": GREY, "alone/0.png": GREY, "good/mask.png": GREY}
     write_pictures(tmp_path / "set", files)
     (tmp_path / "set" / "good" / "3.png").write_bytes(b"no picture")
     done = command("train", "check", "set", "--json")
@@ -192,7 +192,9 @@ def test_check_tells_scenes_sizes_and_what_is_misaligned(tmp_path: Path, command
     assert report["registered"] == 3
     assert report["not_registered"] == 1
     assert report["median_error"] < 1
+    assert [Path(path).parent.name for path in report["left_out"]] == ["alone", "good"]
     text = command("train", "check", "set", "--layout", "lights").out.decode()
+    assert "2 pictures are in no scene, for instance" in text
     assert "misaligned by 15" in text or "misaligned by 14" in text
 
 

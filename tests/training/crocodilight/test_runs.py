@@ -1,6 +1,7 @@
 """Runs by the command: resumed exactly, shared by processes, and files that every command takes."""
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from standin import REFERENCE
 import relight_cli
 from relight_cli.checkpoints.croco import read_croco
 from relight_cli.photos.header import read_record
+from relight_cli.training.crocodilight import run
 from relight_cli.training.crocodilight.layouts import LAYOUTS
 from relight_cli.training.crocodilight.reading import SCHEDULES, TABLES, load_config
 from relight_cli.training.crocodilight.run import Run
@@ -37,10 +39,10 @@ def test_a_killed_run_is_resumed_bit_for_bit(trained: Path, command: Command, mo
     train("light", whole)
     own_advance = Run.advance
 
-    def advance(run: Run, batch: object) -> dict[str, float]:
-        if run.step == 3:
+    def advance(self: Run, batch: object) -> dict[str, float]:
+        if self.step == 3:
             raise KeyboardInterrupt
-        return own_advance(run, batch)  # type: ignore[arg-type]
+        return own_advance(self, batch)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(Run, "advance", advance)
@@ -62,7 +64,7 @@ def test_a_folder_keeps_its_run(trained: Path, command: Command) -> None:
     config = write_config(trained, "decoder", schedule={"rate": 2e-3})
     done = command("train", "decoder", config, "--device", "cpu")
     assert done.code == 2
-    assert "other values of schedule" in done.lines[-1]
+    assert "other values of schedule.rate:" in done.lines[-1]
     write_config(trained, "decoder")
 
 
@@ -78,6 +80,61 @@ def test_a_damaged_checkpoint_and_a_folder_that_is_a_file(trained: Path, command
     done = command("train", "shadow", config, "--device", "cpu", "--quiet")
     assert (done.code, len(done.lines)) == (5, 1)
     assert "file cannot be written" in done.lines[0]
+
+
+def test_a_full_disk_costs_no_checkpoint(trained: Path, command: Command, tmp_path: Path) -> None:
+    """A checkpoint, a sheet and a network that cannot be written: one line each, and nothing is lost or left over."""
+    resource = pytest.importorskip("resource")
+    train("croco", write_config(trained, "croco", name="filled"))
+    folder = trained / "filled"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    lines = before.pop("log.jsonl")
+    with (folder / "log.jsonl").open("a") as log:
+        log.write('torn line\n{"step": 2, "total": ')  # of a disk that was full before
+    for limit, what, log in (
+        (4000, "checkpoint.pt", {"save_every": 3}),
+        (2000, "sheet_0000003.png", {"sheet_every": 3}),
+        (20_000, "croco.pth", {"sheet_every": 3}),
+    ):
+        config = write_config(trained, "croco", name="filled", schedule={"steps": 4}, log={"every": 100, **log})
+        unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))
+        try:
+            done = command("train", "croco", config, "--device", "cpu", "--quiet")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert (done.code, len(done.lines)) == (5, 1), done.err
+        assert what in done.lines[0]
+        assert "File too large" in done.lines[0]
+        kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert kept.pop("log.jsonl").startswith(lines)
+        assert {name: kept.pop(name) for name in before} == before
+        assert all(name.startswith("sheet_") for name in kept)
+    assert "step 2 of 4" in command("train", "croco", config, "--device", "cpu").err
+
+
+def test_a_run_that_diverges_is_stopped(trained: Path, command: Command) -> None:
+    schedule = {"steps": 40, "rate": 1e30, "warm_up": 0.0}
+    config = write_config(trained, "croco", name="diverged", schedule=schedule, log={"every": 4})
+    done = command("train", "croco", config, "--device", "cpu", "--quiet")
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "not been finite since step" in done.lines[0]
+    assert lines_of(trained / "diverged" / "log.jsonl")[-1]["total"] is None
+    assert not (trained / "diverged" / "croco.pth").exists()
+
+
+def test_figures_are_of_all_held_out_scenes(trained: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sheet shows a few of them; how many does not matter."""
+    found = []
+    for name, rows in (("together", 8), ("one_by_one", 1)):
+        monkeypatch.setattr(run, "SHEET_ROWS", rows)
+        config = write_config(trained, "croco", name=name, schedule={"steps": 1}, log={"held_out": 2})
+        twice = '[[pairs]]\nfolder = "pairs"\nlicence = "CC0"\n'
+        config.write_text(config.read_text().replace(twice, 2 * twice))
+        assert command("train", "croco", config, "--device", "cpu", "--quiet").code == 0
+        found.append(lines_of(trained / name / "log.jsonl")[-1])
+        assert Image.open(trained / name / "sheet_0000001.png").size == (4 * 64, min(rows, 2) * 64)
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
 def test_another_file_to_start_from_is_another_run(trained: Path, command: Command) -> None:
@@ -236,6 +293,12 @@ def test_dry_run_prints_the_whole_configuration_and_writes_nothing(trained: Path
         ({"schedule": {"stepps": 3}}, "did you mean steps?"),
         ({"schedule": {"steps": "three"}}, "write a whole number"),
         ({"schedule": {"batch": 5, "accumulate": 2}}, "give a multiple"),
+        ({"schedule": {"steps": -1}}, "[schedule] epochs and steps"),
+        ({"schedule": {"seed": -1}}, "[schedule] seed"),
+        ({"schedule": {"rate": math.inf}}, "[schedule] rate = inf: give a finite number"),
+        ({"schedule": {"steps": 0, "epochs": math.inf}}, "[schedule] epochs = inf"),
+        ({"loss": {"perceptual": 0.0, "mse": 0.0}}, "not all 0"),
+        ({"loss": {"mse": -1.0}}, "[loss] perceptual, mse"),
         ({"crops": {"mask": 1.0}}, "[crops] mask"),
         ({"network": {"tile_size": 50}}, "multiple of 32"),
         ({"network": {"decoder_depth": 3}}, "12 or more"),
