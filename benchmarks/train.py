@@ -42,10 +42,10 @@ from relight_cli.training.scenes.viewing import camera_axes
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-VIEWS, HELD_OUT, SIZE = 160, 24, 32  # pixels; a tile shows a view twice as large
+VIEWS, HELD_OUT, SIZE = 320, 24, 32  # pixels; a tile shows a view twice as large
 SHARD = 16
 SCENES, BASELINE = 320, 0.05  # of the stage croco: scenes, and how far apart their cameras are, of their distance
-STEPS = {"croco": 600, "decoder": 250, "light": 300, "shadow": 120, "albedo": 120}
+STEPS = {"croco": 600, "decoder": 400, "light": 1200, "shadow": 500, "albedo": 500}
 SMOOTHED = 5  # records of the log, of ten steps each, whose mean is the loss at the end
 NETWORK = """
 [network]
