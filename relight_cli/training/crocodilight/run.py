@@ -273,7 +273,7 @@ class Run:
         return {**self.start.licences, **pictures}
 
 
-def _reason_of(error: BaseException) -> str:
+def _reason_of(error: Exception) -> str:
     """Return why a file cannot be written: what the system says, which torch buries under an error of its own."""
     chain: BaseException | None = error
     while chain is not None:
@@ -285,7 +285,7 @@ def _reason_of(error: BaseException) -> str:
 
 def _flat(recipe: dict[str, Any]) -> dict[str, Any]:
     """Return the values of a recipe by names such as `schedule.rate`."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in recipe.items():
         inner = value.items() if isinstance(value, dict) else ()
         found |= {f"{key}.{name}": one for name, one in inner} if inner else {key: value}
