@@ -44,6 +44,8 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 VIEWS, HELD_OUT, SIZE = 320, 24, 32  # pixels; a tile shows a view twice as large
 SHARD = 16
+PAIRS = {"croco": "viewpoints", "shadow": "shadowed"}  # the folder of a stage, if it is not "views"
+ALWAYS = 3.0  # a share of masks that leaves no light without one
 SCENES, BASELINE = 320, 0.05  # of the stage croco: scenes, and how far apart their cameras are, of their distance
 STEPS = {"croco": 600, "decoder": 400, "light": 1200, "shadow": 500, "albedo": 500}
 SMOOTHED = 5  # records of the log, of ten steps each, whose mean is the loss at the end
@@ -75,13 +77,16 @@ precision = "float32"
 """
 
 
-def render(folder: Path, first: int, count: int) -> None:
-    """Render views of procedural scenes under three lights, as `relight_cli.training.views` stores them."""
+def render(folder: Path, first: int, count: int, masked: float = SceneOptions.mask_share) -> None:
+    """Render views of procedural scenes under three lights, as `relight_cli.training.views` stores them.
+
+    `masked` is the share of the lights with something outside the picture that casts a shadow into it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, first + count, SHARD):
         path = folder / f"views_{seed:08d}.npy"
         if not path.exists():
-            views = render_views(seed, SHARD, SceneOptions(size=SIZE, lights=3))
+            views = render_views(seed, SHARD, SceneOptions(size=SIZE, lights=3, mask_share=masked))
             layers = torch.cat((views.albedo[:, None], views.shading, views.shadow_free), dim=1)
             np.save(path, layers.clamp(max=6e4).half().numpy())
 
@@ -111,7 +116,7 @@ def render_viewpoints(folder: Path, first: int, count: int) -> None:
 
 def configuration(stage: str, start: str, steps: int) -> str:
     """Return the configuration of a stage."""
-    folder = "viewpoints" if stage == "croco" else "views"
+    folder = PAIRS.get(stage, "views")
     first = f'start = "{start}"\n' if start else 'licence = "Apache-2.0"\n'
     schedule = f"steps = {steps}\nbatch = 8\nrate = 1e-3\nweight_decay = 0.01\nwarm_up = 0.05\n"
     return (
@@ -127,6 +132,7 @@ def small(
 ) -> None:
     """Train the stages one after the other and print the losses at both ends and the figures on held-out views."""
     render(runs / "views", 0, VIEWS)
+    render(runs / "shadowed", VIEWS, VIEWS, ALWAYS)
     render_viewpoints(runs / "viewpoints", 0, SCENES)
     start = ""
     for stage, steps in STEPS.items():
