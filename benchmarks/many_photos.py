@@ -26,7 +26,7 @@ import numpy as np
 import typer
 from photos import make_photo
 
-from relight_cli.jobs.options import MappingCommandOptions
+from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.planning import plan_jobs
 from relight_cli.places.stores import S3, Info
 from relight_cli.places.urls import Url

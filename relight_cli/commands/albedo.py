@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.option_types import Photos
-from relight_cli.jobs.options import MappingCommandOptions, subset, with_options
+from relight_cli.jobs.options import subset, with_options
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -36,7 +37,6 @@ def albedo(
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.checkpoints.weights import LookUp
-    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
@@ -54,11 +54,7 @@ def albedo(
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     model = load_model(tasks=tasks, **options.model_arguments())
-    if geometry:
-        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
-        found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
-        geometry.load = found.load
-    layers = PhotoLayers(geometry)
+    layers = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
     from relight_cli.relighting import mapping
 
     def chosen(**more: object) -> mapping.AlbedoOptions:

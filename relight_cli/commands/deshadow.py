@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.option_types import Photos
-from relight_cli.jobs.options import MappingCommandOptions, subset, with_options
+from relight_cli.jobs.options import subset, with_options
 from relight_cli.relighting.options import DeshadowOptions
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ def deshadow(
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.checkpoints.weights import LookUp
-    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
@@ -86,11 +86,7 @@ def deshadow(
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     model = load_model(tasks=tasks, **options.model_arguments())
-    if geometry:
-        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
-        surfaces = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
-        geometry.load = surfaces.load
-    layered = PhotoLayers(geometry)
+    layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask

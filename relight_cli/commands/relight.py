@@ -100,7 +100,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     model = load_model(tasks=tasks, **options.model_arguments())
     if options.may_show_surfaces:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
-    elif options.layers is not None:
+    elif options.layers is not None and not options.depth:
         _find_surfaces(geometry, model, options)
     layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()

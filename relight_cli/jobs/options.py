@@ -32,7 +32,7 @@ from relight_cli.jobs.streams import reserve_stdout
 from relight_cli.photos.effort import Effort
 from relight_cli.places.appending import appended_whole
 from relight_cli.places.objects import kept, place_of
-from relight_cli.relighting.options import MappingOptions, RelightOptions, TileColour
+from relight_cli.relighting.options import RelightOptions
 
 T = TypeVar("T")
 
@@ -249,35 +249,6 @@ class MaskedCommandOptions(LightCommandOptions):
     def mask_files(self) -> dict[str, Path]:
         """Return the mask, if any, in the form of `Recipe.files`."""
         return {"mask": self.mask} if self.mask else {}
-
-
-@dataclass(frozen=True)
-class MappingCommandOptions(MaskedCommandOptions):
-    """Options of deshadow and albedo."""
-
-    tile_colour: Annotated[
-        TileColour,
-        typer.Option(
-            case_sensitive=False,
-            help="agree: tiles adjust their colours to each other. free: they do not, as published.",
-        ),
-    ] = MappingOptions.tile_colour
-    depth: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Depth map of the photo for --layers: PNG, TIFF, EXR or npz. Default: estimated."
-        ),
-    ] = None
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for options that contradict each other."""
-        super().__post_init__()
-        if self.depth is not None and self.layers is None:
-            raise UsageError("--depth is for the depth and the normals of --layers: give both.")
-
-    def files(self) -> dict[str, Path]:
-        """Return what is read besides photos, in the form of `Recipe.files`."""
-        return self.mask_files() | self.config_files() | ({"depth": self.depth} if self.depth else {})
 
 
 def subset(options: CommandOptions, kind: type[T], **more: object) -> T:

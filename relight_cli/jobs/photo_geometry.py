@@ -27,6 +27,11 @@ class GeometrySource:
         self._map: DepthMap | None = read_depth_map(depth, max_pixels=max_pixels) if depth else None
         self.load: Load | None = None  # loads the network; to be set before a picture without a depth map
 
+    @property
+    def is_given(self) -> bool:
+        """Whether --depth gives the surfaces of photos."""
+        return self._map is not None
+
     def of(self, photo: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""
         from relight_cli.relighting.photo_geometry import geometry_of_photo

@@ -1,9 +1,11 @@
 """What --layers writes of each photo of a command."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.photo_geometry import GeometrySource
 
@@ -36,6 +38,24 @@ class PhotoLayers:
     """Adds layers to the results of a command, if --layers asks for them."""
 
     geometry: GeometrySource | None  # None: no layers
+
+    @classmethod
+    def of_command(
+        cls,
+        geometry: GeometrySource | None,
+        options: LightCommandOptions,
+        model: "Model",
+        find_surfaces: Callable[..., Any],
+        look_up: Callable[..., Any],
+    ) -> "PhotoLayers":
+        """Return the layers of a command, with the network that estimates surfaces where it is needed.
+
+        The last two are `checkpoints.surfaces.find_surfaces` and `checkpoints.weights.LookUp`.
+        """
+        if geometry and not geometry.is_given:
+            places, notify = look_up(**options.look_up_arguments()), notifier(options.quiet)
+            geometry.load = find_surfaces(options.model, model, places, device=geometry.device, notify=notify).load
+        return cls(geometry)
 
     def added(
         self, result: Result, model: "Model", photo: "Photo", options: LightCommandOptions, tile_batch: int

@@ -30,6 +30,7 @@ DISAGREES = 0.5, 0.03  # errors that halve a weight: share of the step that the 
 LEVELS = 0.5, 2.2  # of a picture, at least and at most
 COLOURS = 0.7, 1.4  # of a channel, relative to the mean of all
 NO_BORDERS, NO_ENERGY = 0.3, 1e-4  # agreement where there are no borders, and squared stops that it counts for
+BRIGHTEST = np.float32(100)  # sRGB value that an infinite pixel counts as: the brightest light of half floats
 WEAK = 0.3  # stops; gains far below stay as they are, since they may be no shadows
 
 
@@ -85,7 +86,7 @@ def border_agreement(stops: Maps, picture: Maps, reach: float) -> Maps:
 def _measured(stops: Maps, picture: Maps) -> tuple[Maps, Maps]:
     """Return a gain and the picture's log2 light at the size that is measured, blurred."""
     height, width = fit_within(stops.shape[0], stops.shape[1], SIDE)
-    light = np.log2(to_linear(picture) + np.float32(EPS))
+    light = np.log2(to_linear(np.minimum(picture, BRIGHTEST)) + np.float32(EPS))
     return _blurred(_shrunk(stops, height, width)), _blurred(_shrunk(light, height, width))
 
 

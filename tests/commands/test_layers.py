@@ -10,6 +10,7 @@ import OpenImageIO
 import pytest
 from command_line import Command
 
+import relight_cli as rl
 from relight_cli.photos.codecs.exr_colours import PRIMARIES
 from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.header import read_header, read_record
@@ -115,6 +116,18 @@ def test_an_exr_keeps_windows_alpha_primaries_and_brightness(command: Command, f
     for name in (f"{n}.{c}" for n in ("albedo", "shading", "gain") for c in "RGB"):
         assert np.isfinite(found[name]).all(), name
     assert all(np.isfinite(found[name]).all() for name in SINGLE)
+
+
+def test_an_infinite_sample_spoils_nothing_around_it() -> None:
+    model, yard = rl.load_model("tiny"), rl.read_photo(Path(__file__).parents[2] / "examples" / "yard.jpg")
+    picture = yard.to_srgb()[::3, ::3].copy()
+    odd = picture.copy()
+    odd[5, 140], odd[90, 20], odd[60, 100] = np.inf, np.nan, -7
+    plain, spoilt = (rl.deshadow(model, rl.Photo(one)).photo.to_array() for one in (picture, odd))
+    kept = np.isfinite(odd).all(axis=-1)
+    assert np.abs(plain - picture).mean() > 0.03
+    assert np.abs(plain - spoilt)[kept].mean() < 0.003
+    assert np.isfinite(rl.shadow_mask(model, rl.Photo(odd)).found.probability).all()
 
 
 def test_a_grey_photo_of_16_bits_is_written_in_the_working_space(command: Command, folder: Path) -> None:

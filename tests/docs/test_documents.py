@@ -24,7 +24,8 @@ from relight_cli.checkpoints import manifest
 from relight_cli.cli import app
 from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.errors import ExitCode
-from relight_cli.jobs.options import MappingCommandOptions, PhotoCommandOptions
+from relight_cli.jobs.mapping_options import MappingCommandOptions
+from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.outputs import FIELDS
 from relight_cli.photos.formats import RAW_SUFFIXES, SUFFIXES, format_of
 from relight_cli.photos.photo import Photo

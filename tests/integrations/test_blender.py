@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -19,14 +21,19 @@ sys.path.insert(0, str(FOLDER))
 import scene_data  # noqa: E402
 
 
+def readme_commands() -> list[str]:
+    """The lines of the README that install Blender as a Python module and run the script with it."""
+    return re.findall(r"^(?:python3\.11 |blender/bin/).*$", (FOLDER / "README.md").read_text(), re.MULTILINE)
+
+
 @pytest.fixture
 def made(command: Command, tmp_path: Path) -> Path:
     """A folder with layers.exr and look.toml of a photo, and its depth."""
     picture = np.kron(np.random.default_rng(4).uniform(0.2, 0.7, (6, 8, 3)), np.ones((8, 8, 1)))
-    rl.write_photo(rl.Photo((picture * 255).astype(np.uint8)), tmp_path / "photo.png")
+    rl.write_photo(rl.Photo((picture * 255).astype(np.uint8)), tmp_path / "photo.jpg")
     np.save(tmp_path / "depth.npy", np.tile(np.linspace(3, 2, 48, dtype=np.float32)[:, None], (1, 64)))
     done = command(
-        *("relight", "photo.png", "--model", "tiny", "--light", "golden-hour", "--save-light", "look.toml"),
+        *("relight", "photo.jpg", "--model", "tiny", "--light", "golden-hour", "--save-light", "look.toml"),
         *("--layers", "layers.exr", "-o", "relit.exr", "--working-space", "linear-srgb", "--depth", "depth.npy"),
     )
     assert (done.code, done.err) == (0, "")
@@ -84,12 +91,21 @@ def test_smoothing_takes_bumps_and_keeps_edges() -> None:
     assert np.allclose(scene_data.smoothed(depth, 0), depth)
 
 
+def test_the_readme_installs_what_the_tests_use() -> None:
+    make = (FOLDER.parents[1] / "Makefile").read_text()
+    environment, install, _ = readme_commands()
+    assert environment == "python3.11 -m venv blender"
+    assert install.removeprefix("blender/bin/pip install ") in make
+
+
 @pytest.mark.skipif(not BPY_PYTHON, reason="RELIGHT_BPY_PYTHON names no Python with bpy")
 def test_blender_builds_and_renders_the_scene(made: Path) -> None:
-    program = Path(sys.executable).with_name("relight-cli")
-    words = ["photo.png", "--light", "golden-hour", "--depth", "depth.npy", "--model", "tiny", "--relight-cli", program]
-    words += ["--save", "scene.blend", "--render", "picture.png", "--samples", "16"]
-    subprocess.run([BPY_PYTHON, FOLDER / "relight_scene.py", *words], cwd=made, check=True, capture_output=True)
+    *_, run = readme_commands()
+    words = shlex.split(run)[1:]
+    words[0] = str(FOLDER / words[0])
+    more = ["--depth", "depth.npy", "--model", "tiny", "--samples", "16"]
+    more += ["--relight-cli", str(Path(sys.executable).with_name("relight-cli"))]
+    subprocess.run([BPY_PYTHON, *words, *more], cwd=made, check=True, capture_output=True)
     script = (
         "import bpy, json, sys; bpy.ops.wm.open_mainfile(filepath='scene.blend'); s = bpy.context.scene;"
         "n = bpy.data.node_groups.new('c', 'CompositorNodeTree').nodes.new('CompositorNodeImage');"

@@ -198,7 +198,8 @@ def test_what_is_refused(
 def test_every_option_of_a_command_is_for_clients_or_for_the_server(context: typer.Context) -> None:
     theirs = {name.replace("_", "-") for name in CommandOptions.__dataclass_fields__} - {"page", "input-colour"}
     theirs |= {"model", "sequence", "keyframes", "codec", "crf", "frames", "fps"}
-    theirs |= {"save-light", "save-shading", "save-mask"}  # a second file
+    theirs |= {"save-light", "save-shading", "save-mask", "layers"}  # a second file
+    theirs |= {"working-space", "ocio-config", "depth"}  # for compositors; deshadow and albedo have a depth for layers
     theirs |= {"preview", "normals", "uncertainty", "initial", "plot", "point-cloud", "fov", "resume"}
     for name, command in commands_of(context).items():
         known, task = set(parameters_of(command)), TASKS[name]
