@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 import torch
 from command_line import Command
+from documents import ROOT, code_blocks
+from PIL import Image
 
 import relight_cli
 from relight_cli.checkpoints.onnx_graphs import PROVENANCE
@@ -81,6 +83,13 @@ def test_the_package_for_darktable_runs_in_another_runtime(command: Command, tmp
         one = outputs(files["relight.onnx"], odd, odd)  # a picture in its own light stays
         np.testing.assert_allclose(one["lit"], odd, atol=1e-5)
         assert outputs(files["albedo.onnx"], picture(1, 1))["lit"].shape == (1, 3, 1, 1)
+    (tmp_path / "deshadow.onnx").write_bytes(files["deshadow.onnx"])
+    with Image.open(ROOT / "examples" / "yard.jpg") as yard:
+        yard.reduce(4).save(tmp_path / "yard.jpg")
+    (example,) = [block for _, block in code_blocks(ROOT / "docs" / "onnx.md", "py")]
+    exec(compile(example, "onnx.md", "exec"), {})  # in the folder of `command`
+    with Image.open(tmp_path / "yard_deshadowed.png") as made:
+        assert made.size == (120, 80)
     model = onnx.load_from_string(files["relight.onnx"])
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["license"] == PROVENANCE["license"]
