@@ -44,6 +44,7 @@ examples: setup
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_presets.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compare.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_onnx.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compositing.py
 
 # Blender as a Python module, for one test and one picture, in an environment of its own, because it wants NumPy 1.

@@ -18,6 +18,8 @@ COPIED = {  # a file of the repository, and the page that it becomes
     "benchmarks/README.md": "benchmarks.md",
     "relight_cli/training/README.md": "training-tiny.md",
     "integrations/blender/README.md": "blender.md",
+    "integrations/comfyui/README.md": "comfyui.md",
+    "integrations/darktable/README.md": "darktable.md",
     "CHANGELOG.md": "changelog.md",
 }
 MERMAID = re.compile(r"^```mermaid\n(.+?)^```$", re.MULTILINE | re.DOTALL)

@@ -85,7 +85,7 @@ def _is_accepted(options: LookUp) -> bool:
 def _refuse_unasked(files: list[WeightsFile], options: LookUp) -> None:
     """Raise ModelUnavailableError for a download that no one has agreed to and no one can be asked about."""
     if not options.download:
-        reason = f"and --dry-run downloads nothing: run {fetch_command(*files)}"
+        reason = f"and nothing is downloaded here: run {fetch_command(*files)}"
         raise ModelUnavailableError(f"{missing_text(files)}, {reason}.")
     if not options.ask and not _is_accepted(options):
         require_consent(files, None)

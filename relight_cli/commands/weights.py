@@ -16,7 +16,7 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_types import Dtype, Offline, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.questions import terminal_question
 
-weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify, convert and export model weights.")
+weights_app = typer.Typer(no_args_is_help=True, help="List, fetch, verify, convert and export weights.")
 
 _NAMES_HELP = "Command (relight, deshadow ...), repository or file, as in 'weights list'."
 

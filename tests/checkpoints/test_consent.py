@@ -207,7 +207,7 @@ def test_a_dry_run_downloads_nothing(hub: FakeHub, folder: Path, words: tuple[st
     done = relight(hub, folder, "deshadow", "a.png", "--dry-run", *words)
     assert (done.returncode, hub.requests) == (0, [])
     assert "model    tiny, on " in done.stdout
-    assert "--dry-run downloads nothing: run 'relight-cli weights fetch relight'" in done.stderr
+    assert "nothing is downloaded here: run 'relight-cli weights fetch relight'" in done.stderr
     done = relight(hub, folder, "deshadow", "a.png", "--dry-run", "--model", "crocodilight", *words)
     assert (done.returncode, hub.requests) == (6, [])
     assert done.stdout.startswith("make     a.png -> a_deshadowed.png\n")

@@ -12,6 +12,8 @@ import onnxruntime
 import pytest
 import torch
 from command_line import Command
+from documents import ROOT, code_blocks
+from PIL import Image
 
 import relight_cli
 from relight_cli.checkpoints.onnx_graphs import PROVENANCE
@@ -37,10 +39,16 @@ def by_tiles(tiny: Tiny, task: str, picture: torch.Tensor, reference: torch.Tens
     return tiny.decode(tiny.relight(intrinsic, light))
 
 
-def outputs(data: bytes, *pictures: torch.Tensor) -> dict[str, np.ndarray]:
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    feeds = {tensor.name: picture.numpy() for tensor, picture in zip(session.get_inputs(), pictures, strict=True)}
-    return dict(zip([tensor.name for tensor in session.get_outputs()], session.run(None, feeds), strict=True))
+class Graph:
+    """A graph in ONNX Runtime."""
+
+    def __init__(self, data: bytes) -> None:
+        self.session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+
+    def __call__(self, *pictures: torch.Tensor) -> dict[str, np.ndarray]:
+        feeds = {one.name: given.numpy() for one, given in zip(self.session.get_inputs(), pictures, strict=True)}
+        names = [one.name for one in self.session.get_outputs()]
+        return dict(zip(names, self.session.run(None, feeds), strict=True))
 
 
 def picture(height: int, width: int, seed: int = 1) -> torch.Tensor:
@@ -67,20 +75,28 @@ def test_the_package_for_darktable_runs_in_another_runtime(command: Command, tmp
     assert all(isinstance(text, str) and text for text in config["model_card"].values())
     assert json.loads(files["provenance.json"])["weights_sha256"] == tiny_sha256()
     square, reference, odd = picture(256, 256), picture(256, 256, seed=2), picture(37, 85)
+    graphs = {task: Graph(files[f"{task}.onnx"]) for task in ("deshadow", "albedo", "relight")}
     with torch.no_grad():
-        for task in ("deshadow", "albedo", "relight"):
+        for task, graph in graphs.items():
             references = (reference,) if task == "relight" else ()
-            found = outputs(files[f"{task}.onnx"], square, *references)
+            found = graph(square, *references)
             np.testing.assert_allclose(found["lit"], by_tiles(tiny, task, square, reference), atol=1e-5, rtol=0)
-            small = outputs(files[f"{task}.onnx"], odd, *(picture(50, 18) for _ in references))
+            small = graph(odd, *(picture(50, 18) for _ in references))
             assert small["lit"].shape == small["log_light"].shape == odd.shape
-        shadows = outputs(files["deshadow.onnx"], odd)["log_light"]
+        shadows = graphs["deshadow"](odd)["log_light"]
         views = tiny.whole_views
         np.testing.assert_allclose(shadows, views.settled("shadow", views.change("shadow", odd)), atol=1e-5, rtol=0)
         assert np.abs(shadows).max() > 0.1  # there is something to compare
-        one = outputs(files["relight.onnx"], odd, odd)  # a picture in its own light stays
+        one = graphs["relight"](odd, odd)  # a picture in its own light stays
         np.testing.assert_allclose(one["lit"], odd, atol=1e-5)
-        assert outputs(files["albedo.onnx"], picture(1, 1))["lit"].shape == (1, 3, 1, 1)
+        assert graphs["albedo"](picture(1, 1))["lit"].shape == (1, 3, 1, 1)
+    (tmp_path / "deshadow.onnx").write_bytes(files["deshadow.onnx"])
+    with Image.open(ROOT / "examples" / "yard.jpg") as yard:
+        yard.reduce(4).save(tmp_path / "yard.jpg")
+    (example,) = [block for _, block in code_blocks(ROOT / "docs" / "onnx.md", "py")]
+    exec(compile(example, "onnx.md", "exec"), {})  # in the folder of `command`
+    with Image.open(tmp_path / "yard_deshadowed.png") as made:
+        assert made.size == (120, 80)
     model = onnx.load_from_string(files["relight.onnx"])
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["license"] == PROVENANCE["license"]

@@ -1,7 +1,9 @@
 """The nodes for ComfyUI in a stand-in of it: contract, example workflows, the Python API's pixels, bad inputs."""
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -274,3 +276,15 @@ def test_the_version_is_the_tool_s(comfy: Comfy) -> None:
     assert stated["project"]["dependencies"] == [wanted]
     assert (PACK / "requirements.txt").read_text(encoding="utf-8").split() == [wanted]
     assert {"PublisherId", "DisplayName"} <= set(stated["tool"]["comfy"])
+
+
+def test_the_pack_loads_where_the_readme_puts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (PACK / "README.md").read_text(encoding="utf-8")
+    copy, install = readme.partition("```sh\n")[2].partition("```")[0].splitlines()
+    base = tmp_path / "Comfy UI"
+    (base / "custom_nodes").mkdir(parents=True)
+    subprocess.run(["sh", "-c", copy], cwd=ROOT, env={**os.environ, "COMFYUI": str(base)}, check=True)
+    comfy = start_comfy(monkeypatch, base, base / "custom_nodes" / "relight")
+    assert len([name for name in comfy.nodes if name.startswith("Relight")]) == 6
+    assert (base / "custom_nodes" / "relight" / "example_workflows" / "relight.json").is_file()
+    assert install.endswith("-m pip install .")

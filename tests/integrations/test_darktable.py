@@ -1,5 +1,6 @@
 """The script for darktable: its Lua in a stand-in of darktable's interface, its command lines in a real shell."""
 
+import os
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 import tifffile
 from command_line import Command
+from documents import ROOT, code_blocks
 from lupa.lua54 import LuaRuntime
 
 import relight_cli
 from relight_cli.photos.reading import read_photo
 
-SCRIPT = Path(__file__).parents[2] / "integrations" / "darktable" / "relight.lua"
+SCRIPT = ROOT / "integrations" / "darktable" / "relight.lua"
 AWKWARD = 'it\'s a "yard" $HOME `ls` %PATH% & ü.raw'
 REC2020, OWN = 4, -1
 PROFILES = [OWN, 1, 2, REC2020]  # of exports, in the order of darktable's list
@@ -220,6 +222,14 @@ def test_words_of_a_command_line(tmp_path: Path) -> None:
     assert {word: relight.quote(word, "windows") for word in windows} == windows
     line = relight.command_line(darktable.lua.table_from(["relight-cli.exe", "albedo"]), "m.txt", "windows")
     assert line == '""relight-cli.exe" "albedo" 2> "m.txt""'
+
+
+def test_the_readme_puts_the_script_where_darktable_finds_it(tmp_path: Path) -> None:
+    blocks = code_blocks(SCRIPT.parent / "README.md", "sh")
+    subprocess.run(["sh", "-ec", blocks[0][1]], cwd=ROOT, env={**os.environ, "HOME": str(tmp_path)}, check=True)
+    config = tmp_path / ".config" / "darktable"
+    assert (config / "luarc").read_text() == 'require "relight"\n'
+    assert (config / "lua" / "relight.lua").read_bytes() == SCRIPT.read_bytes()
 
 
 def test_the_version_is_the_tool_s(tmp_path: Path) -> None:

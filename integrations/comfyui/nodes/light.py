@@ -33,7 +33,7 @@ class LightWithoutAPhoto:
                 "preset": inputs.choice(rl.preset_names(), "golden-hour", "For preset."),
                 "sun": inputs.text("left,35", "For sun: a direction (left, front-right ...) or azimuth,elevation."),
                 "kelvin": inputs.number(6500, 1000, 25000, 50, "For sun: its colour temperature."),
-                "soft": inputs.number(0.27, 0.01, 90, 0.1, "For sun: its radius in degrees; large: soft shadows."),
+                "soft": inputs.number(0.27, 0.01, 90, 0.01, "For sun: its radius in degrees; large: soft shadows."),
                 "ambient": inputs.number(0.3, 0, 1, 0.05, "For sun: the share of light from all around."),
                 "time": inputs.text("2026-06-21T19:30+02:00", "For place and time: date, time, offset from UTC."),
                 "latitude": inputs.number(48.14, -90, 90, 0.01, "For place and time, in degrees north."),
