@@ -5,7 +5,8 @@ python benchmarks/timelapse_prior.py PHOTOS [--days 60]
 A made day is a photo under three lights: the exposure changes by up to two stops, along a path of its own; in half of
 the days a cast shadow moves; the sky is drawn anew with clouds that move and change; small things come and go. One day
 in three is a rendered scene under a moving sun instead. The middle picture is made from the two others; PRIOR of
-relight_cli/timelapse/proof.py is half of what least squares finds on all days together, by band.
+relight_cli/timelapse/proof.py is half of what least squares finds on all these days together, by band. At last the gain of
+`prior_weights`, which also looks at the two frames, on these days and on rendered nightfalls.
 """
 
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 import typer
 from numpy.typing import NDArray
-from timelapse import developed, linear_views, sun_at
+from timelapse import developed, linear_views, sun, sun_at
 
 from relight_cli.checkpoints.models import load_model
 from relight_cli.models.interface import RelightingModel
@@ -27,7 +28,7 @@ from relight_cli.timelapse.blending import BANDS, WAYS
 from relight_cli.timelapse.keyframe_pair import KeyframePair
 from relight_cli.timelapse.light_interpolation import Keyframe
 from relight_cli.timelapse.options import TimelapseOptions
-from relight_cli.timelapse.proof import LeftOut, left_out, weights_of_picture
+from relight_cli.timelapse.proof import LeftOut, Values, left_out, prior_weights, weights_of_picture
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.synthetic_light import cast_shadows
 
@@ -82,6 +83,12 @@ def compared(network: RelightingModel, shots: list[Picture]) -> LeftOut:
     return left_out(shots[1], pair.fade(0.5), lambda way: pair.difference(way, 0.5))
 
 
+def gained(found: LeftOut, weights: Values) -> float:
+    """Return the share of a cross-fade's squared error that weights (bands, regions, ways) take off."""
+    fitted = np.einsum("bri,brij,brj->", weights, found.squares, weights)
+    return float(2 * (weights * found.products).sum() - fitted)
+
+
 def main(
     photos: Annotated[Path, typer.Argument(help="A folder of photos to train with.")],
     days: Annotated[int, typer.Option(min=3)] = 60,
@@ -89,22 +96,27 @@ def main(
     """Print the weights, and the gain that they have over a cross-fade on each kind of day."""
     network, rng = load_model("tiny", device="cpu").network, np.random.default_rng(0)
     crops = PhotoCrops(split(photos)[0])
-    made = {"photos": [], "scenes": []}
+    made: dict[str, list[tuple[LeftOut, Values]]] = {"photos": [], "scenes": [], "nightfalls": []}
+
+    def add(kind: str, shots: list[Picture]) -> None:
+        made[kind].append((compared(network, shots), prior_weights(shots[0], shots[2])))
+
     for number in range(days):
         if number % 3:
-            made["photos"].append(compared(network, made_day(crops, rng)))
-        else:
-            seed, gap = FIRST_SCENE + number, int(rng.integers(1, 5))
-            views = linear_views(seed, [sun_at(seed, step * gap) for step in range(3)])
-            made["scenes"].append(compared(network, [developed(view) for view in views]))
-    weights = weights_of_picture([*made["photos"], *made["scenes"]], np.zeros((BANDS, len(WAYS))))
+            add("photos", made_day(crops, rng))
+            continue
+        seed, gap = FIRST_SCENE + number, int(rng.integers(1, 5))
+        add("scenes", [developed(view) for view in linear_views(seed, [sun_at(seed, step * gap) for step in range(3)])])
+        lights = [sun(0.8 * seed, 0.6, 5200 - 250 * n, 2.2 * 0.62**n, 0.75**n) for n in (0, gap, 2 * gap)]
+        add("nightfalls", [developed(view) for view in linear_views(seed, lights)])
+    fitted = [found for kind in ("photos", "scenes") for found, _ in made[kind]]
+    weights = weights_of_picture(fitted, np.zeros((BANDS, len(WAYS))))
     print("bands x", WAYS, "\n", np.round(weights, 2).tolist())
-    for kind, found in made.items():
-        gains = [
-            2 * (weights * f.products.sum(1)).sum() - np.einsum("bi,bij,bj->", weights, f.squares.sum(1), weights)
-            for f in found
-        ]
+    for kind, days_of_kind in made.items():
+        gains = [gained(found, weights[:, None]) for found, _ in days_of_kind]
         print(kind, "of a cross-fade's squared error less:", np.round(np.quantile(gains, (0, 0.25, 0.5, 0.75, 1)), 3))
+        gains = [gained(found, own) for found, own in days_of_kind]
+        print(kind, "by prior_weights:", np.round(np.quantile(gains, (0, 0.25, 0.5, 0.75, 1)), 3))
 
 
 if __name__ == "__main__":

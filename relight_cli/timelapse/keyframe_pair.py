@@ -39,10 +39,14 @@ class KeyframePair:
         last: Keyframe,
         path: LightPath,
         options: TimelapseOptions,
-        blend: Callable[[], Blend] = prior_blend,
+        blend: Callable[[], Blend] | None = None,
     ) -> None:
-        """Take two keyframes, the path of the light between them, and what returns the blend of `auto`."""
-        self.first, self.last, self.path, self.options, self._blend = first, last, path, options, blend
+        """Take two keyframes, the path of the light between them, and what returns the blend of `auto`.
+
+        Without the latter it is that of two frames of which nothing else is known.
+        """
+        self.first, self.last, self.path, self.options = first, last, path, options
+        self._blend = blend or (lambda: prior_blend(first.shown, last.shown))
 
     @cached_property
     def change(self) -> Change:

@@ -14,7 +14,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.timelapse.blending import BANDS, GRID, WAYS, Blend, bands_of, enlarged_rows
+from relight_cli.timelapse.blending import BANDS, FADE, GRID, WAYS, Blend, bands_of, enlarged_rows
+from relight_cli.timelapse.moving_edges import luminance_stops, small
 
 Picture = NDArray[np.float32]
 Values = NDArray[np.float64]
@@ -23,6 +24,8 @@ REGIONS = GRID[0] * GRID[1]
 # Half of what `benchmarks/timelapse_prior.py` finds, as made days are tamer than real ones; but for the shadows of the
 # sun, which are known where they are found. (bands, ways)
 PRIOR = np.array([[0.095, 0.055, 0.58, 0.21], [0.09, 0.0, 0.81, 0.095], [0.0, 0.0, 1.0, 0.155]])
+EVEN = 0.8  # evenness of a change from which it is faded in stops; on the same made days, and on rendered nightfalls
+LEAST_STOPS = 0.01  # changes that nobody sees
 PRIOR_FRAMES = 2.0  # left-out frames that the prior weights count as
 WHOLE_FRAMES = 2.0  # the same for the weights of the whole picture, in each region
 RIDGE = 0.02  # of the error of a cross-fade: a difference that can explain no more is not used
@@ -69,19 +72,38 @@ def _hats(length: int, count: int) -> Values:
     return enlarged_rows(np.eye(count, dtype=np.float32), slice(0, length), length, count).astype(np.float64)
 
 
-def prior_blend() -> Blend:
-    """Return the blend without any left-out frame."""
-    return _blend(np.repeat(PRIOR[:, None], REGIONS, 1))
+def prior_blend(first: Picture, last: Picture) -> Blend:
+    """Return the blend between two frames (H, W, 3) of which nothing else is known."""
+    return _blend(prior_weights(first, last))
+
+
+def prior_weights(first: Picture, last: Picture) -> Values:
+    """Return the weights (bands, regions, ways) of `prior_blend`.
+
+    Where a region becomes brighter or darker by the same number of stops all over, its light has changed, as at dusk,
+    and no thing: it is faded in stops.
+    """
+    weights = np.repeat(PRIOR[:, None], REGIONS, 1)
+    even = ((_evenness(first, last) - EVEN) / (1 - EVEN)).clip(0, 1)
+    fade = WAYS.index(FADE)
+    weights[..., fade] = np.maximum(weights[..., fade], even)
+    return weights
+
+
+def _evenness(first: Picture, last: Picture) -> Values:
+    """Return by region the share of the squared change in stops that all its pixels have in common."""
+    change = luminance_stops(small(last)) - luminance_stops(small(first))
+    size = _by_region(np.ones_like(change)[..., None], *change.shape)
+    mean, square = (_by_region(values[..., None], *change.shape) / size for values in (change, np.square(change)))
+    return np.square(mean) / np.maximum(square, LEAST_STOPS**2)
 
 
 def proven_blend(frames: Sequence[LeftOut]) -> tuple[Blend, float | None]:
-    """Return the blend that the left-out frames choose, and its gain over a cross-fade in dB, a mean over the frames.
+    """Return the blend that left-out frames choose, one or more, and its mean gain over a cross-fade in dB.
 
     The gain is measured with each frame left out of the choice, but for its shrinkage; it is None for fewer than
     MIN_CHECKED frames.
     """
-    if not frames:
-        return prior_blend(), None
     weights = _fitted(frames)
     if len(frames) < MIN_CHECKED:
         return _blend(weights), None

@@ -11,7 +11,7 @@ from relight_cli.timelapse.blending import LIGHT, WAYS, Blend, no_blend, within
 from relight_cli.timelapse.left_out_frames import left_out_numbers
 from relight_cli.timelapse.light_interpolation import Keyframe, Picture
 from relight_cli.timelapse.options import TimelapseOptions
-from relight_cli.timelapse.proof import LeftOut, left_out, proven_blend
+from relight_cli.timelapse.proof import LeftOut, left_out, prior_blend, proven_blend
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import RelightingModel
@@ -68,7 +68,7 @@ class SequenceProof:
         if self._choice is None:
             began = perf_counter()
             frames = self._frames_left_out(network, tiling, options)
-            blend, gain = proven_blend(frames)
+            blend, gain = proven_blend(frames) if frames else (self._unproven_blend(), None)
             self._choice, self.seconds = Choice(blend, len(frames), gain), perf_counter() - began
             self.chosen(self._choice)
         return self._choice.blend
@@ -93,6 +93,17 @@ class SequenceProof:
                     held[near] = self._keyframe(near, network, tiling, options)
             found.append(self._left_out(number, held, options))
         return [frame for frame in found if frame]
+
+    def _unproven_blend(self) -> Blend:
+        """Return the blend where no frame can be left out: by the first and the last that can be read."""
+        numbers = range(len(self.times))
+        first, last = (
+            next((picture for number in order if (picture := self.read(number)) is not None), None)
+            for order in (numbers, reversed(numbers))
+        )
+        if first is None or last is None:
+            return no_blend()
+        return prior_blend(within(first, SIDE), within(last, SIDE))
 
     def _keyframe(
         self, number: int, network: "RelightingModel | None", tiling: "TileOptions", options: TimelapseOptions

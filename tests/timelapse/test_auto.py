@@ -50,6 +50,18 @@ def test_an_even_nightfall_is_found_and_a_cross_fade_beaten() -> None:
     assert chosen[0].gain > 6
 
 
+def test_of_two_frames_even_changes_are_faded_in_stops_and_others_are_not() -> None:
+    rng = np.random.default_rng(1)
+    texture = rng.uniform(0.3, 0.9, (48, 64, 3))
+    night = [(texture * 0.4**number).astype(np.float32) ** (1 / 2.2) for number in (0, 0.5, 1)]
+    auto, chosen = left_out(night, Mode.AUTO)
+    assert auto > left_out(night, Mode.IMAGE)[0] + 10
+    assert chosen[0].shares[FADE] > 0.9
+    other = rng.uniform(0.3, 0.9, (48, 64, 3)) ** (1 / 2.2)
+    _, chosen = left_out([night[0], night[0], other.astype(np.float32)], Mode.AUTO)
+    assert chosen[0].shares[FADE] < 0.1
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 2**31), st.integers(5, 9), st.integers(20, 70), st.integers(20, 70))
 def test_frames_that_have_nothing_in_common_are_cross_faded(seed: int, count: int, height: int, width: int) -> None:
