@@ -13,6 +13,8 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
 from relight_cli.jobs.compositing_options import CompositingOptions
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.engines.calls import remember_call
+from relight_cli.jobs.engines.engine_options import EngineOptions
 from relight_cli.jobs.option_types import (
     Device,
     Dtype,
@@ -210,7 +212,7 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptions):
+class LightCommandOptions(EngineOptions, CompositingOptions, SequenceOptions, PhotoCommandOptions):
     """Options of relight, deshadow and albedo."""
 
     budget: Annotated[
@@ -226,6 +228,7 @@ class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptio
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
         self.check_compositing(self.output)
+        self.check_engine()
         if self.budget is not None and self.max_side is not None:
             raise UsageError("--budget chooses --max-side: give only one of them.")
         if self.budget is not None and not self.detail:
@@ -307,6 +310,7 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
             if isinstance(chosen, CommandOptions):  # `lights` makes no photos
                 begin_progress(command.__name__.replace("_", "-"), chosen)
+                remember_call(command, values, chosen)
             with reserve_stdout(), appended_whole():
                 command(**values, options=chosen)
 
