@@ -290,12 +290,16 @@ def subset(options: CommandOptions, kind: type[T], **more: object) -> T:
 
 
 def with_options(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`."""
+    """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`.
+
+    A command that has a parameter `context` gets the Typer context, too.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         """Return a command with the fields as its parameters."""
         hints = get_type_hints(options, include_extras=True)
-        own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+        taken = inspect.signature(command).parameters
+        own = [p for p in taken.values() if p.name not in ("options", "context")]
         shared = [
             inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
             for f in fields(options)
@@ -311,6 +315,8 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             if isinstance(chosen, CommandOptions):  # `lights` makes no photos
                 begin_progress(command.__name__.replace("_", "-"), chosen)
                 remember_call(command, values, chosen)
+            if "context" in taken:
+                values["context"] = context
             with reserve_stdout(), appended_whole():
                 command(**values, options=chosen)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from relight_cli.errors import RelightError, UsageError, one_line
+from relight_cli.interruption import watch_writing
 from relight_cli.jobs.progress import current
 from relight_cli.photos.codecs.quiet import without_descriptor
 
@@ -26,6 +27,7 @@ QUIET = {
     "RAY_ENABLE_AUTO_CONNECT": "0",  # a thread that is late must not start another cluster
 }
 """Environment of Ray's processes."""
+_folders: set[Path] = set()  # of clusters that run
 
 
 @contextlib.contextmanager
@@ -36,6 +38,7 @@ def ray_cluster(address: str | None, gpus: float) -> Iterator[Any]:
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     folder = Path(tempfile.mkdtemp(prefix="relight-ray-", dir=_place_for_sockets()))
+    _folders.add(folder)
     with without_descriptor(), _connected(address, gpus, folder) as ray:
         yield ray
 
@@ -56,6 +59,7 @@ def _connected(address: str | None, gpus: float, folder: Path) -> Iterator[Any]:
         with contextlib.suppress(Exception):
             ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+        _folders.discard(folder)
 
 
 def _start(ray: Any, folder: Path) -> None:
@@ -143,3 +147,12 @@ def _silence() -> None:
 def _place_for_sockets() -> str | None:
     """Return where the paths of Ray's sockets fit, which may take 107 bytes; None: the usual temporary folder."""
     return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 20 and os.path.isdir("/tmp") else None  # noqa: PTH112
+
+
+def _remove_folders() -> None:
+    """Remove the folders of a process that ends at once; its cluster ends with it."""
+    for folder in list(_folders):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+watch_writing(lambda: False, _remove_folders)

@@ -27,7 +27,8 @@ MEMORY = 4 << 30  # bytes of the cluster for each actor, where --actors does not
 BLOCKS = 5000  # at most; each is a task of Ray's: of many photos a block has several
 AHEAD = 2  # blocks of an actor: one in work, and one that waits
 LISTEN = 1.0  # seconds between looks whether the cluster is still at work
-GRACE = 8.0  # seconds after an interruption in which photos that are in work may be finished
+ANSWER = 300.0  # seconds in which the ledger must answer; it does so at once, but the machine may be busy
+GRACE = 5.0  # seconds after an interruption in which photos that are in work may be finished
 
 
 def make_on_ray(jobs: list[Job], summary: Summary) -> None:
@@ -71,7 +72,8 @@ def _start(ray: Any, jobs: list[Job], actors: Actors) -> Start:
         "progress": ProgressMode.AUTO,
         "resume": not call.options.overwrite,  # of refine-depth: a photo whose process died has finished runs
     }
-    cores = int(os.environ.get("OMP_NUM_THREADS") or ray.cluster_resources().get("CPU", 1) // actors.most)
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    cores = int(threads) if threads.isdecimal() else int(ray.cluster_resources().get("CPU", 1) // actors.most)
     call = call.with_changes({"photos": [str(jobs[0].source)]}, for_actors)
     return Start(call, jobs[0], os.getcwd(), max(1, cores))  # noqa: PTH109  for another machine
 
@@ -150,7 +152,7 @@ class Run:
         assert isinstance(news, News)
         return news
 
-    def _ask(self, name: str, *arguments: object, seconds: float = 60.0) -> object:
+    def _ask(self, name: str, *arguments: object, seconds: float = ANSWER) -> object:
         """Ask the ledger. Raises RelightError if it does not answer."""
         try:
             return self.ray.get(getattr(self.ledger, name).remote(*arguments), timeout=seconds)
