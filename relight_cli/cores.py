@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 R = TypeVar("R")
 P = ParamSpec("P")
 
+_limit = 0  # cores; 0: all that the system allows
 _thread = threading.local()  # `busy` in the threads of the pool
 
 
@@ -46,9 +47,21 @@ class Pool(ThreadPoolExecutor):
 
 def available_cores() -> int:
     """Return the number of cores that this process may use."""
+    if _limit:
+        return _limit
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def use_cores(count: int) -> None:
+    """Use so many cores from now on, for a process that shares a machine; before torch is imported."""
+    global _limit
+    _limit = count
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    import cv2
+
+    cv2.setNumThreads(count)
 
 
 def in_parallel(make: Callable[[Item], R], items: Sequence[Item]) -> Iterator[R]:

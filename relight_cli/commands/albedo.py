@@ -53,6 +53,8 @@ def albedo(
     if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    if command.is_made_elsewhere():
+        return
     model = load_model(tasks=tasks, **options.model_arguments())
     layers = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
     from relight_cli.relighting import mapping

@@ -85,6 +85,8 @@ def deshadow(
     if not command.plan(photos, outputs):
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    if command.is_made_elsewhere():
+        return
     model = load_model(tasks=tasks, **options.model_arguments())
     layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
     from relight_cli.relighting import mapping

@@ -29,6 +29,7 @@ EXTRAS = {  # distribution: (module to import, pip extra)
     "openexr": ("OpenEXR", "exr"),
     "pillow-heif": ("pillow_heif", "heif"),
     "rawpy": ("rawpy", "raw"),
+    "ray": ("ray", "ray"),
     "s3fs": ("s3fs", "remote"),
     "gcsfs": ("gcsfs", "remote"),
     "adlfs": ("adlfs", "remote"),

@@ -29,6 +29,7 @@ def refine_depth(
     from relight_cli.jobs.compare_page import compare_page, page_facts, photos_title
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.dry_run import DryRun
+    from relight_cli.jobs.engines.work import made_elsewhere
     from relight_cli.jobs.one_by_one import run_jobs
 
     notify = notifier(options.quiet)
@@ -40,6 +41,8 @@ def refine_depth(
         weights_dir=options.weights_dir,
     )
     plan = plan_depth(photos, options, files, files.sources, notify)
+    if not options.dry_run and made_elsewhere(plan.jobs, plan.recipe, options):
+        return
     choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     run: DepthRun | None = None
     dry = DryRun(plan.jobs, options, plan.recipe.files, [options.point_cloud]) if options.dry_run else None

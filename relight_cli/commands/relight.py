@@ -48,12 +48,15 @@ def relight(
     --reference overrules it.
     """
     from relight_cli.errors import UsageError
+    from relight_cli.jobs.engines.engine_options import refuse_ray
     from relight_cli.jobs.inputs import STDIO, reads_stdin
     from relight_cli.jobs.light_options import LightOptions
     from relight_cli.jobs.light_source import LightSource, file_named, names_light, place_named
     from relight_cli.jobs.masks import check_mask_options
 
     check_mask_options(photos, options, save_layer=options.save_shading)
+    if options.save_light:
+        refuse_ray(options, "--save-light is one file: make it by a run without")
     reference = place_named(light)
     light = None if light is None else file_named(reference, light)
     source = LightSource(light, subset(options, LightOptions), options.date)
@@ -97,6 +100,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         return
     mask, geometry = command.read_mask(options), _geometry(options)
     reference = ReferencePhoto(light, options)
+    if command.is_made_elsewhere(reference.wait):
+        return
     model = load_model(tasks=tasks, **options.model_arguments())
     if options.may_show_surfaces:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
@@ -161,6 +166,8 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     lights.choose([job.source for job in command.jobs if not job.skip])
     save_chosen(lights, options)
     mask, geometry = command.read_mask(options), _geometry(options)
+    if command.is_made_elsewhere():
+        return
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     if not options.depth:
         command.record({"geometry": _find_surfaces(geometry, model, options)})

@@ -10,6 +10,7 @@ import typer
 from relight_cli.depth.options import DepthOptions
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.engines.engine_options import EngineOptions
 from relight_cli.jobs.option_types import Dtype
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.questions import terminal_question
@@ -34,7 +35,7 @@ class MapFormat(StrEnum):
 
 
 @dataclass(frozen=True)
-class DepthCommandOptions(CommandOptions):
+class DepthCommandOptions(EngineOptions, CommandOptions):
     """Options of refine-depth."""
 
     output: Annotated[
@@ -123,6 +124,7 @@ class DepthCommandOptions(CommandOptions):
 
     def __post_init__(self) -> None:
         """Raise UsageError for options that contradict each other."""
+        self.check_engine()
         if not self.is_refined and (self.fast or self.caption):
             name = "--fast" if self.fast else "--caption"
             raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")

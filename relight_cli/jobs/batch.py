@@ -7,13 +7,13 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import takewhile
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from relight_cli.interruption import is_interrupted, signals_held
 from relight_cli.jobs.compare_page import ComparePage, Shown
 from relight_cli.jobs.compared_photos import ComparedPhotos
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.engines.work import Results, work_of
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.in_flight import (
     LARGE,
@@ -25,7 +25,6 @@ from relight_cli.jobs.in_flight import (
     Original,
     Threads,
     Written,
-    read_original,
 )
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.memory import MemoryFallback, release_memory
@@ -33,7 +32,7 @@ from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
-from relight_cli.jobs.reports import Summary
+from relight_cli.jobs.reading_ahead import ReadAhead
 from relight_cli.jobs.shared_jobs import SharedJobs
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.jobs.time_budget import LongRunNote
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 
 HUGE = 1 << 25  # pixels; of larger photos one is written at a time, since each encoder has its own copy
 APPEARED = "its output has been written by another program meanwhile, and stays as it is"
-AHEAD = 4  # small photos in memory besides the one that is read
 Result = TypeVar("Result", bound="ChangeResult")
 Change = Callable[["Model", int, Photo, "Progress", str], Result]
 """Changes the light of a photo, given the model, the tiles at a time, the photo, a progress callback and its name."""
@@ -75,12 +73,14 @@ def run_batch(
     """
     options = recipe.options
     assert isinstance(options, LightCommandOptions)
-    summary = Summary(jobs, recipe.model, options, recipe.reported_options())
     notify = notifier(options.quiet)
-    shared = SharedJobs(jobs, lambda job: recipe.recheck(job, notify), notify)
     compared = ComparedPhotos(page, options) if page else None
-    Batch(change, fallback, layers, recipe, options, summary, shared, resolve, first, compared, light_of).run(len(jobs))
-    summary.finish()
+    for some, results in work_of(jobs, recipe.model, options, recipe.reported_options(), recipe.facts_of_outputs):
+        shared = SharedJobs(some, lambda job: recipe.recheck(job, notify), notify)
+        reads = ReadAhead(options, first)
+        work = Batch(change, fallback, layers, recipe, options, results, shared, reads, resolve, compared, light_of)
+        work.run(len(some))
+        results.finish()
 
 
 @dataclass
@@ -97,15 +97,14 @@ class Batch(Generic[Result]):
     layers: Callable[[Result], list[Photo]]
     recipe: Recipe
     options: LightCommandOptions
-    summary: Summary
+    results: Results
     shared: SharedJobs
+    reads: ReadAhead
     resolve: Callable[[Photo], Recipe] | None = None
-    first: FirstRead | None = None
     compared: ComparedPhotos | None = None
     light_of: "Callable[[Result], Light | None]" = lambda result: None  # shown on the page
     ready: deque[InFlight] = field(default_factory=deque)  # claimed or skipped, and not started
     unreported: deque[InFlight] = field(default_factory=deque)  # started and not reported yet
-    reads: list[InFlight] = field(default_factory=list)  # read, or to be read next, and not finished
     changing: deque["Future[None]"] = field(default_factory=deque)  # small photos in other threads
     threads: Threads = field(default_factory=Threads)
 
@@ -118,9 +117,9 @@ class Batch(Generic[Result]):
         """Run each of `total` jobs that is not skipped; report them in order, last those of other processes."""
         current().plan(total)
         try:
-            while not self.summary.is_stopped:
+            while not self.results.is_stopped:
                 if not self.ready:
-                    self._read_ahead(self._next(wait=True))
+                    self.reads.begin(self._next(wait=True))
                 if not self.ready:
                     break
                 one = self.ready.popleft()
@@ -130,12 +129,12 @@ class Batch(Generic[Result]):
                 else:
                     self._make(one, self._next(wait=False))
                 self._report_finished()
+            self.reads.finish()
             self.threads.finish()
         finally:
             if is_interrupted():
                 current().stage("finishing the files that are begun; Ctrl-C again stops at once")
-            for one in self.reads:
-                one.finished.set()  # wakes the reader
+            self.reads.finish(cancel=True)
             self.threads.finish(cancel=True)
             self.shared.release_all()
             self._report_finished()
@@ -150,42 +149,22 @@ class Batch(Generic[Result]):
             self.ready.append(one)
             if not job.skip:
                 one.writing.add_done_callback(partial(self._release, job))
-                if self.first and self.first.path != job.source:
-                    self.first = None  # another process makes it
+                self.reads.expect(job)
                 return one
         return None
 
     def _release(self, job: Job, done: "Future[Written]") -> None:
         self.shared.release(job)
 
-    def _read_ahead(self, one: InFlight | None) -> None:
-        if one is None:
-            return
-        before = self.reads = [older for older in self.reads if not older.finished.is_set()]
-        self.reads = [*before, one]
-        if one.job.source != STDIO:
-            one.reading = self.threads.reader.submit(self._read_in_turn, one, before)
-
-    def _read_in_turn(self, one: InFlight, before: list[InFlight]) -> Original:
-        """Read a photo when there is room for it: next to one large photo, or a few small ones."""
-        for older in before:
-            left = [other for other in before if not other.finished.is_set()]
-            if len(left) <= AHEAD and sum(other.pixels >= LARGE for other in left) <= 1:
-                break
-            older.finished.wait()
-        original = one.timed(self._read, one.job.source)
-        one.pixels = math.prod(original.photo.pixels.shape[:2])
-        return original
-
     def _make(self, one: InFlight, after: InFlight | None) -> None:
         """Change a photo while the next one is read, then start to write it."""
         job = one.job
         try:
             if job.source == STDIO:  # in this thread, so that Ctrl-C can interrupt the wait for a pipe
-                one.reading.set_result(one.timed(self._read, job.source))
+                one.reading.set_result(one.timed(self.reads.read, job.source))
             original, one.reading = one.reading.result(), Future()
             one.pixels = math.prod(original.photo.pixels.shape[:2])
-            self._read_ahead(after)
+            self.reads.begin(after)
             after = None
             if job.target == STDIO:
                 stdout_stream()  # raises an error before the work starts
@@ -208,7 +187,7 @@ class Batch(Generic[Result]):
                 self._save_memory(job, one)
         except Exception as error:  # noqa: BLE001  libraries may raise anything; the other photos continue
             one.fail(error)
-            self._read_ahead(after)
+            self.reads.begin(after)
 
     def _change_together(self, one: InFlight, original: Original) -> None:
         """Change a small photo in a thread of its own, and start to write it."""
@@ -233,10 +212,6 @@ class Batch(Generic[Result]):
         if self.fallback.on_cpu and (format_of(job.target) in MEMORY_HUNGRY):
             wait([one.writing])
         release_memory()
-
-    def _read(self, path: Path) -> Original:
-        first = self.first.take() if self.first and self.first.path == path else None
-        return first or read_original(path, self.options)
 
     def _change(self, job: Job, original: Original) -> Changed:
         """Return the changed photo and its layers."""
@@ -309,7 +284,7 @@ class Batch(Generic[Result]):
         job = replace(one.job, skip=one.job.skip or written.skipped)
         if self.compared:
             self.compared.page.report(job, written.shown, error)
-        self.summary.add(job, one.seconds, error, written.facts)
+        self.results.add(job, one.seconds, error, written.facts)
 
     def _notify(self, job: Job, notes: Notes) -> None:
         for note in notes:

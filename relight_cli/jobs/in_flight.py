@@ -106,11 +106,10 @@ class InFlight:
 class Threads:
     """The helper threads of a batch; they finish a file that they have started, also at an interruption."""
 
-    reader: Pool = field(default_factory=lambda: Pool(1, "reader"))
     changers: Pool = field(default_factory=lambda: Pool(TOGETHER, "changer"))
     writers: Pool = field(default_factory=lambda: Pool(2, "writer"))
 
     def finish(self, *, cancel: bool = False) -> None:
         """Wait for everything that was started; with `cancel`, start nothing more."""
-        for pool in (self.reader, self.changers, self.writers):  # each may start work of the next
+        for pool in (self.changers, self.writers):  # each may start work of the next
             pool.shutdown(cancel_futures=cancel)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import sys
 import threading
@@ -73,6 +74,12 @@ class MemoryFallback:
         network.to("cpu", compute.tiny_dtype if isinstance(network, Tiny) else compute.dtype)
         self.model = replace(model, device="cpu", tile_batch=compute.tile_batch)
         self.tile_batch = self._wanted or compute.tile_batch
+
+
+@functools.cache
+def keep_loaded() -> None:
+    """Exempt what is loaded by now from the garbage collection: once in a process, since later it may be garbage."""
+    gc.freeze()
 
 
 def release_memory() -> None:

@@ -13,6 +13,8 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.applied_defaults import drop_weaker
 from relight_cli.jobs.compositing_options import CompositingOptions
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.engines.calls import remember_call
+from relight_cli.jobs.engines.engine_options import EngineOptions
 from relight_cli.jobs.option_types import (
     Device,
     Dtype,
@@ -210,7 +212,7 @@ class PhotoCommandOptions(CommandOptions):
 
 
 @dataclass(frozen=True)
-class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptions):
+class LightCommandOptions(EngineOptions, CompositingOptions, SequenceOptions, PhotoCommandOptions):
     """Options of relight, deshadow and albedo."""
 
     budget: Annotated[
@@ -226,6 +228,7 @@ class LightCommandOptions(CompositingOptions, SequenceOptions, PhotoCommandOptio
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
         self.check_compositing(self.output)
+        self.check_engine()
         if self.budget is not None and self.max_side is not None:
             raise UsageError("--budget chooses --max-side: give only one of them.")
         if self.budget is not None and not self.detail:
@@ -258,12 +261,16 @@ def subset(options: CommandOptions, kind: type[T], **more: object) -> T:
 
 
 def with_options(options: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`."""
+    """Return a decorator that turns the fields of a dataclass into options; the command gets them as `options`.
+
+    A command that has a parameter `context` gets the Typer context, too.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         """Return a command with the fields as its parameters."""
         hints = get_type_hints(options, include_extras=True)
-        own = [p for p in inspect.signature(command).parameters.values() if p.name != "options"]
+        taken = inspect.signature(command).parameters
+        own = [p for p in taken.values() if p.name not in ("options", "context")]
         shared = [
             inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
             for f in fields(options)
@@ -278,6 +285,9 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
             if isinstance(chosen, CommandOptions):  # `lights` makes no photos
                 begin_progress(command.__name__.replace("_", "-"), chosen)
+                remember_call(command, values, chosen)
+            if "context" in taken:
+                values["context"] = context
             with reserve_stdout(), appended_whole():
                 command(**values, options=chosen)
 

@@ -1,7 +1,6 @@
 """The steps that relight, deshadow and albedo share: plan, then run with a model."""
 
 import contextlib
-import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,13 @@ from relight_cli.jobs.compare_page import ComparePage, compare_page, page_facts,
 from relight_cli.jobs.compared_photos import ComparedPhotos
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import DryRun
+from relight_cli.jobs.engines.engine_options import Engine
+from relight_cli.jobs.engines.handed_jobs import handed_jobs
+from relight_cli.jobs.engines.work import made_elsewhere
 from relight_cli.jobs.in_flight import FirstRead
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.masks import MaskFile
-from relight_cli.jobs.memory import MemoryFallback
+from relight_cli.jobs.memory import MemoryFallback, keep_loaded
 from relight_cli.jobs.one_by_one import report_skipped
 from relight_cli.jobs.options import LightCommandOptions, MaskedCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs
@@ -70,8 +72,15 @@ class PhotoCommand:
             return False
         current().stage("loading the network")
         first = next(job.source for job in self.jobs if not job.skip)
-        self.first = FirstRead(first, self.options) if first != STDIO else None
+        if first != STDIO and self.options.engine is Engine.LOCAL and not handed_jobs():
+            self.first = FirstRead(first, self.options)
         return True
+
+    def is_made_elsewhere(self, check: Callable[[], object] = lambda: None) -> bool:
+        """Let the engine make the photos if it is not this process, after a last check; return whether it did."""
+        if self.dry:
+            return False
+        return made_elsewhere(self.jobs, self.recipe, self.options, check)
 
     def read_mask(self, options: MaskedCommandOptions) -> MaskFile:
         """Return the mask of the photos."""
@@ -96,7 +105,7 @@ class PhotoCommand:
         fallback = MemoryFallback(model, self.options.tile_batch, self.options.dtype)
         self.recipe = replace(self.recipe, model=model)
         first, self.first = self.first, None  # the batch releases it
-        gc.freeze()  # what was loaded is never garbage
+        keep_loaded()
 
         def resolve(photo: "Photo") -> Recipe:
             """Return the recipe of all photos, given the first."""

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
+from relight_cli.jobs.engines.engine_options import check_for_ray
+from relight_cli.jobs.engines.handed_jobs import handed_jobs
 from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
 from relight_cli.jobs.options import CommandOptions
@@ -36,13 +38,16 @@ def plan_jobs(
     outputs: Outputs | None = None,
     resolve_existing: Resolve = lambda job: replace(job, skip=True),
 ) -> list[Job]:
-    """Return a job for every photo; `also_read` are other inputs of the command.
+    """Return a job for every photo; `also_read` are other inputs of the command. Those handed over are planned already.
 
     Photos that this tool made are left out, with a note, if they come from a folder or a glob or are the output of
     another photo. Raises UsageError if two outputs have the same name, if an output or the report is an input, or if
     -o does not fit the photos; OutputUnwritableError if an output exists and neither --overwrite nor --skip-existing
     is given, or if the report or a folder for outputs cannot be written.
     """
+    if handed := handed_jobs():
+        return [handed.sample]
+    check_for_ray(options, [*photos, *also_read])
     if options.overwrite and options.skip_existing:
         raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
     shard = parse_shard(options.shard)

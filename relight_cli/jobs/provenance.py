@@ -53,6 +53,10 @@ RUN_OPTIONS = {
     "initial",
     "run_batch",
     "resume",
+    "engine",
+    "actors",
+    "gpus_per_actor",
+    "ray_address",
     "sequence",  # how inputs are read is seen in what is made
 }
 
@@ -204,6 +208,10 @@ class Recipe:
         parameters = self.provenance(inputs).parameters()
         extras = [output_entry(path, parameters) for path in job.extras]
         return {**output_entry(job.target, parameters), **({"more_outputs": extras} if extras else {})}
+
+    def facts_of_outputs(self, job: "Job") -> "ReportEntry":
+        """Return what a report records about the files that a job has already."""
+        return self.report_facts(job, {"photo": sha256_of(job.source)})
 
     def reported_options(self) -> dict[str, object]:
         """Return what a report records besides `options`."""

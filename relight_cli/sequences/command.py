@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.engines.engine_options import refuse_ray
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.photo_command import PhotoCommand
 from relight_cli.jobs.reports import ModelIdentity
@@ -31,6 +32,7 @@ def command_for(
     if (url := next(filter(is_url, photos), None)) and (options.sequence or is_video(Path(url))):
         raise UsageError(f"{redact(url)}: videos and sequences are read from files: copy it to a folder first.")
     if options.sequence or any(map(is_pattern, photos)):
+        refuse_ray(options, "the frames of a sequence belong together")
         return FrameCommand(task, expected, options, files, more or {}, unfit or {})
     videos = [
         name for name in photos if is_video(Path(name))
@@ -41,6 +43,7 @@ def command_for(
     if len(videos) < len(photos):
         other = next(name for name in photos if name not in videos)
         raise UsageError(f"{videos[0]} is a video and {other} is not: run them one after the other.")
+    refuse_ray(options, f"the frames of {videos[0]} belong together")
     return VideoCommand(task, expected, options, files, more or {}, unfit or {})
 
 

@@ -94,6 +94,10 @@ class VideoCommand:
         current().stage("loading the network")
         return True
 
+    def is_made_elsewhere(self, check: Callable[[], object] = lambda: None) -> bool:
+        """Return False: frames belong together, so that no other engine is asked."""
+        return False
+
     def read_mask(self, options: MaskedCommandOptions) -> MaskFile:
         """Read the mask of the frames; return none for the copies that the network sees."""
         self._mask = MaskFile.read(options)

@@ -254,9 +254,8 @@ class Worker:
         return State.DONE, None
 
     def _tidy(self) -> None:
-        """Return the memory of a job: a command freezes garbage too, since it runs once in its process."""
+        """Return the memory of a job."""
         self._count += 1
-        gc.unfreeze()
         if self._count % COLLECT_EVERY == 0:
             gc.collect()
         release_memory()

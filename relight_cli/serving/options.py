@@ -3,8 +3,12 @@
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
 
 SHORTEST_TOKEN = 16  # characters
 
@@ -13,19 +17,33 @@ SHORTEST_TOKEN = 16  # characters
 class ServeOptions:
     """The options of `relight-cli serve`."""
 
-    host: str = "127.0.0.1"
-    port: int = 8765  # 0: any that is free
-    token_file: Path | None = None  # its first line is what clients must send
-    max_upload: int = 200  # MB of a request
-    max_pixels: int = 100_000_000  # of a picture
-    queue: int = 8  # requests that wait, besides the one at work
-    time_limit: float = 300.0  # seconds of work on a photo
-    keep: float = 600.0  # seconds for which the result of a job is kept
-    model: str = "auto"
-    weights_dir: Path | None = None
-    offline: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any that is free.")] = 8765
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File whose first line clients must send as a bearer token; needed beyond this machine.",
+        ),
+    ] = None
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Refuse larger requests.")] = 200
+    max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse pictures with more than N pixels.")] = (
+        100_000_000
+    )
+    queue: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="Photos that may wait; more are answered with 429.")
+    ] = 8
+    time_limit: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Longest work on a photo.")] = 300.0
+    keep: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time to fetch the result of a job.")] = 600.0
+    model: Network = "auto"
+    weights_dir: WeightsDir = None
+    offline: Offline = False
+    yes: Yes = False
+    device: Device = "auto"
+    dtype: Annotated[
+        Dtype, typer.Option(case_sensitive=False, help="Precision of the networks, as in the commands.")
+    ] = Dtype.AUTO
+    verbose: Verbose = False
 
     @property
     def is_local(self) -> bool:

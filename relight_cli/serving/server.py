@@ -1,7 +1,6 @@
 """Listen, answer, and stop in order: on SIGTERM what clients wait for is made, and nothing else is taken."""
 
 import contextlib
-import gc
 import socket
 from collections.abc import Mapping
 from types import FrameType
@@ -14,6 +13,7 @@ from fastapi import FastAPI
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.interruption import INTERRUPTIONS
 from relight_cli.jobs.console import say
+from relight_cli.jobs.memory import keep_loaded
 from relight_cli.serving.app import make_app
 from relight_cli.serving.options import ServeOptions
 from relight_cli.serving.tasks import TASKS
@@ -69,7 +69,7 @@ def serve_on(place: socket.socket, context: typer.Context, options: ServeOptions
         timeout_graceful_shutdown=int(options.time_limit * (options.queue + 1)) + 10,
         h11_max_incomplete_event_size=1 << 16,
     )
-    gc.freeze()
+    keep_loaded()
     host, port = place.getsockname()[:2]
     say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.")
     with contextlib.suppress(*INTERRUPTIONS):  # uvicorn raises the signal again when all is done

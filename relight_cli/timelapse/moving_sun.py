@@ -13,6 +13,7 @@ from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
+from relight_cli.jobs.engines.engine_options import refuse_ray
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_options import LightOptions, light_of
@@ -106,6 +107,7 @@ class MovingSun:
         """Check everything that can be checked without a model. Raises UsageError, OutputUnwritableError."""
         notify = notifier(options.quiet)
         refuse_shard(options, "a moving sun is one photo")
+        refuse_ray(options, "a moving sun is one")
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")

@@ -110,6 +110,30 @@ def test_compose_runs_what_the_command_line_takes(command: Command, tmp_path: Pa
     assert (tmp_path / "photos/out/a_deshadowed.png").is_file()
 
 
+@needs_bash
+def test_the_ray_jobs_are_command_lines(command: Command, tmp_path: Path, words_of: Callable[..., list[str]]) -> None:
+    """As far as they can be tried without a cluster: as a plan, of what `ray job submit` and KubeRay would run."""
+    (tmp_path / "in here").mkdir()
+    write_photo(Photo(noise((16, 24, 3))), tmp_path / "in here/a.png")
+    shutil.copy(tmp_path / "bin/relight-cli", tmp_path / "bin/ray")
+    script, own = str(DEPLOY / "ray-job.sh"), {"PHOTOS": "in here", "OUTPUT": "out/"}
+    submitted = words_of(["bash", script], RAY_JOB_ADDRESS="http://head:8265", ACTORS="2-8", **own)
+    assert submitted[:5] == ["job", "submit", "--address", "http://head:8265", "--"]
+    assert submitted[5] == "relight-cli"
+    assert submitted[-2:] == ["--actors", "2-8"]
+    spec = yaml.safe_load((DEPLOY / "kubernetes-rayjob.yaml").read_text())["spec"]
+    environment = yaml.safe_load(spec["runtimeEnvYAML"])["env_vars"]
+    entered = words_of(["sh", "-c", spec["entrypoint"]], **(environment | own | {"REPORT": "out.jsonl"}))
+    for words in (submitted[6:], entered):
+        planned = command(*words, "--dry-run")
+        assert (planned.code, planned.err) == (0, "")
+        assert planned.out.startswith(b"make     in here/a.png -> out/a_deshadowed.png")
+    groups = [spec["rayClusterSpec"]["headGroupSpec"], *spec["rayClusterSpec"]["workerGroupSpecs"]]
+    images = {c["image"] for group in groups for c in group["template"]["spec"]["containers"]}
+    assert images == {"relight-cli:ray"}
+    assert "\nFROM base AS ray\n" in (DEPLOY / "Dockerfile").read_text()
+
+
 def test_the_dockerfile_copies_what_there_is_and_runs_as_no_root() -> None:
     text = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
@@ -119,7 +143,7 @@ def test_the_dockerfile_copies_what_there_is_and_runs_as_no_root() -> None:
             assert (ROOT / name).exists(), name
             assert f"!{name}" in ignored
     final = {stage.split()[2]: stage for stage in stages}
-    for target in ("cpu", "cuda"):
+    for target in ("cpu", "cuda", "ray"):
         last = [line for line in final[target].splitlines() if line and not line.startswith("#")][-1]
         assert last == "USER 10001:10001"
     extras = re.search(r"^ARG EXTRAS=(.*)$", text, re.MULTILINE)

@@ -14,7 +14,8 @@ from photo_fixtures import noise
 
 from relight_cli.checkpoints import models
 from relight_cli.devices import Compute
-from relight_cli.jobs import batch
+from relight_cli.jobs import batch, reading_ahead
+from relight_cli.jobs.reading_ahead import ReadAhead
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -304,14 +305,14 @@ def test_the_next_photo_is_read_and_the_previous_written_during_the_work(
     reached = {f"read {name}": threading.Event() for name in names} | {
         f"wrote {name}": threading.Event() for name in names
     }
-    reader, writer, change = batch.Batch._read, batch.Batch._write, batch.Batch._change
+    reader, writer, change = ReadAhead.read, batch.Batch._write, batch.Batch._change
 
     def note(event: str) -> None:
         events.append(event)
         if event in reached:
             reached[event].set()
 
-    def read(self: batch.Batch, path: Path) -> batch.Original:
+    def read(self: ReadAhead, path: Path) -> batch.Original:
         original = reader(self, path)
         note(f"read {path}")
         return original
@@ -329,7 +330,8 @@ def test_the_next_photo_is_read_and_the_previous_written_during_the_work(
         return change(self, job, original)
 
     monkeypatch.setattr(batch, "LARGE", 1)
-    monkeypatch.setattr(batch.Batch, "_read", read)
+    monkeypatch.setattr(reading_ahead, "LARGE", 1)
+    monkeypatch.setattr(ReadAhead, "read", read)
     monkeypatch.setattr(batch.Batch, "_write", write)
     monkeypatch.setattr(batch.Batch, "_change", work)
     assert command("albedo", *names, *SAME, "--report", "r.jsonl").code == 0

@@ -200,6 +200,7 @@ def test_every_option_of_a_command_is_for_clients_or_for_the_server(context: typ
     theirs |= {"model", "sequence", "keyframes", "codec", "crf", "frames", "fps"}
     theirs |= {"save-light", "save-shading", "save-mask", "layers"}  # a second file
     theirs |= {"working-space", "ocio-config", "depth"}  # for compositors; deshadow and albedo have a depth for layers
+    theirs |= {"engine", "actors", "gpus-per-actor", "ray-address"}
     theirs |= {"preview", "normals", "uncertainty", "initial", "plot", "point-cloud", "fov", "resume"}
     for name, command in commands_of(context).items():
         known, task = set(parameters_of(command)), TASKS[name]

@@ -22,12 +22,13 @@ def quiet() -> Iterator[None]:
     A descriptor belongs to the whole process, so keep the block small; one runs at a time. Python output of other
     threads passes: on sys.stdout always, on sys.stderr if it has its own descriptor, as on the command line.
     """
-    with _one_at_a_time, _without_descriptor(), _without_stdout():
+    with _one_at_a_time, without_descriptor(), _without_stdout():
         yield
 
 
 @contextlib.contextmanager
-def _without_descriptor() -> Iterator[None]:
+def without_descriptor() -> Iterator[None]:
+    """Drop what the process and those that it starts write to descriptor 2; sys.stderr may have its own."""
     kept = None
     with contextlib.suppress(OSError):  # it is closed
         kept = os.dup(2)

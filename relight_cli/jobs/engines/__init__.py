@@ -1,0 +1,1 @@
+"""Who makes the photos of a command: this process, or actors on a Ray cluster to which it hands them."""
