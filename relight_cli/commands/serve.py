@@ -1,15 +1,12 @@
 """relight-cli serve: a warm process that answers HTTP requests."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from relight_cli.errors import MissingExtraError
 from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
-
-if TYPE_CHECKING:
-    from relight_cli.serving.options import ServeOptions
 
 EXTRA = "the server needs an extra: pip install 'relight-cli[serve]'"
 
@@ -72,32 +69,12 @@ def serve(
         dtype=dtype.value,
     )
     token = options.token()
-    from relight_cli.checkpoints.kept_networks import networks_kept
-    from relight_cli.serving.server import listen, serve_on
-
-    with listen(options) as place, networks_kept():
-        _load(options, accept_licence=yes)
-        serve_on(place, context, options, token)
-
-
-def _load(options: "ServeOptions", *, accept_licence: bool) -> None:
-    """Load the network for all tasks where it is the same for all; another is loaded when it is asked for."""
-    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.kept_networks import networks_kept, warm_up
     from relight_cli.jobs.console import say
     from relight_cli.jobs.questions import terminal_question
+    from relight_cli.serving.running import listen
+    from relight_cli.serving.server import serve_on
 
-    tasks = ("relight", "deshadow", "albedo")
-    found = {expected_model(options.model, [task], options.weights_dir) for task in tasks}
-    say("loading the network")
-    load_model(
-        name=options.model,
-        tasks=tasks if len(found) == 1 else tasks[:1],
-        device=options.device,
-        dtype=options.dtype,
-        weights_dir=options.weights_dir,
-        offline=options.offline,
-        progress=True,
-        accept_licence=accept_licence,
-        ask=terminal_question(),
-        notify=say,
-    )
+    with listen(options) as place, networks_kept():
+        warm_up(options, accept_licence=yes, ask=terminal_question(), notify=say)
+        serve_on(place, context, options, token)

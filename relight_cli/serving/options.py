@@ -28,6 +28,11 @@ class ServeOptions:
     dtype: str = "auto"
 
     @property
+    def names_host(self) -> bool:
+        """Whether the command has --host."""
+        return True
+
+    @property
     def is_local(self) -> bool:
         """Whether only programs on this machine can connect."""
         try:
