@@ -5,7 +5,7 @@ python benchmarks/timelapse_prior.py PHOTOS [--days 60]
 A made day is a photo under three lights: the exposure changes by up to two stops, along a path of its own; in half of
 the days a cast shadow moves; the sky is drawn anew with clouds that move and change; small things come and go. One day
 in three is a rendered scene under a moving sun instead. The middle picture is made from the two others; PRIOR of
-relight_cli/timelapse/proof.py is half of what least squares finds on all these days together, by band. At last the gain of
+relight_cli/timelapse/proof.py is half of what least squares finds on all these days together, by band. Then the gain of
 `prior_weights`, which also looks at the two frames, on these days and on rendered nightfalls.
 """
 
