@@ -26,7 +26,6 @@ class CompositingOptions:
             "shadow_probability, sky, depth and normals. DIR: one file per photo.",
         ),
     ] = None
-
     working_space: Annotated[
         str | None,
         typer.Option(

@@ -22,7 +22,6 @@ def config_name(config: str | None) -> str:
     return config or os.environ.get("OCIO") or DEFAULT
 
 
-@lru_cache(maxsize=16)
 def ocio_space(name: str, config: str | None) -> WorkingSpace:
     """Return a colour space of a configuration by its name, an alias or a role; see `working_space`.
 
@@ -30,12 +29,17 @@ def ocio_space(name: str, config: str | None) -> WorkingSpace:
     """
     if not find_spec("PyOpenColorIO"):
         raise MissingExtraError(
-            f"{name} is none of {', '.join(BUILT_IN)}: other colour spaces need an extra: "
+            f"{name}: colour spaces of a configuration, which are all but {', '.join(BUILT_IN)}, need an extra: "
             "pip install 'relight-cli[ocio]'"
         )
+    return _space(name, config_name(config), () if config else BUILT_IN)
+
+
+@lru_cache(maxsize=16)
+def _space(name: str, file: str, others: tuple[str, ...]) -> WorkingSpace:
+    """Return a colour space of a configuration; `others` are names that could have been meant, too."""
     import PyOpenColorIO
 
-    file = config_name(config)
     try:
         loaded = PyOpenColorIO.Config.CreateFromFile(file)
     except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:
@@ -45,7 +49,7 @@ def ocio_space(name: str, config: str | None) -> WorkingSpace:
     space = loaded.getColorSpace(name)
     if space is None or space.isData():
         reason = "holds data, not colours" if space else "is no colour space"
-        near = near_names(name, [*loaded.getColorSpaceNames(), *(BUILT_IN if config is None else ())])
+        near = near_names(name, [*loaded.getColorSpaceNames(), *others])
         raise UsageError(f"{name} {reason} of {file}; {near or 'name another one.'}")
     try:
         there = PyOpenColorIO.Config.GetProcessorFromBuiltinColorSpace(_REC709, loaded, space.getName())

@@ -100,6 +100,7 @@ def test_an_exr_keeps_windows_alpha_primaries_and_brightness(command: Command, f
     data = (np.array([5, -3], np.int32), np.array([36, 20], np.int32))
     whole = (np.array([0, 0], np.int32), np.array([63, 47], np.int32))
     shape = {"dataWindow": data, "displayWindow": whole, "chromaticities": AP1, "owner": "A. Person"}
+    shape["relight-cli:recipe"] = "of another file"
     OpenEXR.File({"type": OpenEXR.scanlineimage, **shape}, dict(stored)).write(str(folder / "in.exr"))
     assert command("deshadow", "in.exr", *TINY, "-o", "out.exr", "--layers", "layers.exr").code == 0
     made = header(folder / "layers.exr")
@@ -107,6 +108,7 @@ def test_an_exr_keeps_windows_alpha_primaries_and_brightness(command: Command, f
         assert np.array_equal(made[name], shape[name])
     assert np.allclose(made["chromaticities"], AP1)
     assert made["owner"] == "A. Person"
+    assert "relight-cli:recipe" not in header(folder / "out.exr")
     assert made["relight-cli:focalPixels"] > 0
     found, out = planes(folder / "layers.exr"), planes(folder / "out.exr")
     assert np.array_equal(found["A"], out["A"])

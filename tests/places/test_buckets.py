@@ -329,3 +329,14 @@ def test_what_cannot_be_is_one_line(
         assert done.code == 3
         assert done.lines[0].endswith(":// needs an extra: pip install 'relight-cli[remote]'")
     store_of.cache_clear()
+
+
+def test_layers_go_to_a_bucket(command: Command, bucket: Bucket, tmp_path: Path) -> None:
+    fill(bucket, tmp_path, 2)
+    base = ("albedo", "-r", *TINY)
+    assert command(*base, "in", "-o", "out", "--layers", "layers").code == 0
+    done = command(*base, "s3://bkt/in/", "-o", "s3://bkt/out/", "--layers", "s3://bkt/layers/")
+    assert (done.code, hashes(bucket, "layers/")) == (0, local_hashes(tmp_path / "layers"))
+    assert len(bucket.keys("layers/")) == 2
+    again = command(*base, "s3://bkt/in/", "-o", "s3://bkt/out/", "--layers", "s3://bkt/layers/", "--skip-existing")
+    assert (again.code, hashes(bucket, "layers/")) == (0, local_hashes(tmp_path / "layers"))

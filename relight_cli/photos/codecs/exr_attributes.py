@@ -13,7 +13,7 @@ _DROPPED = {
     *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "pixelAspectRatio", "type", "tiles"),
     *("chunkCount", "version", "maxSamplesPerPixel", "name", "view", "multiView", "dwaCompressionLevel", "preview"),
     *("chromaticities", "acesImageContainerFlag", "colorInteropID", "oiio:ColorSpace", "software", "xmp", "idManifest"),
-    *("deepImageState", "originalDataWindow"),
+    *("deepImageState", "originalDataWindow", "relight-cli:recipe", "relight-cli:focalPixels"),
 }
 
 _DEFAULTS: dict[str, Any] = {"screenWindowCenter": (0, 0), "screenWindowWidth": 1}
