@@ -17,7 +17,7 @@ mkdir -p "$HOME"
 bash -euo pipefail <(sed -n '/^```sh$/,/^```$/{/^```/d;p}' integrations/darktable/README.md)
 
 mkdir "$folder/photos"
-cp examples/yard.jpg "$folder/photos/it's a \"yard\" \$HOME %PATH% \`ls\` ü.jpg"
+cp examples/yard.jpg "$folder/photos/it's a \"yard\" \$HOME %PATH% \`ls\` {1} ü.jpg"
 cp examples/photo.jpg "$folder/photos/"
 
 display=:$((100 + RANDOM % 100))

@@ -67,6 +67,20 @@ function relight.free_name(folder, filename, suffix, separator)
   return name
 end
 
+-- Move a file to a name that no file has, also to another disk; return whether it is there.
+local function move(source, target)
+  if os.rename(source, target) then
+    return true
+  end
+  local from, to = io.open(source, "rb"), io.open(target, "wb")
+  local written = from and to and to:write(from:read("a")) and to:close()
+  if from then
+    from:close()
+  end
+  os.remove(written and source or target)
+  return written
+end
+
 -- Return the last line of a file of messages, without the name of the program.
 function relight.last_line(path)
   local last = nil
@@ -117,7 +131,7 @@ end
 -- Return the words of relight-cli for a photo; options are {strength = number, light = text}.
 function relight.words(task, source, target, options)
   local words = {preference("program"), task, source, "--output=" .. target, "--quiet"}
-  words[#words + 1] = string.format("--strength=%.2f", options.strength)
+  words[#words + 1] = (string.format("--strength=%.2f", options.strength):gsub(",", ".")) -- whatever the language
   if task == "relight" then
     words[#words + 1] = "--light=" .. options.light
   end
@@ -139,7 +153,9 @@ local function make(image, task, options, temporary)
     return "cannot be exported to " .. source
   end
   local target = relight.free_name(image.path, image.filename, TASKS[task].suffix, separator)
-  local code = dt.control.execute(relight.command_line(relight.words(task, source, target, options), messages, system))
+  local braces = target:find("[{}]") -- which relight-cli takes for the fields of a template
+  local output = braces and temporary .. "_result.tif" or target
+  local code = dt.control.execute(relight.command_line(relight.words(task, source, output, options), messages, system))
   if code > 255 then
     code = code // 256 -- darktable 4.2 answers with the status of system(), later ones with the exit code
   end
@@ -148,6 +164,9 @@ local function make(image, task, options, temporary)
       return preference("program") .. " cannot be started: give its whole path in the preferences, Lua options"
     end
     return relight.last_line(messages) or string.format("relight-cli ended with code %d", code)
+  end
+  if braces and not move(output, target) then
+    return target .. " cannot be written; the result is " .. output
   end
   local imported = dt.database.import(target)
   if not imported then
@@ -195,7 +214,7 @@ function relight.run(images, task, options)
   if not cancelled then
     job.valid = false
   end
-  say(string.format("%d of %d photos done", done, #images) .. (last and "; " .. last or "")) -- it covers what was said before
+  say(string.format("%d of %d photos done", done, #images) .. (last and "; " .. last or "")) -- covers the lines before
   return done
 end
 

@@ -15,6 +15,8 @@ def photos_of(images: Tensor, name: str = "image") -> list[rl.Photo]:
     Values above 1 stay. Raises UsageError for an empty batch, other shapes, and values that are not finite.
     """
     shape = " x ".join(map(str, images.shape))
+    if not images.is_floating_point():
+        raise rl.UsageError(f"{name} is a tensor of {images.dtype}: connect images of float values, 1 = white.")
     if images.ndim != 4 or images.shape[3] not in (1, 3, 4) or 0 in images.shape[1:]:
         raise rl.UsageError(f"{name} is a tensor of {shape}: connect images of B x H x W x 1, 3 or 4.")
     if not len(images):
@@ -34,9 +36,9 @@ def masks_of(masks: Tensor | None, images: Tensor) -> list[np.ndarray | None]:
     masks = masks[None] if masks.ndim == 2 else masks
     size, wanted = tuple(masks.shape[1:]), tuple(images.shape[1:3])
     if masks.ndim != 3 or size != wanted:
-        found = f"{size[1]} x {size[0]}" if masks.ndim == 3 else f"a tensor of {len(masks.shape)} axes"
+        found = f"{size[1]} x {size[0]} pixels" if masks.ndim == 3 else f"a tensor of {masks.ndim} axes"
         raise rl.UsageError(
-            f"mask is {found} pixels and image {wanted[1]} x {wanted[0]}: connect a mask of the image's size (Load "
+            f"mask is {found} and image {wanted[1]} x {wanted[0]}: connect a mask of the image's size (Load "
             "Image gives 64 x 64 where a picture has no alpha)."
         )
     _require_finite(masks, "mask")
