@@ -231,9 +231,10 @@ def killed(folder: Path, photo: Picture, seed: int, times: int) -> dict[str, obj
     made.unlink()
     for _ in range(times):
         process = subprocess.Popen(call, cwd=folder)
-        while process.poll() is None and not list(folder.glob(".relight-cli-*.parts/plan")):
+        begun = f".relight-cli-*.parts/{rng.choice(['plan', '00000.npz', '00001.npz', '00002.npz'])}"
+        while process.poll() is None and not list(folder.glob(begun)):
             sleep(0.01)
-        sleep(rng.uniform(0, 1.5))
+        sleep(rng.uniform(0, 0.5))
         process.kill()
         if process.wait() == 0:
             break

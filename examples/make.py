@@ -66,7 +66,7 @@ def make_timelapses(work: Path) -> None:
         for number in (0, 4):
             save_picture(truth[number], frames / f"frame_{number // 4 + 1}.jpg")
         rows = {"rendered": [pil(picture) for picture in truth]}
-        for row, mode in (("cross-fade", "image"), ("interpolate-timelapse", "latent")):
+        for row, mode in (("cross-fade", "image"), ("interpolate-timelapse", "auto")):
             made = work / f"{sheet}_{mode}"
             relight_cli("interpolate-timelapse", frames, "--between", 3, "--mode", mode, "-o", made)
             rows[row] = [Image.open(path) for path in sorted(made.iterdir())]

@@ -15,6 +15,8 @@ from relight_cli.timelapse.command_options import TimelapseCommandOptions
 from relight_cli.timelapse.sequencing import Content, Mode, OutputFrame, evenly_spaced, frames_between
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from relight_cli.jobs.provenance import Recipe
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from relight_cli.timelapse.options import TimelapseOptions
     from relight_cli.timelapse.record import TimelapseRecord
     from relight_cli.timelapse.report import TimelapseReport
+    from relight_cli.timelapse.run import TimelapseRun
     from relight_cli.timelapse.timelapse import FrameResult
     from relight_cli.timelapse.writers import Plan, Writer
 
@@ -99,12 +102,11 @@ def _interpolate(
 ) -> None:
     """Load the model and make every frame that does not exist yet."""
     from relight_cli.checkpoints.models import load_model
-    from relight_cli.jobs.console import notifier, printable
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
-    from relight_cli.timelapse.compared_frames import compared_frames
     from relight_cli.timelapse.destination import video_notes
-    from relight_cli.timelapse.dry_run import frame_cost, on_small_copy, print_work
+    from relight_cli.timelapse.dry_run import on_small_copy, print_frame_cost
     from relight_cli.timelapse.report import finish
     from relight_cli.timelapse.run import TimelapseRun
     from relight_cli.timelapse.timelapse import Timelapse
@@ -118,15 +120,14 @@ def _interpolate(
     if options.dry_run:
         chosen = on_small_copy(wished, model)
     frozen = fallback.run(lambda model, batch: _frozen(options, frames, model, replace(chosen, tile_batch=batch)))
-    for note in frames.notes + video_notes(writer, frames):
+    for note in (*frames.notes, *video_notes(writer, frames), _summary(frames, planned)):
         notify(note)
-    notify(f"{len(frames.times)} frames {frames.order}, {len(planned)} to make.")
     if model and record.with_model(model) != record:  # `auto` has loaded another one than expected
         record = record.with_model(model)
         report.model = record.recipe.model
         if options.skip_existing:
             record.resolve_existing(writer, notifier(quiet=True))
-    run = TimelapseRun(frames, planned, writer, report, record, plot=options.plot is not None)
+    run = TimelapseRun(frames, planned, writer, report, record, plot=options.plot)
     proof = run.proof()
 
     @functools.lru_cache(maxsize=1)  # after running out of memory a new one is made: the old one may hold half a frame
@@ -139,23 +140,38 @@ def _interpolate(
 
     if options.dry_run:
         left = [frame for number, frame in enumerate(planned) if not writer.is_made(number)]
-        target = None if writer.is_single_file else writer.target(0)
-        cost = frame_cost(frames, left, make, model, wished, options, target, proof)
-        print_work(model, cost, len(left), encoded=target is not None)
+        print_frame_cost(frames, left, make, model, wished, options, writer, proof)
         finish(report, 0)
         return
-    opened = writer.opened(
-        _dependencies(frames, options, model), overwrite=options.overwrite, made=record.comment(writer)
-    )
-    times = [frame.time for frame in planned]
+    existing = _make_frames(run, make, timelapse.cache_clear, _dependencies(frames, options, model))
+    finish(report, len(planned) - existing)
+
+
+def _make_frames(
+    run: "TimelapseRun",
+    make: "Callable[[OutputFrame], FrameResult | None]",
+    restart: "Callable[[], None]",
+    depends_on: "Plan",
+) -> int:
+    """Make, show and draw every frame that does not exist yet; return how many exist at the end."""
+    from relight_cli.jobs.console import printable
+    from relight_cli.timelapse.compared_frames import compared_frames
+
+    options, frames, writer, record = run.report.options, run.frames, run.writer, run.record
+    opened = writer.opened(depends_on, overwrite=options.overwrite, made=record.comment(writer))
+    times = [frame.time for frame in run.planned]
     with compared_frames(options, record.recipe, frames, times) as run.compared:
-        existing = run.make(make, opened, timelapse.cache_clear)
+        existing = run.make(make, opened, restart)
         if run.compared:
             run.compared.add_existing_between(frames, writer, options.max_pixels)
-            run.compared.page.notes += [printable(str(error)) for error in report.failed.values()]
-    if options.plot:
-        run.draw(options.plot)
-    finish(report, len(planned) - existing)
+            run.compared.page.notes += [printable(str(error)) for error in run.report.failed.values()]
+    if run.plot:
+        run.draw(run.plot)
+    return existing
+
+
+def _summary(frames: "Frames", planned: list[OutputFrame]) -> str:
+    return f"{len(frames.times)} frames {frames.order}, {len(planned)} to make."
 
 
 def _check(options: TimelapseCommandOptions, *, to_video: bool) -> None:

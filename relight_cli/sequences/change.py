@@ -61,6 +61,7 @@ def change_video(
     """
     from relight_cli.sequences.video import VideoRun, stored_mask
     from relight_cli.videos.facts import read_facts
+    from relight_cli.videos.mastering import with_mastering
 
     path, video = Path(target), Path(source)
     if path.suffix.lower() not in WRITABLE:
@@ -70,7 +71,8 @@ def change_video(
     if os.path.lexists(path) and not overwrite:
         raise OutputUnwritableError(f"{path} exists: give overwrite=True, or choose another name.")
     facts = read_facts(video, max_pixels=options.max_pixels)
-    encoding = choose_encoding(path.suffix, facts.codec, facts.stored, options.codec, options.crf)
+    chosen = choose_encoding(path.suffix, facts.codec, facts.stored, options.codec, options.crf)
+    encoding = with_mastering(chosen, facts.mastering)
     weights = stored_mask(facts, lambda photo: mask_for(mask, photo))
     run = VideoRun(facts, encoding, FrameLight(change, options.max_side, options.keyframes), progress, weights)
     notes = run.make(path, None, write=partial(atomic_file, overwrite=overwrite))

@@ -3,16 +3,17 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from relight_cli._version import __version__
-from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
+from relight_cli.errors import ExitCode, OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.jobs.batch import Change, Result
-from relight_cli.jobs.console import notifier
+from relight_cli.jobs.console import notifier, say
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import file_identity, sha256_of
 from relight_cli.jobs.memory import MemoryFallback
@@ -29,6 +30,7 @@ from relight_cli.sequences.parts import Parts, Resumed
 from relight_cli.sequences.video_command import VideoCommand
 
 if TYPE_CHECKING:
+    from relight_cli.photos.photo import Photo
     from relight_cli.sequences.dry_run import Trial
 
 PART = 60  # frames after which a killed run goes on with the next keyframe
@@ -48,6 +50,7 @@ class FrameCommand(VideoCommand):
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
         sets = find_sets(names, notify)
         self._sets: dict[Path, FrameSet] = {}
+        self._failed: dict[Path, PhotoUnreadableError] = {}
         for frames in sets:
             target = target_folder(frames, self.recipe.task, options.output, len(sets))
             if file_identity(target) in {file_identity(path.parent) for path in frames.paths}:
@@ -110,21 +113,40 @@ class FrameCommand(VideoCommand):
         parts = Parts(job.target, plan)
         begin = parts.begin()
         made = begin.number
-        run = _Frames(frames, options)
-        for frame, photo, key in lit_photos(light, run.read(begin.number), self._mask.for_photo, begin.stops):
-            if key and frame.number - made >= PART:
-                parts.add([], Resumed(frame.number, key.stops))
-                made = frame.number
-            self._write(frame.number, photo, inputs, targets)
-            current().step(str(job.source), frame.number + 1, len(targets), "frame")
+        run = _Frames(frames, options, self._fail)
+        try:
+            for frame, photo, key in lit_photos(light, run.read(begin.number), self._mask.for_photo, begin.stops):
+                if key and frame.number - made >= PART:
+                    parts.add([], Resumed(frame.number, key.stops))
+                    made = frame.number
+                self._write(frame.number, photo, inputs, targets)
+                current().step(str(job.source), frame.number + 1, len(targets), "frame")
+        except PhotoUnreadableError:
+            if not any(map(os.path.lexists, targets)):  # else the same command goes on, once its frames are mended
+                parts.remove()
+            raise
         parts.remove()
         if not options.report:
             return {}
         entries = [
             output_entry(path, self.recipe.provenance(inputs.frame(number)).parameters())
             for number, path in enumerate(targets)
+            if frames.paths[number] not in self._failed
         ]
         return {"more_outputs": entries}
+
+    def _fail(self, path: Path, error: PhotoUnreadableError) -> None:
+        """Print that a frame cannot be read, once."""
+        if path not in self._failed:
+            self._failed[path] = error
+            say(str(error))
+
+    def run(self, *arguments: Any) -> None:
+        """Make every sequence; frames that cannot be read are left out and end the command with exit code 23."""
+        super().run(*arguments)
+        if self._failed:
+            say(f"{len(self._failed)} of the frames cannot be read; the others are made.")
+            raise typer.Exit(ExitCode.SOME_FAILED)
 
     def _write(self, number: int, photo: Any, inputs: "_Inputs", targets: tuple[Path, ...]) -> None:
         from relight_cli.photos.writing import write_photo
@@ -139,7 +161,7 @@ class FrameCommand(VideoCommand):
 
         frames = self._sets[job.target]
         name = f"{frames.name}: {len(frames.paths)} frames"
-        first = next(_Frames(frames, self.options).read(0))
+        first = next(_Frames(frames, self.options, lambda path, error: None).read(0))
         return Trial(name, first, len(frames.paths), self._light(job, change, fallback))
 
     def _unfit(self) -> dict[str, object]:
@@ -170,21 +192,36 @@ class _Frames:
 
     frames: FrameSet
     options: LightCommandOptions
+    failed: Callable[[Path, PhotoUnreadableError], None]
 
     def read(self, first: int) -> Iterator[PhotoFrame]:
-        """Yield the frames from one on. Raises PhotoUnreadableError, also for one of another size than the first."""
-        from relight_cli.photos.reading import read_photo
+        """Yield the frames from one on that can be read.
 
-        read = partial(read_photo, max_pixels=self.options.max_pixels, input_colour=self.options.input_colour)
-        size: tuple[int, ...] | None = None if not first else tuple(read(self.frames.paths[0]).pixels.shape[:2])
-        for number, path in enumerate(self.frames.paths[first:], first):
-            photo = read(path)
-            size = size or tuple(photo.pixels.shape[:2])
-            if tuple(photo.pixels.shape[:2]) != size:
-                sizes = (
-                    f"{photo.pixels.shape[1]} x {photo.pixels.shape[0]} pixels, the first frame {size[1]} x {size[0]}"
-                )
-                raise PhotoUnreadableError(f"{path} has {sizes}: bring the frames to one size.")
+        Raises PhotoUnreadableError if there is none, and for one of another size than the first.
+        """
+        size: tuple[int, ...] = next(self._readable(0))[1].pixels.shape[:2] if first else ()
+        for number, photo in self._readable(first):
+            own = photo.pixels.shape[:2]
+            size = size or own
+            if own != size:
+                sizes = f"{own[1]} x {own[0]} pixels, the first frame {size[1]} x {size[0]}"
+                raise PhotoUnreadableError(f"{self.frames.paths[number]} has {sizes}: bring the frames to one size.")
             frame = PhotoFrame(number, photo)
             _ = frame.picture  # made in the reader's thread
             yield frame
+
+    def _readable(self, first: int) -> Iterator["tuple[int, Photo]"]:
+        """Yield the numbers and photos from one on; the others are passed to `failed`."""
+        from relight_cli.photos.reading import read_photo
+
+        none = first == 0
+        for number, path in enumerate(self.frames.paths[first:], first):
+            try:
+                photo = read_photo(path, max_pixels=self.options.max_pixels, input_colour=self.options.input_colour)
+            except PhotoUnreadableError as error:
+                self.failed(path, error)
+                continue
+            none = False
+            yield number, photo
+        if none:
+            raise PhotoUnreadableError(f"{self.frames.name}: none of its frames can be read: copy them again.")

@@ -31,24 +31,18 @@ class FrameLight:
         self, frames: Iterable[AnyFrame], start: Maps | None = None
     ) -> Iterator[tuple[AnyFrame, Maps, Keyframe | None]]:
         """Yield each frame, its gain (h, w, 3) in stops, and the keyframe if it is one; see `stable_gains`."""
-        waiting: deque[AnyFrame] = deque()
+        waiting: deque[tuple[int, AnyFrame]] = deque()  # by their count, as numbers may have gaps
 
         def pictures() -> Iterator[Maps]:
-            for frame in frames:
-                waiting.append(frame)
-                yield frame.picture
-
-        first: int | None = None
+            for counted in enumerate(frames):
+                waiting.append(counted)
+                yield counted[1].picture
 
         def estimate(number: int) -> Maps:
-            assert first is not None or waiting
-            base = waiting[0].number if first is None else first
-            return self.estimate(next(frame for frame in waiting if frame.number == base + number))
+            return self.estimate(next(frame for count, frame in waiting if count == number))
 
         for stops, key in stable_gains(pictures(), estimate, self.every or EVERY, start):
-            frame = waiting.popleft()
-            first = frame.number if first is None else first
-            yield frame, stops, key
+            yield waiting.popleft()[1], stops, key
 
     def estimate(self, frame: Frame) -> Maps:
         """Return the gain (h, w, 3) in stops that the command gives to a frame's `picture`."""

@@ -55,7 +55,7 @@ class VideoRun:
         """
         parts = Parts(target, self._plan(made or uuid4().hex))
         try:
-            self._encode(parts)
+            damage = self._encode(parts)
         except BaseException as error:
             if made is None or isinstance(error, PhotoUnreadableError):
                 parts.remove()
@@ -63,15 +63,15 @@ class VideoRun:
         with write(target) as temporary:
             notes = mux_video(temporary, target.suffix, parts.frames(), self.encoding, self.facts, made, named=named)
         parts.remove()
-        return notes
+        return (*damage, *notes)
 
     def _plan(self, made: str) -> str:
         libraries = import_extra("av").library_versions
         encoding = (self.encoding.encoder, self.encoding.pixel_format, sorted(self.encoding.options.items()))
         return json.dumps([__version__, made, encoding, sorted(libraries.items()), available_cores(), PART])
 
-    def _encode(self, parts: Parts) -> None:
-        """Encode every frame that is in no part yet."""
+    def _encode(self, parts: Parts) -> tuple[str, ...]:
+        """Encode every frame that is in no part yet; return a note if some are damaged."""
         begin = parts.begin()
         reader = VideoReader(self.facts.path)
         encoder, first = PartEncoder(self.encoding, self.facts), begin.number
@@ -89,6 +89,7 @@ class VideoRun:
             shown = reader.last or float(1 / self.facts.rate)
             end += max(1, round(shown / float(self.facts.clock)))
             parts.add(with_durations(list(encoder.finish()), end), Resumed(number + 1))
+        return reader.damage_notes
 
     def _lit(self, reader: VideoReader, begin: Resumed) -> Iterator[tuple[VideoFrame, Keyframe | None, Any]]:
         """Yield frames from the first one that is missing on, with what the encoder takes."""

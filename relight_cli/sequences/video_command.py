@@ -186,10 +186,12 @@ class VideoCommand:
     def _encoding(self, job: Job) -> "tuple[VideoFacts, Encoding]":
         from relight_cli.videos.codecs import choose_encoding
         from relight_cli.videos.facts import read_facts
+        from relight_cli.videos.mastering import with_mastering
 
         facts = read_facts(job.source, max_pixels=self.options.max_pixels)
         suffix, chosen = job.target.suffix, self.options.codec
-        return facts, choose_encoding(suffix, facts.codec, facts.stored, chosen, self.options.crf)
+        encoding = choose_encoding(suffix, facts.codec, facts.stored, chosen, self.options.crf)
+        return facts, with_mastering(encoding, facts.mastering)
 
     def _check_quality(self, job: Job) -> None:
         """Raise UsageError for a --crf that the video's own codec has not."""

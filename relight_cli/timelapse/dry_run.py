@@ -58,6 +58,22 @@ def on_small_copy(options: TimelapseOptions, model: "Model | None") -> Timelapse
     return replace(options, max_side=small_side(model, options.max_side, model.network.max_side))
 
 
+def print_frame_cost(
+    frames: Frames,
+    planned: Sequence[OutputFrame],
+    make: "Callable[[OutputFrame], FrameResult | None]",
+    model: "Model | None",
+    chosen: TimelapseOptions,
+    options: PhotoCommandOptions,
+    writer: Writer,
+    proof: "SequenceProof",
+) -> None:
+    """Print the model, and what the planned frames cost; for the arguments see `frame_cost`."""
+    target = None if writer.is_single_file else writer.target(0)
+    cost = frame_cost(frames, planned, make, model, chosen, options, target, proof)
+    print_work(model, cost, len(planned), encoded=target is not None)
+
+
 def frame_cost(
     frames: Frames,
     planned: Sequence[OutputFrame],

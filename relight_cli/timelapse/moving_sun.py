@@ -1,9 +1,8 @@
 """A timelapse of a moving sun from one photo: its own light is fitted once, and each frame is one gain."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.engines.engine_options import refuse_ray
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
-from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
 from relight_cli.jobs.objects import refuse_objects
@@ -41,6 +39,7 @@ from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone
 from relight_cli.timelapse.report import stopped
 from relight_cli.timelapse.shared_frames import SharedFrames
+from relight_cli.timelapse.sun_times import sun_lights
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
 
 if TYPE_CHECKING:
@@ -53,36 +52,6 @@ if TYPE_CHECKING:
 
 FRAMES, FPS = 120, 25.0
 _DARKEST = 3.0  # stops below the brightest frame, so that a night is not black
-
-
-def sun_times(source: LightSource, options: LightOptions, photo: Path, count: int) -> list[datetime]:
-    """Return evenly spaced times of a range, FROM..TO, as --sun-at takes each; TO by the clock may be the next day.
-
-    `options` have a place. Raises UsageError.
-    """
-    from relight_cli.photos.capture_place import read_facts
-    from relight_cli.relighting.lights.place import parse_place, parse_time
-
-    assert options.place is not None
-    assert options.sun_at is not None
-    latitude, longitude = parse_place(options.place)
-    texts = options.sun_at.split("..")
-    if len(texts) != 2 or not all(text.strip() for text in texts):
-        raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
-    facts = read_facts(photo)
-    first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
-    same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
-    last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
-    if last <= first and not _is_day(texts[1]):
-        last += timedelta(days=1)
-    if last <= first:
-        raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
-    return [first + (last - first) * (number / (count - 1)) for number in range(count)]
-
-
-def _is_day(text: str) -> bool:
-    """Return whether a time has a date, too."""
-    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]
 
 
 @dataclass
@@ -115,7 +84,7 @@ class MovingSun:
         if options.overwrite and options.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
         photo, count = sources[0].path, options.frames or FRAMES
-        lights = list(_lights(source, options, photo, count))
+        lights = list(sun_lights(source, options, photo, count))
         writer = _writer(photo, options, count)
         files = source.files | options.depth_file() | options.mask_files()
         if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
@@ -280,14 +249,6 @@ class MovingSun:
 
     def _reported(self) -> tuple[ModelIdentity, RelightCommandOptions, ReportEntry]:
         return self.recipe.model, self.options, self.recipe.reported_options()
-
-
-def _lights(source: LightSource, options: RelightCommandOptions, photo: Path, count: int) -> "Iterator[Light]":
-    from relight_cli.photos.capture_place import read_facts
-
-    completed = source.completed(str(photo), read_facts(photo))
-    for time in sun_times(source, completed, photo, count):
-        yield light_of(None, replace(completed, sun_at=time.isoformat()))
 
 
 def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:

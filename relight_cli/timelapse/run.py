@@ -40,12 +40,12 @@ class TimelapseRun:
         report: TimelapseReport,
         record: TimelapseRecord,
         *,
-        plot: bool,
+        plot: Path | None,
     ) -> None:
-        """Take the frames that exist and those to make; with `plot` keep mean colours in `before` and `after`."""
+        """Take the frames that exist and those to make; for a `plot` keep mean colours in `before` and `after`."""
         self.compared: ComparedFrames | None = None
         self.frames, self.planned, self.writer, self.report, self.plot = frames, planned, writer, report, plot
-        self._record = record
+        self.record = record
         self._unreadable: set[int] = set()  # keyframes
         self.before: dict[int, Colour] = {}  # by keyframe
         self.after: dict[int, Colour] = {}  # by output frame
@@ -59,7 +59,7 @@ class TimelapseRun:
 
     def read(self, number: int) -> "Picture | None":
         """Read a keyframe and keep its photo; return None, and print why, if it cannot be read."""
-        self._record.sha256(number)  # hashed before it is read
+        self.record.sha256(number)  # hashed before it is read
         try:
             photo = self._read(number)
         except PhotoUnreadableError as error:
@@ -76,7 +76,7 @@ class TimelapseRun:
 
     def look_ahead(self, number: int) -> "Picture | None":
         """Read a keyframe for its light alone."""
-        self._record.sha256(number)
+        self.record.sha256(number)
         try:
             return self._read_ahead(number).to_srgb()
         except PhotoUnreadableError as error:
@@ -96,7 +96,7 @@ class TimelapseRun:
         reader = self.frames.reader()
 
         def read(number: int) -> "Picture | None":
-            self._record.sha256(number)
+            self.record.sha256(number)
             try:
                 return reader(number).to_srgb()
             except PhotoUnreadableError:  # reported when it is read as a keyframe
@@ -132,14 +132,14 @@ class TimelapseRun:
                 raise stopped(error, self.writer, self.report.options) from error
             raise
         if self.writer.is_single_file:
-            self._add_written(self.writer.path, self._record.all_inputs)
+            self._add_written(self.writer.path, self.record.all_inputs)
         self._report_until(self.frames.times[-1], skipped=False)
         return existing
 
     def _make_all(self, make: "Callable[[OutputFrame], FrameResult | None]", restart: Callable[[], None]) -> int:
         existing = 0
         last, in_order = -1, True
-        record, options = self._record, self.report.options
+        record, options = self.record, self.report.options
         shared = SharedFrames(
             self.writer,
             lambda number: record.is_current(number, self.writer.target(number)),
@@ -180,7 +180,7 @@ class TimelapseRun:
         from relight_cli.photos.writing import write_photo
         from relight_cli.timelapse.brightness_plot import plot
 
-        options, recipe = self.report.options, replace(self._record.recipe, read_record=None)
+        options, recipe = self.report.options, replace(self.record.recipe, read_record=None)
         if os.path.lexists(path) and not (options.overwrite or recipe.is_untouched(path)):
             self._notify(f"{path}: left as it is, since it is not as relight-cli wrote it; --overwrite replaces it.")
             return
@@ -195,7 +195,7 @@ class TimelapseRun:
         after = [(self.planned[number].time, colour) for number, colour in sorted(self.after.items())]
         drawn = plot(before, after, "s" if self.frames.rate or self.frames.taken(0) is not None else "frames")
         make_folder(path.parent)
-        signed, _ = recipe.sign(Photo(drawn), self._record.all_inputs())
+        signed, _ = recipe.sign(Photo(drawn), self.record.all_inputs())
         write_photo(signed, path, overwrite=options.overwrite or options.skip_existing)
 
     def _make_one(self, number: int, made: "FrameResult | None") -> bool:
@@ -214,7 +214,7 @@ class TimelapseRun:
                 if made.untouched
                 else self._dated(template.with_srgb(made.picture), self.planned[number], made.template)
             )
-            photo, notes = self._record.recipe.sign(photo, self._record.inputs(number, self._unreadable))
+            photo, notes = self.record.recipe.sign(photo, self.record.inputs(number, self._unreadable))
             for note in notes + self.writer.write(number, photo):
                 self._notify(f"{self.writer.target(number)}: {note}")
             template = photo
@@ -222,13 +222,13 @@ class TimelapseRun:
             self.compared.frame(number, template, made.template)
             self.compared.release_before(made.template)
         if not self.writer.is_single_file:
-            self._add_written(self.writer.target(number), lambda: self._record.inputs(number, self._unreadable))
+            self._add_written(self.writer.target(number), lambda: self.record.inputs(number, self._unreadable))
         return True
 
     def _add_written(self, path: Path, inputs: Callable[[], Inputs]) -> None:
         """Keep the recipe of a written file for the report."""
         if self.report.options.report:
-            self._written.append(output_entry(path, self._record.recipe.provenance(inputs()).parameters()))
+            self._written.append(output_entry(path, self.record.recipe.provenance(inputs()).parameters()))
 
     def _fail(self, number: int, error: PhotoUnreadableError) -> None:
         self._unreadable.add(number)

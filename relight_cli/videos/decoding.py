@@ -64,6 +64,7 @@ class VideoReader:
     matrix: tuple[int, ...] | None = None  # the display matrix
     times: list[float | None] = field(default_factory=list)
     last: float | None = None  # seconds for which the last frame is shown
+    damaged: int = 0  # frames that the decoder has guessed at
     notes: dict[str, None] = field(default_factory=dict)
 
     def frames(self, *, deep: bool = False) -> Iterator[Pixels]:
@@ -106,7 +107,14 @@ class VideoReader:
                     reason = f"frame {len(self.times)} cannot be decoded ({one_line(error)})"
                     raise PhotoUnreadableError(f"{self.path}: {reason}; copy the video again.") from error
                 self.times.append(frame.time)
+                self.damaged += bool(frame.is_corrupt)
                 yield decoded
+
+    @property
+    def damage_notes(self) -> tuple[str, ...]:
+        """Return a note on the frames decoded so far that are damaged, if there are any."""
+        count = f"{self.damaged} of {len(self.times)}"
+        return (f"frames that are damaged and show what the decoder guessed: {count}",) if self.damaged else ()
 
     @property
     def shown(self) -> list[float | None]:
@@ -175,7 +183,8 @@ def opened_video(path: Path) -> Iterator[Any]:
             file = opened.enter_context(path.open("rb"))  # a name could be a URL
             container = opened.enter_context(av.open(file))
         except Exception as error:  # decoders raise anything
-            raise PhotoUnreadableError(f"{path}: the video cannot be read; convert it to MP4.") from error
+            reason = "the video cannot be read" if path.stat().st_size else "the file is empty"
+            raise PhotoUnreadableError(f"{path}: {reason}; copy it again from its source.") from error
         try:
             shown_stream(container)
         except IndexError as error:

@@ -10,6 +10,7 @@ from relight_cli.errors import PhotoUnreadableError
 from relight_cli.videos.codecs import PixelFormat
 from relight_cli.videos.colour import VideoColour
 from relight_cli.videos.decoding import VideoReader, opened_video, shown_stream
+from relight_cli.videos.mastering import mastering_of
 from relight_cli.videos.names import BROADCAST
 from relight_cli.videos.shape import VideoShape
 
@@ -40,6 +41,7 @@ class VideoFacts:
     metadata: Mapping[str, str] = field(default_factory=dict)
     stream_metadata: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    mastering: str | None = None  # of HDR10, as an option of x265
 
 
 def stored_as(path: Path) -> tuple[str, PixelFormat]:
@@ -100,6 +102,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         metadata,
         own_metadata,
         notes,
+        mastering_of(reader.sides),
     )
 
 

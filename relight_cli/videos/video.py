@@ -58,7 +58,7 @@ def open_video(path: Path, *, max_pixels: int) -> Video:
         found = f"only {count} of {count + missing} frames can be decoded"
         damage = f"{path}: {found}; copy the video again from its source."
     timing = timing_of(reader.shown, reader.rate, reader.tick, reader.last)
-    notes = (*reader.notes, *timing.notes)
+    notes = (*reader.notes, *reader.damage_notes, *timing.notes)
     return Video(path, count, shape[0], shape[1], reader.rate, damage, timing, reader.shape.aspect, notes, reader.bits)
 
 

@@ -83,6 +83,26 @@ def test_linear_frames_stay_linear(command: Command, tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(before[0:40]), np.asarray(after[0:40]))
 
 
+def test_a_frame_that_cannot_be_read_costs_only_itself(command: Command, tmp_path: Path, frames: Path) -> None:
+    (frames / "f3.png").write_bytes((frames / "f3.png").read_bytes()[:300])
+    done = command(*CALL, "shot", "--sequence", "-o", "o", "--report", "r.jsonl")
+    assert done.code == 23
+    assert "f3.png" in done.err
+    assert "1 of the frames cannot be read" in done.err
+    made = {path.name for path in (tmp_path / "o").iterdir()}
+    assert made == {path.name for path in frames.iterdir()} - {"f3.png"}
+    assert len(json.loads((tmp_path / "r.jsonl").read_text())["more_outputs"]) == COUNT - 1
+    (frames / "f3.png").unlink()
+    assert command(*CALL, "shot", "--sequence", "-o", "without").code == 0
+    for name in made:
+        assert np.array_equal(read_photo(tmp_path / "o" / name).pixels, read_photo(tmp_path / "without" / name).pixels)
+    for path in frames.iterdir():
+        path.write_bytes(b"no picture")
+    done = command(*CALL, "shot", "--sequence", "-o", "none")
+    assert (done.code, "none of its frames can be read" in done.err) == (4, True)
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".parts")]
+
+
 UNFIT = [
     (("shot/g%d.png",), 2, "no file has such a name"),
     (("shot", "--sequence", "-o", "shot"), 2, "holds the frames"),
@@ -90,6 +110,7 @@ UNFIT = [
     (("shot", "--sequence", "--codec", "h264"), 2, "--codec is for"),
     (("other", "--sequence"), 4, "bring the frames to one size"),
     (("shot", "--keyframes", 3), 2, "--keyframes is for videos and sequences"),
+    (("shot", "--sequence", "--mask", "other/0.png"), 2, "give a mask of the photo's size"),
 ]
 
 

@@ -242,8 +242,41 @@ def test_the_light_of_a_reference(command: Command, tmp_path: Path, folder: Path
     assert after.mean() < 0.9 * before.mean()
 
 
+def test_damaged_frames_are_counted(command: Command, tmp_path: Path) -> None:
+    ffmpeg(*pictures("64x48", "25"), "-frames:v", 25, *X264, "-g", 5, tmp_path / "a.mp4")
+    data = bytearray((tmp_path / "a.mp4").read_bytes())
+    middle = data.find(b"mdat") + int.from_bytes(data[data.find(b"mdat") - 4 : data.find(b"mdat")], "big") // 2
+    data[middle : middle + 200] = b"\xff" * 200
+    (tmp_path / "a.mp4").write_bytes(data)
+    for call in (("deshadow", "a.mp4", "--model", "tiny", "--keyframes", 25), ("interpolate-timelapse", "a.mp4")):
+        done = command(*call, *(() if call[0] == "deshadow" else ("--mode", "image", "-o", "t.mp4")))
+        assert done.code == 0
+        assert "frames that are damaged and show what the decoder guessed: " in done.err
+
+
+MASTERED = (
+    "hdr10=1:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400"
+)
+
+
+def test_mastering_data_of_hdr10(command: Command, tmp_path: Path) -> None:
+    curve = HLG.replace("arib-std-b67", "smpte2084")
+    coded = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", f"log-level=none:{MASTERED}", "-tag:v", "hvc1")
+    ffmpeg(*pictures("64x48", "25"), "-frames:v", 3, "-vf", curve, *coded, tmp_path / "a.mp4")
+    assert command("deshadow", "a.mp4", "--model", "tiny").code == 0
+    done = command("deshadow", "a.mp4", "--model", "tiny", "--codec", "prores", "-o", "o.mov")
+    assert "mastering data of HDR10 is left out" in done.err
+    sides = [
+        ffprobe(tmp_path / name, "-show_frames", "-read_intervals", "%+#1")["frames"][0]["side_data_list"][:2]
+        for name in ("a.mp4", "a_deshadowed.mp4")
+    ]
+    assert sides[0] == sides[1]
+    assert sides[0][1]["max_content"] == 1000
+
+
 UNFIT = [
     (("text.mp4",), 4, "cannot be read"),
+    (("empty.mp4",), 4, "the file is empty"),
     (("cut.mp4",), 4, "copy the video again"),
     (("sound.mp4",), 4, "no moving picture"),
     (("gone.mp4",), 4, "no such file"),
@@ -264,6 +297,7 @@ def test_what_does_not_fit_gives_one_line(
 ) -> None:
     shutil.copy(folder / "ntsc.mp4", tmp_path / "a.mp4")
     (tmp_path / "text.mp4").write_text("no video\n" * 20)
+    (tmp_path / "empty.mp4").touch()
     ffmpeg("-i", folder / "ntsc.mp4", "-c", "copy", "-movflags", "faststart", tmp_path / "fast.mp4")
     data = (tmp_path / "fast.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) * 2 // 3])

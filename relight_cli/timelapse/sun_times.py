@@ -1,0 +1,54 @@
+"""The times and the lights of a moving sun."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from relight_cli.errors import UsageError
+from relight_cli.jobs.light_options import LightOptions, light_of
+from relight_cli.jobs.light_source import LightSource
+from relight_cli.jobs.relight_options import RelightCommandOptions
+
+if TYPE_CHECKING:
+    from relight_cli.relighting.lights.light import Light
+
+
+def sun_lights(source: LightSource, options: RelightCommandOptions, photo: Path, count: int) -> "Iterator[Light]":
+    """Yield the light of each frame of a timelapse of a photo. Raises UsageError."""
+    from relight_cli.photos.capture_place import read_facts
+
+    completed = source.completed(str(photo), read_facts(photo))
+    for time in sun_times(source, completed, photo, count):
+        yield light_of(None, replace(completed, sun_at=time.isoformat()))
+
+
+def sun_times(source: LightSource, options: LightOptions, photo: Path, count: int) -> list[datetime]:
+    """Return evenly spaced times of a range, FROM..TO, as --sun-at takes each; TO by the clock may be the next day.
+
+    `options` have a place. Raises UsageError.
+    """
+    from relight_cli.photos.capture_place import read_facts
+    from relight_cli.relighting.lights.place import parse_place, parse_time
+
+    assert options.place is not None
+    assert options.sun_at is not None
+    latitude, longitude = parse_place(options.place)
+    texts = options.sun_at.split("..")
+    if len(texts) != 2 or not all(text.strip() for text in texts):
+        raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
+    facts = read_facts(photo)
+    first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
+    same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
+    last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
+    if last <= first and not _is_day(texts[1]):
+        last += timedelta(days=1)
+    if last <= first:
+        raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
+    return [first + (last - first) * (number / (count - 1)) for number in range(count)]
+
+
+def _is_day(text: str) -> bool:
+    """Return whether a time has a date, too."""
+    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]
