@@ -56,8 +56,10 @@ def _connected(address: str | None, gpus: float, folder: Path) -> Iterator[Any]:
         _require_gpus(ray, gpus, address)
         yield ray
     finally:
+        started = _processes()
         with contextlib.suppress(Exception):
             ray.shutdown()
+        _end(started)
         shutil.rmtree(folder, ignore_errors=True)
         _folders.discard(folder)
 
@@ -149,10 +151,29 @@ def _place_for_sockets() -> str | None:
     return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 20 and os.path.isdir("/tmp") else None  # noqa: PTH112
 
 
-def _remove_folders() -> None:
-    """Remove the folders of a process that ends at once; its cluster ends with it."""
+def _processes() -> list[Any]:
+    """Return the processes of Ray that this one has started, and those that they have started."""
+    with contextlib.suppress(Exception):  # a process may end meanwhile
+        import psutil  # Ray brings it along
+
+        found = psutil.Process().children(recursive=True)
+        return [one for one in found if any("ray" in word for word in one.cmdline())]
+    return []
+
+
+def _end(processes: list[Any]) -> None:
+    """End processes that still run: some notice late that those that started them are gone."""
+    for one in processes:
+        with contextlib.suppress(Exception):
+            one.kill()
+
+
+def _end_at_once() -> None:
+    """End the own cluster of a process that ends at once."""
+    if _folders:
+        _end(_processes())
     for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-watch_writing(lambda: False, _remove_folders)
+watch_writing(lambda: False, _end_at_once)
