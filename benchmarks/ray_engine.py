@@ -38,10 +38,18 @@ def two_nodes() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     os.environ.update({"OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0", "HF_HUB_OFFLINE": "1"})
-    node: dict[str, Any] = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 80 << 20}
-    cluster = Cluster(initialize_head=True, head_node_args=node)
+    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    for tries_left in (3, 2, 1, 0):  # on a busy machine Ray's processes wait too short for each other
+        cluster = Cluster()
+        try:
+            cluster.add_node(**node, include_dashboard=False)
+            cluster.add_node(**node)
+            break
+        except Exception:
+            cluster.shutdown()
+            if not tries_left:
+                raise
     try:
-        cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
         yield cluster.address
     finally:
         cluster.shutdown()

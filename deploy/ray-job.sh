@@ -5,7 +5,7 @@
 # Send it again to make what is left: finished photos are skipped. Needs ray[default], for `ray job submit`.
 set -euo pipefail
 
-: "${RAY_JOB_ADDRESS:?set RAY_JOB_ADDRESS to the head's address for jobs, such as http://HEAD:8265}"
+: "${RAY_JOB_ADDRESS:?set RAY_JOB_ADDRESS to where the head takes jobs, such as http://HEAD:8265}"
 : "${PHOTOS:?set PHOTOS to a folder, a prefix or @LIST}"
 : "${OUTPUT:?set OUTPUT to a folder or a prefix}"
 REPORT=${REPORT:-${OUTPUT%/}.jsonl}

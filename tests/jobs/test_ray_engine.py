@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from command_line import Command
@@ -127,7 +128,19 @@ def test_an_address_without_a_cluster_is_one_line(command: Command, photos: Path
         address = f"127.0.0.1:{free.getsockname()[1]}"
         done = command("deshadow", "in", *TINY, *RAY, "--ray-address", address)
     assert (done.code, len(done.lines)) == (2, 1), done.err
-    assert f"--ray-address {address}: nothing answers there" in done.err
+    assert f"--ray-address {address}: no Ray cluster answers there" in done.err
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        Thread(target=answer_once, args=[other], daemon=True).start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        done = command("deshadow", "in", *TINY, *RAY, "--ray-address", address)
+    assert (done.code, len(done.lines)) == (2, 1), done.err
+    assert "what answers is not Ray" in done.err
+
+
+def answer_once(server: socket.socket) -> None:
+    with server.accept()[0] as connection:
+        connection.recv(100)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
 def test_a_retry_takes_the_output_of_this_recipe_as_done(command: Command, photos: Path, tmp_path: Path) -> None:
@@ -210,9 +223,10 @@ def test_every_photo_ends_once_whatever_dies(data: st.DataObject) -> None:
 
         for first in range(0, count, per_block):
             while not await block(list(range(first, min(count, first + per_block))), str(first)):
-                news = await ledger.news(0)
-                results.extend(news.results)
-        news = await ledger.news(0)
+                news = await ledger.news(len(results), 0)
+                if data.draw(st.booleans(), label="answer arrives"):
+                    results.extend(news.results)
+        news = await ledger.news(len(results), 0)
         results.extend(news.results)
         assert (news.in_work, news.error) == (0, None)
 
@@ -228,13 +242,13 @@ def test_an_actor_that_dies_while_it_starts_ends_the_run() -> None:
         assert [await ledger.starting("a") for _ in range(STARTS)] == [True] * STARTS
         assert await ledger.starting("b")
         assert not await ledger.starting("a")
-        error = (await ledger.news(0)).error
+        error = (await ledger.news(0, 0)).error
         assert error
         assert "give fewer --actors" in str(unpack(error))
         stopped = Ledger(2)
         await stopped.begin(0, "a")
         await stopped.stop()
         assert await stopped.begin(1, "b") == 0
-        assert (await stopped.news(0)).in_work == 1
+        assert (await stopped.news(0, 0)).in_work == 1
 
     asyncio.run(run())

@@ -29,7 +29,7 @@ class Result:
 
 @dataclass(frozen=True)
 class News:
-    """What has happened since the last news."""
+    """What has happened since the news that were seen."""
 
     results: list[Result] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # of actors that have started
@@ -44,7 +44,8 @@ class Ledger:
         self._made = bytearray(photos)
         self._begun: dict[int, int] = {}  # how often each photo was begun that is not made yet
         self._at_work: dict[str, int] = {}  # the photo of each actor
-        self._results: list[Result] = []
+        self._results: list[Result] = []  # after those that were seen
+        self._seen = 0
         self._notes: list[str] = []
         self._error: bytes | None = None
         self._starts: dict[str, int] = {}  # of each actor since it was last ready
@@ -88,13 +89,19 @@ class Ledger:
         if not self._made[result.number]:
             self._end(result)
 
-    async def news(self, seconds: float) -> News:
-        """Wait until something happens, but not longer than this, and return it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), seconds)
+    async def news(self, seen: int, seconds: float) -> News:
+        """Wait until something happens, but not longer than this, and return it.
+
+        `seen` results were taken before; later ones are given again until they are seen, since an answer may be lost.
+        """
+        del self._results[: seen - self._seen]
+        self._seen = seen
+        if not self._results:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), seconds)
         self._changed.clear()
-        results, notes, self._results, self._notes = self._results, self._notes, [], []
-        return News(results, notes, self._error, len(self._at_work))
+        notes, self._notes = self._notes, []
+        return News(list(self._results), notes, self._error, len(self._at_work))
 
     async def stop(self) -> None:
         """Let no more photos be begun."""
@@ -102,7 +109,7 @@ class Ledger:
         self._changed.set()
 
     async def leave(self) -> None:
-        """Let all actors end, whatever they do."""
+        """Let the actors end that are at work or wait for it; those that start after this have none."""
         self._is_stopped = True
         self._left.set()
 

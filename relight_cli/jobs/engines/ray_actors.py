@@ -45,9 +45,9 @@ class PhotoActor:
         self._ray, self._ledger = ray, ledger
         self._actor = ray.get_runtime_context().get_actor_id()
         self._work: HandedJobs | None = None
-        threading.Thread(target=self._leave_when_told, name="leave", daemon=True).start()
         if not self._ask("starting", self._actor):
             return
+        threading.Thread(target=self._leave_when_told, name="leave", daemon=True).start()
         try:
             self._work = _started(start)
         except BaseException as error:  # noqa: BLE001  libraries may raise anything

@@ -1,6 +1,7 @@
 """Start a Ray cluster on this machine, or join one that runs; quietly, and without a request to other machines."""
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
@@ -19,6 +20,8 @@ from relight_cli.photos.codecs.quiet import without_descriptor
 
 STORE = 80 << 20  # bytes of Ray's object store: names and results of photos, no pictures; the least that Ray takes
 REACHED = 5.0  # seconds in which the cluster's address must answer
+SETTINGS = 4  # the type of the frame with which both sides of HTTP/2 begin (RFC 9113, section 3.4)
+HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS, 0, 0, 0, 0, 0))
 TRIES = 3  # to start: on a busy machine Ray's processes wait too short for each other
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -56,8 +59,10 @@ def _connected(address: str | None, gpus: float, folder: Path) -> Iterator[Any]:
         _require_gpus(ray, gpus, address)
         yield ray
     finally:
+        started = _processes()
         with contextlib.suppress(Exception):
             ray.shutdown()
+        _end(started)
         shutil.rmtree(folder, ignore_errors=True)
         _folders.discard(folder)
 
@@ -98,13 +103,19 @@ def _join(ray: Any, address: str, folder: Path) -> None:
 
 
 def _require_answer(address: str) -> None:
+    """Raise UsageError unless a server of HTTP/2 answers, as Ray's does: Ray itself would ask others for minutes."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), REACHED).close()
+        with socket.create_connection((host.strip("[]"), int(port)), REACHED) as connection:
+            if "RAY_USE_TLS" not in os.environ:
+                connection.sendall(HELLO)
+                answer = connection.recv(4)
+                if len(answer) < 4 or answer[3] != SETTINGS:
+                    raise OSError(errno.EPROTO, "what answers is not Ray")
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"--ray-address {address}: nothing answers there ({reason}): start a cluster with 'ray start --head'."
+            f"--ray-address {address}: no Ray cluster answers there ({reason}): start one with 'ray start --head'."
         ) from error
 
 
@@ -149,10 +160,29 @@ def _place_for_sockets() -> str | None:
     return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 20 and os.path.isdir("/tmp") else None  # noqa: PTH112
 
 
-def _remove_folders() -> None:
-    """Remove the folders of a process that ends at once; its cluster ends with it."""
+def _processes() -> list[Any]:
+    """Return the processes of Ray that this one has started, and those that they have started."""
+    with contextlib.suppress(Exception):  # a process may end meanwhile
+        import psutil  # Ray brings it along
+
+        found = psutil.Process().children(recursive=True)
+        return [one for one in found if any("ray" in word for word in one.cmdline())]
+    return []
+
+
+def _end(processes: list[Any]) -> None:
+    """End processes that still run: some notice late that those that started them are gone."""
+    for one in processes:
+        with contextlib.suppress(Exception):
+            one.kill()
+
+
+def _end_at_once() -> None:
+    """End the own cluster of a process that ends at once."""
+    if _folders:
+        _end(_processes())
     for folder in list(_folders):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-watch_writing(lambda: False, _remove_folders)
+watch_writing(lambda: False, _end_at_once)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relight_cli.errors import RelightError, one_line
-from relight_cli.interruption import INTERRUPTIONS
+from relight_cli.interruption import INTERRUPTIONS, signals_held
 from relight_cli.jobs.console import say
 from relight_cli.jobs.engines.calls import current_call
 from relight_cli.jobs.engines.carried_errors import unpack
@@ -97,6 +97,7 @@ class Run:
         self.ledger = remote.remote(len(self.jobs))
         self.start = _start(self.ray, self.jobs, self.actors)
         self.left = len(self.jobs)
+        self.is_ending = False
         self.notes: set[str] = set()
         self.broken: Exception | None = None  # an error of Ray's
         self.flow = threading.Thread(target=self._flow, name="photos", daemon=True)
@@ -111,15 +112,13 @@ class Run:
                 if has_ended:
                     self._require_all()
             if self.summary.is_stopped:
-                self._finish_begun()
+                self._finish_begun(GRACE)
         except INTERRUPTIONS:
             current().stage("finishing the photos that are begun; Ctrl-C again stops at once")
-            self._finish_begun()
+            self._finish_begun(GRACE)
             raise
         finally:
-            self.flow.join(0 if self.left else LISTEN)  # Ray Data ends by itself after the last photo
-            with contextlib.suppress(Exception):
-                self._ask("leave", seconds=LISTEN)
+            self._end()
 
     def _flow(self) -> None:
         """Let Ray Data send the photos to its actors, until all are made."""
@@ -143,12 +142,13 @@ class Run:
                 ),
             )
             for _ in made.iter_batches(batch_size=None, prefetch_batches=0):
-                pass
+                if self.is_ending:
+                    break
         except BaseException as error:  # noqa: BLE001  the other thread raises it
             self.broken = error if isinstance(error, Exception) else RuntimeError(repr(error))
 
     def _news(self, seconds: float) -> News:
-        news = self._ask("news", seconds)
+        news = self._ask("news", len(self.jobs) - self.left, seconds)
         assert isinstance(news, News)
         return news
 
@@ -165,8 +165,9 @@ class Run:
                 self.notes.add(line)
                 say(line)
         for result in news.results:
-            self.left -= 1
-            self._report_one(result)
+            with signals_held():  # a photo that is reported is counted
+                self.left -= 1
+                self._report_one(result)
         if news.error:
             raise unpack(news.error)
 
@@ -181,13 +182,21 @@ class Run:
         job = replace(job, skip=result.made.job.skip)
         self.summary.add(job, result.made.seconds, error, result.made.facts)
 
-    def _finish_begun(self) -> None:
-        """Let no photo be begun, and report those that end soon."""
+    def _finish_begun(self, seconds: float) -> None:
+        """Let no photo be begun, and report those that end within so many seconds."""
         self._ask("stop")
-        until = time.monotonic() + GRACE
+        until = time.monotonic() + seconds
         while (news := self._news(LISTEN)).in_work and time.monotonic() < until:
             self._report(news)
         self._report(news)
+
+    def _end(self) -> None:
+        """End the flow of photos, since Ray ends a process whose threads use it when it is shut down."""
+        self.is_ending = True
+        with contextlib.suppress(RelightError):
+            if self.left:
+                self._ask("leave", seconds=LISTEN)
+        self.flow.join(GRACE)
 
     def _require_all(self) -> None:
         """Raise RelightError if Ray has ended before all photos are made."""
