@@ -19,6 +19,7 @@ from relight_cli.commands.refine_depth import refine_depth
 from relight_cli.commands.relight import relight
 from relight_cli.commands.report import report_app
 from relight_cli.commands.serve import serve
+from relight_cli.commands.studio import studio
 from relight_cli.commands.train import train_app
 from relight_cli.commands.weights import weights_app
 from relight_cli.errors import ExitCode, RelightError
@@ -46,6 +47,7 @@ app.command(short_help="Estimate and refine the depth of each PHOTO.")(refine_de
 app.command(short_help="Check the installation and report what is broken.")(doctor)
 app.add_typer(evaluate_app, name="evaluate")
 app.command(short_help="Answer HTTP requests with networks that stay loaded.")(serve)
+app.command(short_help="Try a light in the browser, and make photos with it.")(studio)
 app.add_typer(lights_app, name="lights")
 app.add_typer(report_app, name="report")
 app.add_typer(weights_app, name="weights")

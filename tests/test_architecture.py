@@ -13,6 +13,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"commands"},
+    {"studio"},
     {"evaluation", "serving"},
     {"depth", "timelapse"},
     {"sequences"},

@@ -5,7 +5,8 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +37,45 @@ def networks_kept() -> Iterator[None]:
     finally:
         with _lock:
             _loaded = before
+
+
+class Network(Protocol):
+    """The options that say which network is loaded, and how."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def weights_dir(self) -> Path | None: ...
+    @property
+    def offline(self) -> bool: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+
+
+def warm_up(options: Network, *, accept_licence: bool, ask: Any, notify: Callable[[str], None]) -> None:
+    """Load the network for all tasks where it is the same for all; another is loaded when it is asked for.
+
+    Raises what `checkpoints.models.load_model` raises.
+    """
+    from relight_cli.checkpoints.models import expected_model, load_model
+
+    tasks = ("relight", "deshadow", "albedo")
+    found = {expected_model(options.model, [task], options.weights_dir) for task in tasks}
+    notify("loading the network")
+    load_model(
+        name=options.model,
+        tasks=tasks if len(found) == 1 else tasks[:1],
+        device=options.device,
+        dtype=options.dtype,
+        weights_dir=options.weights_dir,
+        offline=options.offline,
+        progress=True,
+        accept_licence=accept_licence,
+        ask=ask,
+        notify=notify,
+    )
 
 
 def loaded_once(load: Callable[P, R]) -> Callable[P, R]:

@@ -22,32 +22,12 @@ def serve(context: typer.Context, options: ServeOptions) -> None:
     if not all(map(find_spec, ("fastapi", "uvicorn", "python_multipart", "prometheus_client"))):
         raise MissingExtraError(EXTRA)
     token = options.token()
-    from relight_cli.checkpoints.kept_networks import networks_kept
-    from relight_cli.serving.server import listen, serve_on
-
-    with listen(options) as place, networks_kept():
-        _load(options)
-        serve_on(place, context, options, token)
-
-
-def _load(options: ServeOptions) -> None:
-    """Load the network for all tasks where it is the same for all; another is loaded when it is asked for."""
-    from relight_cli.checkpoints.models import expected_model, load_model
+    from relight_cli.checkpoints.kept_networks import networks_kept, warm_up
     from relight_cli.jobs.console import say
     from relight_cli.jobs.questions import terminal_question
+    from relight_cli.serving.running import listen
+    from relight_cli.serving.server import serve_on
 
-    tasks = ("relight", "deshadow", "albedo")
-    found = {expected_model(options.model, [task], options.weights_dir) for task in tasks}
-    say("loading the network")
-    load_model(
-        name=options.model,
-        tasks=tasks if len(found) == 1 else tasks[:1],
-        device=options.device,
-        dtype=options.dtype,
-        weights_dir=options.weights_dir,
-        offline=options.offline,
-        progress=True,
-        accept_licence=options.yes,
-        ask=terminal_question(),
-        notify=say,
-    )
+    with listen(options.host, options.port) as place, networks_kept():
+        warm_up(options, ask=terminal_question(), notify=say)
+        serve_on(place, context, options, token)

@@ -9,7 +9,11 @@ from relight_cli.places.urls import redact
 
 def command_line() -> str:
     """Return this run's command line, quoted for the shell of the system, without passwords and tokens of URLs."""
-    words = ["relight-cli", *map(redact, sys.argv[1:])]
+    return quoted_for_shell(["relight-cli", *map(redact, sys.argv[1:])])
+
+
+def quoted_for_shell(words: list[str]) -> str:
+    """Return words as one line, quoted for the shell of the system."""
     if sys.platform == "win32":
         return subprocess.list2cmdline(words)
     return " ".join(map(quoted, words))

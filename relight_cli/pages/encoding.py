@@ -22,7 +22,7 @@ _SHRINK = 0.6  # of the pixels, where no quality is low enough
 
 def small_picture(preview: Preview, most: int = SMALL_BYTES) -> Picture:
     """Return a preview as WebP of at most `most` bytes with its profile; smaller where grain needs more."""
-    image, icc = _colour_image(preview)
+    image, icc = colour_image(preview)
     for quality in _QUALITIES:
         data = _encoded(image, "WEBP", quality=quality, method=_METHOD, icc_profile=icc)
         if len(data) <= most:
@@ -50,7 +50,7 @@ def exact_picture(samples: Samples, like: Preview) -> Picture:
     return _picture("png", data, replace(like, samples=samples))
 
 
-def _colour_image(preview: Preview) -> tuple[Image.Image, bytes | None]:
+def colour_image(preview: Preview) -> tuple[Image.Image, bytes | None]:
     """Return an RGB image, since WebP has no grey, and its profile: a grey one does not describe it."""
     samples, icc = preview.samples, preview.icc
     if icc and profile_space(icc) == "gray":

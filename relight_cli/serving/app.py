@@ -12,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from relight_cli._version import __version__
-from relight_cli.serving.errors import MEDIA_TYPE, ProblemError
+from relight_cli.serving.errors import ProblemError
 from relight_cli.serving.intake import documented, take
 from relight_cli.serving.jobs import Job, Run, State, Worker
-from relight_cli.serving.limits import Guard
+from relight_cli.serving.limits import Guard, answer_problem
 from relight_cli.serving.metrics import MEDIA_TYPE as METRICS_TYPE
 from relight_cli.serving.metrics import Metrics
 from relight_cli.serving.options import ServeOptions
@@ -117,7 +117,7 @@ def make_app(commands: dict[str, Any], run: Run, options: ServeOptions, token: s
         max_upload=options.max_upload,
         answered=service.metrics.answered,
     )
-    app.add_exception_handler(ProblemError, _answer_problem)
+    app.add_exception_handler(ProblemError, answer_problem)
     app.add_exception_handler(HTTPException, _answer_http_error)
     for task in TASKS.values():
         _add_task(app, service, task)
@@ -189,11 +189,6 @@ def _add_state(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type=METRICS_TYPE)
 
 
-async def _answer_problem(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, ProblemError)
-    return JSONResponse(error.body(), error.status, error.headers, MEDIA_TYPE)
-
-
 async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return await _answer_problem(request, ProblemError(error.status_code, str(error.detail), headers=error.headers))
+    return await answer_problem(request, ProblemError(error.status_code, str(error.detail), headers=error.headers))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from relight_cli.jobs.memory import release_memory
-from relight_cli.jobs.progress import RunProgress, progress_shown_by
+from relight_cli.jobs.progress import Outcome, RunProgress, progress_shown_by
 from relight_cli.serving.errors import ProblemError, problem_of
 from relight_cli.serving.options import ServeOptions
 
@@ -52,6 +52,7 @@ class Job:
     notes: list[str] = field(default_factory=list)
     problem: ProblemError | None = None
     stop: ProblemError | None = None  # why it is to stop
+    work: "Callable[[Job], None] | None" = None  # what is done; None: the command `task` runs with the arguments
     deadline: float | None = None
     finished: float | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
@@ -136,6 +137,13 @@ class JobProgress(RunProgress):
         self._job.stage, self._job.share = f"{done} of {total} {unit}s", done / total if total else 0.0
         self._job.tell()
 
+    def finish_one(self, outcome: Outcome) -> None:
+        """Keep the reason why one of several photos failed; that of a single one is the error of its command."""
+        super().finish_one(outcome)
+        if outcome.status == "failed" and self.total > 1:
+            message = outcome.message or outcome.error or ""
+            self.note(message if message.startswith(str(outcome.source)) else f"{outcome.source}: {message}")
+
     def note(self, text: str) -> None:
         """Keep a note for the client."""
         self._job.notes.append(self._job.plain(text))
@@ -147,11 +155,17 @@ class JobProgress(RunProgress):
 class Worker:
     """Does the jobs one after the other; the network uses all cores for each."""
 
-    def __init__(self, run: Run, options: ServeOptions, ended: Callable[[str, State, float], None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        options: ServeOptions,
+        ended: Callable[[str, State, float], None] = lambda task, state, seconds: None,
+        root: Path | None = None,
+    ) -> None:
         self._run, self._options, self._ended = run, options, ended
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._lock, self._admitted, self._count = threading.Lock(), 0, 0
-        self.root = Path(tempfile.mkdtemp(prefix="relight-serve-"))
+        self.root = root or Path(tempfile.mkdtemp(prefix="relight-serve-"))
         self.kept: dict[str, Job] = {}
         self.running: Job | None = None
         self.is_draining = False
@@ -201,10 +215,10 @@ class Worker:
             if not job.is_final:
                 job.cancel(ProblemError(503, "the server is shutting down."))
 
-    def close(self) -> None:
-        """End the thread when the queue is empty, and remove all files."""
+    def close(self, seconds: float | None = None) -> None:
+        """End the thread when the queue is empty, which may take these seconds, and remove all files."""
         self._queue.put(None)
-        self._thread.join(self._options.time_limit)
+        self._thread.join(self._options.time_limit if seconds is None else seconds)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def forget(self, job: Job) -> None:
@@ -242,7 +256,7 @@ class Worker:
             job.check()
             job.state = State.RUNNING
             with progress_shown_by(lambda command: JobProgress(command, job)):
-                self._run(job.task, job.arguments)
+                job.work(job) if job.work else self._run(job.task, job.arguments)
             job.check()
             if not (job.result and job.result.is_file()):
                 raise ProblemError(500, "the command made no picture: look at the server's own defaults.")

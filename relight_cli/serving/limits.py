@@ -6,6 +6,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from relight_cli.serving.errors import MEDIA_TYPE, ProblemError
@@ -46,6 +48,10 @@ class Guard:
             return ProblemError(400, "Content-Length is no number.")
         if int(length) > self._most:
             return self._too_large()
+        return self._stranger(path, headers)
+
+    def _stranger(self, path: str, headers: Headers) -> ProblemError | None:
+        """Return why a request is not answered, if who sends it may not ask."""
         if path in OPEN_PATHS:
             return None
         if self._token:
@@ -64,7 +70,10 @@ class Guard:
             return ProblemError(
                 403, "pages of other sites may not use this server; start it with --token-file for that."
             )
-        if self._is_local and _host_name(headers.get("host", "")) not in LOCAL_NAMES:
+        return self._foreign_name(headers.get("host", ""))
+
+    def _foreign_name(self, host: str) -> ProblemError | None:
+        if self._is_local and _host_name(host) not in LOCAL_NAMES:
             return ProblemError(
                 421, "this server answers to localhost only; start it with --token-file for other names."
             )
@@ -95,6 +104,12 @@ async def answer(problem: ProblemError, send: Send) -> None:
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
+
+
+async def answer_problem(request: Request, error: Exception) -> Response:
+    """Return a problem as the answer, as the handler of an app's exceptions."""
+    assert isinstance(error, ProblemError)
+    return JSONResponse(error.body(), error.status, error.headers, MEDIA_TYPE)
 
 
 def _host_name(host: str) -> str:

@@ -46,6 +46,11 @@ class ServeOptions:
     verbose: Verbose = False
 
     @property
+    def names_host(self) -> bool:
+        """Whether the command has --host."""
+        return True
+
+    @property
     def is_local(self) -> bool:
         """Whether only programs on this machine can connect."""
         try:

@@ -2,20 +2,18 @@
 
 import contextlib
 import socket
-from collections.abc import Mapping
 from types import FrameType
-from typing import Any
 
 import typer
 import uvicorn
 from fastapi import FastAPI
 
-from relight_cli.errors import OutputUnwritableError
 from relight_cli.interruption import INTERRUPTIONS
 from relight_cli.jobs.console import say
 from relight_cli.jobs.memory import keep_loaded
 from relight_cli.serving.app import make_app
 from relight_cli.serving.options import ServeOptions
+from relight_cli.serving.running import commands_of, run_in
 from relight_cli.serving.tasks import TASKS
 
 CONNECTIONS = 512  # at a time; more are answered with 503
@@ -31,33 +29,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def commands_of(context: typer.Context) -> dict[str, Any]:
-    """Return the commands that clients may run."""
-    program: Any = context.find_root().command
-    return {name: program.commands[name] for name in TASKS}
-
-
-def run_in(context: typer.Context, commands: Mapping[str, Any], name: str, arguments: list[str]) -> None:
-    """Run a command as the command line does, with the user's defaults of `context`."""
-    with commands[name].make_context(name, arguments, parent=context.find_root()) as own:
-        commands[name].invoke(own)
-
-
-def listen(options: ServeOptions) -> socket.socket:
-    """Return the socket of the server. Raises OutputUnwritableError if the port cannot be had."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    try:
-        return socket.create_server((options.host, options.port), family=family, backlog=128)
-    except OSError as error:
-        raise OutputUnwritableError(
-            f"--host {options.host} --port {options.port}: cannot listen there ({error.strerror or error}); "
-            "choose another port."
-        ) from error
-
-
 def serve_on(place: socket.socket, context: typer.Context, options: ServeOptions, token: str | None) -> None:
     """Answer requests until a signal comes."""
-    commands = commands_of(context)
+    commands = commands_of(context, TASKS)
     app = make_app(commands, lambda name, arguments: run_in(context, commands, name, arguments), options, token)
     config = uvicorn.Config(
         app,

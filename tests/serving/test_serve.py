@@ -34,7 +34,7 @@ from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.progress import begin_progress, current
 from relight_cli.serving.app import make_app
 from relight_cli.serving.options import ServeOptions
-from relight_cli.serving.server import commands_of, run_in
+from relight_cli.serving.running import commands_of, run_in
 from relight_cli.serving.tasks import TASKS, parameters_of
 
 TOKEN = "0123456789abcdef0123"
@@ -72,7 +72,7 @@ def context() -> typer.Context:
 
 
 def served(context: typer.Context, token: str | None = None, run: Any = None, **options: Any) -> TestClient:
-    commands = commands_of(context)
+    commands = commands_of(context, TASKS)
     chosen = ServeOptions(**({"model": "tiny", "device": "cpu"} | options))
     return TestClient(
         make_app(commands, run or (lambda name, words: run_in(context, commands, name, words)), chosen, token),
@@ -202,7 +202,7 @@ def test_every_option_of_a_command_is_for_clients_or_for_the_server(context: typ
     theirs |= {"working-space", "ocio-config", "depth"}  # for compositors; deshadow and albedo have a depth for layers
     theirs |= {"engine", "actors", "gpus-per-actor", "ray-address"}
     theirs |= {"preview", "normals", "uncertainty", "initial", "plot", "point-cloud", "fov", "resume"}
-    for name, command in commands_of(context).items():
+    for name, command in commands_of(context, TASKS).items():
         known, task = set(parameters_of(command)), TASKS[name]
         assert task.options | task.files <= known
         assert known - task.options - task.files <= theirs, "a new option: may clients give it?"
