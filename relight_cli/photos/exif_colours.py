@@ -30,7 +30,8 @@ def exif_colours(exif: bytes | None) -> ExifColours | None:
         with library_warnings():  # reported where the EXIF data is kept
             found = Image.Exif()
             found.load(exif)
-            details, interop = found.get_ifd(ExifTags.IFD.Exif), found.get_ifd(ExifTags.IFD.Interop)
+            details = found.get_ifd(ExifTags.IFD.Exif)
+            interop = found.get_ifd(ExifTags.IFD.Interop) if ExifTags.IFD.Interop in details else {}
             return _colours(found, details, str(interop.get(1, "")).strip("\0 "))
     except Exception:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
         return None

@@ -189,6 +189,6 @@ def _add_state(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type=METRICS_TYPE)
 
 
-async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return await answer_problem(request, ProblemError(error.status_code, str(error.detail), headers=error.headers))

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import html
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class Events:
         gr.on([azimuth.change, elevation.change], None, [azimuth, elevation], page.dial, js=follow)
         page.blocks.unload(self.close)
 
-    async def refresh(self, request: gr.Request, *values: Any) -> AsyncIterator[Updates]:
+    async def refresh(self, request: gr.Request, *values: Any) -> AsyncGenerator[Updates, None]:
         """Show the command line, the light and a preview of what is on the screen."""
         window = self.windows.of(str(request.session_hash))
         version = int(values[0])
@@ -86,7 +86,7 @@ class Events:
                     return
                 yield update
 
-    async def _show(self, window: Window, version: int, screen: Screen, values: Any) -> AsyncIterator[Updates]:
+    async def _show(self, window: Window, version: int, screen: Screen, values: Any) -> AsyncGenerator[Updates, None]:
         """Yield all that a new screen changes on the page."""
         page = self.page
         yield {**self._changes(window, screen), page.status: _said("")}
@@ -108,7 +108,7 @@ class Events:
             status = _said(problem, bad=not is_empty)
             yield {page.command: "", page.status: status, page.make: gr.Button(interactive=False)}
 
-    async def _preview(self, window: Window, screen: Screen, files: Files, index: int) -> AsyncIterator[Updates]:
+    async def _preview(self, window: Window, screen: Screen, files: Files, index: int) -> AsyncGenerator[Updates, None]:
         """Make the preview. A problem of it leaves the command line on the page."""
         shown, page = Shown(), self.page
         job = window.start(
@@ -122,7 +122,7 @@ class Events:
         notes = [self._plain(note) for note in [*shown.notes, *job.notes]]
         yield {page.status: _said("Preview.", notes=notes), **self._pictures(screen, shown)}
 
-    async def _show_canvas(self, window: Window, screen: Screen, photo: Given) -> AsyncIterator[Updates]:
+    async def _show_canvas(self, window: Window, screen: Screen, photo: Given) -> AsyncGenerator[Updates, None]:
         """Show a photo to be painted on."""
         if window.canvas == photo:
             return
@@ -136,16 +136,14 @@ class Events:
         src = f"gradio_api/file={quote(str(small.shown))}"
         yield {self.page.painter: {"src": src, "width": small.small[1], "height": small.small[0]}}
 
-    async def make(self, request: gr.Request, *values: Any) -> AsyncIterator[Updates]:
+    async def make(self, request: gr.Request, *values: Any) -> AsyncGenerator[Updates, None]:
         """Make the files that the command line makes."""
         window, screen, page = self.windows.of(str(request.session_hash)), _screen(values), self.page
         made: list[Path] = []
         yield {page.status: _said("Waiting."), page.results: ""}
         try:
             files, _ = await asyncio.to_thread(self._files, window, screen, values)
-            job = window.start(
-                screen.task, lambda job: self.studio.full(window, screen, files, made, job), full=True
-            )
+            job = window.start(screen.task, lambda job: self.studio.full(window, screen, files, made, job), full=True)
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
             yield {page.status: _said(self._plain(problem_of(error)), bad=True)}
             return
@@ -192,7 +190,7 @@ class Events:
         """Forget a window."""
         self.windows.close(str(request.session_hash))
 
-    async def _follow(self, job: Job, what: str) -> AsyncIterator[str]:
+    async def _follow(self, job: Job, what: str) -> AsyncGenerator[str, None]:
         """Yield how far a job is until it ends."""
         told = ""
         while not job.is_final:
@@ -303,5 +301,3 @@ def _said(text: str, *, bad: bool = False, notes: list[str] | None = None) -> st
 def _progress(text: str, share: float) -> str:
     bar = f'<progress max="1" value="{share:.3f}" aria-label="Progress"></progress>'
     return f'<div role="status" aria-live="off">{html.escape(text)}{bar}</div>'
-
-

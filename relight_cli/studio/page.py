@@ -33,13 +33,18 @@ DEPTH_HELP = (
 _START = Screen()
 
 
-class UploadBox(gr.File):
-    """A place for files that passes on their own names."""
+def upload_box(label: str, name: str, **more: Any) -> Any:
+    """Return a place for files, which passes them on as `Upload`, with the names that they have for the user.
 
-    is_template = True  # the browser shows it as gr.File
+    A subclass of gr.File would do that too, but Gradio writes a .pyi file next to the source of each subclass.
+    """
+    box = gr.File(label=label, elem_id=name, **more)
+    box._process_single_file = _upload  # type: ignore[method-assign]
+    return box
 
-    def _process_single_file(self, f: Any) -> Any:
-        return Upload(Path(f.path), f.orig_name or Path(f.path).name)
+
+def _upload(sent: Any) -> Any:
+    return Upload(Path(sent.path), sent.orig_name or Path(sent.path).name)
 
 
 @dataclass
@@ -83,7 +88,7 @@ def make_page(options: StudioOptions) -> Page:
         gr.HTML(f"<h1>{TITLE}</h1>")
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
-                page.photos = UploadBox(label="Photos", file_count="multiple", height=150, elem_id="photos")
+                page.photos = upload_box("Photos", "photos", file_count="multiple", height=150)
                 _add(page, "task", gr.Radio(list(TASKS), value=_START.task, label="Task"))
                 _light(page, options)
                 _mask(page)
@@ -108,9 +113,7 @@ def _light(page: Page, options: StudioOptions) -> None:
             _sun_sliders(page)
         page.reference = _hidden_box("Reference photo", "reference")
         page.map = _hidden_box(f"Environment map ({', '.join(MAP_SUFFIXES)}, twice as wide as high)", "map")
-        _add(
-            page, "look", gr.Dropdown(looks, value=next(iter(looks), None), label="Look", visible=False)
-        )
+        _add(page, "look", gr.Dropdown(looks, value=next(iter(looks), None), label="Look", visible=False))
         with gr.Accordion("Turn and expose the light", open=False) as page.boxes["turn"]:
             _add(page, "rotate", gr.Slider(-180, 180, _START.rotate, step=1, label="Turn the light (degrees)"))
             _add(page, "exposure", gr.Slider(-3, 3, _START.exposure, step=0.1, label="Brighter or darker (stops)"))
@@ -121,8 +124,8 @@ def _light(page: Page, options: StudioOptions) -> None:
                 page.save_look = gr.Button("Save look", scale=1)
 
 
-def _hidden_box(label: str, name: str) -> UploadBox:
-    return UploadBox(label=label, file_count="single", height=110, visible=False, elem_id=name)
+def _hidden_box(label: str, name: str) -> Any:
+    return upload_box(label, name, file_count="single", height=110, visible=False)
 
 
 def _drawn(name: str, value: dict[str, Any], label: str) -> Any:
@@ -166,7 +169,9 @@ def _timelapse(page: Page) -> None:
     with gr.Column(visible=False) as page.boxes["interpolate-timelapse"]:
         _add(page, "change", gr.Radio(changes, value=changes[0], label="Make"))
         _add(page, "between", gr.Slider(1, 30, _START.between, step=1, label="New frames between every two"))
-        _add(page, "window", gr.Slider(3, 99, _START.window, step=2, label="Smooth the light over frames", visible=False))
+        _add(
+            page, "window", gr.Slider(3, 99, _START.window, step=2, label="Smooth the light over frames", visible=False)
+        )
         _add(page, "mode", gr.Radio(["auto", "latent", "image"], value=_START.mode, label="Blend"))
         _add(page, "result", gr.Radio(results, value=results[0], label="Write"))
 

@@ -82,7 +82,9 @@ def show_on(place: socket.socket, context: typer.Context, options: StudioOptions
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_exception_handler(ProblemError, answer_problem)
     add_downloads(app, worker)
-    app.add_middleware(PageGuard, token=None, is_local=True, max_upload=options.max_upload, answered=lambda status: None)
+    app.add_middleware(
+        PageGuard, token=None, is_local=True, max_upload=options.max_upload, answered=lambda status: None
+    )
     app.add_middleware(WithPolicy)
     font, mono = ["system-ui", "sans-serif"], ["ui-monospace", "monospace"]
     gr.mount_gradio_app(

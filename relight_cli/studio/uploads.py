@@ -1,4 +1,4 @@
-"""What is dropped on the page: kept under its own name in a folder of the window, and looked at before it is decoded."""
+"""What is dropped on the page: kept under its own name, and looked at before anything is decoded."""
 
 import os
 import shutil
@@ -48,7 +48,9 @@ def keep(upload: Upload, folder: Path, max_pixels: int, suffixes: tuple[str, ...
         check_size(place, max_pixels)
     except ProblemError as error:
         size = str(error).partition(": ")[2]
-        raise PhotoUnreadableError(f"{name}: {size.rstrip('.')}; 'relight-cli studio --max-pixels' raises it.") from None
+        raise PhotoUnreadableError(
+            f"{name}: {size.rstrip('.')}; 'relight-cli studio --max-pixels' raises it."
+        ) from None
     return Given(place, name)
 
 

@@ -88,7 +88,7 @@ def made_by(command: Command, line: str, photos: Path, tmp_path: Path) -> dict[s
         patch.chdir(folder)
         done = command(*words)
     assert done.code == 0, done.err
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path not in before}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path not in before}
 
 
 def test_each_light_and_each_task_makes_the_files_of_its_command_line(
