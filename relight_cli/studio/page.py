@@ -39,7 +39,7 @@ def upload_box(label: str, name: str, **more: Any) -> Any:
     A subclass of gr.File would do that too, but Gradio writes a .pyi file next to the source of each subclass.
     """
     box = gr.File(label=label, elem_id=name, **more)
-    box._process_single_file = _upload  # type: ignore[method-assign]
+    box._process_single_file = _upload  # type: ignore[assignment, method-assign]
     return box
 
 
