@@ -49,12 +49,14 @@ class Network(Protocol):
     @property
     def offline(self) -> bool: ...
     @property
+    def yes(self) -> bool: ...
+    @property
     def device(self) -> str: ...
     @property
     def dtype(self) -> str: ...
 
 
-def warm_up(options: Network, *, accept_licence: bool, ask: Any, notify: Callable[[str], None]) -> None:
+def warm_up(options: Network, *, ask: Any, notify: Callable[[str], None]) -> None:
     """Load the network for all tasks where it is the same for all; another is loaded when it is asked for.
 
     Raises what `checkpoints.models.load_model` raises.
@@ -72,7 +74,7 @@ def warm_up(options: Network, *, accept_licence: bool, ask: Any, notify: Callabl
         weights_dir=options.weights_dir,
         offline=options.offline,
         progress=True,
-        accept_licence=accept_licence,
+        accept_licence=options.yes,
         ask=ask,
         notify=notify,
     )

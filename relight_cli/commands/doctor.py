@@ -38,7 +38,9 @@ EXTRAS = {  # distribution: (module to import, pip extra)
     "uvicorn": ("uvicorn", "serve"),
     "python-multipart": ("python_multipart", "serve"),
     "prometheus-client": ("prometheus_client", "serve"),
+    "gradio": ("gradio", "studio"),
 }
+SLOW = {"gradio"}  # takes seconds to import: only looked for
 
 
 def doctor(context: typer.Context, weights_dir: WeightsDir = None, verbose: Verbose = False) -> None:
@@ -98,7 +100,7 @@ def _check_extra(distribution: str, module: str, extra: str) -> bool:
     from importlib.util import find_spec
 
     if find_spec(module):
-        return _check_package(distribution, module)
+        return _check_package(distribution, "" if distribution in SLOW else module)
     _print(distribution, f"not installed: pip install 'relight-cli[{extra}]'")
     return True
 

@@ -28,6 +28,6 @@ def serve(context: typer.Context, options: ServeOptions) -> None:
     from relight_cli.serving.running import listen
     from relight_cli.serving.server import serve_on
 
-    with listen(options) as place, networks_kept():
-        warm_up(options, accept_licence=options.yes, ask=terminal_question(), notify=say)
+    with listen(options.host, options.port) as place, networks_kept():
+        warm_up(options, ask=terminal_question(), notify=say)
         serve_on(place, context, options, token)

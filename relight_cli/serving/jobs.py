@@ -17,7 +17,7 @@ from typing import Any
 from relight_cli.jobs.memory import release_memory
 from relight_cli.jobs.progress import Outcome, RunProgress, progress_shown_by
 from relight_cli.serving.errors import ProblemError, problem_of
-from relight_cli.serving.options import ServeOptions
+from relight_cli.serving.options import JobLimits
 
 COLLECT_EVERY = 20  # jobs after which garbage is collected: a fifth of a second with torch loaded
 MOST_KEPT = 64  # jobs of which a client may still fetch the result
@@ -158,7 +158,7 @@ class Worker:
     def __init__(
         self,
         run: Run,
-        options: ServeOptions,
+        options: JobLimits,
         ended: Callable[[str, State, float], None] = lambda task, state, seconds: None,
         root: Path | None = None,
     ) -> None:

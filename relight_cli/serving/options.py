@@ -3,7 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
@@ -11,6 +11,17 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
 
 SHORTEST_TOKEN = 16  # characters
+
+
+class JobLimits(Protocol):
+    """What limits the jobs of a worker."""
+
+    @property
+    def queue(self) -> int: ...
+    @property
+    def time_limit(self) -> float: ...
+    @property
+    def keep(self) -> float: ...
 
 
 @dataclass(frozen=True)

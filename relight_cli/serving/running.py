@@ -7,7 +7,6 @@ from typing import Any
 import typer
 
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.serving.options import ServeOptions
 
 
 def commands_of(context: typer.Context, names: Iterable[str]) -> dict[str, Any]:
@@ -22,13 +21,12 @@ def run_in(context: typer.Context, commands: Mapping[str, Any], name: str, argum
         commands[name].invoke(own)
 
 
-def listen(options: ServeOptions) -> socket.socket:
-    """Return the socket of the server. Raises OutputUnwritableError if the port cannot be had."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+def listen(host: str, port: int) -> socket.socket:
+    """Return the socket of a server. Raises OutputUnwritableError if the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((options.host, options.port), family=family, backlog=128)
+        return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        where = f"--host {options.host} --port" if options.names_host else "--port"
         raise OutputUnwritableError(
-            f"{where} {options.port}: cannot listen there ({error.strerror or error}); choose another port."
+            f"port {port} of {host}: cannot listen there ({error.strerror or error}); choose another --port."
         ) from error

@@ -176,7 +176,7 @@ class Events:
 
     def save(self, name: str, request: gr.Request, *values: Any) -> Updates:
         """Save the light under a name."""
-        page, looks = self.page, self.studio.options.looks
+        page, looks = self.page, self.studio.options.looks_folder
         window, screen = self.windows.of(str(request.session_hash)), _screen(values)
         try:
             files, _ = self._files(window, screen, values)
@@ -227,7 +227,7 @@ class Events:
         """Draw the light on a ball, if it is one."""
         if screen.task != RELIGHT or screen.light == LightKind.REFERENCE:
             return {self.page.ball: gr.skip()}
-        light = light_of_screen(screen, files, self.studio.options.looks)
+        light = light_of_screen(screen, files, self.studio.options.looks_folder)
         return {self.page.ball: gr.Image(value=light_picture(light))}
 
     def _pictures(self, screen: Screen, shown: Shown) -> Updates:

@@ -39,7 +39,7 @@ def upload_box(label: str, name: str, **more: Any) -> Any:
     A subclass of gr.File would do that too, but Gradio writes a .pyi file next to the source of each subclass.
     """
     box = gr.File(label=label, elem_id=name, **more)
-    box._process_single_file = _upload  # type: ignore[method-assign]
+    box._process_single_file = _upload  # type: ignore[assignment, method-assign]
     return box
 
 
@@ -86,16 +86,16 @@ def make_page(options: StudioOptions) -> Page:
         page = Page(blocks)
         page.tick = gr.Number(0, visible=False)
         gr.HTML(f"<h1>{TITLE}</h1>")
+        page.photos = upload_box("Photos", "photos", file_count="multiple", height=150)
         with gr.Row():
+            with gr.Column(scale=3, min_width=320):
+                _result(page)
             with gr.Column(scale=2, min_width=320):
-                page.photos = upload_box("Photos", "photos", file_count="multiple", height=150)
                 _add(page, "task", gr.Radio(list(TASKS), value=_START.task, label="Task"))
                 _light(page, options)
                 _mask(page)
                 _depth(page)
                 _timelapse(page)
-            with gr.Column(scale=3, min_width=320):
-                _result(page)
     return page
 
 
@@ -104,7 +104,7 @@ def _add(page: Page, name: str, component: Any) -> None:
 
 
 def _light(page: Page, options: StudioOptions) -> None:
-    kinds, looks = [kind.value for kind in LightKind], look_names(options.looks)
+    kinds, looks = [kind.value for kind in LightKind], look_names(options.looks_folder)
     with gr.Column(visible=True) as page.boxes[RELIGHT]:
         _add(page, "light", gr.Radio(kinds, value=kinds[0], label="Light"))
         _add(page, "preset", gr.Dropdown(preset_names(), value=_START.preset, label="Preset"))
@@ -178,10 +178,10 @@ def _timelapse(page: Page) -> None:
 
 def _result(page: Page) -> None:
     page.slider = gr.ImageSlider(
-        label="Preview: before and after", interactive=False, buttons=["fullscreen"], height=520
+        label="Preview: before and after", interactive=False, buttons=["fullscreen"], height="min(520px, 60vh)"
     )
     page.gallery = gr.Gallery(
-        label="Preview: frames", interactive=False, visible=False, buttons=["fullscreen"], height=520
+        label="Preview: frames", interactive=False, visible=False, buttons=["fullscreen"], height="min(520px, 60vh)"
     )
     page.index = gr.Dropdown([], label="Photo in the preview", visible=False, type="index")
     page.status = gr.HTML(value="", elem_classes="studio-status")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.option_types import Dtype
 from relight_cli.jobs.repeated_command import quoted_for_shell
 from relight_cli.studio.options import StudioOptions
 
@@ -154,11 +155,11 @@ def look_path(looks: Path, name: str) -> Path:
 
 def command_line(screen: Screen, files: Files, options: StudioOptions) -> str:
     """Return the command line that makes what is on the screen, quoted for the shell. Raises UsageError."""
-    words = ["relight-cli", screen.task, *map(_shown, task_words(screen, files, options.looks))]
+    words = ["relight-cli", screen.task, *map(_shown, task_words(screen, files, options.looks_folder))]
     if screen.task != DEPTH and options.model != "auto":
         words += ["--model", options.model]
     words += ["--device", options.device] if options.device != "auto" else []
-    words += ["--dtype", options.dtype] if options.dtype != "auto" else []
+    words += ["--dtype", options.dtype.value] if options.dtype != Dtype.AUTO else []
     words += ["--weights-dir", str(options.weights_dir)] if options.weights_dir else []
     if screen.task == TIMELAPSE and screen.result == Result.VIDEO:
         words += ["-o", _name("timelapse.mp4")]
@@ -168,7 +169,7 @@ def command_line(screen: Screen, files: Files, options: StudioOptions) -> str:
 def arguments(screen: Screen, words: Iterable[Word], output: str, options: StudioOptions) -> list[str]:
     """Return the arguments with which the command runs here."""
     server = [f"--output={output}", f"--max-pixels={options.max_pixels}", "--offline"]
-    server += [f"--device={options.device}", f"--dtype={options.dtype}"]
+    server += [f"--device={options.device}", f"--dtype={options.dtype.value}"]
     server += [f"--model={options.model}"] if screen.task != DEPTH else []
     server += [f"--weights-dir={options.weights_dir}"] if options.weights_dir else []
     return [*server, *(str(word.path) if isinstance(word, Given) else word for word in words)]

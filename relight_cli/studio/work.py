@@ -51,7 +51,7 @@ class Studio:
             screen = replace(screen, steps=0)
         screen = replace(screen, maps=("preview",), result=Result.FRAMES)
         mask = files.mask and self._small_mask(files.mask, small[0], job)
-        words = task_words(screen, replace(files, photos=copies, mask=mask), self.options.looks)
+        words = task_words(screen, replace(files, photos=copies, mask=mask), self.options.looks_folder)
         results = self._make(job, screen, words)
         for photo, copy in zip(chosen, small, strict=True):
             job.notes = [note.replace(copy.path.name, photo.shown) for note in job.notes]
@@ -69,7 +69,7 @@ class Studio:
 
     def full(self, window: Window, screen: Screen, files: Files, made: list[Path], job: Job) -> None:
         """Make what the command line makes, from the photos themselves; `made` is filled with the files."""
-        words = task_words(screen, files, self.options.looks)
+        words = task_words(screen, files, self.options.looks_folder)
         made += self._make(job, screen, words)
         if files.mask and files.mask == window.painted:
             made.append(Path(shutil.copy(files.mask.path, job.folder / OUT)))

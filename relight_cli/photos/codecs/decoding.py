@@ -159,6 +159,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         pixels, alpha, extra = tiff_decoding.read_direct(file, header.place, notes)
         if pixels.shape[2] == 4:
             pixels, icc, colour = from_cmyk(pixels, icc, notes), None, ColourTags(srgb=True)
+    elif header.plain_ycbcr:
+        pixels, alpha = tiff_decoding.read_plain_ycbcr(file, header), None
     else:
         with quiet(), Image.open(file, formats=("TIFF",)) as image:
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour

@@ -19,7 +19,7 @@ from relight_cli.photos.codecs.decoded import UnsupportedError
 from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
-from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, read_ycbcr
+from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_ycbcr
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape, aspect_of
@@ -75,6 +75,7 @@ class TiffHeader:
     shape: Shape | None
     colour: ColourTags | None = None
     ycbcr: YCbCr | None = None  # if the pixels are YCbCr, but not as in a JPEG
+    plain_ycbcr: bool = False  # read_plain_ycbcr reads it
 
 
 def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> TiffHeader:
@@ -106,7 +107,8 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         orientation = _first_value(tags, "Orientation")
         extras = read_tiff_extras(tiff, page, notes)
         colour = read_colours(page, notes)
-        ycbcr = read_ycbcr(page) if page.photometric == PHOTOMETRIC.YCBCR else None
+        is_ycbcr = page.photometric == PHOTOMETRIC.YCBCR
+        ycbcr, plain_ycbcr = read_ycbcr(page) if is_ycbcr else None, is_ycbcr and is_plain_ycbcr(page)
         exif = _exif_of_pages(file, tiff, [first, page] if len(tags) > 1 else [page], notes)
     dpi, aspect = None, Fraction(1)
     if all(isinstance(value, tuple) and value[1] for value in resolution):
@@ -129,6 +131,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         None if aspect == 1 else Shape(aspect),
         colour,
         ycbcr,
+        plain_ycbcr,
     )
 
 
@@ -145,6 +148,15 @@ def _exif_of_pages(
     except Exception as error:  # noqa: BLE001  Pillow raises anything; broken metadata is never an error
         notes.append(f"its EXIF data cannot be read and is dropped ({error})")
         return None
+
+
+def read_plain_ycbcr(file: BinaryIO, header: TiffHeader) -> NDArray[np.uint8]:
+    """Decode YCbCr pixels for which `is_plain_ycbcr` holds to RGB (H, W, 3), not yet upright."""
+    with tifffile.TiffFile(file) as tiff:
+        samples = header.place.of(tiff).asarray(buffersize=_READ_BYTES)
+    if header.ycbcr:
+        return header.ycbcr.to_rgb(samples)
+    return np.asarray(Image.frombytes("YCbCr", samples.shape[1::-1], samples.tobytes()).convert("RGB"))
 
 
 def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray, NDArray | None, NDArray | None]:

@@ -35,6 +35,15 @@ class YCbCr:
         return rgb
 
 
+def is_plain_ycbcr(page: Any) -> bool:
+    """Return whether a YCbCr page of tifffile has 8 bits, no compression and all of its chroma.
+
+    Pillow 12 finds these cut off.
+    """
+    whole = page.tags.valueof("YCbCrSubSampling") == (1, 1)
+    return bool(whole and page.compression == 1 and page.bitspersample == 8 and page.axes == "YXS")
+
+
 def read_ycbcr(page: Any) -> YCbCr | None:
     """Return what the tags of a page of tifffile say; None for the defaults, and for tags that make no sense."""
     luma = fractions(page.tags.valueof("YCbCrCoefficients")) or _BT601
