@@ -117,8 +117,15 @@ local function choose_profile(number, file)
   end
   local count = 0
   while not chosen() and count < 100 do
-    dt.gui.action("lib/export/profile", 0, "selection", count == 0 and "first" or "next", 1.0)
-    dt.control.sleep(50)
+    local before, before_file = profile()
+    dt.gui.action("lib/export/profile", 0, "selection", count % 50 == 0 and "first" or "next", 1.0)
+    for _ = 1, 20 do -- the setting follows when the window has the time for it
+      dt.control.sleep(50)
+      local now, now_file = profile()
+      if now ~= before or now_file ~= before_file then
+        break
+      end
+    end
     count = count + 1
   end
   return chosen()
