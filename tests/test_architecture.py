@@ -43,7 +43,20 @@ def may_import(mine: str, other: str) -> bool:
     return mine in FLOOR and FLOOR[mine] < FLOOR[other]
 
 
-HEAVY = ["gradio", "fastapi", "torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile", "huggingface_hub", "diffusers", "transformers"]
+HEAVY = ["gradio", "fastapi", "torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile"]
+HEAVY += ["huggingface_hub", "diffusers", "transformers"]
+    "gradio",
+    "fastapi",
+    "torch",
+    "cv2",
+    "numpy",
+    "PIL",
+    "imagecodecs",
+    "tifffile",
+    "huggingface_hub",
+    "diffusers",
+    "transformers",
+]
 
 
 def part(path: Path) -> str:

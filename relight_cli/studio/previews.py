@@ -89,15 +89,6 @@ def shown_picture(photo: Photo, target: Path) -> Path:
     return target
 
 
-def light_picture(light: object) -> np.ndarray:
-    """Return the picture (H, W, 3) of a light on a grey ball, 8 bits in sRGB."""
-    from relight_cli.pages.light_ball import drawn_ball
-    from relight_cli.relighting.lights.light import Light
-
-    assert isinstance(light, Light)
-    return drawn_ball(light)
-
-
 def _small(pixels: Raster) -> np.ndarray:
     values = copy_within(in_depth(pixels, np.dtype(np.float32)), SIDE)
     values = values.reshape(*values.shape[:2], pixels.shape[2])

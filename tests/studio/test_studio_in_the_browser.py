@@ -213,7 +213,7 @@ def test_two_windows_do_not_mix_and_a_dark_phone_shows_all(
         nameless = one.page.evaluate("""() => [...document.querySelectorAll("button, select, input, textarea")]
             .filter((it) => it.checkVisibility() && it.type !== "file" && !it.closest("[aria-hidden=true]"))
             .filter((it) => !(it.textContent.trim() || it.ariaLabel || it.title || it.labels?.length
-                || it.ariaLabelledByElements?.length || it.closest(".studio-command, .image-frame")))
+                || it.ariaLabelledByElements?.length || it.closest(".studio-command")))
             .map((it) => it.outerHTML.slice(0, 200))""")
         assert nameless == []
     phone.close()
