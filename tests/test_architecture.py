@@ -45,18 +45,6 @@ def may_import(mine: str, other: str) -> bool:
 
 HEAVY = ["gradio", "fastapi", "torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile"]
 HEAVY += ["huggingface_hub", "diffusers", "transformers"]
-    "gradio",
-    "fastapi",
-    "torch",
-    "cv2",
-    "numpy",
-    "PIL",
-    "imagecodecs",
-    "tifffile",
-    "huggingface_hub",
-    "diffusers",
-    "transformers",
-]
 
 
 def part(path: Path) -> str:
