@@ -43,7 +43,8 @@ def may_import(mine: str, other: str) -> bool:
     return mine in FLOOR and FLOOR[mine] < FLOOR[other]
 
 
-HEAVY = ["torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile", "huggingface_hub", "diffusers", "transformers"]
+HEAVY = ["gradio", "fastapi", "torch", "cv2", "numpy", "PIL", "imagecodecs", "tifffile"]
+HEAVY += ["huggingface_hub", "diffusers", "transformers"]
 
 
 def part(path: Path) -> str:
@@ -133,6 +134,7 @@ COMPLETION = {"_RELIGHT_CLI_COMPLETE": "complete_bash", "COMP_CWORD": "2"}
         (["relight", "--help"], {}),
         (["refine-depth", "--help"], {}),
         (["weights", "--help"], {}),
+        (["studio", "--help"], {}),
         (["lights", "show", "--help"], {}),
         (["train", "light", "--help"], {}),
         (["evaluate", "depth", "--help"], {}),

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from relight_cli.pages.light_ball import light_on_ball
 from relight_cli.serving.errors import problem_of
 from relight_cli.serving.jobs import Job
 from relight_cli.studio.downloads import links_to
 from relight_cli.studio.looks import light_of_screen, look_names, save_look
 from relight_cli.studio.page import Page
-from relight_cli.studio.previews import light_picture, painted_mask
+from relight_cli.studio.previews import painted_mask
 from relight_cli.studio.screen import (
     DEPTH,
     RELIGHT,
@@ -59,7 +60,7 @@ class Events:
         plain: dict[str, Any] = {"inputs": page.inputs, "outputs": shown, "js": _COUNTED, **hidden}
         gr.on([page.blocks.load, *changed], self.refresh, trigger_mode="multiple", **plain)
         result = [page.status, page.results]
-        page.make.click(self.make, page.inputs, result, trigger_mode="once", **hidden)
+        page.make.click(self.make, page.inputs, result, trigger_mode="multiple", **hidden)
         page.cancel.click(self.cancel, None, page.status, **hidden)
         painted = page.painter.release(self.use_mask, [page.painter, *page.inputs], page.status, **hidden)
         painted.success(self.refresh, **plain)
@@ -149,6 +150,9 @@ class Events:
             return
         async for text in self._follow(job, "Full size"):
             yield {page.status: text}
+        if window.full is not job:  # it was asked for again
+            yield {page.status: gr.skip()}
+            return
         if job.problem:
             yield {page.status: _said(self._plain(job.problem), bad=True)}
             return
@@ -228,7 +232,10 @@ class Events:
         if screen.task != RELIGHT or screen.light == LightKind.REFERENCE:
             return {self.page.ball: gr.skip()}
         light = light_of_screen(screen, files, self.studio.options.looks_folder)
-        return {self.page.ball: gr.Image(value=light_picture(light))}
+        drawn = light_on_ball(light)
+        name = html.escape(drawn.name)
+        figure = f'<figure><img src="{drawn.picture.uri}" alt=""><figcaption>{name}</figcaption></figure>'
+        return {self.page.ball: figure}
 
     def _pictures(self, screen: Screen, shown: Shown) -> Updates:
         if screen.task == TIMELAPSE:
@@ -255,14 +262,14 @@ class Events:
             page.boxes[RELIGHT]: relights,
             page.screen["preset"]: light == LightKind.PRESET,
             page.boxes[LightKind.SUN]: light == LightKind.SUN,
-            page.reference: light == LightKind.REFERENCE,
-            page.map: light == LightKind.MAP,
+            page.boxes["reference"]: light == LightKind.REFERENCE,
+            page.boxes["map"]: light == LightKind.MAP,
             page.screen["look"]: light == LightKind.LOOK,
             page.boxes["turn"]: light != LightKind.REFERENCE,
             page.screen["rotate"]: light != LightKind.SUN,
             page.boxes["ball"]: light != LightKind.REFERENCE,
             page.boxes["change"]: by_mask,
-            page.mask: now.mask == MaskKind.FILE,
+            page.boxes["mask"]: now.mask == MaskKind.FILE,
             page.boxes[MaskKind.PAINTED]: now.mask == MaskKind.PAINTED,
             page.screen["invert"]: now.mask != MaskKind.NONE,
             page.boxes[DEPTH]: now.task == DEPTH,

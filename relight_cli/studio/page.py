@@ -111,21 +111,23 @@ def _light(page: Page, options: StudioOptions) -> None:
         with gr.Column(visible=False) as page.boxes[LightKind.SUN]:
             page.dial = _drawn("dial", {"azimuth": _START.azimuth, "elevation": _START.elevation}, "Sun")
             _sun_sliders(page)
-        page.reference = _hidden_box("Reference photo", "reference")
-        page.map = _hidden_box(f"Environment map ({', '.join(MAP_SUFFIXES)}, twice as wide as high)", "map")
+        page.reference = _hidden_box(page, "Reference photo", "reference")
+        page.map = _hidden_box(page, f"Environment map ({', '.join(MAP_SUFFIXES)}, twice as wide as high)", "map")
         _add(page, "look", gr.Dropdown(looks, value=next(iter(looks), None), label="Look", visible=False))
         with gr.Accordion("Turn and expose the light", open=False) as page.boxes["turn"]:
             _add(page, "rotate", gr.Slider(-180, 180, _START.rotate, step=1, label="Turn the light (degrees)"))
             _add(page, "exposure", gr.Slider(-3, 3, _START.exposure, step=0.1, label="Brighter or darker (stops)"))
         with gr.Column() as page.boxes["ball"]:
-            page.ball = gr.Image(label="The light on a grey ball", interactive=False, buttons=[], height=180)
+            page.ball = gr.HTML(elem_classes="studio-ball")
             with gr.Row():
                 page.look_name = gr.Textbox(label="Save this light as", max_lines=1, max_length=80, scale=3)
                 page.save_look = gr.Button("Save look", scale=1)
 
 
-def _hidden_box(label: str, name: str) -> Any:
-    return upload_box(label, name, file_count="single", height=110, visible=False)
+def _hidden_box(page: Page, label: str, name: str) -> Any:
+    """Return a box for one file in a column that can be shown: Gradio makes anew what is itself shown and hidden."""
+    with gr.Column(visible=False) as page.boxes[name]:
+        return upload_box(label, name, file_count="single", height=110)
 
 
 def _drawn(name: str, value: dict[str, Any], label: str) -> Any:
@@ -148,7 +150,7 @@ def _mask(page: Page) -> None:
     with gr.Column() as page.boxes["change"]:
         _add(page, "strength", gr.Slider(0, 1.5, _START.strength, step=0.05, label="Strength"))
         _add(page, "mask", gr.Radio(kinds, value=kinds[0], label="Change the photo"))
-        page.mask = _hidden_box("Mask file (white: change)", "mask")
+        page.mask = _hidden_box(page, "Mask file (white: change)", "mask")
         with gr.Column(visible=False) as page.boxes[MaskKind.PAINTED]:
             page.painter = _drawn("painter", {}, "Mask")
         _add(page, "invert", gr.Checkbox(_START.invert, label="The other way round", visible=False))

@@ -26,7 +26,7 @@ _SHOWN = SIDE * SIDE  # pixels of a picture in the browser
 class SmallPhoto:
     """A photo and its small copy."""
 
-    path: Path  # of the small copy: PNG, or TIFF for float samples
+    path: Path  # of the small copy, a TIFF, which keeps any depth and any profile
     shown: Path  # for the browser
     size: tuple[int, int]  # height and width of the photo, upright
     small: tuple[int, int]  # and of the copy
@@ -40,7 +40,7 @@ def small_photo(source: Path, folder: Path, max_pixels: int) -> SmallPhoto:
     alpha = None if photo.alpha is None else _small(photo.alpha[..., None])[..., 0]
     copy = replace(photo, pixels=pixels, alpha=alpha, extra=None, metadata=strip_metadata(photo.metadata))
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{source.stem[:60]}{'.tif' if pixels.dtype == np.float32 else '.png'}"
+    path = folder / f"{source.stem[:60]}.tif"
     write_photo(copy, path, effort="fast", overwrite=True)
     return SmallPhoto(path, shown_picture(copy, folder / "before.webp"), (size[0], size[1]), pixels.shape[:2])
 
@@ -87,15 +87,6 @@ def shown_picture(photo: Photo, target: Path) -> Path:
     image, icc = colour_image(preview_of(photo, _SHOWN))
     image.save(target, "WEBP", quality=90, method=2, icc_profile=icc)
     return target
-
-
-def light_picture(light: object) -> np.ndarray:
-    """Return the picture (H, W, 3) of a light on a grey ball, 8 bits in sRGB."""
-    from relight_cli.pages.light_ball import drawn_ball
-    from relight_cli.relighting.lights.light import Light
-
-    assert isinstance(light, Light)
-    return drawn_ball(light)
 
 
 def _small(pixels: Raster) -> np.ndarray:

@@ -25,6 +25,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
         ("relight --model ''", ["auto", "crocodilight", "tiny"]),
         ("weights fe", ["fetch"]),
         ("deshadow --save", ["--save-mask"]),
+        ("studio --no-b", ["--no-browser"]),
     ],
 )
 def test_bash_completes(words: str, completions: list[str], tmp_path: Path) -> None:

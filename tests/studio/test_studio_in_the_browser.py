@@ -2,24 +2,25 @@
 
 import shlex
 import shutil
+import signal
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import SIZES, chromium
+from browser import chromium
 from command_line import Command
 from PIL import Image
 from studio_page import StudioProcess, StudioTab, studio_process
 
+from relight_cli.checkpoints.kept_networks import networks_kept
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
 HOSTILE = "<img src=x onerror=alert(1)>'$(id)`.png"
-Open = Callable[..., StudioTab]
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +35,18 @@ def studio(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield started
 
 
-@pytest.fixture
-def open_tab(browser: Any, studio: StudioProcess) -> Iterator[Open]:
-    tabs: list[StudioTab] = []
+@pytest.fixture(scope="module")
+def tab(browser: Any, studio: StudioProcess) -> Iterator[StudioTab]:
+    """The window of all tests; loading one takes seconds of processor time."""
+    opened = StudioTab(browser, studio)
+    yield opened
+    opened.close()
 
-    def open_tab(kind: str = "light") -> StudioTab:
-        tabs.append(StudioTab(browser, studio, kind))
-        return tabs[-1]
 
-    yield open_tab
-    for tab in tabs:
-        tab.close()
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    with networks_kept():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +94,8 @@ def made_by(command: Command, line: str, photos: Path, tmp_path: Path) -> dict[s
 
 
 def test_each_light_and_each_task_makes_the_files_of_its_command_line(
-    open_tab: Open, photos: Path, command: Command, tmp_path: Path, studio: StudioProcess
+    tab: StudioTab, photos: Path, command: Command, tmp_path: Path, studio: StudioProcess
 ) -> None:
-    tab = open_tab()
 
     def check(part: str) -> None:
         line = tab.command(part)
@@ -135,11 +136,13 @@ def test_each_light_and_each_task_makes_the_files_of_its_command_line(
     check("interpolate-timelapse 1.png 2.png 3.png --between 1")
 
 
-def test_a_painted_mask_and_a_batch(open_tab: Open, photos: Path, command: Command, tmp_path: Path) -> None:
-    tab = open_tab()
+def test_a_painted_mask_and_a_batch(tab: StudioTab, photos: Path, command: Command, tmp_path: Path) -> None:
     tab.upload("photos", photos / "1.png", photos / "2.png")
+    tab.set("Strength", 1)
     tab.choose("deshadow")
     tab.choose("Where I paint")
+    if tab.page.get_by_label("The other way round").is_checked():
+        tab.page.get_by_label("The other way round").uncheck()
     tab.status_is("Paint on the photo")
     canvas = tab.page.get_by_role("img", name="The painting")
     canvas.scroll_into_view_if_needed()
@@ -162,9 +165,10 @@ def test_a_painted_mask_and_a_batch(open_tab: Open, photos: Path, command: Comma
 
 
 def test_bad_files_get_one_clear_line_and_names_are_text(
-    open_tab: Open, photos: Path, command: Command, tmp_path: Path
+    tab: StudioTab, photos: Path, command: Command, tmp_path: Path
 ) -> None:
-    tab = open_tab()
+    tab.choose("albedo")
+    tab.choose("Everywhere")
     for name, says in (
         ("notes.jpg", "notes.jpg: "),
         ("bomb.png", "bomb.png: 40000 x 40000 pixels are more than the 100000000 allowed"),
@@ -176,65 +180,70 @@ def test_bad_files_get_one_clear_line_and_names_are_text(
     tab.upload("photos", photos / HOSTILE)
     line = tab.command("onerror")
     tab.status_is("Preview.")
-    tab.choose("albedo")
-    line = tab.command("albedo")
-    tab.status_is("Preview.")
     made = tab.make()
     assert list(made) == [HOSTILE.replace(".png", "_albedo.png")]
     assert made == made_by(command, line, photos, tmp_path)
     assert tab.page.locator("img[onerror]").count() == 0
-    tab.choose("deshadow")
     tab.choose("By a mask file")
     tab.upload("mask", photos / "other.png")
-    assert tab.status_is("other.png is 5 x 5 pixels and the photo 64 x 48")
+    tab.status_is("other.png is 5 x 5 pixels and the photo 64 x 48")
 
 
-def test_two_windows_do_not_mix_and_work_can_be_cancelled(open_tab: Open, photos: Path) -> None:
-    first, second = open_tab(), open_tab("phone")
-    for tab, number in ((first, 1), (second, 2)):
-        tab.upload("photos", photos / f"{number}.png")
-        tab.choose("albedo")
-    for tab, number in ((first, 1), (second, 2)):
-        tab.command(f"albedo {number}.png")
-        tab.status_is("Preview.")
-    assert list(first.make()) == ["1_albedo.png"]
-    assert list(second.make()) == ["2_albedo.png"]
-    first.upload("photos", photos / "1.png", photos / "2.png")
-    first.choose("interpolate-timelapse")
-    first.set("New frames between every two", 30)
-    first.command("--between 30")
-    first.page.get_by_role("button", name="Make full size").click()
-    first.status_is("Full size")
-    first.page.get_by_role("button", name="Cancel").click()
-    first.status_is("Cancelled.")
-    assert first.page.locator("#results a[download]").count() == 0
-    second.choose("deshadow")
-    second.command("deshadow 2.png")
-    second.status_is("Preview.")
+def test_two_windows_do_not_mix_and_a_dark_phone_shows_all(
+    browser: Any, studio: StudioProcess, tab: StudioTab, photos: Path
+) -> None:
+    phone = StudioTab(browser, studio, "phone", color_scheme="dark")
+    for one, number in ((tab, 1), (phone, 2)):
+        one.upload("photos", photos / f"{number}.png")
+        one.choose("albedo")
+    tab.choose("Everywhere")
+    for one, number in ((tab, 1), (phone, 2)):
+        one.command(f"albedo {number}.png")
+        one.status_is("Preview.")
+    assert list(tab.make()) == ["1_albedo.png"]
+    assert list(phone.make()) == ["2_albedo.png"]
+    for one in (tab, phone):
+        one.choose("relight")
+        one.choose("Sun")
+        one.page.locator(".dial .sun").wait_for()
+        wide = one.page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0
+        colour = one.page.evaluate("() => getComputedStyle(document.body).backgroundColor")
+        assert (int(colour.strip("rgb()").split(",")[0]) < 128) == (one is phone)
+        nameless = one.page.evaluate("""() => [...document.querySelectorAll("button, select, input, textarea")]
+            .filter((it) => it.checkVisibility() && it.type !== "file" && !it.closest("[aria-hidden=true]"))
+            .filter((it) => !(it.textContent.trim() || it.ariaLabel || it.title || it.labels?.length
+                || it.ariaLabelledByElements?.length || it.closest(".studio-command")))
+            .map((it) => it.outerHTML.slice(0, 200))""")
+        assert nameless == []
+    phone.close()
+    dial = tab.page.locator(".dial")
+    dial.scroll_into_view_if_needed()
+    box = dial.bounding_box()
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.275, steps=3)
+    tab.page.mouse.up()
+    words = shlex.split(tab.command("--sun 180") or tab.command("--sun -180"))
+    assert abs(float(words[words.index("--sun") + 1].partition(",")[2]) - 45) <= 2
 
 
-@pytest.mark.parametrize("kind", SIZES)
-def test_the_page_fits_the_screen_and_controls_have_names(open_tab: Open, kind: str) -> None:
-    page = open_tab(kind).page
-    page.get_by_role("radio", name="Sun", exact=True).check()
-    page.locator(".dial .sun").wait_for()
-    wide = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0
-    dark = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
-    assert (int(dark.strip("rgb()").split(",")[0]) < 128) == (kind == "dark")
-    box = page.locator(".dial").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.275, steps=3)
-    page.mouse.up()
-    direction = page.get_by_role("spinbutton", name="number input for Direction")
-    height = page.get_by_role("spinbutton", name="number input for Height")
-    page.wait_for_function("() => document.querySelector('.dial .sun').getAttribute('cy') < 60")
-    assert abs(float(direction.input_value())) == 180
-    assert abs(float(height.input_value()) - 45) <= 2
-
-
-def test_nothing_leaves_this_machine(studio: StudioProcess) -> None:
-    """The last test of the page: what the process has connected to and looked up in all tests above."""
+def test_cancel_and_ctrl_c_in_the_middle_of_a_job(studio: StudioProcess, tab: StudioTab, photos: Path) -> None:
+    """The last test: the studio ends in it."""
+    tab.upload("photos", photos / "1.png", photos / "2.png", photos / "3.png")
+    tab.choose("interpolate-timelapse")
+    tab.set("New frames between every two", 30)
+    tab.command("--between 30")
+    for word in ("Cancelled.", ""):
+        tab.page.get_by_role("button", name="Make full size").click()
+        tab.status_is("Full size")
+        assert tab.page.locator("#results a").count() == 0
+        if word:
+            tab.page.get_by_role("button", name="Cancel").click()
+            tab.status_is(word)
+    assert list(studio.temporary.iterdir())
+    studio.process.send_signal(signal.SIGINT)
+    assert studio.process.wait(60) in (0, 130)
+    assert list(studio.temporary.iterdir()) == []
     for address in studio.addresses():
         assert "127.0.0.1" in address or "localhost" in address, address
