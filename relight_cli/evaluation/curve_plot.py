@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from relight_cli.pages.drawn_charts import ticks
+
 WIDTH, HEIGHT, MARGIN = 1200, 560, 70
 OVERSAMPLING = 2  # the plot is drawn this many times larger, for smooth lines
 COLOURS = ("#202020", "#c03020", "#2048c0", "#208040", "#a06010")
@@ -52,9 +54,9 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, left: float, right: flo
         x = left + (runs - 1) / max(1, most - 1) * (right - left)
         return x * OVERSAMPLING, (bottom - (value - low) / (high - low) * (bottom - top)) * OVERSAMPLING
 
-    for value in np.linspace(low, high, STEPS):
+    for value, text in ticks(low, high, STEPS):
         draw.line([place(1, value), place(max(2, most), value)], GRID, OVERSAMPLING)
-        _write(draw, left - 8, place(1, value)[1] / OVERSAMPLING, f"{value:.4g}", "rm")
+        _write(draw, left - 8, place(1, value)[1] / OVERSAMPLING, text, "rm")
     for runs in range(1, most + 1):
         _write(draw, place(runs, low)[0] / OVERSAMPLING, bottom + 8, str(runs), "ma")
     _write(draw, (left + right) / 2, bottom + 30, "N, averaged runs", "ma")

@@ -111,9 +111,8 @@ def ticks(low: float, high: float, most: int, *, is_whole: bool = False) -> list
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
     return [
-        (number * step, f"{number * step:.{digits}f}".replace("-", "\N{MINUS SIGN}"))
-        for number in range(first, last + 1)
-    ]
+        (number * step, f"{number * step:.{digits}f}") for number in range(first, last + 1)
+    ]  # the font has no minus
 
 
 def _ends(values: Sequence[float], *, margin: float, from_zero: bool) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from photo_fixtures import noise, smooth, wide_profile
 from PIL import Image
 
 from relight_cli.jobs.repeated_command import command_line, quoted
+from relight_cli.pages.drawn_charts import ticks
 from relight_cli.pages.encoding import SMALL_BYTES, small_picture
 from relight_cli.pages.light_maps import light_map
 from relight_cli.pages.page import Page, is_untouched_page
@@ -304,3 +305,10 @@ def test_memory_does_not_grow_with_the_pairs(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
     tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_numbers_of_a_chart_are_round_and_in_the_font() -> None:
+    assert ticks(-1.95, -1.72, 5) == [
+        (pytest.approx(float(text)), text) for text in ("-1.95", "-1.90", "-1.85", "-1.80", "-1.75")
+    ]
+    assert all(text.isascii() for _, text in ticks(-1, 1, 5))  # Pillow's font draws a box for a real minus
