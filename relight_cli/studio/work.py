@@ -12,11 +12,23 @@ from relight_cli.serving.errors import ProblemError
 from relight_cli.serving.jobs import Job, Run
 from relight_cli.studio.options import StudioOptions
 from relight_cli.studio.previews import SmallPhoto, shown_file, small_mask, small_photo
-from relight_cli.studio.screen import DEPTH, TIMELAPSE, Files, Given, Result, Screen, Word, arguments, task_words
+from relight_cli.studio.screen import (
+    DEPTH,
+    TIMELAPSE,
+    Change,
+    Files,
+    Given,
+    Result,
+    Screen,
+    Word,
+    arguments,
+    task_words,
+)
 from relight_cli.studio.windows import Window
 
 OUT = "out"  # folder of a job that holds what can be downloaded
 MOST_FRAMES = 3  # photos of a timelapse in a preview
+MOST_BETWEEN = 3  # new frames between every two of them
 
 Stage = Callable[[str], None]
 
@@ -44,6 +56,9 @@ class Studio:
         small = [self._small(window, photo, job) for photo in chosen]
         if is_sequence and len(files.photos) > MOST_FRAMES:
             shown.notes.append(f"The preview is made of the first {MOST_FRAMES} of {len(files.photos)} photos.")
+        if is_sequence and screen.change == Change.BETWEEN and screen.between > MOST_BETWEEN:
+            shown.notes.append(f"The preview has {MOST_BETWEEN} new frames between every two, not {screen.between:g}.")
+            screen = replace(screen, between=MOST_BETWEEN)
         shown.before = small[0].shown
         copies = tuple(replace(photo, path=copy.path) for photo, copy in zip(chosen, small, strict=True))
         if screen.task == DEPTH and screen.steps:
