@@ -132,17 +132,29 @@ class JobProgress(RunProgress):
         self._job.tell()
 
     def step(self, name: str, done: int, total: int, unit: str = "tile") -> None:
-        """Tell how much of the photo is done."""
+        """Tell how much of a photo is done."""
         self._job.check()
-        self._job.stage, self._job.share = f"{done} of {total} {unit}s", done / total if total else 0.0
-        self._job.tell()
+        self._tell(f"{done} of {total} {unit}s", done / total if total else 0.0)
 
     def finish_one(self, outcome: Outcome) -> None:
-        """Keep the reason why one of several photos failed; that of a single one is the error of its command."""
+        """Tell what happened to one of several photos or frames; the failure of a single photo is its command's error.
+
+        A sequence has no other steps than its frames, so it stops here.
+        """
         super().finish_one(outcome)
-        if outcome.status == "failed" and self.total > 1:
+        if self.total < 2:
+            return
+        if outcome.status == "failed":
             message = outcome.message or outcome.error or ""
             self.note(message if message.startswith(str(outcome.source)) else f"{outcome.source}: {message}")
+        self._tell(f"{self.finished} of {self.total} {self.unit}s", 0.0)
+        if self.unit == "frame":
+            self._job.check()
+
+    def _tell(self, stage: str, part: float) -> None:
+        """Tell the stage, and the share that is done: of all photos with a part of the next one."""
+        self._job.stage, self._job.share = stage, min(1.0, (self.finished + part) / max(1, self.total))
+        self._job.tell()
 
     def note(self, text: str) -> None:
         """Keep a note for the client."""

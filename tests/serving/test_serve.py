@@ -1,5 +1,6 @@
 """The server, driven by HTTP in this process; one real process for its end."""
 
+import asyncio
 import io
 import json
 import os
@@ -31,8 +32,10 @@ from relight_cli.checkpoints.models import load_model
 from relight_cli.cli import app as program_app
 from relight_cli.jobs.option_tree import prepare_program
 from relight_cli.jobs.options import CommandOptions
-from relight_cli.jobs.progress import begin_progress, current
+from relight_cli.jobs.progress import Outcome, begin_progress, current
 from relight_cli.serving.app import make_app
+from relight_cli.serving.errors import ProblemError
+from relight_cli.serving.jobs import Job, JobProgress
 from relight_cli.serving.options import ServeOptions
 from relight_cli.serving.running import commands_of, run_in
 from relight_cli.serving.tasks import TASKS, parameters_of
@@ -316,6 +319,22 @@ def test_jobs_have_progress_and_can_be_cancelled_and_the_queue_is_bounded(contex
         text = client.get("/metrics").text
         assert 'relight_jobs_total{state="cancelled",task="deshadow"} 2.0' in text
         assert "relight_admitted 0.0" in text
+
+
+def test_a_sequence_tells_its_frames_and_stops_between_two(tmp_path: Path) -> None:
+    async def run() -> None:
+        job = Job("interpolate-timelapse", tmp_path, is_kept=True)
+        progress = JobProgress("interpolate-timelapse", job)
+        progress.plan(4, "frame")
+        progress.finish_one(Outcome("1.png", "out/1.png", "done"))
+        assert (job.stage, job.share) == ("1 of 4 frames", 0.25)
+        progress.finish_one(Outcome("2.png", None, "failed", message="broken"))
+        assert job.notes == ["2.png: broken"]
+        job.cancel(ProblemError(409, "stop"))
+        with pytest.raises(ProblemError):
+            progress.finish_one(Outcome(None, "out/3.png", "done"))
+
+    asyncio.run(run())
 
 
 def test_work_that_takes_too_long_is_stopped(context: typer.Context) -> None:
