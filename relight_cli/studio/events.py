@@ -80,7 +80,10 @@ class Events:
         if not window.is_new(version):
             yield {self.page.status: gr.skip()}
             return
-        async with contextlib.aclosing(self._show(window, version, _screen(values), values)) as updates:
+        screen = _screen(values)
+        # Sent whatever comes after it: later changes build on it.
+        yield {**self._changes(window, screen), self.page.status: _said("")}
+        async with contextlib.aclosing(self._show(window, version, screen, values)) as updates:
             async for update in updates:
                 if version != window.version:
                     yield {self.page.status: gr.skip()}
@@ -90,10 +93,13 @@ class Events:
     async def _show(self, window: Window, version: int, screen: Screen, values: Any) -> AsyncGenerator[Updates, None]:
         """Yield all that a new screen changes on the page."""
         page = self.page
-        yield {**self._changes(window, screen), page.status: _said("")}
         try:
             files, index = await asyncio.to_thread(self._files, window, screen, values)
-            yield {page.index: _choices(window, files, index)}
+            names = [photo.shown for photo in files.photos] if len(files.photos) > 1 else []
+            if names != window.names:
+                chosen = names[index] if names else None
+                yield {page.index: gr.Dropdown(choices=names, value=chosen, visible=bool(names))}
+                window.names = names  # not before: a change that comes meanwhile stops this one
             yield await asyncio.to_thread(self._light, screen, files)
             if screen.mask == MaskKind.PAINTED and screen.changes_light and files.photos:
                 async for update in self._show_canvas(window, screen, files.photos[index]):
@@ -287,15 +293,6 @@ class Events:
 def _screen(values: Any) -> Screen:
     chosen = Screen(**{one.name: value for one, value in zip(fields(Screen), values[_FILES:], strict=True)})
     return replace(chosen, maps=tuple(chosen.maps or ()))
-
-
-def _choices(window: Window, files: Files, index: int) -> Any:
-    """Offer the photos for the preview, where there are several and they have changed."""
-    names = [photo.shown for photo in files.photos] if len(files.photos) > 1 else []
-    if names == window.names:
-        return gr.skip()
-    window.names = names
-    return gr.Dropdown(choices=names, value=names[index] if names else None, visible=bool(names))
 
 
 def _said(text: str, *, bad: bool = False, notes: list[str] | None = None) -> str:
