@@ -24,7 +24,7 @@ def links_to(job: Job, made: list[Path]) -> str:
     links = [_link(f"results/{job.id}/file/{quote(name)}", name, path) for name, path in zip(names, made, strict=True)]
     if len(made) > 1:
         links.append(f'<li><a href="results/{job.id}/{ALL}" download>All as a ZIP file</a></li>')
-    return f"<h2>Results</h2><ul>{''.join(links)}</ul>"
+    return f'<h2>Results</h2><ul data-job="{job.id}">{"".join(links)}</ul>'
 
 
 def _link(address: str, name: str, path: Path) -> str:

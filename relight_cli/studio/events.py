@@ -5,13 +5,13 @@ import contextlib
 import html
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 
+from relight_cli.errors import UsageError
 from relight_cli.pages.light_ball import light_on_ball
 from relight_cli.serving.errors import problem_of
 from relight_cli.serving.jobs import Job
@@ -31,15 +31,17 @@ from relight_cli.studio.screen import (
     Screen,
     command_line,
 )
-from relight_cli.studio.uploads import Upload, keep, together
+from relight_cli.studio.uploads import Upload, keep, sent_files, together
 from relight_cli.studio.windows import Window, Windows
 from relight_cli.studio.work import Shown, Studio
 
 _CALM = 0.25  # seconds without a change after which a preview is begun
 _LOOK = 0.5  # seconds between looks at a job
 _FILES = 6  # inputs before the values of Screen
-# Requests may overtake each other: the browser numbers them, and only the newest one counts.
-_COUNTED = "(...values) => { values[0] = window.studioScreen = (window.studioScreen ?? 0) + 1; return values; }"
+# The browser numbers the changes of the screen. `refresh` runs once at a time, and again when something has changed
+# meanwhile; `touch` tells a running one that it is not the last.
+_NEXT = "() => [window.studioScreen = (window.studioScreen ?? 0) + 1]"
+_NOW = "(...values) => { values[0] = window.studioScreen ?? 0; return values; }"
 Updates = dict[Any, Any]
 
 
@@ -47,7 +49,7 @@ class Events:
     """The handlers of a page."""
 
     def __init__(self, page: Page, studio: Studio, windows: Windows, root: Path) -> None:
-        self.page, self.studio, self.windows = page, studio, windows
+        self.page, self.studio, self.windows, self._uploads = page, studio, windows, root / "gradio"
         self._folders = re.compile(rf"{re.escape(str(root))}[/\\](?:[\w-]+[/\\])*")
 
     def connect(self) -> None:
@@ -55,18 +57,20 @@ class Events:
         page = self.page
         shown = [page.command, page.status, page.index, page.ball, page.painter, page.make]
         shown += self._seen(Screen())
-        changed = [one.change for one in page.inputs[1:]]
-        hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
-        plain: dict[str, Any] = {"inputs": page.inputs, "outputs": shown, "js": _COUNTED, **hidden}
-        gr.on([page.blocks.load, *changed], self.refresh, trigger_mode="multiple", **plain)
-        result = [page.status, page.results]
+        changed = [one.change for one in (*page.inputs[1:], page.painted)]
+        # Values come as they are sent: what is wrong with one of them is said on the page.
+        hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "preprocess": False}
+        gr.on(changed, self.touch, page.tick, None, js=_NEXT, queue=False, trigger_mode="multiple", **hidden)
+        triggers = [page.blocks.load, *changed]
+        gr.on(triggers, self.refresh, page.inputs, shown, js=_NOW, trigger_mode="always_last", **hidden)
+        result = [page.made, page.results]
         page.make.click(self.make, page.inputs, result, trigger_mode="multiple", **hidden)
-        page.cancel.click(self.cancel, None, page.status, **hidden)
-        painted = page.painter.release(self.use_mask, [page.painter, *page.inputs], page.status, **hidden)
-        painted.success(self.refresh, **plain)
+        page.cancel.click(self.cancel, None, page.made, **hidden)
+        page.painter.release(self.use_mask, page.painter, page.painted, **hidden)
         page.save_look.click(
-            self.save, [page.look_name, *page.inputs], [page.status, page.screen["look"], page.look_name], **hidden
+            self.save, [page.look_name, *page.inputs], [page.saved, page.screen["look"], page.look_name], **hidden
         )
+        page.blocks.load(self.looks, page.screen["look"], page.screen["look"], **hidden)
         azimuth, elevation = page.screen["azimuth"], page.screen["elevation"]
         page.dial.release(None, page.dial, [azimuth, elevation], js="(sun) => [sun.azimuth, sun.elevation]")
         follow = "(azimuth, elevation) => ({ azimuth, elevation })"
@@ -77,29 +81,33 @@ class Events:
         """Show the command line, the light and a preview of what is on the screen."""
         window = self.windows.of(str(request.session_hash))
         version = int(values[0])
-        if not window.is_new(version):
-            yield {self.page.status: gr.skip()}
+        window.changed(version)
+        try:
+            screen = Screen.of(values[_FILES:])
+        except UsageError as error:
+            yield {self.page.status: _said(str(error), bad=True)}
             return
-        screen = _screen(values)
-        # Sent whatever comes after it: later changes build on it.
         yield {**self._changes(window, screen), self.page.status: _said("")}
         async with contextlib.aclosing(self._show(window, version, screen, values)) as updates:
             async for update in updates:
                 if version != window.version:
-                    yield {self.page.status: gr.skip()}
                     return
                 yield update
+
+    def touch(self, number: float, request: gr.Request) -> None:
+        """Stop the preview of a screen that has changed."""
+        self.windows.of(str(request.session_hash)).changed(int(number))
 
     async def _show(self, window: Window, version: int, screen: Screen, values: Any) -> AsyncGenerator[Updates, None]:
         """Yield all that a new screen changes on the page."""
         page = self.page
         try:
             files, index = await asyncio.to_thread(self._files, window, screen, values)
-            names = [photo.shown for photo in files.photos] if len(files.photos) > 1 else []
-            if names != window.names:
-                chosen = names[index] if names else None
-                yield {page.index: gr.Dropdown(choices=names, value=chosen, visible=bool(names))}
-                window.names = names  # not before: a change that comes meanwhile stops this one
+            count = len(files.photos)
+            if count != window.count:
+                label = f"Number of the photo in the preview, 1 to {count}"
+                yield {page.index: gr.Number(value=index + 1, label=label, visible=count > 1)}
+                window.count = count
             yield await asyncio.to_thread(self._light, screen, files)
             if screen.mask == MaskKind.PAINTED and screen.changes_light and files.photos:
                 async for update in self._show_canvas(window, screen, files.photos[index]):
@@ -126,7 +134,8 @@ class Events:
         if job.problem:
             yield {page.status: _said(self._plain(job.problem), bad=True)}
             return
-        notes = [self._plain(note) for note in [*shown.notes, *job.notes]]
+        name = [files.photos[index].shown] if len(files.photos) > 1 and screen.task != TIMELAPSE else []
+        notes = [self._plain(note) for note in [*name, *shown.notes, *job.notes]]
         yield {page.status: _said("Preview.", notes=notes), **self._pictures(screen, shown)}
 
     async def _show_canvas(self, window: Window, screen: Screen, photo: Given) -> AsyncGenerator[Updates, None]:
@@ -139,62 +148,69 @@ class Events:
             yield {self.page.status: text}
         if job.problem:
             raise job.problem
-        window.canvas, small = photo, window.small[photo.path]
+        small = window.small[photo.path]
         src = f"gradio_api/file={quote(str(small.shown))}"
         yield {self.page.painter: {"src": src, "width": small.small[1], "height": small.small[0]}}
+        window.canvas = photo  # now that it is sent
 
     async def make(self, request: gr.Request, *values: Any) -> AsyncGenerator[Updates, None]:
         """Make the files that the command line makes."""
-        window, screen, page = self.windows.of(str(request.session_hash)), _screen(values), self.page
+        window, page = self.windows.of(str(request.session_hash)), self.page
         made: list[Path] = []
-        yield {page.status: _said("Waiting."), page.results: ""}
+        yield {page.made: _said("Waiting."), page.results: ""}
         try:
+            screen = Screen.of(values[_FILES:])
             files, _ = await asyncio.to_thread(self._files, window, screen, values)
             job = window.start(screen.task, lambda job: self.studio.full(window, screen, files, made, job), full=True)
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
-            yield {page.status: _said(self._plain(problem_of(error)), bad=True)}
+            yield {page.made: _said(self._plain(problem_of(error)), bad=True)}
             return
         async for text in self._follow(job, "Full size"):
-            yield {page.status: text}
+            yield {page.made: text}
         if window.full is not job:  # it was asked for again
-            yield {page.status: gr.skip()}
+            yield {page.made: gr.skip()}
             return
         if job.problem:
-            yield {page.status: _said(self._plain(job.problem), bad=True)}
+            yield {page.made: _said(self._plain(job.problem), bad=True)}
             return
         notes = [self._plain(note) for note in job.notes]
         files_made = f"{len(made)} file{'s' if len(made) > 1 else ''}"
-        yield {page.status: _said(f"Done: {files_made} to download.", notes=notes), page.results: links_to(job, made)}
+        yield {page.made: _said(f"Done: {files_made} to download.", notes=notes), page.results: links_to(job, made)}
 
     def cancel(self, request: gr.Request) -> str:
         """Cancel what this window waits for."""
         self.windows.of(str(request.session_hash)).cancel()
         return _said("Cancelled.")
 
-    def use_mask(self, painting: Any, request: gr.Request, *values: Any) -> str:
-        """Take the painting as the mask of the photo that is painted on."""
+    def use_mask(self, painting: Any, request: gr.Request) -> int:
+        """Take the painting as the mask of the photo that is painted on; return the number of paintings."""
         window = self.windows.of(str(request.session_hash))
         photo = window.canvas and window.small.get(window.canvas.path)
         data = painting.get("painting") if isinstance(painting, dict) else None
-        if not (window.canvas and photo and isinstance(data, str)):
-            return _said("")
-        window.masks += 1
-        name = f"{Path(window.canvas.shown).stem}_mask.png"
-        path = window.folder / f"painted-{window.masks}" / name
-        window.painted = Given(path, name) if painted_mask(data, photo, path) else None
-        return _said("")
+        if window.canvas and photo and isinstance(data, str):
+            window.masks += 1
+            name = f"{Path(window.canvas.shown).stem}_mask.png"
+            path = window.folder / f"painted-{window.masks}" / name
+            window.painted = Given(path, name) if painted_mask(data, photo, path) else None
+        return window.masks
 
     def save(self, name: str, request: gr.Request, *values: Any) -> Updates:
         """Save the light under a name."""
         page, looks = self.page, self.studio.options.looks_folder
-        window, screen = self.windows.of(str(request.session_hash)), _screen(values)
+        window = self.windows.of(str(request.session_hash))
         try:
+            screen = Screen.of(values[_FILES:])
             files, _ = self._files(window, screen, values)
             path = save_look(screen, files, looks, name or "")
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
-            return {page.status: _said(self._plain(problem_of(error)), bad=True)}
+            return {page.saved: _said(self._plain(problem_of(error)), bad=True)}
         choices = gr.Dropdown(choices=look_names(looks), value=screen.look or path.stem)
-        return {page.status: _said(f"Saved as {path}."), page.screen["look"]: choices, page.look_name: ""}
+        return {page.saved: _said(f"Saved as {path}."), page.screen["look"]: choices, page.look_name: ""}
+
+    def looks(self, chosen: str | None) -> Any:
+        """Offer the looks that are saved by now, in other windows too."""
+        names = look_names(self.studio.options.looks_folder)
+        return gr.Dropdown(choices=names, value=chosen if chosen in names else next(iter(names), None))
 
     def close(self, request: gr.Request) -> None:
         """Forget a window."""
@@ -213,14 +229,14 @@ class Events:
 
     def _files(self, window: Window, screen: Screen, values: Any) -> tuple[Files, int]:
         """Return the files of a screen, and which photo is shown. Raises errors that name the file."""
-        photos, reference, light_map, mask, index = values[1:_FILES]
+        photos, reference, light_map, mask = (sent_files(value, self._uploads) for value in values[1 : _FILES - 1])
         folder, most = window.folder / "files", self.studio.options.max_pixels
-        names = ",".join(upload.path.parent.name[:16] for upload in photos or [])
+        names = ",".join(upload.path.parent.name[:16] for upload in photos)
         set_folder = window.folder / f"set-{window.set_of(names)}"
-        given = together([keep(upload, folder, most) for upload in photos or []], set_folder)
+        given = together([keep(upload, folder, most) for upload in photos], set_folder)
 
-        def one(upload: Upload | None, wanted: bool) -> Given | None:
-            return keep(upload, folder, most) if upload and wanted else None
+        def one(uploads: list[Upload], wanted: bool) -> Given | None:
+            return keep(uploads[0], folder, most) if uploads and wanted else None
 
         relights, by_mask = screen.task == RELIGHT, screen.changes_light
         found = Files(
@@ -231,7 +247,8 @@ class Events:
             if by_mask and screen.mask == MaskKind.PAINTED
             else one(mask, by_mask and screen.mask == MaskKind.FILE),
         )
-        return found, index if isinstance(index, int) and 0 <= index < len(given) else 0
+        number = values[_FILES - 1]
+        return found, max(0, min(int(number) if isinstance(number, float | int) else 1, len(given)) - 1)
 
     def _light(self, screen: Screen, files: Files) -> Updates:
         """Draw the light on a ball, if it is one."""
@@ -288,11 +305,6 @@ class Events:
             page.gallery: now.task == TIMELAPSE,
             page.slider: now.task != TIMELAPSE,
         }
-
-
-def _screen(values: Any) -> Screen:
-    chosen = Screen(**{one.name: value for one, value in zip(fields(Screen), values[_FILES:], strict=True)})
-    return replace(chosen, maps=tuple(chosen.maps or ()))
 
 
 def _said(text: str, *, bad: bool = False, notes: list[str] | None = None) -> str:

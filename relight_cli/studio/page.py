@@ -21,7 +21,6 @@ from relight_cli.studio.screen import (
     Result,
     Screen,
 )
-from relight_cli.studio.uploads import Upload
 
 HERE = Path(__file__).parent
 TITLE = "relight-cli studio"
@@ -31,20 +30,6 @@ DEPTH_HELP = (
     "`relight-cli weights fetch refine-depth` fetches them, the studio itself downloads nothing."
 )
 _START = Screen()
-
-
-def upload_box(label: str, name: str, **more: Any) -> Any:
-    """Return a place for files, which passes them on as `Upload`, with the names that they have for the user.
-
-    A subclass of gr.File would do that too, but Gradio writes a .pyi file next to the source of each subclass.
-    """
-    box = gr.File(label=label, elem_id=name, **more)
-    box._process_single_file = _upload  # type: ignore[assignment, method-assign]
-    return box
-
-
-def _upload(sent: Any) -> Any:
-    return Upload(Path(sent.path), sent.orig_name or Path(sent.path).name)
 
 
 @dataclass
@@ -65,6 +50,9 @@ class Page:
     dial: Any = None
     painter: Any = None
     tick: Any = None  # counts the changes of the screen
+    painted: Any = None  # counts the paintings
+    made: Any = None  # what is said about the full size
+    saved: Any = None  # what is said about a saved look
     look_name: Any = None
     save_look: Any = None
     status: Any = None
@@ -84,9 +72,9 @@ def make_page(options: StudioOptions) -> Page:
     """Return the page, without its events."""
     with gr.Blocks(title=TITLE, analytics_enabled=False) as blocks:
         page = Page(blocks)
-        page.tick = gr.Number(0, visible=False)
+        page.tick, page.painted = gr.Number(0, visible=False), gr.Number(0, visible=False)
         gr.HTML(f"<h1>{TITLE}</h1>")
-        page.photos = upload_box("Photos", "photos", file_count="multiple", height=150)
+        page.photos = gr.File(label="Photos", elem_id="photos", file_count="multiple", height=150)
         with gr.Row():
             with gr.Column(scale=3, min_width=320):
                 _result(page)
@@ -122,12 +110,12 @@ def _light(page: Page, options: StudioOptions) -> None:
             with gr.Row():
                 page.look_name = gr.Textbox(label="Save this light as", max_lines=1, max_length=80, scale=3)
                 page.save_look = gr.Button("Save look", scale=1)
+            page.saved = gr.HTML(elem_classes="studio-saved")
 
 
 def _hidden_box(page: Page, label: str, name: str) -> Any:
-    """Return a box for one file in a column that can be shown: Gradio makes anew what is itself shown and hidden."""
     with gr.Column(visible=False) as page.boxes[name]:
-        return upload_box(label, name, file_count="single", height=110)
+        return gr.File(label=label, elem_id=name, file_count="single", height=110)
 
 
 def _drawn(name: str, value: dict[str, Any], label: str) -> Any:
@@ -185,11 +173,12 @@ def _result(page: Page) -> None:
     page.gallery = gr.Gallery(
         label="Preview: frames", interactive=False, visible=False, buttons=["fullscreen"], height="min(520px, 60vh)"
     )
-    page.index = gr.Dropdown([], label="Photo in the preview", visible=False, type="index")
-    page.status = gr.HTML(value="", elem_classes="studio-status")
+    page.index = gr.Number(1, precision=0, label="Number of the photo in the preview", visible=False)
+    page.status = gr.HTML(value="", elem_classes=["studio-status", "studio-preview"])
     with gr.Row():
         page.make = gr.Button("Make full size", variant="primary")
         page.cancel = gr.Button("Cancel")
+    page.made = gr.HTML(value="", elem_classes=["studio-status", "studio-made"])
     page.results = gr.HTML(value="", elem_id="results")
     page.command = gr.Textbox(
         label="Command line", lines=2, max_lines=8, interactive=False, buttons=["copy"], elem_classes="studio-command"

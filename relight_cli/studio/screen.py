@@ -1,10 +1,11 @@
 """What is on the screen, and the command line that it stands for."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.option_types import Dtype
@@ -89,6 +90,19 @@ class Screen:
     window: float = 5
     mode: str = "auto"
     result: str = Result.FRAMES
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "Screen":
+        """Return a screen of values as the browser sends them. Raises UsageError for what is no number or no task."""
+        chosen = dict(zip((one.name for one in fields(cls)), values, strict=True))
+        numbers = [one.name for one in fields(cls) if one.type in (float, "float")]
+        for name in numbers:
+            value = chosen[name]
+            if not isinstance(value, float | int) or not math.isfinite(value):
+                raise UsageError(f"{name.replace('_', ' ')}: give a number.")
+        if chosen["task"] not in TASKS:
+            raise UsageError("Choose a task.")
+        return cls(**{**chosen, "maps": tuple(chosen["maps"] or ())})
 
     @property
     def changes_light(self) -> bool:

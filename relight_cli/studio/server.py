@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import logging
 import os
 import shutil
 import socket
@@ -111,6 +112,7 @@ def show_on(place: socket.socket, context: typer.Context, options: StudioOptions
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             """Cancel the jobs and stop; a second Ctrl-C stops at once."""
             worker.drain()
+            logging.getLogger("uvicorn.error").disabled = True  # of streams to the page that are cut now
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(

@@ -4,6 +4,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.photos.formats import format_of
@@ -20,6 +21,15 @@ class Upload:
 
     path: Path  # where it is stored
     name: str  # that it has on the user's disk
+
+
+def sent_files(values: Any, root: Path) -> list[Upload]:
+    """Return the uploads that the browser names: a list, one, or none. Raises UsageError for others than uploads."""
+    found = values if isinstance(values, list) else [values] if values else []
+    uploads = [Upload(Path(str(one["path"])), str(one.get("orig_name") or Path(one["path"]).name)) for one in found]
+    if not all(one.path.resolve().is_relative_to(root.resolve()) and one.path.is_file() for one in uploads):
+        raise UsageError("This file was not uploaded: drop it on the page again.")
+    return uploads
 
 
 def keep(upload: Upload, folder: Path, max_pixels: int, suffixes: tuple[str, ...] = ()) -> Given:

@@ -25,7 +25,7 @@ class Window:
         self.painted: Given | None = None
         self.masks = 0  # that were painted
         self.seen: dict[int, bool] = {}  # what the browser shows: parts of the page by their order
-        self.names: list[str] = []  # of the photos that can be chosen for the preview
+        self.count = 0  # of the photos that can be chosen for the preview
         self._sets: list[str] = []
         self.preview: Job | None = None
         self.full: Job | None = None
@@ -41,14 +41,12 @@ class Window:
             self._sets.append(names)
         return self._sets.index(names)
 
-    def is_new(self, version: int) -> bool:
-        """Return whether a screen is newer than all before; then the preview of the one before is cancelled."""
-        if version < self.version:
-            return False
-        self.version = version
-        if self.preview:
-            self.preview.cancel(ProblemError(CANCELLED, "The screen has changed."))
-        return True
+    def changed(self, version: int) -> None:
+        """Take the number of a screen; if it is newer than all before, the preview of the one before is cancelled."""
+        if version > self.version:
+            self.version = version
+            if self.preview:
+                self.preview.cancel(ProblemError(CANCELLED, "The screen has changed."))
 
     def start(self, task: str, work: Callable[[Job], None], *, full: bool) -> Job:
         """Queue a job of this window, and forget the files of the last one of its kind. Raises a ProblemError."""

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import shutil
-import tracemalloc
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_fixtures import noise
 
-from relight_cli.jobs.inputs import expand_inputs
 from relight_cli.jobs.shards import Shard
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
@@ -123,16 +123,22 @@ def test_what_a_share_refuses(command: Command, photos: Path, words: str, said: 
         assert sorted((done.code, other.code)) == [0, 23]
 
 
-def test_a_share_keeps_no_more_than_its_own(command: Command, tmp_path: Path) -> None:
+def test_a_share_keeps_no_more_than_its_own(tmp_path: Path) -> None:
     """The list of all names is never in memory: of 60,000 of 125 bytes, a share of 1/300 takes a few."""
     count = 60_000
     (tmp_path / "list.txt").write_text("".join(f"{number:0120}.jpg\n" for number in range(count)))
-    tracemalloc.start()
-    found = expand_inputs([f"@{tmp_path}/list.txt"], recursive=False, shard=Shard(7, 300))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert 100 < len(found) < 300
-    assert peak < 5 << 20  # of 7.5 MB, and of the test's own threads
+    program = (
+        "import sys, tracemalloc\n"
+        "from relight_cli.jobs.inputs import expand_inputs\n"
+        "from relight_cli.jobs.shards import Shard\n"
+        "tracemalloc.start()\n"
+        "found = expand_inputs(['@' + sys.argv[1]], recursive=False, shard=Shard(7, 300))\n"
+        "print(len(found), tracemalloc.get_traced_memory()[1])\n"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path / "list.txt")]  # a process without other threads
+    found, peak = map(int, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+    assert 100 < found < 300
+    assert peak < 5 << 20  # of 7.5 MB
 
 
 def lines(*rows: dict) -> str:

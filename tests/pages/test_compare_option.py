@@ -253,7 +253,7 @@ def test_previews_are_means_in_whatever_order_rows_are_read(data: st.DataObject)
     assert made.samples.shape == wanted.samples.shape
     assert made.samples.shape[0] * made.samples.shape[1] <= max(1, most)
     assert np.abs(made.samples.astype(int) - wanted.samples).max() <= 2  # rounded twice
-    assert abs(float(made.samples.mean()) - float(wanted.samples.mean())) < 1
+    assert abs(float(made.samples.mean()) - float(wanted.samples.mean())) <= 1  # both are rounded
 
 
 def test_linear_light_gets_a_curve_and_transparency_is_white() -> None:

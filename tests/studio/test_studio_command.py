@@ -25,7 +25,7 @@ from relight_cli.studio.guard import POLICY, PageGuard, WithPolicy
 from relight_cli.studio.options import StudioOptions
 from relight_cli.studio.previews import SIDE, painted_mask, small_mask, small_photo
 from relight_cli.studio.screen import Files, Given, LightKind, MaskKind, Screen, command_line, look_path
-from relight_cli.studio.uploads import Upload, keep, together
+from relight_cli.studio.uploads import Upload, keep, sent_files, together
 
 CASES = Path(__file__).parent.parent / "cases"
 
@@ -88,6 +88,24 @@ def test_what_is_missing_on_the_screen_is_said(screen: Screen) -> None:
         command_line(screen, Files((Given(Path("a.png"), "a.png"),)), StudioOptions())
     with pytest.raises(UsageError, match="Drop a photo"):
         command_line(screen, Files(), StudioOptions())
+
+
+def test_a_screen_of_wrong_values_is_refused(tmp_path: Path) -> None:
+    good = [getattr(Screen(), one) for one in Screen.__dataclass_fields__]
+    assert Screen.of(good) == Screen()
+    names = list(Screen.__dataclass_fields__)
+    for name, wrong in (("task", "rm"), ("strength", None), ("strength", "1"), ("azimuth", float("nan"))):
+        with pytest.raises(UsageError):
+            Screen.of([wrong if one == name else value for one, value in zip(names, good, strict=True)])
+    (tmp_path / "sent").mkdir()
+    (tmp_path / "sent" / "a.png").touch()
+    (tmp_path / "secret.png").touch()
+    sent = {"path": str(tmp_path / "sent" / "a.png"), "orig_name": "b.png"}
+    assert [one.name for one in sent_files([sent], tmp_path / "sent")] == ["b.png"]
+    assert sent_files(None, tmp_path / "sent") == []
+    for path in ("secret.png", "sent/../secret.png", "sent", "sent/missing.png"):
+        with pytest.raises(UsageError):
+            sent_files({"path": str(tmp_path / path)}, tmp_path / "sent")
 
 
 @pytest.mark.parametrize("name", ["", " ", "..", ".hidden", "a/b", "a\\b", "x" * 81, "a\nb", 'a"b'])

@@ -110,7 +110,7 @@ def test_each_light_and_each_task_makes_the_files_of_its_command_line(
     check("--sun -40,35 --kelvin 5000 --strength 0.5")
     tab.page.get_by_label("Save this light as").fill("evening")
     tab.page.get_by_role("button", name="Save look").click()
-    tab.status_is("Saved as")
+    tab.page.locator(".studio-saved").first.get_by_text("Saved as").wait_for()
     assert (studio.looks / "evening.toml").is_file()
     tab.choose("Saved look")
     check("evening.toml")
@@ -236,11 +236,11 @@ def test_cancel_and_ctrl_c_in_the_middle_of_a_job(studio: StudioProcess, tab: St
     tab.command("--between 30")
     for word in ("Cancelled.", ""):
         tab.page.get_by_role("button", name="Make full size").click()
-        tab.status_is("Full size")
+        tab.page.locator(".studio-made").first.get_by_text("Full size").wait_for()
         assert tab.page.locator("#results a").count() == 0
         if word:
             tab.page.get_by_role("button", name="Cancel").click()
-            tab.status_is(word)
+            tab.page.locator(".studio-made").first.get_by_text(word).wait_for()
     assert list(studio.temporary.iterdir())
     studio.process.send_signal(signal.SIGINT)
     assert studio.process.wait(60) in (0, 130)
