@@ -1,5 +1,6 @@
 """relight-cli refine-depth: the disparity of a photo, refined at test time."""
 
+import functools
 from typing import TYPE_CHECKING
 
 from relight_cli.depth.command_options import DepthCommandOptions
@@ -66,9 +67,7 @@ def refine_depth(
     def make(job: "Job") -> "ReportEntry":
         return run.make(job) if run else {}
 
-    def recheck(job: "Job") -> "Job":
-        return plan.recipe.recheck(job, notify)
-
+    recheck = functools.partial(plan.recipe.recheck, notify=notify)
     title, facts = photos_title(plan.jobs, "depth"), page_facts(plan.recipe)
     with compare_page(options, plan.jobs, title, facts) as page:
         if run:

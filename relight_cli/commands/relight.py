@@ -11,6 +11,8 @@ from relight_cli.jobs.options import LightCommandOptions, subset, with_options
 from relight_cli.jobs.relight_options import MAPPERS, RelightCommandOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from relight_cli.jobs.light_source import LightSource
     from relight_cli.jobs.photo_geometry import GeometrySource
     from relight_cli.models.interface import Model
@@ -77,8 +79,7 @@ def relight(
 
 
 def _relight_by_reference(photos: list[str], light: Path, options: RelightCommandOptions) -> None:
-    from relight_cli.checkpoints.models import expected_model, load_model, with_mappers
-    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
@@ -112,9 +113,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 
-    look_up = LookUp(**options.look_up_arguments())
-    complete = functools.partial(with_mappers, name=options.model, look_up=look_up, notify=notifier(options.quiet))
-    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, complete)
+    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, _completed(options))
     if options.save_light:
         mapping_model = reference_light.mapping_model(model)
         save_light_of_reference(reference_light.scene_light(mapping_model, geometry.of), options, light)
@@ -138,6 +137,16 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         command.run(model, change, cost, lambda result: [result.shading] if result.shading and extras else [])
     finally:
         notes.finish()
+
+
+def _completed(options: RelightCommandOptions) -> "Callable[[Model], Model]":
+    """Return the function that gives a model the mappers that a reference of another scene needs."""
+    from relight_cli.checkpoints.models import with_mappers
+    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
+
+    look_up = LookUp(**options.look_up_arguments())
+    return functools.partial(with_mappers, name=options.model, look_up=look_up, notify=notifier(options.quiet))
 
 
 def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:

@@ -64,6 +64,8 @@ Yes = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda[:N]|mps", help="Device to compute on.")]
+Precision = Annotated[Dtype, typer.Option(case_sensitive=False, help="Precision of the networks, as in the commands.")]
+MaxPixels = Annotated[int, typer.Option(min=1, metavar="N", help="Refuse pictures with more than N pixels.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Hide the progress bar and notes.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=remember_verbose, help="Show tracebacks.")]
 ProgressOption = Annotated[

@@ -89,6 +89,7 @@ def change_frames(
     """
 
     def numbered() -> Iterator[PhotoFrame]:
+        """Yield the frames with their numbers."""
         first: tuple[int, ...] = ()
         for number, photo in enumerate(frames):
             size = tuple(photo.pixels.shape[:2])

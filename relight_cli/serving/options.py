@@ -8,7 +8,17 @@ from typing import Annotated, Protocol
 import typer
 
 from relight_cli.errors import UsageError
-from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
+from relight_cli.jobs.option_types import (
+    Device,
+    Dtype,
+    MaxPixels,
+    Network,
+    Offline,
+    Precision,
+    Verbose,
+    WeightsDir,
+    Yes,
+)
 
 SHORTEST_TOKEN = 16  # characters
 
@@ -38,9 +48,7 @@ class ServeOptions:
         ),
     ] = None
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Refuse larger requests.")] = 200
-    max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse pictures with more than N pixels.")] = (
-        100_000_000
-    )
+    max_pixels: MaxPixels = 100_000_000
     queue: Annotated[
         int, typer.Option(min=0, max=1000, metavar="N", help="Photos that may wait; more are answered with 429.")
     ] = 8
@@ -51,15 +59,8 @@ class ServeOptions:
     offline: Offline = False
     yes: Yes = False
     device: Device = "auto"
-    dtype: Annotated[
-        Dtype, typer.Option(case_sensitive=False, help="Precision of the networks, as in the commands.")
-    ] = Dtype.AUTO
+    dtype: Precision = Dtype.AUTO
     verbose: Verbose = False
-
-    @property
-    def names_host(self) -> bool:
-        """Whether the command has --host."""
-        return True
 
     @property
     def is_local(self) -> bool:

@@ -17,13 +17,12 @@ from relight_cli.serving.errors import problem_of
 from relight_cli.serving.jobs import Job
 from relight_cli.studio.downloads import links_to
 from relight_cli.studio.looks import light_of_screen, look_names, save_look
+from relight_cli.studio.messages import progress_bar, said
 from relight_cli.studio.page import Page
 from relight_cli.studio.previews import painted_mask
 from relight_cli.studio.screen import (
-    DEPTH,
     RELIGHT,
     TIMELAPSE,
-    Change,
     Files,
     Given,
     LightKind,
@@ -56,7 +55,7 @@ class Events:
         """Let the page's components call the handlers."""
         page = self.page
         shown = [page.command, page.status, page.index, page.ball, page.painter, page.make]
-        shown += self._seen(Screen())
+        shown += page.seen(Screen())
         changed = [one.change for one in (*page.inputs[1:], page.painted)]
         # Values come as they are sent: what is wrong with one of them is said on the page.
         hidden: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None, "preprocess": False}
@@ -85,9 +84,9 @@ class Events:
         try:
             screen = Screen.of(values[_FILES:])
         except UsageError as error:
-            yield {self.page.status: _said(str(error), bad=True)}
+            yield {self.page.status: said(str(error), bad=True)}
             return
-        yield {**self._changes(window, screen), self.page.status: _said("")}
+        yield {**self._changes(window, screen), self.page.status: said("")}
         async with contextlib.aclosing(self._show(window, version, screen, values)) as updates:
             async for update in updates:
                 if version != window.version:
@@ -120,7 +119,7 @@ class Events:
                     yield update
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
             problem, is_empty = self._plain(problem_of(error)), not values[1]
-            status = _said(problem, bad=not is_empty)
+            status = said(problem, bad=not is_empty)
             yield {page.command: "", page.status: status, page.make: gr.Button(interactive=False)}
 
     async def _preview(self, window: Window, screen: Screen, files: Files, index: int) -> AsyncGenerator[Updates, None]:
@@ -132,11 +131,11 @@ class Events:
         async for text in self._follow(job, "Preview"):
             yield {page.status: text}
         if job.problem:
-            yield {page.status: _said(self._plain(job.problem), bad=True)}
+            yield {page.status: said(self._plain(job.problem), bad=True)}
             return
         name = [files.photos[index].shown] if len(files.photos) > 1 and screen.task != TIMELAPSE else []
         notes = [self._plain(note) for note in [*name, *shown.notes, *job.notes]]
-        yield {page.status: _said("Preview.", notes=notes), **self._pictures(screen, shown)}
+        yield {page.status: said("Preview.", notes=notes), **self._pictures(screen, shown)}
 
     async def _show_canvas(self, window: Window, screen: Screen, photo: Given) -> AsyncGenerator[Updates, None]:
         """Show a photo to be painted on."""
@@ -157,13 +156,13 @@ class Events:
         """Make the files that the command line makes."""
         window, page = self.windows.of(str(request.session_hash)), self.page
         made: list[Path] = []
-        yield {page.made: _said("Waiting."), page.results: ""}
+        yield {page.made: said("Waiting."), page.results: ""}
         try:
             screen = Screen.of(values[_FILES:])
             files, _ = await asyncio.to_thread(self._files, window, screen, values)
             job = window.start(screen.task, lambda job: self.studio.full(window, screen, files, made, job), full=True)
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
-            yield {page.made: _said(self._plain(problem_of(error)), bad=True)}
+            yield {page.made: said(self._plain(problem_of(error)), bad=True)}
             return
         async for text in self._follow(job, "Full size"):
             yield {page.made: text}
@@ -171,16 +170,16 @@ class Events:
             yield {page.made: gr.skip()}
             return
         if job.problem:
-            yield {page.made: _said(self._plain(job.problem), bad=True)}
+            yield {page.made: said(self._plain(job.problem), bad=True)}
             return
         notes = [self._plain(note) for note in job.notes]
         files_made = f"{len(made)} file{'s' if len(made) > 1 else ''}"
-        yield {page.made: _said(f"Done: {files_made} to download.", notes=notes), page.results: links_to(job, made)}
+        yield {page.made: said(f"Done: {files_made} to download.", notes=notes), page.results: links_to(job, made)}
 
     def cancel(self, request: gr.Request) -> str:
         """Cancel what this window waits for."""
         self.windows.of(str(request.session_hash)).cancel()
-        return _said("Cancelled.")
+        return said("Cancelled.")
 
     def use_mask(self, painting: Any, request: gr.Request) -> int:
         """Take the painting as the mask of the photo that is painted on; return the number of paintings."""
@@ -203,9 +202,9 @@ class Events:
             files, _ = self._files(window, screen, values)
             path = save_look(screen, files, looks, name or "")
         except Exception as error:  # noqa: BLE001  libraries raise anything; the page goes on
-            return {page.saved: _said(self._plain(problem_of(error)), bad=True)}
+            return {page.saved: said(self._plain(problem_of(error)), bad=True)}
         choices = gr.Dropdown(choices=look_names(looks), value=screen.look or path.stem)
-        return {page.saved: _said(f"Saved as {path}."), page.screen["look"]: choices, page.look_name: ""}
+        return {page.saved: said(f"Saved as {path}."), page.screen["look"]: choices, page.look_name: ""}
 
     def looks(self, chosen: str | None) -> Any:
         """Offer the looks that are saved by now, in other windows too."""
@@ -221,7 +220,7 @@ class Events:
         told = ""
         while not job.is_final:
             waits = job.state == "queued"
-            text = _progress("Waiting for another job" if waits else f"{what}: {self._plain(job.stage)}", job.share)
+            text = progress_bar("Waiting for another job" if waits else f"{what}: {self._plain(job.stage)}", job.share)
             if text != told:
                 told = text
                 yield text
@@ -270,50 +269,8 @@ class Events:
 
     def _changes(self, window: Window, screen: Screen) -> Updates:
         """Show and hide parts of the page; the others are left alone, with what is being typed into them."""
-        before = window.seen or dict(enumerate(self._seen(Screen()).values()))
-        now = self._seen(screen)
+        before = window.seen or dict(enumerate(self.page.seen(Screen()).values()))
+        now = self.page.seen(screen)
         window.seen = dict(enumerate(now.values()))
         parts = ((part, is_seen) for number, (part, is_seen) in enumerate(now.items()) if before[number] != is_seen)
         return {part: gr.update(visible=is_seen) for part, is_seen in parts}
-
-    def _seen(self, now: Screen) -> dict[Any, bool]:
-        """Return which parts of the page are seen with a screen; as `make_page` makes it with a new one."""
-        page = self.page
-        relights, by_mask, light = now.task == RELIGHT, now.changes_light, now.light
-        refined, between = now.steps > 0, now.change == Change.BETWEEN
-        return {
-            page.boxes[RELIGHT]: relights,
-            page.screen["preset"]: light == LightKind.PRESET,
-            page.boxes[LightKind.SUN]: light == LightKind.SUN,
-            page.boxes["reference"]: light == LightKind.REFERENCE,
-            page.boxes["map"]: light == LightKind.MAP,
-            page.screen["look"]: light == LightKind.LOOK,
-            page.boxes["turn"]: light != LightKind.REFERENCE,
-            page.screen["rotate"]: light != LightKind.SUN,
-            page.boxes["ball"]: light != LightKind.REFERENCE,
-            page.boxes["change"]: by_mask,
-            page.boxes["mask"]: now.mask == MaskKind.FILE,
-            page.boxes[MaskKind.PAINTED]: now.mask == MaskKind.PAINTED,
-            page.screen["invert"]: now.mask != MaskKind.NONE,
-            page.boxes[DEPTH]: now.task == DEPTH,
-            page.screen["ensemble"]: refined,
-            page.screen["fast"]: refined,
-            page.boxes[TIMELAPSE]: now.task == TIMELAPSE,
-            page.screen["between"]: between,
-            page.screen["mode"]: between,
-            page.screen["window"]: not between,
-            page.gallery: now.task == TIMELAPSE,
-            page.slider: now.task != TIMELAPSE,
-        }
-
-
-def _said(text: str, *, bad: bool = False, notes: list[str] | None = None) -> str:
-    """Return a message as HTML in which all text is text."""
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes or [])
-    word = f'<span class="{"bad" if bad else ""}">{html.escape(text)}</span>'
-    return f'<div role="status" aria-live="polite">{word}{f"<ul>{items}</ul>" if items else ""}</div>'
-
-
-def _progress(text: str, share: float) -> str:
-    bar = f'<progress max="1" value="{share:.3f}" aria-label="Progress"></progress>'
-    return f'<div role="status" aria-live="off">{html.escape(text)}{bar}</div>'

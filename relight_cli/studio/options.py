@@ -7,7 +7,17 @@ from typing import Annotated, ClassVar
 import typer
 
 from relight_cli.jobs.defaults import user_file
-from relight_cli.jobs.option_types import Device, Dtype, Network, Offline, Verbose, WeightsDir, Yes
+from relight_cli.jobs.option_types import (
+    Device,
+    Dtype,
+    MaxPixels,
+    Network,
+    Offline,
+    Precision,
+    Verbose,
+    WeightsDir,
+    Yes,
+)
 
 HOST = "127.0.0.1"
 
@@ -28,17 +38,13 @@ class StudioOptions:
         ),
     ] = None
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Refuse more than this at once.")] = 2000
-    max_pixels: Annotated[int, typer.Option(min=1, metavar="N", help="Refuse pictures with more than N pixels.")] = (
-        100_000_000
-    )
+    max_pixels: MaxPixels = 100_000_000
     model: Network = "auto"
     weights_dir: WeightsDir = None
     offline: Offline = False
     yes: Yes = False
     device: Device = "auto"
-    dtype: Annotated[
-        Dtype, typer.Option(case_sensitive=False, help="Precision of the networks, as in the commands.")
-    ] = Dtype.AUTO
+    dtype: Precision = Dtype.AUTO
     verbose: Verbose = False
 
     queue: ClassVar[int] = 60  # jobs of all windows

@@ -10,11 +10,13 @@ from relight_cli.jobs.light_files import preset_names
 from relight_cli.studio.looks import look_names
 from relight_cli.studio.options import StudioOptions
 from relight_cli.studio.screen import (
+    DEPTH,
     DEPTH_MODELS,
     EXTRA_MAPS,
     MAP_SUFFIXES,
     RELIGHT,
     TASKS,
+    TIMELAPSE,
     Change,
     LightKind,
     MaskKind,
@@ -66,6 +68,35 @@ class Page:
         """What is read for every preview: files first, then the values of Screen."""
         values = [self.screen[one.name] for one in fields(Screen)]
         return [self.tick, self.photos, self.reference, self.map, self.mask, self.index, *values]
+
+    def seen(self, now: Screen) -> dict[Any, bool]:
+        """Return which parts of the page are seen with a screen; as `make_page` makes it with a new one."""
+        relights, by_mask, light = now.task == RELIGHT, now.changes_light, now.light
+        refined, between = now.steps > 0, now.change == Change.BETWEEN
+        return {
+            self.boxes[RELIGHT]: relights,
+            self.screen["preset"]: light == LightKind.PRESET,
+            self.boxes[LightKind.SUN]: light == LightKind.SUN,
+            self.boxes["reference"]: light == LightKind.REFERENCE,
+            self.boxes["map"]: light == LightKind.MAP,
+            self.screen["look"]: light == LightKind.LOOK,
+            self.boxes["turn"]: light != LightKind.REFERENCE,
+            self.screen["rotate"]: light != LightKind.SUN,
+            self.boxes["ball"]: light != LightKind.REFERENCE,
+            self.boxes["change"]: by_mask,
+            self.boxes["mask"]: now.mask == MaskKind.FILE,
+            self.boxes[MaskKind.PAINTED]: now.mask == MaskKind.PAINTED,
+            self.screen["invert"]: now.mask != MaskKind.NONE,
+            self.boxes[DEPTH]: now.task == DEPTH,
+            self.screen["ensemble"]: refined,
+            self.screen["fast"]: refined,
+            self.boxes[TIMELAPSE]: now.task == TIMELAPSE,
+            self.screen["between"]: between,
+            self.screen["mode"]: between,
+            self.screen["window"]: not between,
+            self.gallery: now.task == TIMELAPSE,
+            self.slider: now.task != TIMELAPSE,
+        }
 
 
 def make_page(options: StudioOptions) -> Page:
