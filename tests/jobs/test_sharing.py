@@ -62,7 +62,7 @@ def without_locks():
     claims.LEASE = 3.0
 
 def together(number, writer, name):
-    '''Let as many runs begin before one of them writes: a run that begins later replaces what it finds.'''
+    '''Let as many runs begin before one of them goes on: a run that begins later replaces what it finds.'''
     before = writer.__init__
     def init(self, *arguments, **more):
         before(self, *arguments, **more)
@@ -125,7 +125,15 @@ def test_every_photo_is_made_once(photos: Path, how: str) -> None:
         first = ["albedo", "in", *SAME, "-o", "out", "-q"]
         found = processes(photos, "print(json.dumps(end([begin(first, report='f.jsonl')])))", first=first)
         assert found == [0]
-    script = "print(json.dumps(end([begin(asked) for _ in range(4)])))"
+    script = """
+from relight_cli.jobs.shared_jobs import SharedJobs
+
+def prepare():
+    if "--overwrite" in asked:
+        together(4, SharedJobs, "photos")
+
+print(json.dumps(end([begin(asked, prepare) for _ in range(4)])))
+"""
     codes = processes(photos, script, asked=asked)
     assert set(codes) <= ({0} if how else {0, 5})  # 5: begun when the others had made an output
     assert made(photos) == {f"in/{number:02}.png": 1 for number in range(COUNT)}
