@@ -18,7 +18,7 @@ from relight_cli.serving.jobs import Job
 from relight_cli.studio.downloads import links_to
 from relight_cli.studio.looks import light_of_screen, look_names, save_look
 from relight_cli.studio.messages import progress_bar, said
-from relight_cli.studio.page import Page
+from relight_cli.studio.page import HIDDEN, Page
 from relight_cli.studio.previews import painted_mask
 from relight_cli.studio.screen import (
     RELIGHT,
@@ -86,12 +86,15 @@ class Events:
         except UsageError as error:
             yield {self.page.status: said(str(error), bad=True)}
             return
-        yield {**self._changes(window, screen), self.page.status: said("")}
+        # The browser may skip all but the last of what is yielded in quick succession, so each is the whole.
+        whole = {**self._changes(window, screen), self.page.status: said("")}
+        yield dict(whole)
         async with contextlib.aclosing(self._show(window, version, screen, values)) as updates:
             async for update in updates:
                 if version != window.version:
                     return
-                yield update
+                whole |= update
+                yield dict(whole)
 
     def touch(self, number: float, request: gr.Request) -> None:
         """Stop the preview of a screen that has changed."""
@@ -165,7 +168,7 @@ class Events:
             yield {page.made: said(self._plain(problem_of(error)), bad=True)}
             return
         async for text in self._follow(job, "Full size"):
-            yield {page.made: text}
+            yield {page.made: text, page.results: ""}
         if window.full is not job:  # it was asked for again
             yield {page.made: gr.skip()}
             return
@@ -273,4 +276,4 @@ class Events:
         now = self.page.seen(screen)
         window.seen = dict(enumerate(now.values()))
         parts = ((part, is_seen) for number, (part, is_seen) in enumerate(now.items()) if before[number] != is_seen)
-        return {part: gr.update(visible=is_seen) for part, is_seen in parts}
+        return {part: gr.update(visible=is_seen or HIDDEN) for part, is_seen in parts}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import gradio as gr
 
@@ -31,6 +31,8 @@ DEPTH_HELP = (
     "and more than 0 steps need Stable Diffusion 1.5 as well (2.2 GB in all, and in practice a GPU): "
     "`relight-cli weights fetch refine-depth` fetches them, the studio itself downloads nothing."
 )
+# Parts that a script draws, and all that was seen once, stay on the page: one that is put there anew can miss a change.
+HIDDEN: Final = "hidden"
 _START = Screen()
 
 
@@ -127,7 +129,7 @@ def _light(page: Page, options: StudioOptions) -> None:
     with gr.Column(visible=True) as page.boxes[RELIGHT]:
         _add(page, "light", gr.Radio(kinds, value=kinds[0], label="Light"))
         _add(page, "preset", gr.Dropdown(preset_names(), value=_START.preset, label="Preset"))
-        with gr.Column(visible=False) as page.boxes[LightKind.SUN]:
+        with gr.Column(visible=HIDDEN) as page.boxes[LightKind.SUN]:
             page.dial = _drawn("dial", {"azimuth": _START.azimuth, "elevation": _START.elevation}, "Sun")
             _sun_sliders(page)
         page.reference = _hidden_box(page, "Reference photo", "reference")
@@ -170,7 +172,7 @@ def _mask(page: Page) -> None:
         _add(page, "strength", gr.Slider(0, 1.5, _START.strength, step=0.05, label="Strength"))
         _add(page, "mask", gr.Radio(kinds, value=kinds[0], label="Change the photo"))
         page.mask = _hidden_box(page, "Mask file (white: change)", "mask")
-        with gr.Column(visible=False) as page.boxes[MaskKind.PAINTED]:
+        with gr.Column(visible=HIDDEN) as page.boxes[MaskKind.PAINTED]:  # drawn by a script, which wants it there
             page.painter = _drawn("painter", {}, "Mask")
         _add(page, "invert", gr.Checkbox(_START.invert, label="The other way round", visible=False))
 

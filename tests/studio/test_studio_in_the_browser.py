@@ -145,10 +145,7 @@ def test_a_painted_mask_and_a_batch(tab: StudioTab, photos: Path, command: Comma
         tab.page.get_by_label("The other way round").uncheck()
     tab.status_is("Paint on the photo")
     canvas = tab.page.get_by_role("img", name="The painting")
-    tab.page.wait_for_function(
-        "() => [document.querySelector('.sheet img').naturalWidth, document.querySelector('.sheet canvas').width]"
-        ".every((width) => width > 1)"
-    )
+    tab.painter_shows(48, 64)
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     tab.page.mouse.move(box["x"] + box["width"] / 2 - 10, box["y"] + box["height"] / 2)
