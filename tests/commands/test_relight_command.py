@@ -3,14 +3,13 @@
 import io
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import Command, Run
+from forked import COMMAND_LINE, Forked
 from PIL import Image
 
 from relight_cli.photos.photo import Photo
@@ -223,9 +222,8 @@ def test_unwritable_outputs_are_refused_first(command: Command, scene: Path) -> 
 def test_interruption_leaves_nothing_behind(scene: Path, number: int, code: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3000, 4000, 3), np.uint8)
     write_photo(Photo(pixels, format="TIFF"), scene / "large.tif")
-    command = [sys.executable, "-m", "relight_cli", "relight", "large.tif", *TINY, "--max-side", "0", "--quiet"]
-    process = subprocess.Popen(command, cwd=scene, stderr=subprocess.PIPE)
-    time.sleep(4)
+    process = Forked(COMMAND_LINE, ["relight", "large.tif", *TINY, "--max-side", "0", "--quiet"], cwd=scene)
+    time.sleep(1)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == code
