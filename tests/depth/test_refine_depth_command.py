@@ -16,6 +16,7 @@ import numpy as np
 import OpenEXR
 import pytest
 import tifffile
+from command_line import build_once
 from forked import Forked
 from PIL import Image
 from retouching import paint
@@ -49,6 +50,7 @@ def refine(tiny_parts: Path, scene: Path, monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(scene / ".hf"))
     monkeypatch.chdir(scene)
+    build_once(monkeypatch)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def refine(*arguments: str | Path, weights: Path = tiny_parts) -> Done:

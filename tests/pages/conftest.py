@@ -1,0 +1,3 @@
+from small_tiles import command
+
+__all__ = ["command"]
