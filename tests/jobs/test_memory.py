@@ -56,8 +56,8 @@ def copies_of(photo: Photo) -> int:
 def test_the_photo_is_released_before_the_new_one_is_encoded(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
-    photo = camera_photo(tmp_path / "photo.jpg", np.uint8)
-    camera_photo(tmp_path / "reference.jpg", np.uint8, seed=1)
+    photo = camera_photo(tmp_path / "photo.jpg", np.uint8, sides=(300, 400))
+    camera_photo(tmp_path / "reference.jpg", np.uint8, seed=1, sides=(300, 400))
     held = []
     changing, encoding = Photo.with_srgb, writing.encode
 

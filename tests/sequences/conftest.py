@@ -1,3 +1,0 @@
-from small_tiles import command
-
-__all__ = ["command"]
