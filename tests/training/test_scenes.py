@@ -1,21 +1,32 @@
 """Rendered scenes are deterministic and consistent, and shadows are where geometry puts them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 from random import Random
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from relight_cli.relighting.lights.environment import map_directions
 from relight_cli.training.examples import render_example
 from relight_cli.training.scenes.camera import develop
 from relight_cli.training.scenes.layouts import Layout
-from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun, temperature_colour
+from relight_cli.training.scenes.lights import (
+    Light,
+    environment_light,
+    sample_lamp,
+    sample_sun,
+    temperature_colour,
+)
 from relight_cli.training.scenes.patterns import PATTERNS, Samples
 from relight_cli.training.scenes.ray_tracing import FAR
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, Views, render_scenes, render_views
 from relight_cli.training.scenes.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
 from relight_cli.training.scenes.staging import sample_scene
+from relight_cli.training.scenes.surroundings import Turn, environment_of
 from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
 
 TINY = SceneOptions(size=32, lights=2)
@@ -228,3 +239,74 @@ def test_the_example_pair_shows_one_view_under_two_lights() -> None:
     warmth = [float(p[0].mean() / p[2].mean()) for p in (photo, reference)]
     assert warmth[1] > 1.3 * warmth[0]
     assert (photo - reference).abs().mean() > 0.08
+
+
+def _map(bright: Callable[[NDArray[np.float64]], NDArray[np.bool_]], level: float) -> NDArray[np.float64]:
+    """Return a map (64, 128, 3) of radiance 1, `level` where the directions (H, W, 3) are `bright`."""
+    directions, _ = map_directions(64, 128)
+    return np.where(bright(directions), level, 1.0)[..., None].repeat(3, -1)
+
+
+def _spot(x: float, y: float, z: float, degrees: float, level: float) -> NDArray[np.float64]:
+    middle = np.array([x, y, z]) / math.sqrt(x * x + y * y + z * z)
+    return _map(lambda directions: directions @ middle > math.cos(math.radians(degrees)), level)
+
+
+@pytest.mark.parametrize(("degrees", "level"), [(4.0, 2000.0), (30.0, 8.0)], ids=["sun", "window"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_bright_spot_of_a_map_lights_a_ball_from_its_side(degrees: float, level: float, mirrored: bool) -> None:
+    environment = environment_of(_spot(1, 1, 0, degrees, level))
+    assert (environment.key is not None) == (degrees < 10)
+    light = environment_light(environment, Turn(0, mirrored), (0, 0, 0))
+    view = render_scenes([_ball_on_plane(light)], SceneOptions(size=64, lights=1))
+    shading, ball = view.shading[0, 0, 1], view.normals[0, 1] < 0.99
+    side = view.normals[0, 0] * (-1 if mirrored else 1)
+    assert shading[ball & (side > 0.5)].mean() > 1.5 * shading[ball & (side < -0.5)].mean()
+    taken = (view.shadow_free - view.shading)[0, 0, 1] > 0.3 * shading.max()
+    if degrees < 10:  # the shadow lies opposite the sun
+        across = taken.nonzero()[:, 1].float().mean() - 31.5
+        assert across * (-1 if mirrored else 1) < -3
+    else:
+        assert not taken.any()
+
+
+def test_a_turned_map_lights_from_where_it_is_turned_to() -> None:
+    environment = environment_of(_spot(0.3, 0.5, -1, 4, 2000.0))
+    for mirrored in (False, True):
+        for steps in (0, 5, 40):
+            turn = Turn(steps, mirrored)
+            key, after = environment.key_after(turn), environment.rest.after(turn)
+            assert key is not None
+            again = environment_of(_spot(*key.direction, 4, 2000.0))
+            assert again.key is not None
+            assert np.dot(again.key.direction, key.direction) > math.cos(math.radians(1))
+            assert torch.allclose(again.rest.broad, after.broad, rtol=0.1)
+
+
+@pytest.mark.parametrize(("level", "error"), [(1.0, 2e-3), (6.0, 0.05)], ids=["constant", "uneven"])
+def test_a_map_gives_the_light_of_its_integral(level: float, error: float) -> None:
+    environment = environment_of(_spot(0.5, 0.8, -0.4, 35, level))
+    directions, angles = map_directions(64, 128)
+    cosine = torch.from_numpy(directions[..., 1].clip(0) * angles)
+    integral = float((environment.rest.shown[1] * cosine).sum() / math.pi)
+    scene = _ball_on_plane(environment_light(environment, Turn(7, False), (0, 0, 0)))
+    scene.layout.balls.clear()
+    ground = render_scenes([scene], SceneOptions(size=16, lights=1)).shading[0, 0]
+    assert (ground / ground.mean() - 1).abs().max() < 1e-4
+    assert float(ground.mean()) == pytest.approx(integral, rel=error)
+
+
+def test_the_sky_shows_the_map_and_seeds_without_maps_stay() -> None:
+    layout = Layout([GREY] * 3, (0.0, 1.0, 0.0), (0.0, 1.5, -1.0), 1.0, (0.0, 1.0, 0.0), 8.0)
+    environment = environment_of(_map(lambda directions: directions[..., 0] > 0, 3.0))
+    light = environment_light(environment, Turn(0, False), (0, 0, 0))
+    view = render_scenes([Scene(layout, [light], [None])], SceneOptions(size=16, lights=1))
+    sky = (view.albedo * view.shading[:, 0])[0, 1, 0]
+    assert float(sky[-2] / sky[1]) == pytest.approx(3, rel=1e-3)
+    assert float(sky[1]) == pytest.approx(float(environment.rest.shown[1].min()), rel=1e-3)
+    mapped = sample_scene(3, TINY, environments=[environment])
+    plain = [sample_scene(3, TINY, environments=[environment][:n]) for n in (0, 0)]
+    assert plain[0] == plain[1]
+    assert mapped.layout.boxes == plain[0].layout.boxes
+    both = render_views(3, 4, TINY, environments=[environment])
+    assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()

@@ -13,6 +13,7 @@ from relight_cli.training.scenes.packing import stack_solids
 from relight_cli.training.scenes.ray_tracing import FAR, covered, dot, first_hits, unit
 from relight_cli.training.scenes.shadow_masks import draw_masks, through_masks
 from relight_cli.training.scenes.staging import Scene, SceneOptions
+from relight_cli.training.scenes.surroundings import look_up, stack_surroundings
 from relight_cli.training.scenes.textures import paint, stack_materials
 
 _GROUND, _WALLS, _SKY = 0, 1, 2  # materials of every layout
@@ -65,6 +66,7 @@ class Stage:
         rows = torch.arange(len(scenes), device=device)[:, None]
         self.solid_albedo = self.materials.mean[rows, self.solid_materials].mT  # (B, 3, P)
         self.lights = stack_lights([scene.lights for scene in scenes], device)
+        self.around = stack_surroundings([[light.around for light in scene.lights] for scene in scenes], device)
 
         def numbers(values: list[object]) -> Tensor:
             return torch.tensor(values, device=device, dtype=torch.float32)
@@ -104,9 +106,8 @@ class Stage:
         ambient = self._ambient(points)
         lit, free = self._key(points)
         sky = (points.distance >= FAR)[:, None, None]
-        up = points.view[:, None, 1:2].clamp(0, 1)
-        heaven = torch.lerp(self.lights.horizon[..., None], self.lights.zenith[..., None], up.sqrt()) * 2.0
         albedo = points.albedo[:, None]
+        heaven = self._shown(points) if sky.any() else torch.zeros(())
         return Traced(
             points.albedo,
             albedo * torch.where(sky, heaven, lit + ambient),
@@ -114,6 +115,14 @@ class Stage:
             points.distance[:, None],
             points.normal,
         )
+
+    def _shown(self, points: Points) -> Tensor:
+        """Return the light (B, L, 3, n) of the sky in the view's directions: albedo times it is what the sky shows."""
+        up = points.view[:, None, 1:2].clamp(0, 1)
+        heaven = torch.lerp(self.lights.horizon[..., None], self.lights.zenith[..., None], up.sqrt()) * 2.0
+        if self.around is None:
+            return heaven
+        return torch.where(self.around.given, look_up(self.around.shown, points.view) / points.albedo[:, None], heaven)
 
     def _look(self, part: Tensor) -> Points:
         """Follow the camera rays to the surfaces that they hit."""
@@ -258,6 +267,8 @@ class Stage:
             open_share = (1 - blocked).clamp(min=0)[:, None, None]
             up = direction[:, None, 1:2]
             sky = torch.lerp(lights.horizon[..., None], lights.zenith[..., None], up.clamp(0, 1))
+            if self.around is not None:
+                sky = torch.where(self.around.given, look_up(self.around.broad, direction), sky)
             from_afar = torch.lerp(sky, off_ground, (0.5 - up / 0.9).clamp(0, 1))
             total = total + open_share * from_afar + bleed[:, None] * off_things
         return total / (2 * pairs)
