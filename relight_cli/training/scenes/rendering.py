@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relight_cli.training.scenes.bounces import Bounced, lay_patches
 from relight_cli.training.scenes.lights import stack_lights
 from relight_cli.training.scenes.packing import stack_solids
 from relight_cli.training.scenes.ray_tracing import FAR, covered, dot, first_hits, unit
@@ -17,6 +18,7 @@ from relight_cli.training.scenes.surroundings import look_up, stack_surroundings
 from relight_cli.training.scenes.textures import paint, stack_materials
 
 _GROUND, _WALLS, _SKY = 0, 1, 2  # materials of every layout
+_LOWERED = 0.45  # sine of half the width of an ambient cone, which meets the ground by as much above the horizon
 _CONE_SLOPE = 0.5  # of an ambient cone; eight of them about fill a hemisphere
 _LEAST_LIT = 0.15  # of a view that a mask must leave in the light
 _LIFT = 2e-3  # metres that secondary rays start above a surface
@@ -91,6 +93,10 @@ class Stage:
         sideways = F.normalize(torch.stack([-self.axis[..., 2], 0 * self.axis[..., 0], self.axis[..., 0]], -1), dim=-1)
         self.across = sideways
         self.upward = torch.linalg.cross(self.axis, sideways) * -1
+        self.bounced: Bounced | None = None
+        if options.bounce:
+            span = numbers([scene.layout.span for scene in scenes])
+            self.bounced = self._bounced(span)
 
     def parts(self) -> Iterator[Tensor]:
         """Yield the indices of subpixels to trace together, row by row."""
@@ -190,6 +196,16 @@ class Stage:
         surface = torch.where(missed[:, None], turn, surface)
         return distance, material, normal * ~missed[:, None], surface
 
+    def _bounced(self, span: Tensor) -> Bounced:
+        """Gather the light of solids and ground within `span` (B,) metres of the focus."""
+        patches = lay_patches(self.solids, self.focus, span)
+        corner = torch.arange(patches.place.shape[-1], device=self.device) % self.options.supersampling**2
+        unused = torch.zeros_like(patches.place)
+        place = patches.place + _LIFT * patches.normal
+        points = Points(place, patches.normal, patches.normal, unused, unused[:, 0], unused, corner)
+        arriving = self._key(points)[0] + self._ambient(points)
+        return Bounced(patches, arriving, self.solid_albedo, self.materials.mean[:, _GROUND])
+
     def _key(self, points: Points) -> tuple[Tensor, Tensor]:
         """Return the light of the lamps with and without cast shadows, (B, L, 3, n) each."""
         fine = self.options.supersampling**2
@@ -239,7 +255,10 @@ class Stage:
         return torch.where((run > 0) & (self.masked[:, light, None] > 0), passed, 1.0)
 
     def _ambient(self, points: Points) -> Tensor:
-        """Return the ambient light, gathered in cones: light of the sky, or bounced off things that are in the way."""
+        """Return the ambient light, gathered in cones: light of the sky, or bounced off things that are in the way.
+
+        Without `bounce` all things and the ground send on an even light.
+        """
         fine = self.options.supersampling**2
         pairs = max(1, self.options.ambient_rays // (2 * fine))
         normal = points.normal
@@ -263,12 +282,17 @@ class Stage:
             direction = rise * normal + out * (tangent * turn.cos() + other * turn.sin())
             shares = covered(self.solids, points.place, direction, _CONE_SLOPE)
             blocked = shares.sum(1)
-            bleed = torch.bmm(self.solid_albedo, shares) / blocked.clamp(min=1)[:, None]
+            over = blocked.clamp(min=1)[:, None]
+            if self.bounced is None:
+                back = (torch.bmm(self.solid_albedo, shares) / over)[:, None] * off_things
+            else:
+                back = self.bounced.off_solids(shares / over, direction)
+                off_ground = self.bounced.off_ground(points.place, direction, _LOWERED)
             open_share = (1 - blocked).clamp(min=0)[:, None, None]
             up = direction[:, None, 1:2]
             sky = torch.lerp(lights.horizon[..., None], lights.zenith[..., None], up.clamp(0, 1))
             if self.around is not None:
                 sky = torch.where(self.around.given, look_up(self.around.broad, direction), sky)
-            from_afar = torch.lerp(sky, off_ground, (0.5 - up / 0.9).clamp(0, 1))
-            total = total + open_share * from_afar + bleed[:, None] * off_things
+            from_afar = torch.lerp(sky, off_ground, (0.5 - up / (2 * _LOWERED)).clamp(0, 1))
+            total = total + open_share * from_afar + back
         return total / (2 * pairs)

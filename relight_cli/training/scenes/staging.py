@@ -27,6 +27,7 @@ class SceneOptions:
     supersampling: int = 2  # each pixel is the mean of N x N subpixels
     exposure_spread: float = 1.5  # stops above or below mid-grey, per light
     mask_share: float = 0.7  # share of the lights with a mask
+    bounce: bool = False  # whether things and ground send on the light that arrives at them, else an even one
     environment_share: float = 0.5  # share of the lights that are environment maps, if there are any
     pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; use a million on a GPU
 
