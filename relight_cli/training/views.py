@@ -117,6 +117,8 @@ def main(
     environments: Annotated[
         Path | None, typer.Option(help="Folder of environment maps, which give half of the lights.")
     ] = None,
+    bounce: Annotated[bool, typer.Option(help="Let things and ground send on the light that arrives at them.")] = False,
+    shiny: Annotated[float, typer.Option(help="Share of the materials with gloss, 0 to 1.")] = 0.0,
 ) -> None:
     """Render views to files of float16 (16, 1 + 2 lights, 3, size, size)."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,7 @@ def main(
     testing = first_seed >= HELD_OUT_SEED
     source = PhotoCrops(held_out if testing else train)
     maps = [] if environments is None else read_environments(environments, held_out=testing)
-    options = SceneOptions(size=size, lights=lights)
+    options = SceneOptions(size=size, lights=lights, bounce=bounce, shiny_share=shiny)
     for seed in range(first_seed, first_seed + count, SHARD):
         path = folder / f"views_{seed:08d}.npy"
         if path.exists():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from relight_cli.relighting.lights.environment import map_directions
 from relight_cli.training.examples import render_example
 from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.gloss import lobe
 from relight_cli.training.scenes.layouts import Layout
 from relight_cli.training.scenes.lights import (
     Light,
@@ -310,3 +311,74 @@ def test_the_sky_shows_the_map_and_seeds_without_maps_stay() -> None:
     assert mapped.layout.boxes == plain[0].layout.boxes
     both = render_views(3, 4, TINY, environments=[environment])
     assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()
+
+
+def _coloured(red: float, green: float, blue: float, gloss: tuple[float, float] = (0.0, 1.0)) -> Material:
+    return replace(GREY, colours=((red, green, blue),) * 3, gloss=gloss)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "balls", "rods"])
+def test_a_red_thing_in_the_sun_tints_the_shadow_beside_it(kind: str) -> None:
+    # A red thing left of the middle, its right side in the sun; a grey board casts its shadow on the ground between.
+    options = SceneOptions(size=64, lights=1, supersampling=1, bounce=True)
+    layout = Layout([GREY] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 2 * math.atan(0.5), (0.0, 1.0, 0.0), 8.0)
+    red = layout.add_material(_coloured(0.8, 0.05, 0.05))
+    layout.boxes.append(((0.5, 0.4, 0.0), (0.02, 0.4, 2.0), 0.0, 0))
+    if kind == "rods":
+        layout.rods.append(((-0.9, 0.5, -2.0), (-0.9, 0.5, 2.0), 0.5, red))
+    else:
+        getattr(layout, kind).append(((-0.9, 0.7, 0.0), (0.5, 0.7, 2.0), 0.0, red))
+    lit, dark = (render_scenes([Scene(layout, [_sun(x, 1.0, 0.0)], [None])], options) for x in (1.2, -1.2))
+
+    def tint(view: Views, x: float) -> float:
+        column = round((x + 4) * 8)
+        colour = view.shading[0, 0, :, 28:36, column].mean(-1)
+        return float(colour[0] / colour[2])
+
+    assert (lit.shadow_free - lit.shading)[0, 0, 0, 28:36, round((0.2 + 4) * 8)].min() > 0.5
+    assert tint(lit, 0.2) > 1.1
+    assert tint(lit, 0.2) > tint(dark, 0.2) + 0.05
+    assert tint(lit, 3.5) == pytest.approx(1, abs=0.03)
+
+
+def test_under_an_even_sky_a_white_hollow_is_lighter_than_a_black_one() -> None:
+    # Two parallel walls: what their inner sides send on is the sky's light times their albedo, at most.
+    light = replace(_sun(0.0, 1.0, 0.0), key=(0.0, 0.0, 0.0), zenith=(1.0,) * 3, horizon=(1.0,) * 3)
+    ground = []
+    for albedo in (0.02, 0.9):
+        layout = Layout([_coloured(*(albedo,) * 3)] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 0.2, (0.0, 1.0, 0.0), 8.0)
+        layout.boxes += [((x, 2.0, 0.0), (0.1, 2.0, 4.0), 0.0, 0) for x in (-0.6, 0.6)]
+        view = render_scenes([Scene(layout, [light], [None])], SceneOptions(size=8, lights=1, bounce=True))
+        ground.append(float(view.shading.mean()))
+    assert 0.3 < ground[0] < 0.8
+    assert ground[0] + 0.1 < ground[1] < 1.0
+
+
+@pytest.mark.parametrize(("x", "z"), [(0.8, 0.0), (-0.5, 0.6)])
+def test_a_shiny_ball_gleams_where_the_half_vector_says(x: float, z: float) -> None:
+    options = SceneOptions(size=128, lights=1, supersampling=1)
+    scene = _ball_on_plane(_sun(x, 1.0, z))
+    scene.layout.materials[0] = _coloured(0.1, 0.1, 0.1, (0.6, 0.15))
+    matt, shiny = (
+        render_scenes([replace(scene, layout=layout)], options)
+        for layout in (replace(scene.layout, materials=[_coloured(0.1, 0.1, 0.1), GREY, GREY]), scene.layout)
+    )
+    assert torch.equal(matt.albedo, shiny.albedo)
+    assert (shiny.shading >= matt.shading).all()
+    gleam = (shiny.shading - matt.shading)[0, 0, 1] * (matt.normals[0, 1] < 0.999)
+    normal = matt.normals[0].flatten(1)[:, int(gleam.argmax())]
+    half = torch.nn.functional.normalize(torch.tensor([x, 1.0, z]), dim=0) + torch.tensor([0.0, 1.0, 0.0])
+    assert float(normal @ torch.nn.functional.normalize(half, dim=0)) > math.cos(math.radians(5))
+
+
+def test_the_gleam_of_a_lamp_is_its_light_at_most() -> None:
+    # What a surface reflects of a lamp, summed over all directions that it is seen from, is below the light it gets.
+    directions, angles = map_directions(64, 128)
+    above = directions[..., 1] > 0
+    view = torch.from_numpy(-directions[above]).float().T[None]
+    normal, light = (torch.tensor(v).float()[None, :, None].expand_as(view) for v in ((0, 1, 0), (0.6, 0.8, 0)))
+    weights = torch.from_numpy(angles[above]).float() * -view[0, 1] / math.pi
+    for roughness in (0.15, 0.4, 0.8):
+        gloss = torch.tensor([1.0, roughness])[None, :, None].expand(1, 2, view.shape[-1])
+        sent = float((lobe(normal, view, light, gloss, torch.zeros(1, 1))[0] * weights).sum())
+        assert 0.45 * 0.8 < sent < 0.8

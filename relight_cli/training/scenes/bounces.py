@@ -1,7 +1,7 @@
 """One bounce of indirect light: what solids and the ground send on, by the light that arrives at them.
 
-A solid has six patches: the faces of its box. Their light is gathered once per view at a few points each, with their own
-shadows; a cone of ambient light that a solid blocks then gets what the patches that face it send on.
+A solid has six patches, the faces of its box. Their light is gathered once per view at a few points each, with their
+own shadows; a cone of ambient light that a solid blocks then gets what the patches that face it send on.
 """
 
 from dataclasses import dataclass

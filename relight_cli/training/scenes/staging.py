@@ -8,7 +8,7 @@ from relight_cli.training.scenes.layouts import Layout, sample_layout
 from relight_cli.training.scenes.lights import Light, sample_environment, sample_lamp, sample_sun
 from relight_cli.training.scenes.shadow_masks import ShadowMask, sample_mask
 from relight_cli.training.scenes.surroundings import Environment
-from relight_cli.training.scenes.textures import Material
+from relight_cli.training.scenes.textures import Material, sample_gloss
 
 # Under an environment map the sky shows the map, so that its albedo has no clouds.
 _PLAIN_SKY = Material("plain", 1.0, 0.0, ((0.8, 0.8, 0.8),) * 3, 0.0, 0.0, 0.0, 0)
@@ -28,6 +28,7 @@ class SceneOptions:
     exposure_spread: float = 1.5  # stops above or below mid-grey, per light
     mask_share: float = 0.7  # share of the lights with a mask
     bounce: bool = False  # whether things and ground send on the light that arrives at them, else an even one
+    shiny_share: float = 0.0  # share of the materials with gloss
     environment_share: float = 0.5  # share of the lights that are environment maps, if there are any
     pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; use a million on a GPU
 
@@ -59,6 +60,12 @@ def _fit_crop(material: Material, random: Random, span: float, crops: bool) -> M
     return replace(material, size=size, grain=0.03, dirt=0.0)
 
 
+def _add_gloss(layout: Layout, random: Random, share: float) -> None:
+    for number, material in enumerate(layout.materials):
+        if number != _SKY and random.random() < share:
+            layout.materials[number] = replace(material, gloss=sample_gloss(random))
+
+
 def _fitting(environments: Sequence[Environment], layout: Layout) -> list[Environment]:
     """Return the environments of rooms for rooms, of open places where the sky is seen, all for close views."""
     if not layout.indoors and layout.span < _WIDE:
@@ -83,6 +90,7 @@ def sample_scene(
     layout.materials = [
         _fit_crop(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials
     ]
+    _add_gloss(layout, Random(f"gloss of {seed}"), options.shiny_share)
     lights: list[Light] = []
     masks: list[ShadowMask | None] = []
     fitting = _fitting(environments, layout)
