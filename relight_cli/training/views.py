@@ -119,6 +119,9 @@ def main(
     ] = None,
     bounce: Annotated[bool, typer.Option(help="Let things and ground send on the light that arrives at them.")] = False,
     shiny: Annotated[float, typer.Option(help="Share of the materials with gloss, 0 to 1.")] = 0.0,
+    varied: Annotated[
+        float, typer.Option(help="Share of chessboards, writing, skin, leaves, dark patches; 0 to 1.")
+    ] = 0.0,
 ) -> None:
     """Render views to files of float16 (16, 1 + 2 lights, 3, size, size)."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +129,7 @@ def main(
     testing = first_seed >= HELD_OUT_SEED
     source = PhotoCrops(held_out if testing else train)
     maps = [] if environments is None else read_environments(environments, held_out=testing)
-    options = SceneOptions(size=size, lights=lights, bounce=bounce, shiny_share=shiny)
+    options = SceneOptions(size=size, lights=lights, bounce=bounce, shiny_share=shiny, varied_share=varied)
     for seed in range(first_seed, first_seed + count, SHARD):
         path = folder / f"views_{seed:08d}.npy"
         if path.exists():

@@ -6,10 +6,14 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
-from relight_cli.training import environments
-from relight_cli.training.environments import HELD_OUT, INDOORS, MAPS, fetch
+from relight_cli.photos.photo import Photo
+from relight_cli.photos.writing import write_photo
+from relight_cli.training import environments, views
+from relight_cli.training.environments import HELD_OUT, INDOORS, MAPS, fetch, read_environments
 
 
 def _tar(name: str, data: bytes, mode: str) -> bytes:
@@ -70,3 +74,31 @@ def test_maps_held_out_are_known() -> None:
     assert set(MAPS) >= HELD_OUT | INDOORS
     assert HELD_OUT - INDOORS
     assert HELD_OUT & INDOORS
+
+
+def test_views_are_lit_by_maps_held_out_or_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps, photos = tmp_path / "maps", tmp_path / "photos"
+    for folder in (maps, photos):
+        folder.mkdir()
+    pixels = np.full((16, 16, 3), 90, np.uint8)
+    for k in range(10):
+        write_photo(Photo(pixels, format="PNG"), photos / f"{k}.png")
+    hashes = {}
+    for name, colour in (("blender-city", (0.02, 0.02, 3.0)), ("pmndrs-sky", (3.0, 0.02, 0.02))):  # blue is held out
+        path = maps / f"{name}.exr"
+        write_photo(Photo(np.tile(np.array(colour, np.float32), (16, 32, 1)), format="EXR"), path)
+        hashes[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(environments, "MAPS", hashes)
+    monkeypatch.setattr(views, "SHARD", 2)
+    redder = []
+    for seed in (4, 10_000_000):
+        views.main(photos, tmp_path / str(seed), count=2, size=8, lights=3, first_seed=seed, environments=maps)
+        shading = torch.from_numpy(np.load(next((tmp_path / str(seed)).glob("*.npy")))[:, 1:4]).float()
+        redder.append((shading[:, :, 0] / shading[:, :, 2]).mean((-2, -1)))
+    assert redder[0].max() > 3
+    assert redder[0].min() > 1 / 3
+    assert redder[1].min() < 1 / 3
+    assert [e.name for e in read_environments(maps, held_out=False)] == ["pmndrs-sky"]
+    (maps / "pmndrs-sky.exr").write_bytes(b"else")
+    with pytest.raises(ValueError, match=r"pmndrs-sky\.exr.*SHA-256"):
+        read_environments(maps, held_out=False)

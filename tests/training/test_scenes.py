@@ -29,6 +29,7 @@ from relight_cli.training.scenes.shadow_masks import MASK_SIZE, ShadowMask, draw
 from relight_cli.training.scenes.staging import sample_scene
 from relight_cli.training.scenes.surroundings import Turn, environment_of
 from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
+from relight_cli.training.scenes.variety import Patch
 
 TINY = SceneOptions(size=32, lights=2)
 GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)
@@ -382,3 +383,34 @@ def test_the_gleam_of_a_lamp_is_its_light_at_most() -> None:
         gloss = torch.tensor([1.0, roughness])[None, :, None].expand(1, 2, view.shape[-1])
         sent = float((lobe(normal, view, light, gloss, torch.zeros(1, 1))[0] * weights).sum())
         assert 0.45 * 0.8 < sent < 0.8
+
+
+def test_a_dark_patch_has_the_shape_of_a_shadow_and_is_none() -> None:
+    bar = ShadowMask("sticks", 4.0, 5.0, [(-1.0, 0.0, 1.0, 0.0, 0.1)], 0, 0.5, 0.0)
+    scene = _ball_on_plane(replace(_sun(0.0, 1.0, 0.0), key=(0.5, 0.5, 0.5)))
+    scene.layout.balls.clear()
+    dark = scene.layout.add_material(_coloured(0.1, 0.1, 0.1))
+    view = render_scenes([replace(scene, patch=Patch(bar, dark))], SceneOptions(size=64, lights=1))
+    patch = view.albedo[0, 0] < 0.2
+    rows = patch.nonzero()[:, 0]
+    assert rows.min() >= 32 - 5  # 0.4 m of 8 m to either side
+    assert rows.max() <= 32 + 4
+    assert 0.08 < patch.float().mean() < 0.12
+    assert (view.shading / view.shading.mean() - 1).abs().max() < 0.01
+
+
+def test_varied_scenes_keep_their_layout_and_get_what_looks_like_shadow() -> None:
+    options = replace(TINY, varied_share=0.5, shiny_share=0.5)
+    plain, varied = ([sample_scene(seed, o) for seed in range(40)] for o in (TINY, options))
+    for one, other in zip(plain, varied, strict=True):
+        assert (one.layout.boxes, one.layout.rods, one.lights) == (other.layout.boxes, other.layout.rods, other.lights)
+        assert one.patch is None
+    used = [material for scene in varied for material in scene.layout.materials]
+    assert {"checker", "writing", "leaves"} <= {material.pattern for material in used}
+    assert 0.2 < sum(material.gloss[0] > 0 for material in used) / len(used) < 0.7
+    assert all(scene.layout.materials[2].gloss[0] == 0 for scene in varied), "the sky does not shine"
+    patched = [scene for scene in varied if scene.patch]
+    assert 8 < len(patched) < 30
+    both = render_views(2, 3, options)
+    assert both.shading.isfinite().all()
+    assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()

@@ -11,6 +11,7 @@ from torch import Tensor
 from relight_cli.training.scenes.lighting import LIFT, Lighting, Points
 from relight_cli.training.scenes.packing import stack_solids
 from relight_cli.training.scenes.ray_tracing import FAR, dot, first_hits, unit
+from relight_cli.training.scenes.shadow_masks import draw_masks, through_masks
 from relight_cli.training.scenes.staging import Scene, SceneOptions
 from relight_cli.training.scenes.textures import paint, stack_materials
 
@@ -47,6 +48,11 @@ class Stage:
         self.focus = numbers([layout.target for layout in layouts])
         self.lens = numbers([math.tan(layout.field_of_view / 2) for layout in layouts])  # (B,)
         self.room = numbers([layout.room for layout in layouts])
+        shapes = [scene.patch.shape if scene.patch else None for scene in scenes]
+        self.patch = draw_masks(shapes, device) if any(shapes) else None  # (B, blurs, M, M)
+        self.patch_turn = numbers([(m.extent, m.turn) if m else (1.0, 0.0) for m in shapes])  # (B, 2)
+        self.patch_material = torch.tensor([s.patch.material if s.patch else -1 for s in scenes], device=device)
+        self.canvas = torch.tensor([layout.canvas for layout in layouts], device=device)
         self.indoors = torch.tensor([layout.indoors for layout in layouts], device=device)
 
     def parts(self) -> Iterator[Tensor]:
@@ -91,6 +97,8 @@ class Stage:
         view = unit(view)
         origin = self.eye[..., None].expand_as(view)
         distance, material, normal, surface = self._meet(origin, view)
+        if self.patch is not None:
+            material = self._with_patch(self.patch, origin + view * distance[:, None], material)
         facing = dot(normal, view).abs().clamp(min=0.05)
         pixel = distance * self.lens[:, None] * (2.0 * fine / short) / facing.sqrt()
         albedo, relief = paint(self.materials, material, surface, pixel * 0.7, self.crops)
@@ -105,6 +113,16 @@ class Stage:
             view,
             (row % fine) * fine + column % fine,
         )
+
+    def _with_patch(self, patch: Tensor, place: Tensor, material: Tensor) -> Tensor:
+        """Return the materials (B, n) at places (B, 3, n) with the patches of the main surfaces in them."""
+        extent, turn = self.patch_turn[:, :1], self.patch_turn[:, 1:]
+        x, up, along = ((place - self.focus[..., None]) / extent[..., None]).unbind(1)
+        y = torch.where((self.canvas == _GROUND)[:, None], along, up)
+        c, s = turn.cos(), turn.sin()
+        passed = through_masks(patch, c * x - s * y, s * x + c * y, torch.zeros_like(x))
+        inside = (passed < 0.5) & (material == self.canvas[:, None]) & (self.patch_material >= 0)[:, None]
+        return torch.where(inside, self.patch_material[:, None], material)
 
     def _meet(self, origin: Tensor, view: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return distance, material, normal and surface coordinates of the first hit: solid, ground, wall or sky."""

@@ -9,6 +9,7 @@ from relight_cli.training.scenes.lights import Light, sample_environment, sample
 from relight_cli.training.scenes.shadow_masks import ShadowMask, sample_mask
 from relight_cli.training.scenes.surroundings import Environment
 from relight_cli.training.scenes.textures import Material, sample_gloss
+from relight_cli.training.scenes.variety import Patch, sample_patch, vary_materials
 
 # Under an environment map the sky shows the map, so that its albedo has no clouds.
 _PLAIN_SKY = Material("plain", 1.0, 0.0, ((0.8, 0.8, 0.8),) * 3, 0.0, 0.0, 0.0, 0)
@@ -29,6 +30,9 @@ class SceneOptions:
     mask_share: float = 0.7  # share of the lights with a mask
     bounce: bool = False  # whether things and ground send on the light that arrives at them, else an even one
     shiny_share: float = 0.0  # share of the materials with gloss
+    varied_share: float = (
+        0.0  # share of the materials that are replaced, and of the layouts with a patch; see `variety`
+    )
     environment_share: float = 0.5  # share of the lights that are environment maps, if there are any
     pixels_at_once: int = 1 << 15  # subpixels per step: fits the cache of a CPU; use a million on a GPU
 
@@ -45,11 +49,12 @@ class SceneOptions:
 
 @dataclass(frozen=True)
 class Scene:
-    """A layout, its lights, and the mask of each light."""
+    """A layout, its lights, the mask of each light, and a patch of the main surface."""
 
     layout: Layout
     lights: list[Light]
     masks: list[ShadowMask | None]
+    patch: Patch | None = None
 
 
 def _fit_crop(material: Material, random: Random, span: float, crops: bool) -> Material:
@@ -90,6 +95,10 @@ def sample_scene(
     layout.materials = [
         _fit_crop(m, random, layout.span, crops) if m.pattern == "crop" else m for m in layout.materials
     ]
+    variety, patch = Random(f"variety of {seed}"), None
+    vary_materials(layout, variety, options.varied_share)
+    if variety.random() < options.varied_share:
+        patch = sample_patch(layout, variety)
     _add_gloss(layout, Random(f"gloss of {seed}"), options.shiny_share)
     lights: list[Light] = []
     masks: list[ShadowMask | None] = []
@@ -109,4 +118,4 @@ def sample_scene(
         masks.append(mask if random.random() < chance else None)
     if any(light.around is not None for light in lights):
         layout.materials[_SKY] = _PLAIN_SKY
-    return Scene(layout, lights, masks)
+    return Scene(layout, lights, masks, patch)

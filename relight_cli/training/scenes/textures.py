@@ -70,6 +70,10 @@ _TYPICAL: dict[str, list[tuple[Vector, Vector, Vector]]] = {
         ((0.5, 0.47, 0.42), (0.38, 0.36, 0.33), (0.2, 0.19, 0.18)),
         ((0.3, 0.3, 0.31), (0.22, 0.22, 0.23), (0.5, 0.5, 0.48)),
     ],
+    "leaves": [
+        ((0.08, 0.16, 0.03), (0.2, 0.3, 0.07), (0.015, 0.025, 0.01)),
+        ((0.14, 0.17, 0.05), (0.36, 0.3, 0.1), (0.03, 0.03, 0.015)),
+    ],
     "clouds": [((0.55, 0.62, 0.72), (0.85, 0.85, 0.85), (0.5, 0.5, 0.5))],
 }
 
@@ -87,7 +91,7 @@ def sample_material(random: Random, patterns: list[str], size: float, *, tint: f
     """Draw a material with one of `patterns`; `tint` is the chance of a paint of any colour."""
     pattern = random.choice(patterns)
     typical = _TYPICAL.get(pattern)
-    if typical is None or (pattern not in ("grass", "clouds", "asphalt", "wood") and random.random() < tint):
+    if typical is None or (pattern not in ("grass", "leaves", "clouds", "asphalt", "wood") and random.random() < tint):
         first = _paint(random)
         second = _paint(random) if pattern in ("checker", "stripes") else _shade(random, first, 0.25)
         colours = (first, second, random.choice([_paint(random), _shade(random, first, 0.6)]))
