@@ -25,6 +25,7 @@ Map = NDArray[np.float32]  # (H, W, 3) equirectangular, as in `relighting.lights
 CONTRASTS = (100.0, 20.0, 8.0)  # times the mean luminance: of suns and lamps, of lit surfaces, of windows
 LEAST_KEY = 0.05  # of the whole flux: a weaker sun or window is no key light
 WIDEST_KEY, LOWEST_KEY = 20.0, 2.0  # degrees: radius of a key light at most, its elevation at least
+BRIGHTEST = 20.0  # times the light of level ground: the sky, and what mirrors it, shows no more
 BROAD = (32, 64)  # rows and columns of the map that ambient cones look up
 # Degrees from the axis to which a cone gathers in full, and not at all: eight such cones about the normal, in the rings
 # of `rendering`, find the irradiance of a point of light with the least error (root mean square .024 of its largest).
@@ -100,7 +101,8 @@ def environment_of(radiance: NDArray[np.floating], name: str = "", *, indoors: b
     rest, key = _key_and_rest(values, directions, angles)
     shown = torch.from_numpy(rest).movedim(-1, 0) * math.pi
     around = Surroundings(shown, broadened(shown))
-    gain = 1 / max(1e-6, float(LUMINANCE @ np.array(around.on_ground)))
+    level = max(1e-6, float(LUMINANCE @ np.array(around.on_ground)))
+    around, gain = replace(around, shown=shown.clamp(max=BRIGHTEST * level)), 1 / level
     if key is not None:
         red, green, blue = (gain * part for part in key.irradiance)
         key = replace(key, irradiance=(red, green, blue))
