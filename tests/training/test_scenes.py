@@ -414,3 +414,17 @@ def test_varied_scenes_keep_their_layout_and_get_what_looks_like_shadow() -> Non
     both = render_views(2, 3, options)
     assert both.shading.isfinite().all()
     assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()
+
+
+def test_a_polished_ball_mirrors_the_map_above_it_outdoors_only() -> None:
+    environment = environment_of(_map(lambda directions: directions[..., 0] > 0, 6.0))
+    scene = _ball_on_plane(environment_light(environment, Turn(0, False), (0, 0, 0)))
+    scene.layout.materials[0] = _coloured(0.02, 0.02, 0.02, (1.0, 0.0))
+    steps = []
+    for indoors in (False, True):
+        layout = replace(scene.layout, indoors=indoors, room=(50.0, 50.0, 50.0))
+        view = render_scenes([replace(scene, layout=layout)], SceneOptions(size=64, lights=1))
+        top = (view.albedo * view.shading[:, 0])[0, 1, 32, 28:36]  # the normals here turn from left to right
+        steps.append(float(top[4] / top[3]))
+    assert steps[0] > 4
+    assert 1 < steps[1] < 2.5

@@ -71,6 +71,7 @@ class Lighting:
             return torch.tensor(values, device=device, dtype=torch.float32)
 
         self.focus = numbers([scene.layout.target for scene in scenes])
+        self.indoors = torch.tensor([scene.layout.indoors for scene in scenes], device=device)
         masks = [mask for scene in scenes for mask in scene.masks]
         self.masks = draw_masks(masks, device).unflatten(0, (len(scenes), -1))  # (B, L, blurs, M, M)
         per_light = (len(scenes), -1)
@@ -217,7 +218,9 @@ class Lighting:
             return sky
         found = look_up(self.around.broad, direction)
         if isinstance(slope, Tensor):
-            found = torch.lerp(look_up(self.around.shown, direction), found, (slope / _CONE_SLOPE)[:, None, None])
+            # In a room the walls would be mirrored, not the map: only its broad light is.
+            blurred = torch.where(self.indoors[:, None], 1.0, (slope / _CONE_SLOPE).clamp(max=1))
+            found = torch.lerp(look_up(self.around.shown, direction), found, blurred[:, None, None])
         return torch.where(self.around.given, found, sky)
 
     def shown(self, points: Points) -> Tensor:
