@@ -428,3 +428,15 @@ def test_a_polished_ball_mirrors_the_map_above_it_outdoors_only() -> None:
         steps.append(float(top[4] / top[3]))
     assert steps[0] > 4
     assert 1 < steps[1] < 2.5
+
+
+def test_scenes_with_all_options_are_the_same_in_a_batch() -> None:
+    options = SceneOptions(size=16, lights=2, bounce=True, shiny_share=0.5, varied_share=0.5)
+    environments = [environment_of(_spot(0.4, 0.7, 0.6, 4, 500.0)), environment_of(np.ones((32, 64, 3)))]
+    scenes = [sample_scene(60 + b, options, environments=environments) for b in range(3)]
+    together = render_scenes(scenes, options)
+    for b, scene in enumerate(scenes):
+        alone = render_scenes([scene], options)
+        for field in fields(Views):
+            one, many = getattr(alone, field.name)[0], getattr(together, field.name)[b]
+            assert ((one - many).abs() > 1e-2 * (1 + one.abs())).float().mean() < 0.02, (b, field.name)

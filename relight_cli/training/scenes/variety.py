@@ -11,7 +11,7 @@ from relight_cli.training.scenes.shadow_masks import ShadowMask, sample_mask
 from relight_cli.training.scenes.textures import Material, Vector, sample_material
 
 _FIXED = 3  # materials of every layout: ground, walls, sky
-# Linear reflectances of skin, from light to dark: sRGB of the tones I to VI of Fitzpatrick's scale, about.
+# Linear reflectances of skin, from light to dark, chosen by eye.
 _SKINS: tuple[Vector, ...] = (
     (0.75, 0.52, 0.41),
     (0.62, 0.39, 0.27),
