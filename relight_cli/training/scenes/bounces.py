@@ -109,7 +109,7 @@ class Bounced:
         sent = torch.bmm(self.faces[:, :, blocking].flatten(2), weights.flatten(1, 3))
         return sent.unflatten(1, (self.lights, 3))
 
-    def off_ground(self, place: Tensor, direction: Tensor, lowered: float) -> Tensor:
+    def off_ground(self, place: Tensor, direction: Tensor, lowered: Tensor | float) -> Tensor:
         """Return the light (B, L, 3, n) of the ground where cones from `place` meet it, lowered by half their width."""
         run = place[:, 1:2].clamp(min=0) / (lowered - direction[:, 1:2]).clamp(min=0.05)
         met = (place + direction * run - self.patches.focus[..., None])[:, ::2] / self.patches.span[:, None, None]

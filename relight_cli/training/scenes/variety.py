@@ -34,10 +34,15 @@ def _times(colour: Vector, gain: float) -> Vector:
     return (colour[0] * gain, colour[1] * gain, colour[2] * gain)
 
 
+def _darker(material: Material, gain: float) -> Material:
+    first, second, third = (_times(colour, gain) for colour in material.colours)
+    return replace(material, colours=(first, second, third))
+
+
 def _chessboard(random: Random, material: Material) -> Material:
     light, dark = random.uniform(0.35, 0.8), random.uniform(0.03, 0.12)
-    colours = tuple(_times(_warm(random), value) for value in (light, dark, dark))
-    return replace(material, pattern="checker", colours=colours, dirt=0.0)
+    white, black = _times(_warm(random), light), _times(_warm(random), dark)
+    return replace(material, pattern="checker", colours=(white, black, black), dirt=0.0)
 
 
 def _warm(random: Random) -> Vector:
@@ -53,7 +58,7 @@ def _skin(random: Random, material: Material) -> Material:
 
 
 def _dark(random: Random, material: Material) -> Material:
-    return replace(material, colours=tuple(_times(c, random.uniform(0.1, 0.35)) for c in material.colours))
+    return _darker(material, random.uniform(0.1, 0.35))
 
 
 def _written(random: Random, material: Material) -> Material:
@@ -87,8 +92,7 @@ def sample_patch(layout: Layout, random: Random) -> Patch | None:
         return None
     own = layout.materials[layout.canvas]
     if random.random() < 0.6:
-        gain = random.uniform(0.12, 0.6)
-        other = replace(own, colours=tuple(_times(colour, gain) for colour in own.colours))
+        other = _darker(own, random.uniform(0.12, 0.6))
         if own.pattern == "crop":  # which shows a photo, whatever the colours
             other = replace(other, pattern="plain")
     else:
