@@ -28,8 +28,8 @@ MAPS = {
         line.split() for line in Path(__file__).with_name("environment_maps.txt").read_text().splitlines()
     )
 }
-# Held out of the training: open places with and without a sun, a room with lamps, one with windows. None shows a place
-# that a map of the training shows.
+# Held out of the training: open places with and without a sun, a room with lamps, one with windows. None was taken
+# where a map of the training was.
 HELD_OUT = frozenset({"blender-city", "blender-forest", "pmndrs-lobby", "pmndrs-venice", "pmndrs-warehouse"})
 INDOORS = frozenset(
     {"blender-interior", "blender-studio"}

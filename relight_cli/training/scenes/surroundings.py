@@ -28,7 +28,7 @@ WIDEST_KEY, LOWEST_KEY = 20.0, 2.0  # degrees: radius of a key light at most, it
 BRIGHTEST = 20.0  # times the light of level ground: the sky, and what mirrors it, shows no more
 BROAD = (32, 64)  # rows and columns of the map that ambient cones look up
 # Degrees from the axis to which a cone gathers in full, and not at all: eight such cones about the normal, in the rings
-# of `rendering`, find the irradiance of a point of light with the least error (root mean square .024 of its largest).
+# of `lighting`, find the irradiance of a point of light with the least error (root mean square .075 of its largest).
 GATHERED = (12.0, 48.0)
 
 
