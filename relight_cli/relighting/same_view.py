@@ -12,6 +12,7 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.light_fill import fill_light
 from relight_cli.relighting.quotient import (
     back_projected,
     effective_cells,
@@ -41,7 +42,7 @@ class SameView:
     known: Maps  # (h, w): 1 in the overlap of the two, 0 outside it
     cells: int  # that the reference resolves along its longer side
     trust: Maps  # (h, w): 0 where the reference shows something else or nothing
-    quotient: Maps  # (h, w, 3) in stops: of the trusted light, and the light around elsewhere
+    quotient: Maps  # (h, w, 3) in stops: of the trusted light, elsewhere that of alike surfaces around
 
     @classmethod
     def of(cls, photo: Maps, reference: Maps, known: NDArray[np.bool_] | None = None) -> "SameView":
@@ -50,7 +51,8 @@ class SameView:
         overlap = np.ones(own.shape[:2], np.float32) if known is None else known.astype(np.float32)
         cells = effective_cells(own, other)
         trust = trust_in(own, other, overlap, cells)
-        return cls(own, other, overlap, cells, trust, filled_quotient(own, other, trust))
+        quotient = fill_light(own, other, trust, filled_quotient(own, other, trust))
+        return cls(own, other, overlap, cells, trust, quotient)
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
