@@ -30,7 +30,7 @@ WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six 
 UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
 LATENT_SHARE = 0.5  # of the latents' gain
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
-FADE = 1 / 8  # of the longer side over which the overlap's light fades out next to it
+NEXT, FADE = 1 / 16, 1 / 8  # of the longer side around the overlap that takes its light, over which it then fades out
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class SameView:
         if latents is not None:
             start = start + LATENT_SHARE * (latents - start)
         sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
-        return back_projected(self.photo, self.reference, sure, start, self.cells) * self.reach()
+        return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
     def reach(self) -> Maps:
-        """Return how much of the gain counts (h, w, 1): all in the overlap, less and less away from it."""
+        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less and less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
-        return np.exp(-((away / FADE) ** 2))[..., None].astype(np.float32)
+        return np.exp(-((np.maximum(0, away - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
 
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
