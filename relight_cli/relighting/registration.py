@@ -4,6 +4,7 @@ Source: Lowe, Distinctive Image Features from Scale-Invariant Keypoints (IJCV 20
 Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization (PAMI 2008).
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -90,13 +91,17 @@ def refine(photo: Plane, reference: Plane, matrix: Matrix) -> tuple[Matrix, floa
 
 def warped(picture: NDArray, matrix: Matrix, height: int, width: int) -> tuple[NDArray, NDArray[np.bool_]]:
     """Return a reference (H, W, C) as the photo (height, width) sees it, and where it is known (height, width)."""
-    small = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    centre = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])  # pixel 0 is half a pixel from the border
-    scale = np.diag([1 / width, 1 / height, 1.0]) @ centre
-    pixels = np.linalg.inv(scale) @ matrix @ scale
-    out = cv2.warpPerspective(
-        small, pixels, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+    finer = max(1, math.ceil(max(picture.shape[0] / height, picture.shape[1] / width)))
+    size = (finer * width, finer * height)
+    pixels = np.linalg.inv(_scale(*picture.shape[1::-1])) @ matrix @ _scale(*size)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP  # a softer one would take the texture that trust is judged by
+    out = cv2.warpPerspective(picture, pixels, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.resize(out, (width, height), interpolation=cv2.INTER_AREA).clip(picture.min(), picture.max())
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
     points = cv2.perspectiveTransform(np.dstack((x, y)).reshape(1, -1, 2), matrix).reshape(height, width, 2)
     return np.asarray(out), np.all((points >= 0) & (points <= 1), axis=2)
+
+
+def _scale(width: int, height: int) -> Matrix:
+    """Return the matrix (3, 3) from pixels of a picture to points in [0, 1]; pixel 0 is half a pixel from the border."""
+    return np.diag([1 / width, 1 / height, 1.0]) @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])

@@ -12,6 +12,7 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.light_fill import fill_light
 from relight_cli.relighting.quotient import (
     back_projected,
     effective_cells,
@@ -29,7 +30,7 @@ WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six 
 UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
 LATENT_SHARE = 0.5  # of the latents' gain
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
-FADE = 1 / 8  # of the longer side over which the overlap's light fades out next to it
+NEXT, FADE = 1 / 16, 1 / 8  # of the longer side around the overlap that takes its light, over which it then fades out
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SameView:
     known: Maps  # (h, w): 1 in the overlap of the two, 0 outside it
     cells: int  # that the reference resolves along its longer side
     trust: Maps  # (h, w): 0 where the reference shows something else or nothing
-    quotient: Maps  # (h, w, 3) in stops: of the trusted light, and the light around elsewhere
+    quotient: Maps  # (h, w, 3) in stops: of the trusted light, elsewhere that of alike surfaces around
 
     @classmethod
     def of(cls, photo: Maps, reference: Maps, known: NDArray[np.bool_] | None = None) -> "SameView":
@@ -50,7 +51,8 @@ class SameView:
         overlap = np.ones(own.shape[:2], np.float32) if known is None else known.astype(np.float32)
         cells = effective_cells(own, other)
         trust = trust_in(own, other, overlap, cells)
-        return cls(own, other, overlap, cells, trust, filled_quotient(own, other, trust))
+        quotient = fill_light(own, other, trust, filled_quotient(own, other, trust))
+        return cls(own, other, overlap, cells, trust, quotient)
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
@@ -58,14 +60,14 @@ class SameView:
         if latents is not None:
             start = start + LATENT_SHARE * (latents - start)
         sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
-        return back_projected(self.photo, self.reference, sure, start, self.cells) * self.reach()
+        return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
     def reach(self) -> Maps:
-        """Return how much of the gain counts (h, w, 1): all in the overlap, less and less away from it."""
+        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less and less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
-        return np.exp(-((away / FADE) ** 2))[..., None].astype(np.float32)
+        return np.exp(-((np.maximum(0, away - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
 
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
