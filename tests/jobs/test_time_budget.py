@@ -30,7 +30,7 @@ class FullSize:
 
 
 @pytest.fixture(autouse=True)
-def small_sizes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def small_sizes(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Sizes that suit small photos, and a network for them that works best at full size, with tiles of 32."""
     monkeypatch.setattr(time_budget, "LADDER", (40, 60, 80))
     monkeypatch.setattr("relight_cli.jobs.provenance.LADDER", (40, 60, 80))
