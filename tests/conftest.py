@@ -1,12 +1,12 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import Command, Run, make_command
+from forked import COMMAND_LINE, run_forked
 from standin import write_standin
 from tiny_diffusion import write_tiny
 
@@ -21,8 +21,14 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights folder with the stand-in checkpoints."""
+    """A weights folder with the stand-in checkpoints that the pictures in reference/ were computed with."""
     return write_standin(tmp_path_factory.mktemp("standin"))
+
+
+@pytest.fixture(scope="session")
+def small_standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with stand-in checkpoints of a network that takes a fiftieth of the time."""
+    return write_standin(tmp_path_factory.mktemp("small_standin"), small=True)
 
 
 @pytest.fixture(scope="session")
@@ -33,20 +39,12 @@ def tiny_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run the real command line in an empty folder, offline."""
+    """Run the command line as a process in an empty folder, offline."""
 
     def run(*arguments: str | Path, input: bytes | None = None, **environment: str) -> subprocess.CompletedProcess:  # noqa: A002
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("RELIGHT_", "HF_"))}
-        return subprocess.run(
-            [sys.executable, "-m", "relight_cli", *map(str, arguments)],
-            cwd=tmp_path,
-            input=input,
-            capture_output=True,
-            env=clean
-            | {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "XDG_CONFIG_HOME": str(tmp_path / ".config")}
-            | environment,
-            check=False,
-        )
+        own = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+        return run_forked(COMMAND_LINE, arguments, cwd=tmp_path, env=clean | own | environment, input=input)
 
     return run
 

@@ -23,6 +23,10 @@ from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.tile_colour import ColourAgreement
 from relight_cli.relighting.tiles import TileGrid, blend_tiles, cut_tiles
 
+# Times that a picture is enlarged for the light of a reference: a tile has one illumination latent, so smaller things
+# in it are lit as the reference lights them. Mean PSNR of 64 held-out views of 256 pixels, NUMBERS
+MOST_ENLARGED = 2.0
+
 R = TypeVar("R")
 Pixels = NDArray[np.float32]  # (n, W, 3) of a picture or a tile
 Target = Callable[[TileGrid, range, Tensor, Tensor], Tensor]
@@ -31,8 +35,16 @@ Target = Callable[[TileGrid, range, Tensor, Tensor], Tensor]
 
 def tile_grid(network: RelightingModel, picture: Raster, change: ChangeOptions, tiling: TileOptions) -> TileGrid:
     """Return the tile grid of the copy of a picture that the network sees."""
-    height, width = fit_within(picture.shape[0], picture.shape[1], tiling.max_side if change.detail else 0)
+    height, width = seen_size(picture.shape[0], picture.shape[1], tiling) if change.detail else picture.shape[:2]
     return TileGrid(height, width, network.tile_size, tiling.overlap)
+
+
+def seen_size(height: int, width: int, tiling: TileOptions) -> tuple[int, int]:
+    """Return height and width of the copy of a picture that the network sees."""
+    times = min(MOST_ENLARGED, tiling.max_side / max(height, width))
+    if tiling.enlarge and times > 1:
+        return round(height * times), round(width * times)
+    return fit_within(height, width, tiling.max_side)
 
 
 def coarse_grid(network: RelightingModel, grid: TileGrid, tiling: TileOptions) -> TileGrid | None:

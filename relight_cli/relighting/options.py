@@ -110,6 +110,7 @@ class TileOptions:
     batch: int = 2  # tiles at a time on the device
     device: str = "cpu"  # of the network
     max_side: int = 0  # longer side of the copy that the network sees, where only a gain is wanted; 0: no limit
+    enlarge: bool = False  # show the network a smaller picture enlarged, up to `max_side`
     agree: bool = False  # make the colours of tiles agree
     workers: int = 1  # batches at a time; see `Model.workers`
 
@@ -123,11 +124,17 @@ class ChangeOptions:
     threshold: float | None = 0.0  # shadows less probable than this stay, with `detail`; None: the network's best
 
 
-def tile_options(model: Model, options: LightChangeOptions, best_side: int, *, agree: bool = False) -> TileOptions:
-    """Resolve defaults: the batch is the model's, the longer side is `best_side`, that of the network."""
+def tile_options(
+    model: Model, options: LightChangeOptions, best_side: int, *, agree: bool = False, enlarge: bool = False
+) -> TileOptions:
+    """Resolve defaults: the batch is the model's, the longer side is `best_side`, that of the network.
+
+    `enlarge` counts where the network chooses the side.
+    """
     batch = options.tile_batch or model.tile_batch
     max_side = best_side if options.max_side is None else options.max_side
-    return TileOptions(options.tile_overlap, batch, model.device, max_side, agree, model.workers)
+    enlarge = enlarge and options.max_side is None
+    return TileOptions(options.tile_overlap, batch, model.device, max_side, enlarge, agree, model.workers)
 
 
 def change_options(options: LightChangeOptions) -> ChangeOptions:

@@ -108,5 +108,5 @@ def warped(
 
 
 def _scale(width: int, height: int) -> Matrix:
-    """Return the matrix (3, 3) from pixels of a picture to points in [0, 1]; pixel 0 is half a pixel from the border."""
+    """Return the matrix (3, 3) from pixels, 0 half a pixel from the border, to points in [0, 1]."""
     return np.diag([1 / width, 1 / height, 1.0]) @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])

@@ -6,8 +6,8 @@ from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.relighting.light_change import tile_grid
 from relight_cli.relighting.lit_photo import tiles_to_put_on
-from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options, tile_options
-from relight_cli.relighting.relight import ReferenceLight, same_view_tiles, view_of
+from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options
+from relight_cli.relighting.relight import ReferenceLight, reference_tiling, same_view_tiles, view_of
 
 
 class RelightCost:
@@ -21,7 +21,7 @@ class RelightCost:
     def tiles(self, model: Model, photo: Photo, max_side: int | None) -> int:
         """Return the number of tiles of a photo that pass through the network, without those of a reference's own."""
         network, options = model.network, self._options(max_side=max_side)
-        tiling = tile_options(model, options, network.reference_side)
+        tiling = reference_tiling(model, options)
         if options.latents_alone:
             return len(tile_grid(network, photo.srgb, change_options(options), tiling))
         if self._kind is None:

@@ -64,7 +64,7 @@ class SameView:
         return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
     def reach(self) -> Maps:
-        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less and less farther away."""
+        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)

@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.colour import LUMINANCE
+from relight_cli.training.cameras import Camera
 from relight_cli.training.scenes.camera import develop
 
 SIDES = (160, 192, 192, 224, 256, 288)  # longer sides of batches, in pixels
@@ -75,37 +73,25 @@ def photographed(linear: Tensor, rng: np.random.Generator) -> Tensor:
     Varied are haze, white balance, saturation, exposure, tone curve, contrast, vignette, blur, noise and JPEG.
     """
     light = linear * torch.from_numpy(np.exp(rng.normal(0, 0.15, 3))).float()[:, None, None]
-    grey = torch.einsum("chw,c->hw", light, light.new_tensor(LUMINANCE))[None]
-    light = grey + (light - grey) * float(rng.choice([0.0, 1.0, 1.0, 1.0, 1.0, 1.0]) * rng.uniform(0.5, 1.6))
     if rng.random() < 0.3:
         light = light * vignette(light.shape[-2:], rng)
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
     noise = float(rng.choice([0.0, rng.uniform(0, 0.06)]))
-    picture = develop(
-        light.clamp(min=0),
-        float(rng.normal(0, 0.7)),
+    camera = Camera(
+        saturation=float(rng.choice([0.0, 1.0, 1.0, 1.0, 1.0, 1.0]) * rng.uniform(0.5, 1.6)),
         knee=float(rng.uniform(0.4, 1)),
+        power=float(np.exp(rng.normal(0, 0.2))),
+        contrast=float(rng.uniform(0.7, 1.2)),
+        lift=float(rng.normal(0, 0.04)),
         shot_noise=noise,
         read_noise=noise / 6,
-        generator=generator,
+        blur=float(rng.uniform(0.3, 1.2)) if rng.random() < 0.4 else 0.0,
+        quality=int(rng.integers(35, 96)) if rng.random() < 0.6 else None,
     )
-    picture = picture ** float(np.exp(rng.normal(0, 0.2)))
-    picture = 0.5 + (picture - 0.5) * float(rng.uniform(0.7, 1.2)) + float(rng.normal(0, 0.04))
-    return as_jpeg(picture.clamp(0, 1), rng)
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
+    return camera.take(light.clamp(min=0) * 2 ** float(rng.normal(0, 0.7)), generator)
 
 
 def vignette(size: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """Return the light (H, W) that a lens lets through, less at the corners."""
     y, x = (torch.linspace(-1, 1, n) for n in size)
     return 1 - float(rng.uniform(0, 0.5)) * (x.square() + y.square()[:, None]) / 2
-
-
-def as_jpeg(picture: Tensor, rng: np.random.Generator) -> Tensor:
-    """Return a picture (3, H, W) after a blur, at times, and JPEG of any quality."""
-    array: NDArray[np.uint8] = (picture.permute(1, 2, 0).numpy() * 255 + 0.5).astype(np.uint8)
-    if rng.random() < 0.4:
-        array = np.asarray(cv2.GaussianBlur(array, (0, 0), rng.uniform(0.3, 1.2)), np.uint8)
-    if rng.random() < 0.6:
-        _, data = cv2.imencode(".jpg", array[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))])
-        array = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)[..., ::-1]
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1).float() / 255

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from relight_cli.models.colour import srgb_to_linear
+from relight_cli.training.environments import read_environments
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
@@ -113,18 +114,29 @@ def main(
     lights: int = 3,
     first_seed: int = 0,
     device: str = "cpu",
+    environments: Annotated[
+        Path | None, typer.Option(help="Folder of environment maps, which give half of the lights.")
+    ] = None,
+    bounce: Annotated[bool, typer.Option(help="Let things and ground send on the light that arrives at them.")] = False,
+    shiny: Annotated[float, typer.Option(help="Share of the materials with gloss, 0 to 1.")] = 0.0,
+    varied: Annotated[
+        float, typer.Option(help="Share of chessboards, writing, skin, leaves, dark patches; 0 to 1.")
+    ] = 0.0,
 ) -> None:
     """Render views to files of float16 (16, 1 + 2 lights, 3, size, size)."""
     folder.mkdir(parents=True, exist_ok=True)
     train, held_out = split(photos)
-    source = PhotoCrops(held_out if first_seed >= HELD_OUT_SEED else train)
+    testing = first_seed >= HELD_OUT_SEED
+    source = PhotoCrops(held_out if testing else train)
+    maps = [] if environments is None else read_environments(environments, held_out=testing)
+    options = SceneOptions(size=size, lights=lights, bounce=bounce, shiny_share=shiny, varied_share=varied)
     for seed in range(first_seed, first_seed + count, SHARD):
         path = folder / f"views_{seed:08d}.npy"
         if path.exists():
             continue
         crops = srgb_to_linear(source.draw(SHARD, size, np.random.default_rng(seed))[0]).to(device)
         with torch.no_grad():
-            views = render_views(seed, SHARD, SceneOptions(size=size, lights=lights), device=device, crops=crops)
+            views = render_views(seed, SHARD, options, device=device, crops=crops, environments=maps)
         layers = torch.cat((views.albedo[:, None], views.shading, views.shadow_free), dim=1)
         with path.with_suffix(".part").open("wb") as file:
             np.save(file, layers.clamp(max=6e4).half().cpu().numpy())

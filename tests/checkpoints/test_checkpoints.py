@@ -92,10 +92,10 @@ SPOILT = [
 
 
 @pytest.fixture
-def weights(standin: Path, tmp_path: Path) -> Path:
+def weights(small_standin: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "weights"
     folder.mkdir()
-    (folder / "CroCoDiLight.pth").write_bytes((standin / "CroCoDiLight.pth").read_bytes())
+    (folder / "CroCoDiLight.pth").write_bytes((small_standin / "CroCoDiLight.pth").read_bytes())
     return folder
 
 
@@ -136,26 +136,26 @@ def test_the_command_line_prints_one_line(
     assert sorted(p.name for p in scene.iterdir() if p.is_file()) == ["photo.png", "reference.png"]
 
 
-def test_mapper_tensors_may_have_a_prefix(standin: Path, tmp_path: Path) -> None:
-    tensors = torch.load(standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
+def test_mapper_tensors_may_have_a_prefix(small_standin: Path, tmp_path: Path) -> None:
+    tensors = torch.load(small_standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
     torch.save({f"latent_mapper.{k}": v for k, v in tensors.items()}, tmp_path / "prefixed.pth")
-    mappers = {"shadow": standin / "CroCoDiLight_shadow_mapper.pth", "albedo": tmp_path / "prefixed.pth"}
-    network = load_crocodilight(standin / "CroCoDiLight.pth", mappers)
+    mappers = {"shadow": small_standin / "CroCoDiLight_shadow_mapper.pth", "albedo": tmp_path / "prefixed.pth"}
+    network = load_crocodilight(small_standin / "CroCoDiLight.pth", mappers)
     states = [network.mappers[name].state_dict() for name in mappers]
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
 
 
-def test_a_spoilt_mapper_is_named(standin: Path, tmp_path: Path) -> None:
-    tensors = torch.load(standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
+def test_a_spoilt_mapper_is_named(small_standin: Path, tmp_path: Path) -> None:
+    tensors = torch.load(small_standin / "CroCoDiLight_shadow_mapper.pth", weights_only=True)
     tensors.pop("base_blocks.2.norm1.bias")
     torch.save(tensors, tmp_path / "mapper.pth")
     with pytest.raises(ModelUnavailableError, match=r"mapper\.pth.*missing: base_blocks\.2\.norm1\.bias"):
-        load_crocodilight(standin / "CroCoDiLight.pth", {"shadow": tmp_path / "mapper.pth"})
+        load_crocodilight(small_standin / "CroCoDiLight.pth", {"shadow": tmp_path / "mapper.pth"})
 
 
-def test_the_two_view_decoder_is_not_in_memory(standin: Path) -> None:
-    network = load_crocodilight(standin / "CroCoDiLight.pth", {}, dtype=torch.bfloat16)
-    saved = torch.load(standin / "CroCoDiLight.pth", weights_only=True)["model"]
+def test_the_two_view_decoder_is_not_in_memory(small_standin: Path) -> None:
+    network = load_crocodilight(small_standin / "CroCoDiLight.pth", {}, dtype=torch.bfloat16)
+    saved = torch.load(small_standin / "CroCoDiLight.pth", weights_only=True)["model"]
     parts = ("encoder", "delighting", "relighting", "decoder", "head", "patch_embedding", "mappers")
     assert {name.partition(".")[0] for name in network.state_dict()} <= set(parts)
     assert sum(p.numel() for p in network.parameters()) < sum(t.numel() for t in saved.values())
@@ -174,9 +174,9 @@ def test_flipped_bytes_raise_only_model_errors(weights: Path) -> None:
             load_crocodilight(path, {})
 
 
-def test_unused_tensors_take_no_memory(standin: Path, tmp_path: Path) -> None:
+def test_unused_tensors_take_no_memory(small_standin: Path, tmp_path: Path) -> None:
     path = tmp_path / "large.pth"
-    content = torch.load(standin / "CroCoDiLight.pth", weights_only=True)
+    content = torch.load(small_standin / "CroCoDiLight.pth", weights_only=True)
     content["model"]["croco.dec_blocks.7.unused"] = torch.zeros(100_000_000)  # 400 MB of the two-view decoder
     torch.save(content, path)
     program = """
@@ -210,10 +210,10 @@ def test_tiny_loads_in_every_dtype() -> None:
 
 @torch.inference_mode()
 def test_a_converted_file_is_the_same_network_and_belongs_to_its_source(
-    run: Run, standin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, small_standin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = tmp_path / "published"
-    shutil.copytree(standin, weights)
+    shutil.copytree(small_standin, weights)
     mappers = {"shadow": weights / "CroCoDiLight_shadow_mapper.pth"}
     before = load_crocodilight(weights / "CroCoDiLight.pth", mappers, dtype=torch.bfloat16).state_dict()
     done = run("weights", "convert", "--weights-dir", weights, "--dtype", "bfloat16")

@@ -5,15 +5,14 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_hub import FakeHub, Served, fake_hub, refusing_address
+from forked import COMMAND_LINE, Forked, run_forked
 from photo_fixtures import noise
-from standin import write_standin
 
 from relight_cli.checkpoints.manifest import load_manifest
 from relight_cli.photos.photo import Photo
@@ -24,12 +23,11 @@ LICENCE = "licence: CC BY-NC-SA 4.0, trained on non-commercial data"
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+def hub(small_standin: Path) -> Iterator[FakeHub]:
     """A Hub with the stand-in weights under the published names."""
-    weights = write_standin(tmp_path_factory.mktemp("weights"))
     with fake_hub() as served:
         for file in load_manifest().select("crocodilight"):
-            served.files[f"/{REPOSITORY}/{file.path}"] = Served((weights / file.path).read_bytes())
+            served.files[f"/{REPOSITORY}/{file.path}"] = Served((small_standin / file.path).read_bytes())
         yield served
 
 
@@ -55,23 +53,14 @@ def relight(hub: FakeHub | str, folder: Path, *words: str, **more: str) -> subpr
     url = hub if isinstance(hub, str) else hub.url
     if not isinstance(hub, str):
         hub.requests.clear()
-    command, settings = [sys.executable, "-m", "relight_cli", *words], environment(url, folder, **more)
-    return subprocess.run(
-        command, cwd=folder, env=settings, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
+    return run_forked(COMMAND_LINE, words, cwd=folder, env=environment(url, folder, **more), text=True)
 
 
 def on_terminal(hub_url: str, folder: Path, answer: str, *words: str) -> tuple[int, str]:
     """Run the command line on a pseudo-terminal and answer its question; return exit code and what was shown."""
     master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "relight_cli", *words],
-        cwd=folder,
-        env=environment(hub_url, folder, COLUMNS="200"),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
+    settings = environment(hub_url, folder, COLUMNS="200")
+    process = Forked(COMMAND_LINE, words, cwd=folder, env=settings, streams=(slave, slave, slave))
     os.close(slave)
     shown, answered, end = "", False, time.monotonic() + 120
     while time.monotonic() < end:

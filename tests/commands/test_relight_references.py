@@ -190,13 +190,13 @@ def test_a_new_network_makes_outputs_again(command: Command, tmp_path: Path, mon
 
 
 def test_mappers_are_loaded_where_another_scene_needs_them(
-    command: Command, tmp_path: Path, standin: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, tmp_path: Path, small_standin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_views(tmp_path)
     (tmp_path / "some").mkdir()
-    (tmp_path / "some" / "CroCoDiLight.pth").symlink_to(standin / "CroCoDiLight.pth")
+    (tmp_path / "some" / "CroCoDiLight.pth").symlink_to(small_standin / "CroCoDiLight.pth")
     run = ("relight", "--light", "reference.png", "--device", "cpu", "--dtype", "float32", "-o", "out/", "--overwrite")
-    some, whole = ("--weights-dir", "some"), ("--weights-dir", standin)
+    some, whole = ("--weights-dir", "some"), ("--weights-dir", small_standin)
     same, other = "photos/a.png", "photos/c.png"
     done = command(*run, other, *some, "--model", "crocodilight")
     assert done.code == 6

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 import OpenEXR
 import pytest
 import tifffile
+from forked import Forked
 from PIL import Image
 from retouching import paint
 
@@ -250,9 +250,9 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(refine: Refine, ti
     options = ("--ensemble", "4", "--steps", "12", "--dtype", "float32")
     assert refine("photo.png", *options, "-q", "-o", "whole.png").code == 0
     script = Path(__file__).parents[1] / "fixtures" / "with_manifest.py"
-    arguments = ("photo.png", *options, "-o", "cut.png", "--weights-dir", str(tiny_parts), "--offline")
-    command = [sys.executable, str(script), str(tiny_parts / "manifest.toml"), "refine-depth", *arguments]
-    process = subprocess.Popen(command, cwd=scene, stderr=subprocess.PIPE)
+    arguments = ("photo.png", *options, "-o", "cut.png", "--weights-dir", tiny_parts, "--offline")
+    words = (tiny_parts / "manifest.toml", "refine-depth", *arguments)
+    process = Forked(script.read_text(), words, cwd=scene)
     kept = scene / ".cut.png.runs"
     deadline = time.monotonic() + 60
     while not (kept / "run-0001.npz").exists() and time.monotonic() < deadline:

@@ -146,9 +146,9 @@ def test_every_check_of_a_run_is_made(command: Command) -> None:
     assert command("albedo", "a.png", *TINY, "-n", "-o", "x.png", "--report", "a.png/r.jsonl").code == 5
 
 
-def test_the_published_network_is_measured(command: Command, standin: Path) -> None:
+def test_the_published_network_is_measured(command: Command, small_standin: Path) -> None:
     put("a.png", size=(20, 30))
-    done = command("albedo", "a.png", "-n", "--weights-dir", standin, "--offline")
+    done = command("albedo", "a.png", "-n", "--weights-dir", small_standin, "--offline")
     assert done.code == 0, done.err
     assert dict(plan(done.out))["model"] == "crocodilight, on cpu"
 

@@ -6,11 +6,10 @@ takes seconds.
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from photo_fixtures import noise
 
 from relight_cli.photos.photo import Photo
@@ -85,8 +84,7 @@ with tempfile.TemporaryDirectory() as folder:  # one run in this process loads a
 def runs(script: str, folder: Path) -> list[dict]:
     """Run RUNS and a script in a folder; return the facts that it emits."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / ".hf"), "OMP_NUM_THREADS": "1"}
-    program = [sys.executable, "-W", "ignore", "-c", RUNS + script]
-    done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = run_forked(RUNS + script, cwd=folder, env=environment, text=True, quiet=True)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from forked import run_forked
 from photo_fixtures import noise
 from test_signals import PROGRAM
 
@@ -258,14 +259,8 @@ sys.argv += MORE
 def interrupted(folder: Path, *more: str) -> str:
     """Run a batch that is interrupted while its second photo is written; return stderr."""
     program = f"MORE = {list(more)!r}\n{PROGRAM}\n{INTERRUPTED}\nmain()"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, "SIGINT"],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = run_forked(program, ["SIGINT"], cwd=folder, env=environment, text=True, quiet=True)
     assert done.returncode == 130, done.stderr
     return done.stderr
 

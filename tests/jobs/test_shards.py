@@ -3,13 +3,12 @@
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from command_line import Command
+from forked import run_forked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from photo_fixtures import noise
@@ -135,8 +134,8 @@ def test_a_share_keeps_no_more_than_its_own(tmp_path: Path) -> None:
         "found = expand_inputs(['@' + sys.argv[1]], recursive=False, shard=Shard(7, 300))\n"
         "print(len(found), tracemalloc.get_traced_memory()[1])\n"
     )
-    words = [sys.executable, "-c", program, str(tmp_path / "list.txt")]  # a process without other threads
-    found, peak = map(int, subprocess.run(words, capture_output=True, text=True, check=True).stdout.split())
+    done = run_forked(program, [tmp_path / "list.txt"], cwd=tmp_path, text=True)  # a process without other threads
+    found, peak = map(int, done.stdout.split())
     assert 100 < found < 300
     assert peak < 5 << 20  # of 7.5 MB
 

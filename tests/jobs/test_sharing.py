@@ -6,8 +6,6 @@ The processes are forked from one that has loaded the libraries, since starting 
 import errno
 import json
 import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from forked import run_forked
 from photo_fixtures import noise
 
 from relight_cli.jobs import batch, claims
@@ -84,8 +83,7 @@ def processes(folder: Path, script: str, **names: object) -> dict:
     warm = ["albedo", "in/00.png", *SAME, "-o", "warm/", "-q", "--overwrite"]
     given = "".join(f"{name} = {value!r}\n" for name, value in {"WARM": warm, **names}.items())
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / ".hf"), "OMP_NUM_THREADS": "1"}
-    program = [sys.executable, "-W", "ignore", "-c", given + PROCESSES + script]
-    done = subprocess.run(program, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = run_forked(given + PROCESSES + script, cwd=folder, env=environment, text=True, quiet=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

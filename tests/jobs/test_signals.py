@@ -1,11 +1,10 @@
 """Signals at the moments that are hard to meet by chance: native code, destructors, the end of the program."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from photo_fixtures import noise
 
 from relight_cli.photos.photo import Photo
@@ -56,8 +55,8 @@ def ended(folder: Path, number: str, script: str) -> tuple[int, str]:
     """Run PROGRAM, a script and the command line; return the exit code and what stderr shows."""
     write_photo(Photo(noise((30, 40, 3))), folder / "photo.png")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    program = [sys.executable, "-W", "ignore", "-c", f"{PROGRAM}\n{script}\nmain()", number]
-    done = subprocess.run(program, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    program = f"{PROGRAM}\n{script}\nmain()"
+    done = run_forked(program, [number], cwd=folder, env=environment, text=True, quiet=True)
     return done.returncode, done.stderr
 
 

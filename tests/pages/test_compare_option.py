@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command_line import Command
+from forked import run_forked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photo_fixtures import noise, smooth, wide_profile
@@ -206,8 +207,7 @@ main()
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_an_interrupted_batch_has_a_page_of_what_is_done(photos: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    program = [sys.executable, "-W", "ignore", "-c", INTERRUPTED]
-    done = subprocess.run(program, cwd=photos, env=environment, capture_output=True, text=True, check=False)
+    done = run_forked(INTERRUPTED, cwd=photos, env=environment, text=True, quiet=True)
     assert done.returncode == 130, done.stderr
     page = photos / "page.html"
     assert is_untouched_page(page)

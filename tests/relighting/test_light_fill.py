@@ -62,7 +62,7 @@ def test_any_size_and_trust_give_a_finite_gain(height: int, width: int, seed: in
 
 
 def test_the_texture_of_a_moved_reference_stays() -> None:
-    """A picture moved by one of its pixels, which is half a pixel of the copy, is reduced as sharply as one that stays."""
+    """A picture moved by one pixel, which is half a pixel of the copy, is reduced as sharply as one that stays."""
     picture = np.random.default_rng(1).random((HEIGHT, WIDTH, 3), np.float32)
     by_one = np.array([[1, 0, 1 / WIDTH], [0, 1, 0], [0, 0, 1.0]])
     out, known = warped(picture, by_one, HEIGHT // 2, WIDTH // 2, cv2.INTER_CUBIC)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from command_line import Run
 
+from relight_cli.checkpoints.models import load_model
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.colour import linear_to_srgb
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.rasters.rows import to_array
-from relight_cli.relighting.options import ChangeOptions, TileOptions
-from relight_cli.relighting.relight import ReferenceLight, relight_picture
+from relight_cli.relighting.light_change import seen_size
+from relight_cli.relighting.options import ChangeOptions, ReferenceKind, RelightOptions, TileOptions
+from relight_cli.relighting.relight import ReferenceLight, relight, relight_picture
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 from relight_cli.training.views import HELD_OUT_SEED
 
@@ -40,6 +42,34 @@ def test_held_out_views_come_nearer(views: Pairs, detail: bool) -> None:
         relit = to_array(relight_picture(network, picture, light, ChangeOptions(detail=detail), TileOptions()))
         gains.append(psnr(relit, wanted) - psnr(picture, wanted))
     assert np.mean(gains) >= 6, gains
+
+
+def test_a_small_photo_is_seen_enlarged(views: Pairs) -> None:
+    """Things in it are lit as the reference lights them, unless another copy is asked for."""
+    model, scores = load_model("tiny", device="cpu"), []
+    for picture, wanted in views[:4]:
+        photo, light = Photo.from_array(picture), Photo.from_array(wanted)
+        for side in (0, None, 320):
+            options = RelightOptions(reference=ReferenceKind.LATENTS, max_side=side)
+            relit = relight(model, photo, light, options).photo
+            scores.append(psnr(np.asarray(relit.to_srgb()), wanted))
+    small, seen, again = np.reshape(scores, (-1, 3)).T
+    assert np.mean(seen) >= np.mean(small) + 0.5, (small, seen)
+    assert list(again) == list(small)  # 320 is a limit, not a wish
+
+
+@pytest.mark.parametrize(
+    ("size", "tiling", "seen"),
+    [
+        ((426, 640), TileOptions(max_side=1024, enlarge=True), (682, 1024)),
+        ((60, 40), TileOptions(max_side=1024, enlarge=True), (120, 80)),
+        ((3000, 2000), TileOptions(max_side=1024, enlarge=True), (1024, 683)),
+        ((60, 40), TileOptions(max_side=1024), (60, 40)),
+        ((60, 40), TileOptions(enlarge=True), (60, 40)),
+    ],
+)
+def test_the_copy_that_the_network_sees(size: tuple[int, int], tiling: TileOptions, seen: tuple[int, int]) -> None:
+    assert seen_size(*size, tiling) == seen
 
 
 @pytest.mark.parametrize("mode", ["--detail", "--no-detail"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from ffmpeg import decode, ffmpeg, ffprobe, shown
+from forked import run_forked
 
 from relight_cli.sequences import video as video_module
 from relight_cli.videos.facts import read_facts
@@ -177,8 +178,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
     wanted = made.read_bytes()
     made.unlink()
     frame = int(np.random.default_rng().integers(5, 17))
-    killed = [sys.executable, "-c", KILLED, *map(str, call), str(frame)]
-    assert subprocess.run(killed, cwd=tmp_path, check=False, capture_output=True).returncode == -signal.SIGKILL, frame
+    assert run_forked(KILLED, [*call, frame], cwd=tmp_path).returncode == -signal.SIGKILL, frame
     assert not made.exists()
     parts = len(list(tmp_path.glob(".relight-cli-*/*.npz")))
     assert parts or frame < 9

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import COMMAND_LINE, Forked
 from photo_fixtures import wide_profile
 from PIL import Image
 from timelapse_fixtures import command, nightfall, pixels, plain, write_frames
@@ -287,19 +287,8 @@ def test_usage_errors_are_found_before_anything_is_written(arguments: list[str])
 @pytest.mark.parametrize("output", ["out", "out.mp4"])
 def test_a_killed_run_leaves_complete_files_and_is_resumed(folder: Path, output: str) -> None:
     write_frames(Path("in"), plain(2, 400, 600))
-    command_line = [
-        sys.executable,
-        "-m",
-        "relight_cli",
-        "interpolate-timelapse",
-        "in",
-        "--between",
-        "120",
-        "-o",
-        output,
-    ]
-    command_line += QUICK
-    process = subprocess.Popen(command_line, stderr=subprocess.PIPE)
+    words = ["interpolate-timelapse", "in", "--between", "120", "-o", output, *QUICK]
+    process = Forked(COMMAND_LINE, words, cwd=folder)
     for _ in range(300):
         time.sleep(0.1)
         if list(folder.glob("out/frame_0005*")) or list(folder.glob(".*.tmp")):

@@ -1,22 +1,35 @@
 """Rendered scenes are deterministic and consistent, and shadows are where geometry puts them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import fields, replace
 from random import Random
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from relight_cli.relighting.lights.environment import map_directions
 from relight_cli.training.examples import render_example
 from relight_cli.training.scenes.camera import develop
+from relight_cli.training.scenes.gloss import lobe
 from relight_cli.training.scenes.layouts import Layout
-from relight_cli.training.scenes.lights import Light, sample_lamp, sample_sun, temperature_colour
+from relight_cli.training.scenes.lights import (
+    Light,
+    environment_light,
+    sample_lamp,
+    sample_sun,
+    temperature_colour,
+)
 from relight_cli.training.scenes.patterns import PATTERNS, Samples
 from relight_cli.training.scenes.ray_tracing import FAR
 from relight_cli.training.scenes.scenes import Scene, SceneOptions, Views, render_scenes, render_views
 from relight_cli.training.scenes.shadow_masks import MASK_SIZE, ShadowMask, draw_masks, sample_mask, through_masks
 from relight_cli.training.scenes.staging import sample_scene
+from relight_cli.training.scenes.surroundings import Turn, environment_of
 from relight_cli.training.scenes.textures import ALBEDO_RANGE, Material
+from relight_cli.training.scenes.variety import Patch
 
 TINY = SceneOptions(size=32, lights=2)
 GREY = Material("plain", 1.0, 0.0, ((0.5, 0.5, 0.5),) * 3, 0.0, 0.0, 0.0, 0)
@@ -228,3 +241,202 @@ def test_the_example_pair_shows_one_view_under_two_lights() -> None:
     warmth = [float(p[0].mean() / p[2].mean()) for p in (photo, reference)]
     assert warmth[1] > 1.3 * warmth[0]
     assert (photo - reference).abs().mean() > 0.08
+
+
+def _map(bright: Callable[[NDArray[np.float64]], NDArray[np.bool_]], level: float) -> NDArray[np.float64]:
+    """Return a map (64, 128, 3) of radiance 1, `level` where the directions (H, W, 3) are `bright`."""
+    directions, _ = map_directions(64, 128)
+    return np.where(bright(directions), level, 1.0)[..., None].repeat(3, -1)
+
+
+def _spot(x: float, y: float, z: float, degrees: float, level: float) -> NDArray[np.float64]:
+    middle = np.array([x, y, z]) / math.sqrt(x * x + y * y + z * z)
+    return _map(lambda directions: directions @ middle > math.cos(math.radians(degrees)), level)
+
+
+@pytest.mark.parametrize(("degrees", "level"), [(4.0, 2000.0), (30.0, 8.0)], ids=["sun", "window"])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_bright_spot_of_a_map_lights_a_ball_from_its_side(degrees: float, level: float, mirrored: bool) -> None:
+    environment = environment_of(_spot(1, 1, 0, degrees, level))
+    assert (environment.key is not None) == (degrees < 10)
+    light = environment_light(environment, Turn(0, mirrored), (0, 0, 0))
+    view = render_scenes([_ball_on_plane(light)], SceneOptions(size=64, lights=1))
+    shading, ball = view.shading[0, 0, 1], view.normals[0, 1] < 0.99
+    side = view.normals[0, 0] * (-1 if mirrored else 1)
+    assert shading[ball & (side > 0.5)].mean() > 1.5 * shading[ball & (side < -0.5)].mean()
+    taken = (view.shadow_free - view.shading)[0, 0, 1] > 0.3 * shading.max()
+    if degrees < 10:  # the shadow lies opposite the sun
+        across = taken.nonzero()[:, 1].float().mean() - 31.5
+        assert across * (-1 if mirrored else 1) < -3
+    else:
+        assert not taken.any()
+
+
+def test_a_turned_map_lights_from_where_it_is_turned_to() -> None:
+    environment = environment_of(_spot(0.3, 0.5, -1, 4, 2000.0))
+    for mirrored in (False, True):
+        for steps in (0, 5, 40):
+            turn = Turn(steps, mirrored)
+            key, after = environment.key_after(turn), environment.rest.after(turn)
+            assert key is not None
+            again = environment_of(_spot(*key.direction, 4, 2000.0))
+            assert again.key is not None
+            assert np.dot(again.key.direction, key.direction) > math.cos(math.radians(1))
+            assert torch.allclose(again.rest.broad, after.broad, rtol=0.1)
+
+
+@pytest.mark.parametrize(("level", "error"), [(1.0, 2e-3), (6.0, 0.05)], ids=["constant", "uneven"])
+def test_a_map_gives_the_light_of_its_integral(level: float, error: float) -> None:
+    environment = environment_of(_spot(0.5, 0.8, -0.4, 35, level))
+    directions, angles = map_directions(64, 128)
+    cosine = torch.from_numpy(directions[..., 1].clip(0) * angles)
+    integral = float((environment.rest.shown[1] * cosine).sum() / math.pi)
+    scene = _ball_on_plane(environment_light(environment, Turn(7, False), (0, 0, 0)))
+    scene.layout.balls.clear()
+    ground = render_scenes([scene], SceneOptions(size=16, lights=1)).shading[0, 0]
+    assert (ground / ground.mean() - 1).abs().max() < 1e-4
+    assert float(ground.mean()) == pytest.approx(integral, rel=error)
+
+
+def test_the_sky_shows_the_map_and_seeds_without_maps_stay() -> None:
+    layout = Layout([GREY] * 3, (0.0, 1.0, 0.0), (0.0, 1.5, -1.0), 1.0, (0.0, 1.0, 0.0), 8.0)
+    environment = environment_of(_map(lambda directions: directions[..., 0] > 0, 3.0))
+    light = environment_light(environment, Turn(0, False), (0, 0, 0))
+    view = render_scenes([Scene(layout, [light], [None])], SceneOptions(size=16, lights=1))
+    sky = (view.albedo * view.shading[:, 0])[0, 1, 0]
+    assert float(sky[-2] / sky[1]) == pytest.approx(3, rel=1e-3)
+    assert float(sky[1]) == pytest.approx(float(environment.rest.shown[1].min()), rel=1e-3)
+    mapped = sample_scene(3, TINY, environments=[environment])
+    plain = [sample_scene(3, TINY, environments=[environment][:n]) for n in (0, 0)]
+    assert plain[0] == plain[1]
+    assert mapped.layout.boxes == plain[0].layout.boxes
+    both = render_views(3, 4, TINY, environments=[environment])
+    assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()
+
+
+def _coloured(red: float, green: float, blue: float, gloss: tuple[float, float] = (0.0, 1.0)) -> Material:
+    return replace(GREY, colours=((red, green, blue),) * 3, gloss=gloss)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "balls", "rods"])
+def test_a_red_thing_in_the_sun_tints_the_shadow_beside_it(kind: str) -> None:
+    # A red thing left of the middle, its right side in the sun; a grey board casts its shadow on the ground between.
+    options = SceneOptions(size=64, lights=1, supersampling=1, bounce=True)
+    layout = Layout([GREY] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 2 * math.atan(0.5), (0.0, 1.0, 0.0), 8.0)
+    red = layout.add_material(_coloured(0.8, 0.05, 0.05))
+    layout.boxes.append(((0.5, 0.4, 0.0), (0.02, 0.4, 2.0), 0.0, 0))
+    if kind == "rods":
+        layout.rods.append(((-0.9, 0.5, -2.0), (-0.9, 0.5, 2.0), 0.5, red))
+    else:
+        getattr(layout, kind).append(((-0.9, 0.7, 0.0), (0.5, 0.7, 2.0), 0.0, red))
+    lit, dark = (render_scenes([Scene(layout, [_sun(x, 1.0, 0.0)], [None])], options) for x in (1.2, -1.2))
+
+    def tint(view: Views, x: float) -> float:
+        column = round((x + 4) * 8)
+        colour = view.shading[0, 0, :, 28:36, column].mean(-1)
+        return float(colour[0] / colour[2])
+
+    assert (lit.shadow_free - lit.shading)[0, 0, 0, 28:36, round((0.2 + 4) * 8)].min() > 0.5
+    assert tint(lit, 0.2) > 1.1
+    assert tint(lit, 0.2) > tint(dark, 0.2) + 0.05
+    assert tint(lit, 3.5) == pytest.approx(1, abs=0.03)
+
+
+def test_under_an_even_sky_a_white_hollow_is_lighter_than_a_black_one() -> None:
+    # Two parallel walls: what their inner sides send on is the sky's light times their albedo, at most.
+    light = replace(_sun(0.0, 1.0, 0.0), key=(0.0, 0.0, 0.0), zenith=(1.0,) * 3, horizon=(1.0,) * 3)
+    ground = []
+    for albedo in (0.02, 0.9):
+        layout = Layout([_coloured(*(albedo,) * 3)] * 3, (0.0, 8.0, 1e-3), (0.0, 0.0, 0.0), 0.2, (0.0, 1.0, 0.0), 8.0)
+        layout.boxes += [((x, 2.0, 0.0), (0.1, 2.0, 4.0), 0.0, 0) for x in (-0.6, 0.6)]
+        view = render_scenes([Scene(layout, [light], [None])], SceneOptions(size=8, lights=1, bounce=True))
+        ground.append(float(view.shading.mean()))
+    assert 0.3 < ground[0] < 0.8
+    assert ground[0] + 0.1 < ground[1] < 1.0
+
+
+@pytest.mark.parametrize(("x", "z"), [(0.8, 0.0), (-0.5, 0.6)])
+def test_a_shiny_ball_gleams_where_the_half_vector_says(x: float, z: float) -> None:
+    options = SceneOptions(size=128, lights=1, supersampling=1)
+    scene = _ball_on_plane(_sun(x, 1.0, z))
+    scene.layout.materials[0] = _coloured(0.1, 0.1, 0.1, (0.6, 0.15))
+    matt, shiny = (
+        render_scenes([replace(scene, layout=layout)], options)
+        for layout in (replace(scene.layout, materials=[_coloured(0.1, 0.1, 0.1), GREY, GREY]), scene.layout)
+    )
+    assert torch.equal(matt.albedo, shiny.albedo)
+    assert (shiny.shading >= matt.shading).all()
+    gleam = (shiny.shading - matt.shading)[0, 0, 1] * (matt.normals[0, 1] < 0.999)
+    normal = matt.normals[0].flatten(1)[:, int(gleam.argmax())]
+    half = torch.nn.functional.normalize(torch.tensor([x, 1.0, z]), dim=0) + torch.tensor([0.0, 1.0, 0.0])
+    assert float(normal @ torch.nn.functional.normalize(half, dim=0)) > math.cos(math.radians(5))
+
+
+def test_the_gleam_of_a_lamp_is_its_light_at_most() -> None:
+    # What a surface reflects of a lamp, summed over all directions that it is seen from, is below the light it gets.
+    directions, angles = map_directions(64, 128)
+    above = directions[..., 1] > 0
+    view = torch.from_numpy(-directions[above]).float().T[None]
+    normal, light = (torch.tensor(v).float()[None, :, None].expand_as(view) for v in ((0, 1, 0), (0.6, 0.8, 0)))
+    weights = torch.from_numpy(angles[above]).float() * -view[0, 1] / math.pi
+    for roughness in (0.15, 0.4, 0.8):
+        gloss = torch.tensor([1.0, roughness])[None, :, None].expand(1, 2, view.shape[-1])
+        sent = float((lobe(normal, view, light, gloss, torch.zeros(1, 1))[0] * weights).sum())
+        assert 0.45 * 0.8 < sent < 0.8
+
+
+def test_a_dark_patch_has_the_shape_of_a_shadow_and_is_none() -> None:
+    bar = ShadowMask("sticks", 4.0, 5.0, [(-1.0, 0.0, 1.0, 0.0, 0.1)], 0, 0.5, 0.0)
+    scene = _ball_on_plane(replace(_sun(0.0, 1.0, 0.0), key=(0.5, 0.5, 0.5)))
+    scene.layout.balls.clear()
+    dark = scene.layout.add_material(_coloured(0.1, 0.1, 0.1))
+    view = render_scenes([replace(scene, patch=Patch(bar, dark))], SceneOptions(size=64, lights=1))
+    patch = view.albedo[0, 0] < 0.2
+    rows = patch.nonzero()[:, 0]
+    assert rows.min() >= 32 - 5  # 0.4 m of 8 m to either side
+    assert rows.max() <= 32 + 4
+    assert 0.08 < patch.float().mean() < 0.12
+    assert (view.shading / view.shading.mean() - 1).abs().max() < 0.01
+
+
+def test_varied_scenes_keep_their_layout_and_get_what_looks_like_shadow() -> None:
+    options = replace(TINY, varied_share=0.5, shiny_share=0.5)
+    plain, varied = ([sample_scene(seed, o) for seed in range(40)] for o in (TINY, options))
+    for one, other in zip(plain, varied, strict=True):
+        assert (one.layout.boxes, one.layout.rods, one.lights) == (other.layout.boxes, other.layout.rods, other.lights)
+        assert one.patch is None
+    used = [material for scene in varied for material in scene.layout.materials]
+    assert {"checker", "writing", "leaves"} <= {material.pattern for material in used}
+    assert 0.2 < sum(material.gloss[0] > 0 for material in used) / len(used) < 0.7
+    assert all(scene.layout.materials[2].gloss[0] == 0 for scene in varied), "the sky does not shine"
+    patched = [scene for scene in varied if scene.patch]
+    assert 8 < len(patched) < 30
+    both = render_views(2, 3, options)
+    assert both.shading.isfinite().all()
+    assert (both.shadow_free >= both.shading - 1e-5 * (1 + both.shading)).all()
+
+
+def test_a_polished_ball_mirrors_the_map_above_it_outdoors_only() -> None:
+    environment = environment_of(_map(lambda directions: directions[..., 0] > 0, 6.0))
+    scene = _ball_on_plane(environment_light(environment, Turn(0, False), (0, 0, 0)))
+    scene.layout.materials[0] = _coloured(0.02, 0.02, 0.02, (1.0, 0.0))
+    steps = []
+    for indoors in (False, True):
+        layout = replace(scene.layout, indoors=indoors, room=(50.0, 50.0, 50.0))
+        view = render_scenes([replace(scene, layout=layout)], SceneOptions(size=64, lights=1))
+        top = (view.albedo * view.shading[:, 0])[0, 1, 32, 28:36]  # the normals here turn from left to right
+        steps.append(float(top[4] / top[3]))
+    assert steps[0] > 4
+    assert 1 < steps[1] < 2.5
+
+
+def test_scenes_with_all_options_are_the_same_in_a_batch() -> None:
+    options = SceneOptions(size=16, lights=2, bounce=True, shiny_share=0.5, varied_share=0.5)
+    environments = [environment_of(_spot(0.4, 0.7, 0.6, 4, 500.0)), environment_of(np.ones((32, 64, 3)))]
+    scenes = [sample_scene(60 + b, options, environments=environments) for b in range(3)]
+    together = render_scenes(scenes, options)
+    for b, scene in enumerate(scenes):
+        alone = render_scenes([scene], options)
+        for field in fields(Views):
+            one, many = getattr(alone, field.name)[0], getattr(together, field.name)[b]
+            assert ((one - many).abs() > 1e-2 * (1 + one.abs())).float().mean() < 0.02, (b, field.name)

@@ -9,10 +9,11 @@ import torch
 from safetensors import safe_open
 from typer.testing import CliRunner
 
-from relight_cli.models.colour import srgb_to_linear
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.training.cameras import Camera
 from relight_cli.training.export import main as export
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.grounds import main as paint
@@ -77,8 +78,11 @@ def grounds(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("toned", [0.0, 1.0], ids=["plain", "toned"])
 @pytest.mark.parametrize("kind", ["photos", "views", "varied", "grounds"])
-def test_the_known_ratio_matches_the_pictures(kind: str, photos: Path, views: Path, grounds: Path) -> None:
+def test_the_known_ratio_matches_the_pictures(
+    kind: str, toned: float, photos: Path, views: Path, grounds: Path
+) -> None:
     rng = np.random.default_rng(3)
     known = {
         "views": lambda: RenderedViews(views),
@@ -86,13 +90,42 @@ def test_the_known_ratio_matches_the_pictures(kind: str, photos: Path, views: Pa
         "grounds": lambda: Grounds(grounds),
     }
     if kind == "photos":
-        pairs = photo_pairs(PhotoCrops(split(photos)[0]), 6, 32, rng, "cpu")
+        pairs = photo_pairs(PhotoCrops(split(photos)[0]), 6, 32, rng, "cpu", toned=toned)
     else:
-        pairs = view_pairs(known[kind](), 6, 32, rng, "cpu")
+        pairs = view_pairs(known[kind](), 6, 32, rng, "cpu", toned=toned)
     a, b = srgb_to_linear(pairs.a), srgb_to_linear(pairs.b)
     seen = (pairs.a > 0.2) & (pairs.a < 0.95) & (pairs.b > 0.2) & (pairs.b < 0.95)
     assert seen.float().mean() > 0.05
-    assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < 0.1
+    assert ((b / a).log() - pairs.to_other)[seen].abs().mean() < (0.15 if toned else 0.1)
+    if kind == "photos":
+        assert pairs.to_white.isnan().all()
+        return
+    # Both pictures without their light are the same albedo, but for what the curve does to it under each light.
+    white = [(picture.log() + to_white)[seen] for picture, to_white in zip((a, b), pairs.to_white, strict=True)]
+    assert (white[1] - white[0]).abs().mean() < (0.15 if toned else 0.1)
+
+
+def test_a_tone_curve_changes_pictures_and_what_is_known_of_them_alike(views: Path) -> None:
+    plain, toned = (
+        view_pairs(RenderedViews(views), 8, 32, np.random.default_rng(2), "cpu", toned=toned) for toned in (0.0, 1.0)
+    )
+    assert (plain.a - toned.a).abs().mean() > 0.01
+    assert (plain.to_other - toned.to_other).abs().mean() > 0.01
+    # Less light through a rising curve is less light.
+    assert toned.to_free.min() > -1e-3
+
+
+def test_a_camera_that_only_counts_photons_has_no_curve() -> None:
+    ramp = torch.linspace(0, 1, 64).expand(3, 8, -1)
+    generator = torch.Generator().manual_seed(0)
+    plain, noisy = Camera(), Camera(shot_noise=0.02, read_noise=0.002)
+    assert plain.log_gain(ramp * 3).abs().max() == 0
+    assert (plain.take(ramp, generator) - linear_to_srgb(ramp)).abs().max() <= 0.5 / 255 + 1e-6
+    assert (noisy.take(ramp, generator) - linear_to_srgb(ramp)).std() > 0.005
+    curved = Camera(knee=0.5, power=0.9, contrast=1.1, saturation=1.2, blur=0.5, quality=80)
+    seen = srgb_to_linear(curved.tone(ramp)).clamp(min=1e-3)
+    assert (curved.log_gain(ramp) - (seen / ramp).log())[..., 20:].abs().max() < 0.02
+    assert (curved.take(ramp, generator) - curved.tone(ramp)).abs().mean() < 0.02
 
 
 def test_varied_views_have_more_lights_and_colours(views: Path) -> None:

@@ -88,12 +88,16 @@ def map_directions(height: int, width: int) -> tuple[NDArray[np.float64], NDArra
 
 
 def take_suns(
-    radiance: Map, directions: NDArray[np.float64], angles: NDArray[np.float64]
+    radiance: Map,
+    directions: NDArray[np.float64],
+    angles: NDArray[np.float64],
+    *,
+    contrast: float = SUN_CONTRAST,
 ) -> tuple[Map, tuple[Sun, ...]]:
-    """Return the map without its suns, and the suns, the strongest first."""
+    """Return the map without its suns, and the suns, the strongest first: regions over `contrast` x the mean."""
     luminance = radiance @ LUMINANCE
     mean = float((luminance * angles).sum() / angles.sum())
-    labels = _regions(luminance * angles, luminance > SUN_CONTRAST * mean, directions)
+    labels = _regions(luminance * angles, luminance > contrast * mean, directions)
     rest, suns = radiance.copy(), []
     for label in range(1, labels.max() + 1):
         inside = labels == label

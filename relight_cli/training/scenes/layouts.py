@@ -40,6 +40,7 @@ class Layout:
     field_of_view: float  # radians, along the picture's shorter side
     facing: Vector  # normal of the main surface in the picture
     span: float  # metres, about the width of the picture's content
+    canvas: int = 0  # material of the main surface: the ground, or a wall that faces z
     indoors: bool = False
     room: Vector = (500.0, 500.0, 500.0)  # half the room's edges; its floor is the ground
     boxes: list[tuple[Vector, Vector, float, int]] = field(default_factory=list)  # centre, half, yaw, material
@@ -154,6 +155,7 @@ def _close_wall(random: Random) -> Layout:
     )
     wall = layout.add_material(sample_material(random, _WALLS + ["crop"] * 3, random.uniform(0.25, 0.7)))
     layout.boxes.append(((0, 5.0, -0.5), (40.0, 5.0, 0.5), 0.0, wall))
+    layout.canvas = wall
     if random.random() < 0.5:  # a ledge, awning or pier that casts a shadow along the wall
         trim = layout.add_material(sample_material(random, ["plain", "wood", "stains"], 0.5))
         deep = random.uniform(0.05, 0.35)

@@ -1,15 +1,21 @@
 """The lights of a scene: colours by temperature, and a key light with the sky or room around it."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
 from torch import Tensor
 
+from relight_cli.relighting.lights.light import SUN_RADIUS
+from relight_cli.training.scenes.surroundings import Environment, Surroundings, Turn, sample_turn
+
 Vector = tuple[float, float, float]
 
 _SUN_DISTANCE = 1000.0  # a sun is a lamp so far away that its rays are parallel
+_LEAST_FACING = 0.22  # cosine between the light and the normal of the main surface: less is grazing
+_MOST_DRAWS = 200  # of environments, until one lights the main surface
 
 # CIE XYZ to linear sRGB, IEC 61966-2-1.
 _XYZ_TO_RGB = (
@@ -29,11 +35,12 @@ class Light:
     key: Vector  # linear RGB, on a surface facing the lamp
     zenith: Vector  # linear RGB arriving from above
     horizon: Vector  # linear RGB arriving from the side
+    around: Surroundings | None = None  # what arrives from each direction; `zenith` and `horizon` are then its mean
 
 
 @dataclass(frozen=True)
 class LightTensors:
-    """The lights of a batch of scenes, the fields of `Light` stacked."""
+    """The lights of a batch of scenes, the fields of `Light` stacked, but for what lies around."""
 
     position: Tensor  # (B, L, 3)
     radius: Tensor  # (B, L)
@@ -89,8 +96,9 @@ def _balanced(light: Light, adaptation: float) -> Light:
     def balance(colour: Vector) -> Vector:
         return (colour[0] * gains[0], colour[1] * gains[1], colour[2] * gains[2])
 
-    return Light(
-        light.position, light.radius, light.reach, balance(light.key), balance(light.zenith), balance(light.horizon)
+    around = None if light.around is None else light.around.scaled(gains)
+    return replace(
+        light, key=balance(light.key), zenith=balance(light.zenith), horizon=balance(light.horizon), around=around
     )
 
 
@@ -113,7 +121,7 @@ def _place(random: Random, focus: Vector, normal: Vector, distance: float, eleva
     while True:
         elevation = math.radians(random.uniform(*elevations))
         position = _around(focus, random.uniform(0, 2 * math.pi), elevation, distance)
-        if _facing(position, focus, normal) > 0.22:
+        if _facing(position, focus, normal) > _LEAST_FACING:
             return position
 
 
@@ -163,3 +171,28 @@ def sample_lamp(random: Random, focus: Vector, normal: Vector, span: float) -> L
         _scaled(room, random.uniform(0.6, 1.0)),
     )
     return _balanced(light, random.uniform(0.35, 1.0))
+
+
+def environment_light(environment: Environment, turn: Turn, focus: Vector) -> Light:
+    """Return the light of a turned environment map on a scene around `focus`."""
+    sun, around = environment.key_after(turn), environment.rest.after(turn)
+    x, y, z = sun.direction if sun else (0.0, 1.0, 0.0)
+    return Light(
+        (focus[0] + _SUN_DISTANCE * x, focus[1] + _SUN_DISTANCE * y, focus[2] + _SUN_DISTANCE * z),
+        _SUN_DISTANCE * math.tan(math.radians(sun.radius if sun else SUN_RADIUS)),
+        _SUN_DISTANCE,
+        sun.irradiance if sun else (0.0, 0.0, 0.0),
+        around.on_ground,
+        around.on_ground,
+        around,
+    )
+
+
+def sample_environment(random: Random, environments: Sequence[Environment], focus: Vector, normal: Vector) -> Light:
+    """Draw an environment map, turned about the vertical so that its key light, if any, reaches the main surface."""
+    for _ in range(_MOST_DRAWS):
+        environment, turn = random.choice(environments), sample_turn(random)
+        sun = environment.key_after(turn)
+        if sun is None or sum(a * b for a, b in zip(sun.direction, normal, strict=True)) > _LEAST_FACING:
+            break
+    return _balanced(environment_light(environment, turn, focus), random.uniform(0.35, 1.0))

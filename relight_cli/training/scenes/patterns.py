@@ -150,6 +150,28 @@ def _pebbles(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     )
 
 
+def _leaves(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw foliage from near: pointed leaves in three layers, dark between them."""
+    kind, gap, tone = torch.zeros_like(s.x), torch.ones_like(s.x), torch.ones_like(s.x)
+    for layer in range(3):
+        x, y = s.x * (7 + layer) + 0.37 * layer, s.y * (7 + layer) + 0.71 * layer
+        for dx in (-1, 0, 1):
+            for dy in (-1, 0, 1):
+                i, j = x.floor().to(torch.int32) + dx, y.floor().to(torch.int32) + dy
+                own = s.seed + 10 * layer
+                across, down = i + lattice_hash(i, j, own) - x, j + lattice_hash(i, j, own + 1) - y
+                angle = lattice_hash(i, j, own + 2) * 6.2832
+                along, wide = angle.cos() * across + angle.sin() * down, angle.cos() * down - angle.sin() * across
+                inside = 0.3 * (1 - (along / 0.75).square()) - wide.abs()
+                shown = (inside / (s.width * 8).clamp(min=1e-2) + 0.5).clamp(0, 1)
+                own_tone = (0.4 + 0.25 * layer) * (0.7 + 0.6 * lattice_hash(i, j, own + 3))
+                vein = 1 + 0.3 * _within(wide.abs(), 0.03, s.width * 8)
+                tone = torch.lerp(tone, own_tone * vein, shown)
+                kind, gap = torch.lerp(kind, lattice_hash(i, j, own + 4), shown), gap * (1 - shown)
+    width = s.width * 8
+    return _fade(kind, 0.5, width, 0.5), _fade(gap, 0.1, width, 0.5), _fade(tone, 0.75, width, 0.5)
+
+
 def _clouds(s: Samples) -> tuple[Tensor, Tensor, Tensor]:
     cloud = fractal_noise(s.x, s.y * 2.5, s.seed, 4)
     return ((cloud - 0.45) * 4).clamp(0, 1), torch.zeros_like(cloud), torch.ones_like(cloud)
@@ -167,6 +189,7 @@ PATTERNS: dict[str, Pattern] = {
     "stripes": _stripes,
     "stains": _stains,
     "pebbles": _pebbles,
+    "leaves": _leaves,
     "clouds": _clouds,
     "crop": _plain,  # `textures` draws the crop of a photo over it
 }

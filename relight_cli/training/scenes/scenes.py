@@ -4,6 +4,7 @@ The picture of view b under light l is `albedo[b] * shading[b, l]` in linear lig
 of the same light without cast shadows (ambient occlusion stays).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from random import Random
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from relight_cli.models.colour import LUMINANCE
 from relight_cli.training.scenes.rendering import Stage, Traced
 from relight_cli.training.scenes.staging import Scene, SceneOptions, sample_scene
+from relight_cli.training.scenes.surroundings import Environment
 
 __all__ = ["Scene", "SceneOptions", "Views", "render_scenes", "render_views", "sample_scene"]
 
@@ -34,15 +36,21 @@ class Views:
 
 @torch.no_grad()
 def render_views(
-    seed: int, count: int, options: SceneOptions = _DEFAULTS, *, device: str = "cpu", crops: Tensor | None = None
+    seed: int,
+    count: int,
+    options: SceneOptions = _DEFAULTS,
+    *,
+    device: str = "cpu",
+    crops: Tensor | None = None,
+    environments: Sequence[Environment] = (),
 ) -> Views:
     """Render `count` views, each light exposed to about mid-grey; view b is the scene of `seed + b`.
 
     Callers therefore step the seed by `count`. Some surfaces of view b show the picture `crops[b % n]` of `crops`
-    (n, 3, h, w), linear light in [0, 1].
+    (n, 3, h, w), linear light in [0, 1]. A share of the lights are `environments`, if there are any.
     """
     seeds = range(seed, seed + count)
-    scenes = [sample_scene(one, options, crops=crops is not None) for one in seeds]
+    scenes = [sample_scene(one, options, crops=crops is not None, environments=environments) for one in seeds]
     # Scenes are padded to the primitives of the largest: cheap on a GPU, not on a CPU.
     together = count if torch.device(device).type != "cpu" else 1
     batches = []

@@ -1,5 +1,6 @@
 """Procedural albedo: the surfaces of the rendered scenes without light."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -29,6 +30,7 @@ class Material:
     dirt: float  # relative contrast of broad patches
     bump: float  # tilt of the normal by fine relief
     seed: int
+    gloss: tuple[float, float] = (0.0, 1.0)  # share of light reflected at normal incidence, and roughness of that
 
 
 # Linear reflectances of the three colours of each pattern; materials vary around them.
@@ -68,6 +70,10 @@ _TYPICAL: dict[str, list[tuple[Vector, Vector, Vector]]] = {
         ((0.5, 0.47, 0.42), (0.38, 0.36, 0.33), (0.2, 0.19, 0.18)),
         ((0.3, 0.3, 0.31), (0.22, 0.22, 0.23), (0.5, 0.5, 0.48)),
     ],
+    "leaves": [
+        ((0.08, 0.16, 0.03), (0.2, 0.3, 0.07), (0.015, 0.025, 0.01)),
+        ((0.14, 0.17, 0.05), (0.36, 0.3, 0.1), (0.03, 0.03, 0.015)),
+    ],
     "clouds": [((0.55, 0.62, 0.72), (0.85, 0.85, 0.85), (0.5, 0.5, 0.5))],
 }
 
@@ -85,7 +91,7 @@ def sample_material(random: Random, patterns: list[str], size: float, *, tint: f
     """Draw a material with one of `patterns`; `tint` is the chance of a paint of any colour."""
     pattern = random.choice(patterns)
     typical = _TYPICAL.get(pattern)
-    if typical is None or (pattern not in ("grass", "clouds", "asphalt", "wood") and random.random() < tint):
+    if typical is None or (pattern not in ("grass", "leaves", "clouds", "asphalt", "wood") and random.random() < tint):
         first = _paint(random)
         second = _paint(random) if pattern in ("checker", "stripes") else _shade(random, first, 0.25)
         colours = (first, second, random.choice([_paint(random), _shade(random, first, 0.6)]))
@@ -105,6 +111,13 @@ def sample_material(random: Random, patterns: list[str], size: float, *, tint: f
     )
 
 
+def sample_gloss(random: Random) -> tuple[float, float]:
+    """Draw how a shiny surface reflects: mostly as varnish, wet stone or plastic does, at times as polished metal."""
+    if random.random() < 0.2:
+        return math.exp(random.uniform(math.log(0.1), math.log(0.6))), random.uniform(0.15, 0.5)
+    return random.uniform(0.02, 0.07), random.uniform(0.08, 0.6)
+
+
 def _shade(random: Random, colour: Vector, spread: float) -> Vector:
     gain = 1 + random.uniform(-spread, spread)
     return (colour[0] * gain, colour[1] * gain, colour[2] * gain)
@@ -118,6 +131,7 @@ class MaterialTensors:
     frame: Tensor  # (B, K, 6) size, cosine, sine, grain, dirt, bump
     colours: Tensor  # (B, K, 9)
     seed: Tensor  # (B, K)
+    gloss: Tensor  # (B, K, 2)
     mean: Tensor  # (B, K, 3) approximate mean albedo, for bounced light
 
 
@@ -138,6 +152,7 @@ def stack_materials(materials: list[list[Material]], device: str) -> MaterialTen
         frame.to(device),
         colours.flatten(2).to(device),
         numbers(lambda m: m.seed).to(torch.int32).to(device),
+        numbers(lambda m: m.gloss).to(device),
         (0.5 * colours[:, :, 0] + 0.4 * colours[:, :, 1] + 0.1 * colours[:, :, 2]).to(device),
     )
 

@@ -235,13 +235,13 @@ def test_a_non_commercial_encoder_is_said_by_every_command(trained: Path, comman
     assert [one["stage"] for one in facts["recipe"]] == ["decoder", "light"]
 
 
-def test_the_published_network_gets_a_mapper_of_its_own(trained: Path, standin: Path, command: Command) -> None:
-    top, once = {"start": str(standin / "CroCoDiLight.pth")}, {"steps": 1, "batch": 1}
+def test_the_published_network_gets_a_mapper_of_its_own(trained: Path, small_standin: Path, command: Command) -> None:
+    top, once = {"start": str(small_standin / "CroCoDiLight.pth")}, {"steps": 1, "batch": 1}
     config = write_config(trained, "shadow", name="published", top=top, schedule=once, log={"held_out": 0})
     done = command("train", "shadow", config, "--device", "cpu")
     assert done.code == 0, done.err
     assert "non-commercial use only (encoder: CC BY-NC-SA 4.0; start: CC BY-NC-SA 4.0)" in done.err
-    raw = torch.load(standin / "CroCoDiLight.pth", weights_only=True)["model"]
+    raw = torch.load(small_standin / "CroCoDiLight.pth", weights_only=True)["model"]
     tensors = load_file(trained / "published" / "shadow.safetensors")
     theirs, ours = "lighting_entangler.base_blocks.0.attn.qkv.weight", "relighting.blocks.0.attn.qkv.weight"
     assert torch.equal(raw[theirs], tensors[ours])
