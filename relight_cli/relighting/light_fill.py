@@ -78,8 +78,9 @@ def fill_light(photo: Maps, reference: Maps, trust: Maps, gain: Maps) -> Maps:
 
 def _far(cells: _Cells, before: Maps) -> Maps:
     """Return the light (N, 3) of the N unseen cells: that of all seen cells that look alike, and of near ones first."""
-    places = np.moveaxis(np.indices(cells.trust.shape), 0, -1).astype(np.float32) / np.float32(max(cells.trust.shape))
-    alike, near = (np.exp(-0.5 * _squares(x[cells.unseen], x[cells.seen])) for x in (cells.colours(), places / np.float32(WIDEST)))
+    side = np.float32(WIDEST * max(cells.trust.shape))  # in cells
+    places = np.moveaxis(np.indices(cells.trust.shape), 0, -1).astype(np.float32) / side
+    alike, near = (np.exp(-0.5 * _squares(x[cells.unseen], x[cells.seen])) for x in (cells.colours(), places))
     alike = alike * cells.trust[cells.seen]
     given, found = cells.quotient[cells.seen], np.zeros_like(before)
     for level in range(LEVELS):  # from the widest to the least distance, whose Gaussian is the fourth power
