@@ -11,7 +11,8 @@ Aligned: each method gets a reference that was reduced to 1/16 of its side and e
 photo pasted over 10 % of it before that; the truth is the untouched reference, scored outside the patches (and what the
 reduction smears of them) and inside. The plain figures, where the truth itself is the reference, have no goal.
 Moved: known homographies of 0.5 to 5 % put on the reference. Leak: correlation of the log gain with its own reference's
-log luminance, less that with the other references. PSNR in dB of pictures rounded to 8 bits, means over pairs.
+log luminance, less that with the other references; of 6 photos and 6 references, with --every 2 of 12 and 12 others.
+PSNR in dB of pictures rounded to 8 bits, means over pairs.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ import cv2
 import numpy as np
 import typer
 from datasets import samples
+from numpy.typing import NDArray
 
 from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.models import load_model
@@ -35,10 +37,9 @@ from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.lit_subject import GeometryOf
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.photo_geometry import geometry_of_photo
-from relight_cli.relighting.relight import relight
+from relight_cli.relighting.relight import GeometryFor, ReferenceLight, relight
 from relight_cli.relighting.view_match import ViewMatch
 
 Method = Callable[[Picture, Picture, Mask], Picture]
@@ -46,6 +47,7 @@ REDUCED, PASTED, SEED = 16, 0.1, 5
 LATER = (2, 5)  # frames of the webcam that are each other's reference
 LIGHTS = ((1, 5), (5, 9), (9, 3), (3, 7), (7, 1))  # of an object
 SMALL = (48, 32)  # of the gain whose layout is judged
+NEARLY_ALL = 0.999  # of a pixel that a moved reference shows
 
 
 @dataclass(frozen=True)
@@ -152,30 +154,83 @@ def judge_aligned(title: str, pairs: list[Sample], methods: dict[str, Method], o
 
 
 def judge_moved(pairs: list[Sample], model: Model) -> None:
-    """Print the scores of references that known homographies moved, next to those of the aligned ones."""
-    print(f"\n| moved by, % of the width ({len(pairs)} pairs) | aligned | moved | registered |\n|---|---|---|---|")
+    """Print the scores of references that known homographies moved, next to those of the aligned ones.
+
+    Of the whole photo, and of what the moved reference shows of it. A camera that moved sees more beyond the border,
+    so that the picture goes on there, mirrored. The error of a corner is in pixels of the photo.
+    """
+    headings = (
+        "aligned",
+        "moved",
+        "aligned, in the overlap",
+        "moved, in the overlap",
+        "error of corners",
+        "registered",
+    )
+    print(f"\n| moved by, % of the width ({len(pairs)} pairs) | {' | '.join(headings)} |\n|{'---|' * 7}")
+    aligned, geometry = [_by_moved(pair, pair.truth, model, None)[0] for pair in pairs], estimated_geometry()
     for share in (0.005, 0.01, 0.02, 0.05):
         rng, scores, found = np.random.default_rng(SEED), [], 0
-        for known in pairs:
-            height, width = known.truth.shape[:2]
-            corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-            away = corners + rng.uniform(-share, share, (4, 2)).astype(np.float32) * width
-            matrix = cv2.getPerspectiveTransform(corners, away)
-            moved = cv2.warpPerspective(known.truth, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT)
-            notes: list[ViewMatch] = []
-            all_of_it = np.ones((height, width), bool)
-            row = []
-            for reference, kind in ((known.truth, ReferenceKind.ALIGNED), (moved, ReferenceKind.AUTO)):
-                try:
-                    options = RelightOptions(reference=kind)
-                    out = relight(model, Photo(known.picture), Photo(reference), options, notify=notes.append)
-                    row.append(rounded_psnr(out.photo.to_srgb(), known.truth, all_of_it))
-                except RelightError:
-                    row.append(rounded_psnr(known.picture, known.truth, all_of_it))
-            found += notes[-1].kind == ReferenceKind.MOVED
-            scores.append(row)
-        means = " | ".join(f"{x:.2f}" for x in np.mean(scores, axis=0))
+        for known, still in zip(pairs, aligned, strict=True):
+            moved = Moved.of(known.truth, share, rng)
+            lit, view = _by_moved(known, moved.picture, model, geometry)
+            areas = (np.ones_like(moved.overlap), moved.overlap)
+            row = [rounded_psnr(picture, known.truth, area) for area in areas for picture in (still, lit)]
+            scores.append([*row, np.nan if view.homography is None else moved.error(view.homography)])
+            found += view.kind == ReferenceKind.MOVED
+        means = " | ".join(f"{x:.2f}" for x in np.nanmean(scores, axis=0))
         print(f"| {100 * share:g} | {means} | {found} |", flush=True)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A reference as a camera sees it that moved, by a known homography."""
+
+    picture: Picture
+    overlap: Mask  # of the photo, that the reference shows
+    corners: NDArray[np.float32]  # (4, 2): where those of the photo lie in the reference, in pixels
+
+    @classmethod
+    def of(cls, truth: Picture, share: float, rng: np.random.Generator) -> "Moved":
+        """Move each corner by up to a share of the width."""
+        height, width = truth.shape[:2]
+        corners = _corners(height, width)
+        away = corners + rng.uniform(-share, share, (4, 2)).astype(np.float32) * width
+        matrix = cv2.getPerspectiveTransform(corners, away)
+        moved = cv2.warpPerspective(truth, matrix, (width, height), borderMode=cv2.BORDER_REFLECT)
+        shown = cv2.warpPerspective(np.ones((height, width), np.float32), np.linalg.inv(matrix), (width, height))
+        return cls(moved, shown > NEARLY_ALL, away)
+
+    def error(self, homography: NDArray[np.float64]) -> float:
+        """Return how far a homography of points in [0, 1] puts the worst corner from its place, in pixels."""
+        height, width = self.picture.shape[:2]
+        size, centre = np.array((width, height)), 0.5  # pixel 0 is half a pixel from the border
+        corners = (_corners(height, width) + centre) / size
+        reached = cv2.perspectiveTransform(corners[None].astype(np.float64), homography)[0] * size - centre
+        return float(np.hypot(*(reached - self.corners).T).max())
+
+
+def _corners(height: int, width: int) -> NDArray[np.float32]:
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+
+
+def _by_moved(
+    known: Sample, reference: Picture, model: Model, geometry: GeometryFor | None
+) -> tuple[Picture, ViewMatch]:
+    """Return a picture lit by a reference, aligned without `geometry`, and what was found; unlit if nothing was."""
+    notes: list[ViewMatch] = []
+    options = RelightOptions(reference=ReferenceKind.AUTO if geometry else ReferenceKind.ALIGNED)
+    try:
+        made = relight(model, Photo(known.picture), Photo(reference), options, notify=notes.append, geometry=geometry)
+        return made.photo.to_srgb(), notes[-1]
+    except RelightError:
+        return known.picture, notes[-1]
+
+
+def estimated_geometry() -> GeometryFor:
+    """Return the function that estimates the geometry of photos, as the command does without a depth map."""
+    network = load_geometry()
+    return lambda photo: geometry_of_photo(photo, network)
 
 
 def layout(picture: Picture) -> Picture:
@@ -183,23 +238,22 @@ def layout(picture: Picture) -> Picture:
     return np.log(cv2.resize(to_linear(picture).mean(axis=2), SMALL, interpolation=cv2.INTER_AREA) + 1e-2)
 
 
-def judge_leak(photos: list[Picture], model: Model) -> None:
-    """Print how much of a reference's layout the gain of 6 x 6 photos of other scenes has, and how many were lit."""
-    network = load_geometry()
+def judge_leak(photos: list[Picture], model: Model, kinds: tuple[ReferenceKind, ...]) -> None:
+    """Print how much of a reference's layout the gain of photos of other scenes has, and how many were lit.
 
-    def geometry(photo: Photo) -> GeometryOf:
-        return geometry_of_photo(photo, network)
-
-    chosen = [photos[i] for i in np.linspace(0, len(photos) - 1, 12).astype(int)]
-    own, references = chosen[::2], chosen[1::2]
+    Every second photo is lit by each of those between.
+    """
+    geometry = estimated_geometry()
+    own, references = photos[::2], photos[1::2]
     layouts = [layout(x).ravel() for x in references]
-    for kind in (ReferenceKind.LATENTS, ReferenceKind.AUTO):
+    for kind in kinds:
+        lights = [ReferenceLight(Photo(x)) for x in references]
         leaks, lit = [], 0
         for picture in own:
-            for i, reference in enumerate(references):
+            for i, light in enumerate(lights):
                 try:
                     options = RelightOptions(reference=kind)
-                    made = relight(model, Photo(picture), Photo(reference), options, geometry=geometry).photo
+                    made = relight(model, Photo(picture), light, options, geometry=geometry).photo
                 except RelightError:
                     continue
                 lit += 1
@@ -207,8 +261,16 @@ def judge_leak(photos: list[Picture], model: Model) -> None:
                 if gain.std() > 1e-4:
                     likeness = [float(np.corrcoef(gain, x)[0, 1]) for x in layouts]
                     leaks.append(likeness[i] - float(np.mean(np.delete(likeness, i))))
-        shown = f"{np.mean(leaks):.2f}" if leaks else "none"
+        shown = f"{np.mean(leaks):.2f} (largest {np.max(leaks):.2f})" if leaks else "none"
         print(f"leak, --reference {kind}: {shown}; {lit} of {len(own) * len(references)} were lit", flush=True)
+
+
+def photos_for_leak(photos: list[Picture], every: int, first: int) -> list[Picture]:
+    """Return the 12 photos that the leak is usually measured on; from `--every 2` on up to 24 of the others."""
+    usual = np.linspace(0, len(photos) - 1, 12).astype(int)
+    if every == 1:
+        return [photos[i] for i in usual]
+    return [photo for i, photo in enumerate(photos) if i not in usual][first::every][:24]
 
 
 def main(
@@ -230,7 +292,8 @@ def main(
     if only in (None, "moved"):
         judge_moved(shots, model)
     if only in (None, "leak"):
-        judge_leak(others, model)
+        kinds = (ReferenceKind.LATENTS, ReferenceKind.AUTO) if every == 1 else (ReferenceKind.AUTO,)
+        judge_leak(photos_for_leak(others, every, first), model, kinds)
 
 
 if __name__ == "__main__":

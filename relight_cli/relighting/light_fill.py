@@ -7,7 +7,6 @@ al. 2007): of coarse cells, the distance doubled wherever too little is alike, t
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +51,7 @@ class _Cells:
 
     def colours(self) -> Maps:
         """Return the colours (h, w, 3), in which surfaces that look alike are about 1 from each other."""
-        return opponent(log_light(self.photo)) / np.array(ALIKE, np.float32)
+        return np.asarray(opponent(log_light(self.photo)) / np.array(ALIKE, np.float32), np.float32)
 
     def enlarged(self, light: Maps, photo: Maps) -> Maps:
         """Return a gain (H, W, 3) in stops along a photo's edges, from the quotient and `light` (N, 3) where unseen."""
@@ -79,9 +78,9 @@ def fill_light(photo: Maps, reference: Maps, trust: Maps, gain: Maps) -> Maps:
 
 def _far(cells: _Cells, before: Maps) -> Maps:
     """Return the light (N, 3) of the N unseen cells: that of all seen cells that look alike, and of near ones first."""
-    colours, places = cells.colours(), np.dstack(np.mgrid[: len(cells.trust), : cells.trust.shape[1]])
-    places = (places / max(cells.trust.shape)).astype(np.float32)
-    alike, near = (np.exp(-0.5 * _squares(x[cells.unseen], x[cells.seen])) for x in (colours, places / WIDEST))
+    side = np.float32(WIDEST * max(cells.trust.shape))  # in cells
+    places = np.moveaxis(np.indices(cells.trust.shape), 0, -1).astype(np.float32) / side
+    alike, near = (np.exp(-0.5 * _squares(x[cells.unseen], x[cells.seen])) for x in (cells.colours(), places))
     alike = alike * cells.trust[cells.seen]
     given, found = cells.quotient[cells.seen], np.zeros_like(before)
     for level in range(LEVELS):  # from the widest to the least distance, whose Gaussian is the fourth power

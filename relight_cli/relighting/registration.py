@@ -89,12 +89,17 @@ def refine(photo: Plane, reference: Plane, matrix: Matrix) -> tuple[Matrix, floa
     return np.linalg.inv(to_pixels) @ warp.astype(np.float64) @ to_pixels, float(found)
 
 
-def warped(picture: NDArray, matrix: Matrix, height: int, width: int) -> tuple[NDArray, NDArray[np.bool_]]:
-    """Return a reference (H, W, C) as the photo (height, width) sees it, and where it is known (height, width)."""
+def warped(
+    picture: NDArray, matrix: Matrix, height: int, width: int, interpolation: int = cv2.INTER_LINEAR
+) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Return a reference (H, W, C) as the photo (height, width) sees it, and where it is known (height, width).
+
+    It is warped at its own resolution at least, and reduced then.
+    """
     finer = max(1, math.ceil(max(picture.shape[0] / height, picture.shape[1] / width)))
     size = (finer * width, finer * height)
     pixels = np.linalg.inv(_scale(*picture.shape[1::-1])) @ matrix @ _scale(*size)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP  # a softer one would take the texture that trust is judged by
+    flags = interpolation | cv2.WARP_INVERSE_MAP
     out = cv2.warpPerspective(picture, pixels, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     out = cv2.resize(out, (width, height), interpolation=cv2.INTER_AREA).clip(picture.min(), picture.max())
     x, y = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
@@ -103,5 +108,5 @@ def warped(picture: NDArray, matrix: Matrix, height: int, width: int) -> tuple[N
 
 
 def _scale(width: int, height: int) -> Matrix:
-    """Return the matrix (3, 3) from pixels of a picture to points in [0, 1]; pixel 0 is half a pixel from the border."""
+    """Return the matrix (3, 3) from pixels, 0 half a pixel from the border, to points in [0, 1]."""
     return np.diag([1 / width, 1 / height, 1.0]) @ np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])

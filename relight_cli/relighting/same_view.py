@@ -49,10 +49,11 @@ class SameView:
         """Compare a photo with a reference, both sRGB (h, w, 3) in the photo's pixels."""
         own, other = to_linear(photo), to_linear(reference)
         overlap = np.ones(own.shape[:2], np.float32) if known is None else known.astype(np.float32)
+        if not overlap.all():  # what is said about the overlap depends on nothing else
+            other = np.where(overlap[..., None] > 0, other, own * np.exp2(_surrounding_light(own, other, overlap)))
         cells = effective_cells(own, other)
         trust = trust_in(own, other, overlap, cells)
-        quotient = fill_light(own, other, trust, filled_quotient(own, other, trust))
-        return cls(own, other, overlap, cells, trust, quotient)
+        return cls(own, other, overlap, cells, trust, _surrounding_light(own, other, trust))
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
@@ -63,7 +64,7 @@ class SameView:
         return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
     def reach(self) -> Maps:
-        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less and less farther away."""
+        """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
         away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
@@ -92,6 +93,11 @@ class SameView:
         return lit + self.trust[..., None] * (self.reference - lit)
 
 
+def _surrounding_light(photo: Maps, reference: Maps, trust: Maps) -> Maps:
+    """Return the quotient (h, w, 3) in stops of the trusted light, elsewhere that of alike surfaces around."""
+    return fill_light(photo, reference, trust, filled_quotient(photo, reference, trust))
+
+
 def light_same_view(
     picture: Raster,
     reference: Maps,
@@ -112,7 +118,8 @@ def light_same_view(
     if homography is None:
         other = resized(reference, height, width)
     else:
-        other, known = warped(reference, homography, height, width)
+        # A softer interpolation would take the fine texture that trust is judged by.
+        other, known = warped(reference, homography, height, width, cv2.INTER_CUBIC)
     view = SameView.of(own, other.clip(0, 1), known)
     lit = by_latents(own, encoded(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)

@@ -1,7 +1,10 @@
 """relight with lights that are no photo, through the real command line with the embedded model and a depth map."""
 
 import json
+import shutil
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,9 @@ from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.relighting.lights.light import Light
+
+relight_module = import_module("relight_cli.relighting.relight")
 
 SIDE = 96
 GIVEN = ("--model", "tiny", "--depth", "depth.npz")
@@ -272,3 +278,27 @@ def test_infinite_samples_stay(command: Command, ball: Path) -> None:
     made = read_photo(ball / "bright_relit.exr").to_array()
     assert np.isinf(made[3, 3]).all()
     assert np.isfinite(np.delete(made.reshape(-1, 3), 3 * SIDE + 3, axis=0)).all()
+
+
+@pytest.mark.parametrize(("light", "fits"), [("look.toml", 0), ("reference.png", 1)])
+def test_many_photos_by_one_light_compute_no_reference_and_by_a_photo_one(
+    command: Command, scene: Path, monkeypatch: pytest.MonkeyPatch, light: str, fits: int
+) -> None:
+    fitted: list[str] = []
+    fit = relight_module.light_of_scene
+
+    def counted(*given: Any) -> Light:
+        fitted.append(light)
+        return fit(*given)
+
+    monkeypatch.setattr(relight_module, "light_of_scene", counted)
+    many = [f"many{number}.png" for number in range(3)]
+    for name in many:
+        shutil.copy(scene / "photo.png", scene / name)
+    done = command("lights", "save", "noon", "-o", "look.toml")
+    assert done.code == 0, done.err
+    kind = ("--reference", "scene") if fits else ()
+    done = command("relight", *many, "--light", light, *kind, "--model", "tiny", "-o", "{stem}_out.png")
+    assert done.code == 0, done.err
+    assert len(list(scene.glob("many*_out.png"))) == len(many)
+    assert len(fitted) == fits
