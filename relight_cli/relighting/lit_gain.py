@@ -19,8 +19,8 @@ _FILL = 0.1  # least irradiance, as a share of the mean: light that bounces into
 _TRUSTED = 0.03  # relative error of the depth at which cast shadows have half their depth: they may be wrong
 _BLUR = 0.25  # deviation of their blur, as a share of the longer side, times that error
 _SAME_SUN = math.cos(math.radians(15)), math.cos(math.radians(40))  # angle to the own light: the same, another
-# How much of the own light's stops is taken off: of the fit, of each pixel's own shading, of the cast shadows. Weights of
-# these, of the new light and of the sky that were best together on pairs 100 to 139 of benchmarks/known_lights.py.
+# Shares of the own light's stops that are taken off: of the fit, of each pixel's own shading, of the cast shadows. They
+# were best, together with those of the new light and the sky, on pairs 100 to 139 of benchmarks/known_lights.py.
 _FIT, _SEEN_SHADING, _CAST = 0.85, 0.45, 0.55
 _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitted lights b s / (u + s) is applied
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied

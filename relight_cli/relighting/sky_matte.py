@@ -12,7 +12,10 @@ _MOST_LIKELY = 0.3  # blurred share from which colour alone decides
 _NOISE = 3e-4  # variance of sRGB that every sky has
 _NEAR = 3.0  # deviations from the sky's colour nearby at which a pixel is as likely something else
 _SURE = 0.9  # share of sky from which a pixel shows the sky's colour
-_BESIDE, _NONE = 0.02, 0.1  # blurred share of sure sky above which a pixel is beside it, share of sky from which it is it
+_BESIDE, _NONE = (
+    0.02,
+    0.1,
+)  # blurred share of sure sky above which a pixel is beside it, share of sky from which it is it
 _GOES_ON = 0.5, 0.8  # share of what is beside the sky that looks like it: all of it was found, a part alone
 
 
@@ -34,7 +37,7 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
 def sky_found(sky: Map, picture: Map) -> float:
     """Return how surely a share of sky (h, w) is all the sky of a picture (h, w, 3), sRGB: 0 to 1.
 
-    Where the picture goes on in the colour of the sky, a part of the sky was found, and a border would appear inside it.
+    Where the picture goes on in the sky's colour, a part of the sky was found, and a border would appear inside it.
     """
     sure = _sure(sky)
     beside = (_blur(sure) > _BESIDE) & (sky < _NONE)
