@@ -39,12 +39,12 @@ def continued_light(light: Maps, photo: Maps, colours: Maps, weight: Maps, befor
     `photo` (h, w) is the photo's luminance in stops; its `colours` (h, w, 3) are about 1 apart where it looks alike.
     """
     seen = weight > 0
-    known = _Known.of(np.where(seen[..., None], light, before), edges_of(light.mean(axis=2), photo, seen), weight)
-    colours = _bordered(colours)
+    start, edges = np.where(seen[..., None], light, before), edges_of(light.mean(axis=2), photo, seen)
+    known = _Known(*(_bordered(x) for x in (start, colours, *edges, weight)))
     away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5)
     layers = np.ceil(away).astype(int)
     for layer in range(1, min(int(layers.max()), round(2 * FAR)) + 1):
-        known.extend(np.argwhere(layers == layer) + REACH, colours, float(np.exp(-((layer / FAR) ** 2))))
+        known.extend(np.argwhere(layers == layer) + REACH, float(np.exp(-((layer / FAR) ** 2))))
     return known.light[REACH:-REACH, REACH:-REACH]
 
 
@@ -53,15 +53,12 @@ class _Known:
     """What is known so far, with a border of REACH cells."""
 
     light: Maps  # (h, w, 3)
+    colours: Maps  # (h, w, 3): of the surfaces that the light is from
     edges: Maps  # (h, w, 3): structure tensor xx, xy, yy
     directed: Maps  # (h, w): 1 where the edges are known
     weight: Maps  # (h, w)
 
-    @classmethod
-    def of(cls, light: Maps, edges: tuple[Maps, Maps], weight: Maps) -> "_Known":
-        return cls(*(_bordered(x) for x in (light, *edges, weight)))
-
-    def extend(self, places: NDArray[np.intp], colours: Maps, most: float) -> None:
+    def extend(self, places: NDArray[np.intp], most: float) -> None:
         """Give cells at `places` (N, 2) the light of the known cells around them, by a share of at most `most`."""
         if not len(places):
             return
@@ -71,12 +68,13 @@ class _Known:
         total = directed.sum(axis=1, keepdims=True)
         edges = (directed[..., None] * self.edges[around]).sum(axis=1) / np.maximum(total, 1e-6)
         near = np.exp(-0.5 * _distances(edges)) * self.weight[around]
-        share = near * np.exp(-0.5 * ((colours[own][:, None] - colours[around]) ** 2).sum(axis=2))
+        share = near * np.exp(-0.5 * ((self.colours[own][:, None] - self.colours[around]) ** 2).sum(axis=2))
         nearness, likeness = near.sum(axis=1, keepdims=True), share.sum(axis=1, keepdims=True)
-        mean = (share[..., None] * self.light[around]).sum(axis=1) / np.maximum(likeness, 1e-12)
         alike = likeness / np.maximum(nearness, 1e-9)
         taken = most * np.minimum(1, alike / ALIKE) * np.minimum(1, nearness / ENOUGH)
-        self.light[own] += taken * (mean - self.light[own])
+        for maps in (self.light, self.colours):
+            mean = (share[..., None] * maps[around]).sum(axis=1) / np.maximum(likeness, 1e-12)
+            maps[own] += taken * (mean - maps[own])
         self.edges[own], self.directed[own] = edges, total[:, 0] > 0
         self.weight[own] = np.maximum(taken[:, 0], 1e-3)
 

@@ -29,6 +29,7 @@ Maps = NDArray[np.float32]
 WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six pixels along the finest cell
 UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
 LATENT_SHARE = 0.5  # of the latents' gain, in the overlap
+BESIDE = 1 / 64  # of the longer side around the overlap, over which that share ends
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
 NEXT, FADE = 1 / 16, 1 / 8  # of the longer side around the overlap that takes its light, over which it then fades out
 
@@ -60,7 +61,7 @@ class SameView:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
         start = self.quotient
         if latents is not None:
-            start = start + LATENT_SHARE * self.known[..., None] * (latents - start)
+            start = start + LATENT_SHARE * np.exp(-((self.away() / BESIDE) ** 2))[..., None] * (latents - start)
         sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
         return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
@@ -68,8 +69,14 @@ class SameView:
         """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
-        away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
-        return np.exp(-((np.maximum(0, away - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
+        return np.exp(-((np.maximum(0, self.away() - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
+
+    def away(self) -> Maps:
+        """Return how far each pixel (h, w) is from the overlap, in longer sides; 0 inside."""
+        if self.known.all():
+            return np.zeros_like(self.known)
+        outside = (self.known == 0).astype(np.uint8)
+        return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, 5) / max(self.known.shape), np.float32)
 
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.

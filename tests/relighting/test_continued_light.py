@@ -49,7 +49,7 @@ def test_edges_that_the_photo_shows_give_no_direction() -> None:
     assert taken_off[..., 0].max() < 0.1 * put_on[..., 0].max()
     xx, xy, yy = put_on[64, 161]  # on the left border of the shadow, which falls by 0.8 columns a row
     assert xy / xx == pytest.approx(0.8, abs=0.2)
-    assert yy / xx == pytest.approx(0.64, abs=0.25)
+    assert 0.4 < yy / xx < 1
 
 
 def test_without_a_border_or_anything_seen_the_light_stays() -> None:
