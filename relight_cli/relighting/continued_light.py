@@ -20,6 +20,7 @@ NARROW = 3.0  # times narrower across a sharp edge, less one
 FLAT = 0.05  # stops a cell: a gradient below which there is no edge
 SMOOTH = 1.2  # cells: standard deviation of the window in which the directions of edges are averaged
 FAR = 40.0  # cells at which a continued light counts for a third
+LAYERS = 80  # cells beyond which it does not count
 ALIKE, ENOUGH = 0.01, 0.1  # likeness of the cells around, and weight of them, from which they are believed
 
 _STEPS = np.array(
@@ -42,8 +43,8 @@ def continued_light(light: Maps, photo: Maps, colours: Maps, weight: Maps, befor
     start, edges = np.where(seen[..., None], light, before), edges_of(light.mean(axis=2), photo, seen)
     known = _Known(*(_bordered(x) for x in (start, colours, *edges, weight)))
     away = cv2.distanceTransform((~seen).astype(np.uint8), cv2.DIST_L2, 5)
-    layers = np.ceil(away).astype(int)
-    for layer in range(1, min(int(layers.max()), round(2 * FAR)) + 1):
+    layers = np.ceil(np.minimum(away, LAYERS + 1)).astype(int)  # infinite where nothing is seen
+    for layer in range(1, min(int(layers.max()), LAYERS) + 1):
         known.extend(np.argwhere(layers == layer) + REACH, float(np.exp(-((layer / FAR) ** 2))))
     return known.light[REACH:-REACH, REACH:-REACH]
 
