@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from relight_cli.checkpoints.uninitialised import Uninitialised
 from relight_cli.errors import ModelUnavailableError
 from relight_cli.models.crocodilight import BlockStack, CroCoDiLight, CroCoDiLightConfig
+from relight_cli.models.dpt import STRIDE
 
 REMEDY = "put the published file there, fetch it again with 'relight-cli weights fetch relight', or use --model tiny"
 
@@ -216,7 +217,9 @@ def _config(croco: dict[str, Any], state: dict[str, Tensor]) -> CroCoDiLightConf
         dpt_output_widths=(channels("head.0"), channels("head.2")),
         rope_base=float(pos_embed[4:]),
     )
-    if config.tile_size % config.patch_size or width % (4 * config.encoder_heads) or width % (4 * config.heads):
+    if config.patch_size != STRIDE or config.tile_size % (2 * STRIDE):
+        raise ValueError(f"tiles are not multiples of {2 * STRIDE} in patches of {STRIDE}: {croco}")
+    if width % (4 * config.encoder_heads) or width % (4 * config.heads):
         raise ValueError(f"sizes are not divisible: {croco}")
     if config.decoder_depth <= max(config.decoder_taps):
         raise ValueError(f"the decoder has only {config.decoder_depth} blocks")

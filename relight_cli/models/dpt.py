@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+STRIDE = 16  # pixels of the picture for each of a map's; the deepest level halves the maps
+
 
 def upsample(x: Tensor) -> Tensor:
     """Double the size, bilinear with aligned corners."""

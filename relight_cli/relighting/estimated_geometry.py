@@ -13,6 +13,7 @@ from relight_cli.models.geometry import GeometryConfig, SurfaceMaps
 from relight_cli.photos.depth_files import DISPARITY, DepthMap
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.relighting.geometry import NOISE_OF_FILES, Geometry, geometry_of_disparity
+from relight_cli.relighting.joint_bilateral import smooth_within_edges
 from relight_cli.relighting.parallel import on_one_thread
 
 Map = NDArray[np.float32]
@@ -48,9 +49,12 @@ def surface_maps(network: SurfaceNetwork, picture: Map, *, device: str = "cpu") 
 def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
     """Return the geometry of a picture (H, W, 3), sRGB; `focal` is in its pixels.
 
-    Disparity, normals and sky are the network's, fitted to the picture along its edges.
+    Disparity, normals and sky are the network's, fitted to the picture along its edges. Normals are smoothed within
+    surfaces of one colour first, since the network blurs them across outlines.
     """
     disparity, normals, sky = surface_maps(network, picture, device=device)
+    copy = cv2.resize(np.nan_to_num(picture).clip(0, 1), disparity.shape[::-1], interpolation=cv2.INTER_AREA)
+    normals = smooth_within_edges(normals, np.asarray(copy))
     smooth = np.exp(np.asarray(cv2.bilateralFilter(np.log(disparity), *_SMOOTHED), np.float32))
     return geometry_of_disparity(smooth, picture, focal, shift=0.0, normals=normals, sky=sky, noise=NOISE)
 

@@ -44,6 +44,7 @@ from relight_cli.relighting.options import (
 _MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
 _SCENE_COLOUR = 0.35  # share of the colour of a reference's light that is believed: the rest may be paint
 _MOST_MOOD = 2.0  # stops
+_USUAL_SKY = 0.47  # of the mean irradiance: geometric mean of the skies in 16 photos; in 40 rendered views it is 0.45
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def light_of_scene(
     """Return the light of a photo, to be put on photos of other scenes.
 
     Its harmonics are fitted to the photo's shading on its normals. Its sky is the photo's; where the photo shows none,
-    that of a sky as bright as a white surface. Its exposure is the mood: how much darker or brighter the photo is than
+    a grey one of the usual brightness. Its exposure is the mood: how much darker or brighter the photo is than
     a well exposed one.
     """
     subject = subject_of(model, photo, geometry_of, options)
@@ -155,7 +156,7 @@ def light_of_scene(
     rows = less_uneven(own.light.coefficients, colour)
     light = Light(as_rows(rows)).scaled(colour ** (_SCENE_COLOUR - 1))
     sky = subject.sky_colour
-    seen = np.full(3, own.level) if sky is None else own.level * sky
+    seen = own.level * (np.full(3, _USUAL_SKY) if sky is None else sky)
     exposure = math.log2(LEVEL / max(light.average(), 1e-6)) + subject.brightness
     origin = "the light of a picture of another scene"
     return replace(light, exposure=exposure, origin=origin, sky=as_rows(seen[None])[0])

@@ -20,7 +20,7 @@ from relight_cli.relighting.lights.light import LUMINANCE
 from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture, mapped_tiles
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.silhouettes import bulging_normals
-from relight_cli.relighting.sky_matte import sky_along_edges
+from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
 
 Map = NDArray[np.float32]
 GeometryOf = Callable[[Map], Geometry]
@@ -56,6 +56,11 @@ class Subject:
         if sky.mean() < _LEAST_SKY:
             return None
         return (np.einsum("hwc,hw->c", self.linear, sky) / sky.sum() / np.float32(self.own.level)).astype(np.float32)
+
+    @cached_property
+    def sky_found(self) -> float:
+        """How surely all the sky of the picture is known as such, 0 to 1."""
+        return sky_found(self.geometry.sky, self.picture)
 
     @cached_property
     def own_irradiance(self) -> Map:

@@ -1,4 +1,4 @@
-"""The sky of a picture with its borders where the picture has them, so that a new sky leaves no halo."""
+"""The sky of a picture with its borders where the picture has them, so that a new sky leaves no halo and no patch."""
 
 import cv2
 import numpy as np
@@ -11,6 +11,12 @@ _BAND = 0.02, 0.98  # blurred share of sky between which a pixel is near the bor
 _MOST_LIKELY = 0.3  # blurred share from which colour alone decides
 _NOISE = 3e-4  # variance of sRGB that every sky has
 _NEAR = 3.0  # deviations from the sky's colour nearby at which a pixel is as likely something else
+_SURE = 0.9  # share of sky from which a pixel shows the sky's colour
+_BESIDE, _NONE = (
+    0.02,
+    0.1,
+)  # blurred share of sure sky above which a pixel is beside it, share of sky from which it is it
+_GOES_ON = 0.5, 0.8  # share of what is beside the sky that looks like it: all of it was found, a part alone
 
 
 def sky_along_edges(sky: Map, picture: Map) -> Map:
@@ -20,17 +26,42 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
     """
     if not 0 < float(sky.mean()) < 1:
         return sky
-    sure = np.where(sky > 0.9, sky, 0).astype(np.float32)
-    share = _blur(sky)
-    total = _blur(sure).clip(1e-6)[..., None]
-    mean, square = (_blur(maps * sure[..., None]) / total for maps in (picture, picture**2))
-    variance = (square - mean**2).clip(0) + _NOISE
-    apart = np.sqrt(((picture - mean) ** 2 / variance).mean(axis=-1))
-    alike = (share / _MOST_LIKELY).clip(0, 1) / (1 + (apart / _NEAR) ** 6)
+    share, apart = _blur(sky), _apart(_sure(sky), picture)
+    alike = (share / _MOST_LIKELY).clip(0, 1) * _likeness(apart)
     alike = cv2.medianBlur(alike.astype(np.float32), 3)
     low, high = _BAND
     near = (share > low) & (share < high)
     return np.where(near, alike, sky).astype(np.float32)
+
+
+def sky_found(sky: Map, picture: Map) -> float:
+    """Return how surely a share of sky (h, w) is all the sky of a picture (h, w, 3), sRGB: 0 to 1.
+
+    Where the picture goes on in the sky's colour, a part of the sky was found, and a border would appear inside it.
+    """
+    sure = _sure(sky)
+    beside = (_blur(sure) > _BESIDE) & (sky < _NONE)
+    if not beside.any():
+        return 1.0
+    whole, part = _GOES_ON
+    return float(np.clip((part - _likeness(_apart(sure, picture))[beside].mean()) / (part - whole), 0, 1))
+
+
+def _sure(sky: Map) -> Map:
+    return np.where(sky > _SURE, sky, 0).astype(np.float32)
+
+
+def _apart(sure: Map, picture: Map) -> Map:
+    """Return how far (h, w) each pixel's colour is from that of the sure sky nearby, in deviations of that."""
+    total = _blur(sure).clip(1e-6)[..., None]
+    mean, square = (_blur(maps * sure[..., None]) / total for maps in (picture, picture**2))
+    variance = (square - mean**2).clip(0) + _NOISE
+    return np.sqrt(((picture - mean) ** 2 / variance).mean(axis=-1))
+
+
+def _likeness(apart: Map) -> Map:
+    """Return how likely (h, w) a pixel is sky, by its distance from the colour of the sky nearby."""
+    return 1 / (1 + (apart / _NEAR) ** 6)
 
 
 def _blur(maps: Map) -> Map:

@@ -1,6 +1,6 @@
 """Pack a training run's averaged weights as the embedded model.
 
-python -m relight_cli.training.export RUN relight_cli/data/tiny.safetensors
+python -m relight_cli.training.export RUN relight_cli/data/tiny.safetensors [--mix FILE --share 0.6]
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from relight_cli.models.tiny import TinyConfig
 
@@ -17,8 +17,13 @@ from relight_cli.models.tiny import TinyConfig
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of the run.")],
     target: Annotated[Path, typer.Argument(help="The safetensors file to write.")],
+    mix: Annotated[Path | None, typer.Option(help="Exported weights to mix with the run's.")] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of the run's weights in the mixture.")] = 0.5,
 ) -> None:
-    """Write float16 weights, with the config, the recipe and the last figures in the metadata."""
+    """Write float16 weights, with the config, the recipe and the last figures in the metadata.
+
+    A mixture is the weighted mean of both weights (Wortsman et al., Model soups, ICML 2022).
+    """
     state = torch.load(run / "checkpoint.pt", weights_only=True, map_location="cpu")
     inference_only = ("tile_size", "max_side", "reference_side")
     defaults = {name: getattr(TinyConfig, name) for name in inference_only}  # the training does not use these
@@ -29,8 +34,12 @@ def main(
         "figures": json.dumps(log[-1]),
         "licence": "Apache-2.0",
     }
-    weights = {k.removeprefix("module."): v.half().contiguous() for k, v in state["average"].items() if v.ndim}
-    save_file(weights, target, metadata)
+    weights = {k.removeprefix("module."): v.float() for k, v in state["average"].items() if v.ndim}
+    if mix:
+        other = load_file(mix)
+        weights = {name: torch.lerp(other[name].float(), own, share) for name, own in weights.items()}
+        metadata["mixed"] = json.dumps({"with": mix.name, "share": share})
+    save_file({name: own.half().contiguous() for name, own in weights.items()}, target, metadata)
 
 
 if __name__ == "__main__":

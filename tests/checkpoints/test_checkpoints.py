@@ -72,6 +72,10 @@ def odd_heads(path: Path) -> None:
     rewrite(path, lambda c: c["croco_kwargs"].update(enc_num_heads=3))
 
 
+def odd_tiles(path: Path) -> None:
+    rewrite(path, lambda c: c["croco_kwargs"].update(img_size=112))
+
+
 def negative_width(path: Path) -> None:
     rewrite(path, lambda c: c["croco_kwargs"].update(enc_embed_dim=-1))
 
@@ -87,6 +91,7 @@ SPOILT = [
     (other_network, "croco_kwargs"),
     (absurd_sizes, "CroCoDiLight.pth"),
     (odd_heads, "CroCoDiLight.pth"),
+    (odd_tiles, "multiples of 32"),
     (negative_width, "CroCoDiLight.pth"),
 ]
 

@@ -23,7 +23,7 @@ from relight_cli.relighting.lights.look import from_toml, to_toml
 from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, light_from_words
 from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on
 from relight_cli.relighting.silhouettes import bulging_normals
-from relight_cli.relighting.sky_matte import sky_along_edges
+from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
 
 Map = np.ndarray
 
@@ -164,6 +164,23 @@ def test_the_border_of_the_sky_follows_the_colours() -> None:
     assert (found != truth).mean() < 0.6 * ((coarse > 0.5) != truth).mean()
 
 
+def test_a_sky_of_which_a_part_alone_was_found_is_lit_as_a_whole() -> None:
+    """The border of the found part would appear inside the sky."""
+    picture = np.full((96, 128, 3), (0.3, 0.35, 0.3), np.float32)
+    picture[:64] = (0.7, 0.8, 0.95)
+    part, whole = np.zeros((2, 96, 128), np.float32)
+    part[:30, 64:] = 1
+    whole[:64] = 1
+    assert sky_found(sky_along_edges(whole, picture), picture) == 1
+    assert sky_found(sky_along_edges(part, picture), picture) == 0
+
+    def surfaces(copy: Map) -> Geometry:
+        return replace(flat_wall(copy), sky=part)
+
+    lit = put_on(model_of(MeanLight()), Photo(picture), light_from_words("left,10"), surfaces).photo.to_srgb()
+    assert np.ptp(lit[:20].mean(axis=-1)) < 0.01
+
+
 def test_broken_exif_states_no_place() -> None:
     for exif in (None, b"", b"II*\0broken", b"MM\0*\0\0\0\x08\xff\xff"):
         assert place_in_exif(exif).place is None
@@ -221,6 +238,14 @@ def test_the_sky_of_another_scene_comes_over(tiny: Model) -> None:
         lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, under_a_sky))
         skies.append(lit[:24].mean() / lit[72:].mean())
     assert skies[0] > 1.1 * skies[1]
+
+
+def test_without_a_sky_the_light_of_a_scene_has_a_usual_one(tiny: Model) -> None:
+    reference = np.full((64, 64, 3), 0.5, np.float32)
+    light = light_of_scene(tiny, Photo(reference), ball_of)
+    assert light.sky is not None
+    assert light.sky[0] == light.sky[1] == light.sky[2]
+    assert light.sky[0] < light.irradiance((0.0, 1.0, 0.0)).mean()  # darker than a white surface
 
 
 def test_a_visible_sky_is_saved_scaled_and_mixed() -> None:

@@ -298,6 +298,15 @@ def test_a_map_gives_the_light_of_its_integral(level: float, error: float) -> No
     assert float(ground.mean()) == pytest.approx(integral, rel=error)
 
 
+def test_a_ray_along_a_wall_meets_the_wall_at_its_end() -> None:
+    layout = Layout(
+        [GREY] * 3, (1.0, 1.0, 0.0), (1.0, 1.0, -3.0), 0.8, (0.0, 0.0, 1.0), 2.0, indoors=True, room=(3.0, 1.5, 3.0)
+    )
+    seen = render_scenes([Scene(layout, [_sun(0, 1, 1)], [None])], SceneOptions(size=9, lights=1, supersampling=1))
+    assert seen.depth[0, 0, 4, 4].item() == pytest.approx(3)
+    assert all(getattr(seen, part.name).isfinite().all() for part in fields(Views))
+
+
 def test_the_sky_shows_the_map_and_seeds_without_maps_stay() -> None:
     layout = Layout([GREY] * 3, (0.0, 1.0, 0.0), (0.0, 1.5, -1.0), 1.0, (0.0, 1.0, 0.0), 8.0)
     environment = environment_of(_map(lambda directions: directions[..., 0] > 0, 3.0))

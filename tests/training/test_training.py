@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
@@ -230,3 +231,10 @@ def test_a_run_resumes_and_its_export_loads(photos: Path, views: Path, tmp_path:
         state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     assert [part["from_step"] for part in recipe] == [0, 2]
     Tiny(TinyConfig(mappers=("shadow", "albedo"))).load_state_dict(state, strict=True)
+    other = tmp_path / "other.safetensors"
+    save_file({key: torch.zeros_like(value) for key, value in state.items()}, other)
+    invoke(export, run, tmp_path / "mixed.safetensors", "--mix", other, "--share", 0.25)
+    with safe_open(tmp_path / "mixed.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["mixed"]) == {"with": "other.safetensors", "share": 0.25}
+        for key, value in state.items():
+            torch.testing.assert_close(file.get_tensor(key).float(), value / 4, atol=1e-4, rtol=1e-2)

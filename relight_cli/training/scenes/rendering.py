@@ -146,7 +146,8 @@ class Stage:
         nearer(ground, _GROUND, upright, (origin + view * ground[:, None])[:, ::2])
         # The room's floor is the ground, so its centre is at half its height.
         centre = self.room[..., None] * self.room.new_tensor([0, 1, 0])[:, None]
-        walls = (self.room[..., None] * view.sign() - (origin - centre)) / torch.where(view == 0, 1e-6, view)
+        walls = (self.room[..., None] * view.sign() - (origin - centre)) / view
+        walls = torch.where(view == 0, FAR, walls)  # rays along a wall do not meet it
         walls[:, 1] = torch.where(down > 0, walls[:, 1], FAR)
         wall, side = walls.min(1)
         inward = -F.one_hot(side, 3).movedim(-1, 1) * view.sign()
