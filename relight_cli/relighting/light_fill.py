@@ -3,6 +3,7 @@
 What has one colour and lies in one light has one gain: the rest of a shadow brightens as the part of it that the
 reference shows. Means over cells, weighted by distance and by likeness of colour (joint bilateral upsampling, Kopf et
 al. 2007): of coarse cells, the distance doubled wherever too little is alike, then of fine ones next to what is seen.
+Beyond the border of a reference, its shadows go on in their direction (see `continued_light`).
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.relighting.agreement import opponent
+from relight_cli.relighting.continued_light import continued_light
 from relight_cli.relighting.gain import DARK
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.quotient import cells_of, encoded, log_light
@@ -74,6 +76,21 @@ def fill_light(photo: Maps, reference: Maps, trust: Maps, gain: Maps) -> Maps:
         light = light_of(cells, cells_of(gain, count)[cells.unseen])
         gain = np.asarray(gain + missing * (cells.enlarged(light, photo) - gain), np.float32)
     return gain
+
+
+def continue_light(photo: Maps, reference: Maps, trust: Maps, overlap: Maps, gain: Maps) -> Maps:
+    """Return a filled gain (H, W, 3) in stops that goes on in the direction of its edges outside an overlap (H, W).
+
+    The other maps are those of `fill_light`. Inside the overlap, where the light comes from around, it stays.
+    """
+    cells = _Cells.of(photo, reference, trust, FINE)
+    if not cells.seen.any() or overlap.all():
+        return gain
+    before = cells_of(gain, FINE)
+    luminance = log_light(cells.photo).mean(axis=2)
+    light = continued_light(cells.quotient, luminance, cells.colours(), cells.trust * cells.seen, before)
+    outside = (1 - overlap)[..., None]
+    return np.asarray(gain + outside * (cells.enlarged(light[cells.unseen], photo) - gain), np.float32)
 
 
 def _far(cells: _Cells, before: Maps) -> Maps:

@@ -12,7 +12,7 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.gain import apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.light_fill import fill_light
+from relight_cli.relighting.light_fill import continue_light, fill_light
 from relight_cli.relighting.quotient import (
     back_projected,
     effective_cells,
@@ -28,7 +28,8 @@ Maps = NDArray[np.float32]
 
 WORKING_SIDE = 384  # longer side of the copy that the gain is computed on: six pixels along the finest cell
 UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
-LATENT_SHARE = 0.5  # of the latents' gain
+LATENT_SHARE = 0.5  # of the latents' gain, in the overlap
+BESIDE = 1 / 64  # of the longer side around the overlap, over which that share ends
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
 NEXT, FADE = 1 / 16, 1 / 8  # of the longer side around the overlap that takes its light, over which it then fades out
 
@@ -53,13 +54,14 @@ class SameView:
             other = np.where(overlap[..., None] > 0, other, own * np.exp2(_surrounding_light(own, other, overlap)))
         cells = effective_cells(own, other)
         trust = trust_in(own, other, overlap, cells)
-        return cls(own, other, overlap, cells, trust, _surrounding_light(own, other, trust))
+        light = continue_light(own, other, trust, overlap, _surrounding_light(own, other, trust))
+        return cls(own, other, overlap, cells, trust, light)
 
     def gain(self, latents: Maps | None = None) -> Maps:
         """Return the gain (h, w, 3) in stops that gives the photo the reference's light; `latents` is the latents'."""
         start = self.quotient
         if latents is not None:
-            start = start + LATENT_SHARE * (latents - start)
+            start = start + LATENT_SHARE * np.exp(-((self.away() / BESIDE) ** 2))[..., None] * (latents - start)
         sure = ((self.trust - UNSURE) / (1 - UNSURE)).clip(0, 1)
         return back_projected(self.photo, self.healed(), sure, start, self.cells) * self.reach()
 
@@ -67,8 +69,14 @@ class SameView:
         """Return how much of the gain counts (h, w, 1): all in the overlap and next to it, less farther away."""
         if self.known.all():
             return np.ones((*self.known.shape, 1), np.float32)
-        away = cv2.distanceTransform((self.known == 0).astype(np.uint8), cv2.DIST_L2, 5) / max(self.known.shape)
-        return np.exp(-((np.maximum(0, away - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
+        return np.exp(-((np.maximum(0, self.away() - NEXT) / FADE) ** 2))[..., None].astype(np.float32)
+
+    def away(self) -> Maps:
+        """Return how far each pixel (h, w) is from the overlap, in longer sides; 0 inside."""
+        if self.known.all():
+            return np.zeros_like(self.known)
+        outside = (self.known == 0).astype(np.uint8)
+        return np.asarray(cv2.distanceTransform(outside, cv2.DIST_L2, 5) / max(self.known.shape), np.float32)
 
     def continued(self, gain: Maps, beyond: Maps) -> Maps:
         """Return the gain (h, w, 3) continued outside the overlap by that of a fitted light, both in stops.
