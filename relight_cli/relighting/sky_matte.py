@@ -27,8 +27,8 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
     if not 0 < float(sky.mean()) < 1:
         return sky
     share, apart = _blur(sky), _apart(_sure(sky), picture)
-    alike = (share / _MOST_LIKELY).clip(0, 1) * _likeness(apart)
-    alike = cv2.medianBlur(alike.astype(np.float32), 3)
+    likely = (share / _MOST_LIKELY).clip(0, 1) * _likeness(apart)
+    alike = np.asarray(cv2.medianBlur(likely.astype(np.float32), 3))
     low, high = _BAND
     near = (share > low) & (share < high)
     return np.where(near, alike, sky).astype(np.float32)
@@ -61,7 +61,7 @@ def _apart(sure: Map, picture: Map) -> Map:
 
 def _likeness(apart: Map) -> Map:
     """Return how likely (h, w) a pixel is sky, by its distance from the colour of the sky nearby."""
-    return 1 / (1 + (apart / _NEAR) ** 6)
+    return np.asarray(1 / (1 + (apart / _NEAR) ** 6), np.float32)
 
 
 def _blur(maps: Map) -> Map:
