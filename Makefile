@@ -43,6 +43,8 @@ man: setup
 examples: setup
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_presets.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_lit.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/make_sources.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compare.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_onnx.py
 	OMP_NUM_THREADS=1 $(BIN)/python examples/make_compositing.py
