@@ -32,6 +32,7 @@ _STEPS = np.array(
     ]
 )
 _SQUARES = (_STEPS**2).sum(axis=1).astype(np.float32)
+_ALONG = np.array([[-1, 0, 1]], np.float32)  # differences from left to right
 
 
 def continued_light(light: Maps, photo: Maps, colours: Maps, weight: Maps, before: Maps) -> Maps:
@@ -97,9 +98,6 @@ def edges_of(light: Maps, photo: Maps, seen: NDArray[np.bool_]) -> tuple[Maps, M
     soft, total = (cv2.GaussianBlur(m, (0, 0), SMOOTH, borderType=cv2.BORDER_CONSTANT) for m in (tensor, inside))
     found = total > 1e-3
     return np.asarray(soft / np.maximum(total, 1e-3)[..., None]), (found & seen).astype(np.float32)
-
-
-_ALONG = np.array([[-1, 0, 1]], np.float32)
 
 
 def _distances(edges: Maps) -> Maps:
