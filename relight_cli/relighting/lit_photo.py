@@ -31,7 +31,6 @@ from relight_cli.relighting.lit_subject import (
     passes,
     working_copy,
 )
-from relight_cli.relighting.mapping import mapping_tiles
 from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     DeshadowOptions,
@@ -39,6 +38,7 @@ from relight_cli.relighting.options import (
     Progress,
     TileOptions,
     TileProgress,
+    tile_options,
 )
 
 _MOOD = 0.8  # share of the stops between the brightness of a reference of another scene and the photo's that come over
@@ -191,4 +191,4 @@ def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, e
 
 def _tiling(model: Model, options: LightChangeOptions) -> TileOptions:
     chosen = DeshadowOptions(tile_overlap=options.tile_overlap, tile_batch=options.tile_batch)
-    return mapping_tiles(model, chosen)
+    return tile_options(model, chosen, model.network.max_side)  # tiles: the fit's constants were chosen with them
