@@ -67,7 +67,8 @@ def plan_jobs(
         planned = [_resolve(job, resolve_existing) if options.skip_existing else job for job in jobs]
         left = _written(job for job in planned if not (job.skip or job.may_replace))
         existing = [path for path in left if exists(path)]
-    if existing and not options.overwrite:
+    # With --skip-existing an output that another process has made since is looked at again when its photo's turn comes.
+    if existing and not (options.overwrite or options.skip_existing):
         more = f" and {len(existing) - 1} more outputs exist" if existing[1:] else " exists"
         raise OutputUnwritableError(f"{existing[0]}{more}: give --overwrite or --skip-existing, or another --output.")
     require_folders(path.parent for job in planned if not job.skip for path in _written([job]))
