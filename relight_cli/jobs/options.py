@@ -280,6 +280,7 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
 
         @functools.wraps(command)
         def run(context: typer.Context, **values: Any) -> None:
+            """Call the command with these fields as one object."""
             drop_weaker(context, values, options)
             values = {name: kept(place_of(v)) if isinstance(v, Path) else v for name, v in values.items()}
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})

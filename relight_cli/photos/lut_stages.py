@@ -80,6 +80,7 @@ def cube(nodes: Values, points: int, *, trilinear: bool) -> Stage:
     strides = np.array((points * points, points, 1), np.intp)
 
     def stage(planes: Values) -> Values:
+        """Return colours (3, n), interpolated."""
         position = clipped(planes)
         position *= np.float32(points - 1)
         below = np.minimum(position.astype(np.int32), points - 2)

@@ -113,6 +113,7 @@ class Photo:
         exact = channels == 3 and (icc is None or is_srgb(icc))  # rounding alone restores unchanged samples
 
         def make(rows: slice) -> NDArray:
+            """Return rows of the photo's samples; those whose colour is unchanged are its own."""
             if exact:
                 return from_unit(np.asarray(srgb[rows], np.float32), self.pixels.dtype)
             own = self.pixels[rows]

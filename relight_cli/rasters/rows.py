@@ -110,6 +110,7 @@ def streamed_rows(shape: tuple[int, ...], pieces: Iterator[NDArray[np.float32]])
     first, kept = 0, np.empty((0, *shape[1:]), np.float32)
 
     def make(rows: slice) -> NDArray[np.float32]:
+        """Return rows from the pieces, and keep what of a piece lies below them."""
         nonlocal first, kept
         if rows.start < first:
             raise ValueError(f"row {rows.start} has already been read; the next row is {first}")

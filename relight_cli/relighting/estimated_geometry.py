@@ -36,14 +36,19 @@ def surface_maps(network: SurfaceNetwork, picture: Map, *, device: str = "cpu") 
 
     The copy that the network sees, of the size (h, w), has the longer side of the network's configuration at most.
     """
+    tensor = torch.from_numpy(_copy_for(network, picture)).permute(2, 0, 1)[None].to(device)
+    with on_one_thread():  # the number of threads would change the last bits; it takes 0.1 s of the processor
+        disparity, normals, sky = (maps[0].float().cpu().permute(1, 2, 0).numpy() for maps in network(tensor))
+    return disparity[..., 0], np.ascontiguousarray(normals), sky[..., 0]
+
+
+def _copy_for(network: SurfaceNetwork, picture: Map) -> Map:
+    """Return the copy (h, w, 3) of a picture (H, W, 3), sRGB, that a network sees: in [0, 1], NaN is black."""
     height, width = fit_within(len(picture), picture.shape[1], network.config.side)
     copy = np.nan_to_num(picture).clip(0, 1)
     if (height, width) != picture.shape[:2]:
         copy = np.asarray(cv2.resize(copy, (width, height), interpolation=cv2.INTER_AREA))
-    tensor = torch.from_numpy(np.ascontiguousarray(copy, np.float32)).permute(2, 0, 1)[None].to(device)
-    with on_one_thread():  # the number of threads would change the last bits; it takes 0.1 s of the processor
-        disparity, normals, sky = (maps[0].float().cpu().permute(1, 2, 0).numpy() for maps in network(tensor))
-    return disparity[..., 0], np.ascontiguousarray(normals), sky[..., 0]
+    return np.ascontiguousarray(copy, np.float32)
 
 
 def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
@@ -52,9 +57,9 @@ def estimate_geometry(network: SurfaceNetwork, picture: Map, focal: float, *, de
     Disparity, normals and sky are the network's, fitted to the picture along its edges. Normals are smoothed within
     surfaces of one colour first, since the network blurs them across outlines.
     """
-    disparity, normals, sky = surface_maps(network, picture, device=device)
-    copy = cv2.resize(np.nan_to_num(picture).clip(0, 1), disparity.shape[::-1], interpolation=cv2.INTER_AREA)
-    normals = smooth_within_edges(normals, np.asarray(copy))
+    copy = _copy_for(network, picture)
+    disparity, normals, sky = surface_maps(network, copy, device=device)
+    normals = smooth_within_edges(normals, copy)
     smooth = np.exp(np.asarray(cv2.bilateralFilter(np.log(disparity), *_SMOOTHED), np.float32))
     return geometry_of_disparity(smooth, picture, focal, shift=0.0, normals=normals, sky=sky, noise=NOISE)
 

@@ -89,6 +89,7 @@ def layered_photo(photo: Photo, result: Photo, parts: PhotoParts, space: Working
     height, guides = photo.pixels.shape[0], photo.srgb
 
     def make(rows: slice) -> Pixels:
+        """Return rows of all layers, channel after channel."""
         own, lit, surface = before(rows), after(rows), albedo(rows)
         surface = np.nan_to_num(surface, posinf=0.0).clip(0, None)
         shading, gain = _quotient(own, surface), _quotient(lit, own)

@@ -12,10 +12,8 @@ _MOST_LIKELY = 0.3  # blurred share from which colour alone decides
 _NOISE = 3e-4  # variance of sRGB that every sky has
 _NEAR = 3.0  # deviations from the sky's colour nearby at which a pixel is as likely something else
 _SURE = 0.9  # share of sky from which a pixel shows the sky's colour
-_BESIDE, _NONE = (
-    0.02,
-    0.1,
-)  # blurred share of sure sky above which a pixel is beside it, share of sky from which it is it
+_BESIDE = 0.02  # blurred share of sure sky above which a pixel is beside it
+_NONE = 0.1  # share of sky below which a pixel is none
 _GOES_ON = 0.5, 0.8  # share of what is beside the sky that looks like it: all of it was found, a part alone
 
 

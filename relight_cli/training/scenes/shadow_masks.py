@@ -122,6 +122,7 @@ def _branches(random: Random) -> Pieces:
     pieces: Pieces = []
 
     def grow(x: float, y: float, angle: float, length: float, half: float, depth: int) -> None:
+        """Append a branch and its twigs, `depth` times forked."""
         x1, y1 = x + length * math.cos(angle), y + length * math.sin(angle)
         pieces.append((x, y, x1, y1, half))
         if depth:

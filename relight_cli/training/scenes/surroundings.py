@@ -159,6 +159,8 @@ def stack_surroundings(around: list[list[Surroundings | None]], device: str) -> 
         return None
 
     def stacked(read: Callable[[Surroundings], Tensor], shape: tuple[int, ...]) -> Tensor:
+        """Return what `read` takes of each, (B, L, 3, *shape); zeros where a light has no map."""
+
         def resized(one: Surroundings | None) -> Tensor:
             if one is None:
                 return torch.zeros(3, *shape)
