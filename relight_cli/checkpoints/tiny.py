@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from relight_cli.models.tiny import Tiny
 
 _FILE = files("relight_cli") / "data" / "tiny.safetensors"
+_ALBEDO = files("relight_cli") / "data" / "albedo.safetensors"  # of whole views; see `checkpoints/albedo.py`
 
 
 @functools.cache
 def tiny_sha256() -> str:
-    """Return the sha256 of the file inside the package."""
-    return hashlib.sha256(_FILE.read_bytes()).hexdigest()
+    """Return the sha256 of the two files inside the package, one after the other."""
+    return hashlib.sha256(_FILE.read_bytes() + _ALBEDO.read_bytes()).hexdigest()
 
 
 def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Tiny":

@@ -57,6 +57,7 @@ def albedo(
         return
     model = load_model(tasks=tasks, **options.model_arguments())
     layers = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
+    from relight_cli.models.interface import ALBEDO
     from relight_cli.relighting import mapping
 
     def chosen(**more: object) -> mapping.AlbedoOptions:
@@ -67,8 +68,8 @@ def albedo(
         return layers.added(result, model, photo, command.options, batch)
 
     cost = TileCost(
-        lambda model, photo, side: mapping.tiles_to_map(model, photo, mapping.ALBEDO, chosen(max_side=side)),
+        lambda model, photo, side: mapping.tiles_to_map(model, photo, ALBEDO, chosen(max_side=side)),
         lambda model: model.network.max_side,
-        lambda model: mapping.mapping_seconds(model, mapping.ALBEDO),
+        lambda model: mapping.mapping_seconds(model, ALBEDO),
     )
     command.run(model, change, cost, lambda result: [result.shading] if save_shading else [])

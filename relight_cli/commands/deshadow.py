@@ -89,6 +89,7 @@ def deshadow(
         return
     model = load_model(tasks=tasks, **options.model_arguments())
     layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
+    from relight_cli.models.interface import SHADOW
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask
@@ -108,8 +109,8 @@ def deshadow(
         return [result.shadow] if save_mask and isinstance(result, mapping.DeshadowResult) else []
 
     cost = TileCost(
-        lambda model, photo, side: mapping.tiles_to_map(model, photo, mapping.SHADOW, chosen(max_side=side)),
+        lambda model, photo, side: mapping.tiles_to_map(model, photo, SHADOW, chosen(max_side=side)),
         lambda model: model.network.max_side,
-        lambda model: mapping.mapping_seconds(model, mapping.SHADOW),
+        lambda model: mapping.mapping_seconds(model, SHADOW),
     )
     command.run(model, change, cost, layers)

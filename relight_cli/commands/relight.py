@@ -181,8 +181,9 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     if not options.depth:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
     layers = PhotoLayers(geometry if options.layers is not None else None)
+    from relight_cli.models.interface import SHADOW
     from relight_cli.relighting import lit_photo
-    from relight_cli.relighting.mapping import SHADOW, mapping_seconds
+    from relight_cli.relighting.mapping import mapping_seconds
 
     def chosen(**more: object) -> lit_photo.PutOnOptions:
         keeps = options.keep_exposure is not False

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
+SHADOW, ALBEDO = "shadow", "albedo"  # names of illumination mappers
+
 
 class WholeViews(Protocol):
     """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
 
     mapper_names: Collection[str]  # that it computes; other light goes tile by tile
-    sides: tuple[int, ...]  # longer sides of smaller copies that it also looks at; the changes are averaged
-    largest: int  # longer side of the largest copy that it may be shown
+
+    def sides(self, mapper: str) -> tuple[int, ...]:
+        """Return longer sides of copies: the largest that it may be shown, and others whose changes are averaged."""
+        ...
 
     def change(self, mapper: str, pictures: "Tensor") -> "Tensor":
         """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1]."""

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relight_cli.models.albedo import AlbedoNetwork
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.interface import WholeViews
@@ -53,6 +54,9 @@ class Tiny(nn.Module):
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
         self.config, self.tile_size = config, config.tile_size
+        self.view_albedo: AlbedoNetwork | None = (
+            None  # finds the albedo of whole views; its weights lie in another file
+        )
         self.max_side, self.reference_side = config.max_side, config.reference_side
         w4, w8, w16 = config.widths
         self.encoder = Encoder(config)
@@ -73,7 +77,7 @@ class Tiny(nn.Module):
     @property
     def whole_views(self) -> WholeViews:
         """The network as it sees whole pictures."""
-        return TinyViews(self)
+        return TinyViews(self, self.view_albedo)
 
     @property
     def mapper_names(self) -> Collection[str]:

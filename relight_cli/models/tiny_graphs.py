@@ -20,7 +20,7 @@ class TinyGraph(nn.Module):
     From an sRGB-encoded picture (1, 3, H, W) in [0, 1] to the picture in its new light, (1, 3, H, W), not clipped, and
     the change of the natural logarithm of its linear light (1, 3, H, W), which can be enlarged and put on a larger
     picture: light * exp(change). relight takes a reference (1, 3, h, w) too. H, W, h and w are 1 or more; inside,
-    borders are repeated up to multiples of 16.
+    borders are repeated up to multiples of the stride.
     """
 
     def __init__(self, network: Tiny, task: str) -> None:
@@ -29,9 +29,12 @@ class TinyGraph(nn.Module):
         if task not in TASKS:
             raise ValueError(f"no task {task}")
         self.network, self.task = network, task
+        views = network.view_albedo if task == "albedo" else None
+        self.stride = views.stride if views else network.stride
         network.pool = AnySizeMean(network.config.field)
         network.light.positions = _positions
-        for module in (network, *network.mappers.values()):
+        refining = [network.view_albedo.decoder] if network.view_albedo else []
+        for module in (network, *network.mappers.values(), *refining):
             table = module.rotary
             assert isinstance(table, RotaryTable)
             object.__setattr__(module, "rotary", _RotaryOfAnySize(table.head_width, table.base))
@@ -39,7 +42,7 @@ class TinyGraph(nn.Module):
     def forward(self, picture: Tensor, reference: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the picture in its new light, and the change of its log light."""
         height, width = picture.shape[2:]
-        padded = _padded(picture, self.network.stride)
+        padded = _padded(picture, self.stride)
         guide = log_linear(padded)
         maps, own = self.network.split(*self.network.features(padded, guide))
         shadows, rest = self.network.shading(*maps)
@@ -48,6 +51,8 @@ class TinyGraph(nn.Module):
         change = change - shadows * (1 - self._shadowed(light, own))
         if self.task == "albedo":
             change = change - rest
+            if self.network.view_albedo:
+                change = self.network.view_albedo(padded, guide, maps, change)
         log_light = log_light_change(guide, change)
         if self.task == "deshadow":
             log_light = soft_threshold(log_light)

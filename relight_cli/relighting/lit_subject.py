@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.models.interface import Model
+from relight_cli.models.interface import ALBEDO, SHADOW, Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
@@ -17,7 +17,7 @@ from relight_cli.relighting.fitted_light import FittedLight, fit_light
 from relight_cli.relighting.geometry import Geometry, fit_to_picture
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.light import LUMINANCE
-from relight_cli.relighting.mapping import ALBEDO, SHADOW, map_picture, mapped_tiles
+from relight_cli.relighting.mapping import map_picture, mapped_tiles
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
@@ -136,8 +136,7 @@ def fit_subject(
     if outline is not None:
         geometry = replace(geometry, normals=outline)
     elif ALBEDO in network.mapper_names:
-        one_tile = replace(tiling, agree=False, max_side=0)
-        albedo = map_picture(network, low, ALBEDO, ChangeOptions(), one_tile, progress)
+        albedo = map_picture(network, low, ALBEDO, ChangeOptions(), replace(tiling, max_side=0), progress)
         shading = shading / to_linear(np.asarray(albedo[slice(0, len(low))])).clip(_LEAST_ALBEDO, None)
         own_shading = _in_stops(shading, picture, geometry.sky)
     geometry = replace(geometry, sky=sky_along_edges(geometry.sky, picture))

@@ -7,7 +7,7 @@ from functools import cached_property
 from torch import Tensor
 
 from relight_cli.errors import UsageError
-from relight_cli.models.interface import Model, RelightingModel
+from relight_cli.models.interface import ALBEDO, SHADOW, Model, RelightingModel
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.layers import expose_albedo, shading_layer, shadow_layer
@@ -28,8 +28,6 @@ from relight_cli.relighting.options import (
 from relight_cli.relighting.tiles import TileGrid
 from relight_cli.relighting.timing import seconds_per_tile
 from relight_cli.relighting.whole_view import map_whole, view_tiles, whole_views
-
-SHADOW, ALBEDO = "shadow", "albedo"  # the illumination mappers
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def mapped_tiles(
 ) -> int:
     """Return the number of tiles that `map_picture` passes through the network, or that take as long."""
     if views := whole_views(network, mapper, change, tiling):
-        return view_tiles(network, views, picture, tiling.max_side)
+        return view_tiles(network, views, mapper, picture, tiling.max_side)
     return tile_count(network, picture, change, tiling)
 
 

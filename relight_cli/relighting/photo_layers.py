@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.models.interface import Model
+from relight_cli.models.interface import ALBEDO, Model
 from relight_cli.photos.colour_profiles import REC709, is_linear
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.layered import LayeredPhoto
@@ -23,7 +23,7 @@ from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.guided import GuidedMaps, fit_guided
 from relight_cli.relighting.linear_light import decode_srgb
 from relight_cli.relighting.lit_subject import GeometryOf, working_copy
-from relight_cli.relighting.mapping import ALBEDO, map_picture, mapping_tiles
+from relight_cli.relighting.mapping import map_picture, mapping_tiles
 from relight_cli.relighting.options import ChangeOptions, DeshadowOptions, MappingOptions
 from relight_cli.relighting.shadow_mask import shadow_mask
 

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import UsageError
-from relight_cli.models.interface import Model
+from relight_cli.models.interface import SHADOW, Model
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.bit_depth import from_unit
 from relight_cli.rasters.rows import LazyRows, Raster
 from relight_cli.relighting.found_shadows import FoundShadows, find_shadows
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.light_change import ChangeResult, copy_gain
-from relight_cli.relighting.mapping import SHADOW, mapped_tiles, mapper_target, mapping_tiles, require_mapper
+from relight_cli.relighting.mapping import mapped_tiles, mapper_target, mapping_tiles, require_mapper
 from relight_cli.relighting.masks import Mask, mask_for
 from relight_cli.relighting.options import ChangeOptions, DeshadowOptions, Progress, TileProgress
 from relight_cli.relighting.whole_view import THRESHOLD, whole_gain, whole_views

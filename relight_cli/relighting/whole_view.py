@@ -1,7 +1,7 @@
 """Map the light of a picture that the network sees as a whole: no tiles, so no borders between them.
 
-The network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow in the view;
-the mean of their changes is nearer the truth than either.
+For shadows the network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow
+in the view; the mean of their changes is nearer the truth than either.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.models.interface import RelightingModel, WholeViews
+from relight_cli.models.interface import SHADOW, RelightingModel, WholeViews
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.found_shadows import find_shadows
@@ -43,16 +43,17 @@ def whole_views(network: RelightingModel, mapper: str, change: ChangeOptions, ti
     return views if views and mapper in views.mapper_names else None
 
 
-def view_sizes(views: WholeViews, picture: Raster, max_side: int) -> list[Size]:
+def view_sizes(views: WholeViews, mapper: str, picture: Raster, max_side: int) -> list[Size]:
     """Return the sizes of the copies of a picture that the network sees, the finest first, within `max_side`."""
     height, width = picture.shape[:2]
-    finest = fit_within(height, width, min(max_side or views.largest, views.largest))
-    return [finest, *(fit_within(*finest, side) for side in views.sides if side < max(finest))]
+    largest, *others = views.sides(mapper)
+    finest = fit_within(height, width, min(max_side or largest, largest))
+    return [finest, *(fit_within(*finest, side) for side in others if side < max(finest))]
 
 
-def view_tiles(network: RelightingModel, views: WholeViews, picture: Raster, max_side: int) -> int:
+def view_tiles(network: RelightingModel, views: WholeViews, mapper: str, picture: Raster, max_side: int) -> int:
     """Return the number of tiles that take as long as all passes over a picture."""
-    return sum(_tiles(network, size) for size in view_sizes(views, picture, max_side))
+    return sum(_tiles(network, size) for size in view_sizes(views, mapper, picture, max_side))
 
 
 def map_whole(
@@ -70,7 +71,7 @@ def map_whole(
     """
     stops, working = whole_gain(network, views, picture, mapper, tiling, progress)
     threshold = THRESHOLD if change.threshold is None else change.threshold
-    if threshold:
+    if threshold and mapper == SHADOW:
         stops = stops * find_shadows(stops, working).share_kept(threshold)
     stops = stops * np.float32(change.strength)
     if working.shape[:2] == picture.shape[:2]:
@@ -87,11 +88,14 @@ def whole_gain(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> tuple[Maps, Maps]:
-    """Return the gain (h, w, 3) in stops of the finest copy of an sRGB picture (H, W, 3), and the copy (h, w, 3)."""
-    sizes = view_sizes(views, picture, tiling.max_side)
+    """Return the gain (h, w, 3) in stops of the finest copy of an sRGB picture (H, W, 3), and the copy (h, w, 3).
+
+    That of shadows has the level that their borders ask for.
+    """
+    sizes = view_sizes(views, mapper, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
     stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
-    return shadow_level(stops, working).applied(stops), working
+    return (shadow_level(stops, working).applied(stops) if mapper == SHADOW else stops), working
 
 
 def view_stops(

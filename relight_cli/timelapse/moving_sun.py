@@ -169,9 +169,10 @@ class MovingSun:
 
     def _estimate(self, model: "Model", geometry: "GeometrySource") -> None:
         """Print what the frames cost, from the photo's own light on a small copy and one frame."""
+        from relight_cli.models.interface import SHADOW
         from relight_cli.relighting.lit_gain import light_gain
         from relight_cli.relighting.lit_photo import SIDE, PutOnOptions, lit_picture, subject_of, tiles_to_put_on
-        from relight_cli.relighting.mapping import SHADOW, mapping_seconds
+        from relight_cli.relighting.mapping import mapping_seconds
 
         tile, photo = mapping_seconds(model, SHADOW), read_with_notes(self.photo, self.options, self.options.page)
         chosen = subset(self.options, PutOnOptions)

@@ -5,7 +5,6 @@ python -m relight_cli.training.geometry_views PHOTOS VIEWS --count 2000
 
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Annotated
 
 import numpy as np
@@ -15,15 +14,14 @@ from torch import Tensor
 
 from relight_cli.models.colour import LUMINANCE, srgb_to_linear
 from relight_cli.training.photos import PhotoCrops, split
-from relight_cli.training.scenes.deep_layouts import sample_deep_layout
-from relight_cli.training.scenes.layouts import Layout, sample_layout
+from relight_cli.training.scenes.deep_layouts import sample_varied_layout
+from relight_cli.training.scenes.layouts import sample_layout
 from relight_cli.training.scenes.scenes import SceneOptions, render_scenes, sample_scene
 from relight_cli.training.scenes.viewing import axial_disparity, camera_normals
 from relight_cli.training.views import HELD_OUT_SEED
 
 SHARD, LIGHTS = 16, 2  # views in a file, lights of each view
 SIZES = ((192, 256), (192, 256), (256, 192), (160, 304), (224, 224))  # of the shards, in turn
-DEEP = 0.55  # share of views with deep layouts
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,6 @@ class GeometryView:
     pictures: Tensor  # (L, 3, H, W)
     disparity: Tensor  # (1, H, W) per metre of depth along the axis; 0 in the sky
     normals: Tensor  # (3, H, W) x right, y up, z towards the viewer; zero in the sky
-
-
-def sample_varied_layout(random: Random) -> Layout:
-    """Draw a layout to train on: deep ones, and plain ones of which half of the bare grounds are left out."""
-    if random.random() < DEEP:
-        return sample_deep_layout(random)
-    while True:
-        layout = sample_layout(random)
-        things = len(layout.boxes) + len(layout.balls) + len(layout.rods)
-        if things > 1 or random.random() < 0.3:
-            return layout
 
 
 def render_view(seed: int, size: tuple[int, int], crop: Tensor, *, held_out: bool) -> GeometryView:

@@ -48,30 +48,37 @@ def shadow_losses(model: Tiny, pairs: Pairs) -> Losses:
 
 
 def albedo_losses(model: Tiny, pairs: Pairs) -> Losses:
-    """Return the losses of the albedo of a and b, except for one factor per picture, which no picture determines.
-
-    They compare log light, and the albedo in sRGB at its best scale. The latter takes the logarithm of each picture's
-    mean square, as PSNR does, so that pictures in even light stay unchanged, whatever the errors of others.
-    """
+    """Return the losses of the albedo of a and b; see `albedo_terms`."""
     pictures, truth = torch.cat((pairs.a, pairs.b)), pairs.to_white.flatten(0, 1)
     guide = log_linear(pictures)
     maps, illumination = model.split(*model.features(pictures, guide))
-    known, truth = (~truth.isnan()).float(), truth.nan_to_num()
-    recorded = recorded_mask(pictures) * known
-    count = known.mean().clamp(min=1e-3)
     lights = torch.cat((illumination, model.mappers["albedo"](maps[2], illumination).to(illumination)))
     own, mapped = model.light(*(m.repeat(2, 1, 1, 1) for m in maps), lights).float().chunk(2)
     shadows, rest = (part.float() for part in model.shading(*maps))
-    change, linear = log_light_change(guide, mapped - own - shadows - rest), (guide.exp() - EPS) * known
+    return albedo_terms(log_light_change(guide, mapped - own - shadows - rest), pictures, guide, truth)
+
+
+def albedo_terms(change: Tensor, pictures: Tensor, guide: Tensor, truth: Tensor, scales: int = 1) -> Losses:
+    """Return the losses of changes of log light (B, 3, H, W) to albedo, except for one factor per picture.
+
+    No picture determines that factor. The true changes are NaN where they are not known. The losses compare log light,
+    its edges at some scales, and the albedo in sRGB at its best scale. The latter takes the logarithm of each picture's
+    mean square, as PSNR does, so that pictures in even light stay unchanged, whatever the errors of others.
+    """
+    known, truth = (~truth.isnan()).float(), truth.nan_to_num()
+    recorded = recorded_mask(pictures) * known
+    count = known.mean().clamp(min=1e-3)
+    linear = (guide.exp() - EPS) * known
     error = (change - truth).clamp(-4, 4)
     offset = (error * recorded).mean((1, 2, 3), keepdim=True) / recorded.mean((1, 2, 3), keepdim=True).clamp(min=1e-3)
     error = (error - offset) * recorded
     wanted, albedo = (linear * truth.exp()).clamp(max=1), linear * change.clamp(-12, 12).exp()
     scale = (albedo * wanted).mean((1, 2, 3), keepdim=True) / albedo.square().mean((1, 2, 3), keepdim=True).clamp(1e-6)
     off = linear_to_srgb((scale * albedo).clamp(max=1.2)) - linear_to_srgb(wanted)
+    edges = sum((edge_loss(F.avg_pool2d(error, 2**k)) for k in range(scales)), start=error.new_zeros(()))
     return {
         "albedo": (error.abs().mean() / 2 + error.square().mean()) / (2 * count),
-        "albedo edges": edge_loss(error) / (2 * count),
+        "albedo edges": edges / (2 * count),
         "albedo scale": 0.1 * offset.abs().mean() / count,
         "albedo picture": 0.3 * (off.square().mean((1, 2, 3)) / NEAREST + 1).log().mean(),
     }

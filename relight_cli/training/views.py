@@ -3,7 +3,9 @@
 python -m relight_cli.training.views PHOTOS VIEWS --count 2000
 """
 
+from enum import StrEnum
 from pathlib import Path
+from random import Random
 from typing import Annotated
 
 import numpy as np
@@ -16,6 +18,9 @@ from torch import Generator, Tensor
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.training.environments import read_environments
 from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.scenes.deep_layouts import sample_varied_layout
+from relight_cli.training.scenes.layouts import sample_layout
+from relight_cli.training.scenes.object_layouts import object_mask, sample_object_layout
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
 SHARD = 16  # views in a file
@@ -23,6 +28,17 @@ MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures lit by two lights, and the se
 RECOLOURED = 0.5  # share of views whose albedo gets other colours
 EXPOSURE, TINT, POWER = 0.2, 0.1, 0.25  # standard deviations of logs: of all light, of a channel, of a power
 HELD_OUT_SEED = 10_000_000  # seeds of held-out views start here
+
+
+class Layouts(StrEnum):
+    """What the views show."""
+
+    PLAIN = "plain"
+    VARIED = "varied"
+    OBJECTS = "objects"
+
+
+_DRAWS = {Layouts.PLAIN: sample_layout, Layouts.VARIED: sample_varied_layout, Layouts.OBJECTS: sample_object_layout}
 
 
 class RenderedViews:
@@ -122,6 +138,10 @@ def main(
     varied: Annotated[
         float, typer.Option(help="Share of chessboards, writing, skin, leaves, dark patches; 0 to 1.")
     ] = 0.0,
+    layouts: Annotated[
+        Layouts,
+        typer.Option(help="plain, varied (half with streets, hills, people, halls) or objects (in front of black)."),
+    ] = Layouts.PLAIN,
 ) -> None:
     """Render views to files of float16 (16, 1 + 2 lights, 3, size, size)."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,6 +149,7 @@ def main(
     testing = first_seed >= HELD_OUT_SEED
     source = PhotoCrops(held_out if testing else train)
     maps = [] if environments is None else read_environments(environments, held_out=testing)
+    draw = _DRAWS[layouts]
     options = SceneOptions(size=size, lights=lights, bounce=bounce, shiny_share=shiny, varied_share=varied)
     for seed in range(first_seed, first_seed + count, SHARD):
         path = folder / f"views_{seed:08d}.npy"
@@ -136,8 +157,12 @@ def main(
             continue
         crops = srgb_to_linear(source.draw(SHARD, size, np.random.default_rng(seed))[0]).to(device)
         with torch.no_grad():
-            views = render_views(seed, SHARD, options, device=device, crops=crops, environments=maps)
-        layers = torch.cat((views.albedo[:, None], views.shading, views.shadow_free), dim=1)
+            views = render_views(seed, SHARD, options, device=device, crops=crops, environments=maps, draw_layout=draw)
+        albedo = views.albedo
+        if layouts == Layouts.OBJECTS:
+            masks = [object_mask(draw(Random(seed + k)), views.depth[k, 0].cpu()) for k in range(SHARD)]
+            albedo = albedo * torch.stack(masks)[:, None].to(albedo)
+        layers = torch.cat((albedo[:, None], views.shading, views.shadow_free), dim=1)
         with path.with_suffix(".part").open("wb") as file:
             np.save(file, layers.clamp(max=6e4).half().cpu().numpy())
         path.with_suffix(".part").replace(path)

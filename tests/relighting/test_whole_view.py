@@ -1,5 +1,6 @@
 """Light that is mapped for whole pictures: any shape, no borders, and shadows as deep as their borders say."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,17 @@ from hypothesis import strategies as st
 from mean_light import MeanLight, model_of
 from torch import Tensor
 
+from relight_cli.checkpoints.albedo import load_albedo
 from relight_cli.checkpoints.tiny import load_tiny
+from relight_cli.models.interface import ALBEDO, SHADOW
+from relight_cli.models.tiny import Tiny
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.rasters.rows import to_array
-from relight_cli.relighting.mapping import SHADOW, deshadow, map_picture, mapped_tiles
-from relight_cli.relighting.options import ChangeOptions, DeshadowOptions, TileColour, TileOptions
+from relight_cli.relighting.light_change import ChangeResult
+from relight_cli.relighting.mapping import albedo, deshadow, map_picture, mapped_tiles
+from relight_cli.relighting.options import AlbedoOptions, ChangeOptions, DeshadowOptions, TileColour, TileOptions
 from relight_cli.relighting.shadow_level import shadow_level
 from relight_cli.relighting.whole_view import view_sizes
 
@@ -27,10 +32,13 @@ AGREE = TileOptions(agree=True)
 class Brighter:
     """Views that know that every pixel lost half a stop, and as much again where it is dark."""
 
-    mapper_names, sides, largest = ("shadow",), (48, 24), 96
+    mapper_names = ("shadow",)
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, ...]] = []
+
+    def sides(self, mapper: str) -> tuple[int, ...]:
+        return (96, 48, 24)
 
     def change(self, mapper: str, pictures: Tensor) -> Tensor:
         self.seen.append(tuple(pictures.shape[2:]))
@@ -56,7 +64,7 @@ def test_every_shape_is_seen_whole(height: int, width: int, side: int) -> None:
     assert lit.shape == picture.shape
     assert np.ptp(lit.reshape(-1, 3), axis=0).max() < 1e-4  # no border anywhere
     assert lit.min() > 0.4
-    assert views.seen == view_sizes(views, picture, side)
+    assert views.seen == view_sizes(views, SHADOW, picture, side)
     assert max(views.seen[0]) <= min(side or 96, 96, max(height, width))
     ratios = [h / w for h, w in views.seen]
     assert max(ratios) / min(ratios) < 2 or min(min(size) for size in views.seen) < 4
@@ -147,12 +155,19 @@ def test_levels_are_finite_for_every_shape(height: int, width: int, value: float
     assert np.isfinite(level.applied(stops)).all()
 
 
+@pytest.fixture(scope="module")
+def tiny() -> Tiny:
+    network = load_tiny()
+    network.view_albedo = load_albedo()
+    return network
+
+
+@pytest.mark.parametrize("mapper", [SHADOW, ALBEDO])
 @pytest.mark.parametrize("size", [(5, 7), (1, 90), (130, 40)])
-def test_tiny_sees_every_shape(size: tuple[int, int]) -> None:
+def test_tiny_sees_every_shape(tiny: Tiny, size: tuple[int, int], mapper: str) -> None:
     pictures = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
-    views = load_tiny().whole_views
     with torch.inference_mode():
-        change = views.change("shadow", pictures)
+        change = tiny.whole_views.change(mapper, pictures)
     assert change.shape == pictures.shape
     assert change.isfinite().all()
 
@@ -176,13 +191,14 @@ def steps_across(stops: np.ndarray, places: range) -> float:
     return float(step[list(places)].mean() / np.delete(step, list(places)).mean())
 
 
+@pytest.mark.parametrize("task", [deshadow, albedo])
 @pytest.mark.parametrize("side", [0, 512, 300])
-def test_no_border_in_a_half_shadow(side: int) -> None:
+def test_no_border_in_a_half_shadow(tiny: Tiny, side: int, task: Callable[..., ChangeResult]) -> None:
     linear = np.random.default_rng(3).uniform(0.25, 0.5, (192, 640, 1)).astype(np.float32) * np.ones(3, np.float32)
     linear[60:130] *= 0.3  # a shadow through all tiles that the picture would be cut into
     picture = (1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
-    model = model_of(load_tiny())
-    lit = deshadow(model, Photo(picture), options=DeshadowOptions(max_side=side)).photo.to_srgb()
+    options = {deshadow: DeshadowOptions(max_side=side), albedo: AlbedoOptions(max_side=side)}[task]
+    lit = task(model_of(tiny), Photo(picture), options=options).photo.to_srgb()
     stops = np.log2(((lit + 0.055) / 1.055) ** 2.4 / linear).mean(axis=2)
     assert stops[80:110].mean() > 0.3  # it found the shadow
     for place in (128, 205, 256, 384, 409, 435, 512):
@@ -190,16 +206,15 @@ def test_no_border_in_a_half_shadow(side: int) -> None:
     assert np.mean([steps_across(stops, range(p - 2, p + 2)) for p in range(8, 630, 16)]) < 1.1
 
 
-def test_the_command_takes_the_whole_view_unless_told(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("task", ["deshadow", "albedo"])
+def test_the_command_takes_the_whole_view_unless_told(command: Command, tmp_path: Path, task: str) -> None:
     photo = (np.random.default_rng(0).random((96, 400, 3)) * 60 + 100).astype(np.uint8)
     photo[30:70] //= 3
     write_photo(Photo(photo), tmp_path / "photo.png")
     made = {}
     for colour in TileColour:
-        assert (
-            command("deshadow", "photo.png", "--model", "tiny", "--tile-colour", colour, "-o", f"{colour}.png").code
-            == 0
-        )
+        options = ("--model", "tiny", "--tile-colour", colour, "-o", f"{colour}.png")
+        assert command(task, "photo.png", *options).code == 0
         made[colour] = read_photo(tmp_path / f"{colour}.png", max_pixels=10**6).to_srgb()
     assert not np.array_equal(made[TileColour.AGREE], made[TileColour.FREE])
     assert made[TileColour.AGREE][35:65].mean() > photo[35:65].mean() / 255 + 0.05

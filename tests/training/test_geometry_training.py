@@ -15,7 +15,8 @@ from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training import geometry
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
 from relight_cli.training.geometry_pictures import Batch, GeometryViews
-from relight_cli.training.geometry_views import render_view, sample_varied_layout
+from relight_cli.training.geometry_views import render_view
+from relight_cli.training.scenes.deep_layouts import sample_varied_layout
 
 
 @pytest.fixture(scope="module")

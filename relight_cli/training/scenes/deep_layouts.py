@@ -3,8 +3,19 @@
 import math
 from random import Random
 
-from relight_cli.training.scenes.layouts import _GROUNDS, _WALLS, Layout, _add_fence, _add_thing, _add_tree, _base
+from relight_cli.training.scenes.layouts import (
+    _GROUNDS,
+    _WALLS,
+    Layout,
+    _add_fence,
+    _add_thing,
+    _add_tree,
+    _base,
+    sample_layout,
+)
 from relight_cli.training.scenes.textures import sample_material
+
+DEEP = 0.55  # share of deep layouts among varied ones
 
 
 def _add_person(random: Random, layout: Layout, x: float, z: float, tall: float) -> None:
@@ -174,3 +185,14 @@ def sample_deep_layout(random: Random) -> Layout:
     """Draw a scene of any of these kinds."""
     layout: Layout = random.choice([_avenue, _landscape, _portrait, _hall])(random)
     return layout
+
+
+def sample_varied_layout(random: Random) -> Layout:
+    """Draw a layout to train on: deep ones, and plain ones of which half of the bare grounds are left out."""
+    if random.random() < DEEP:
+        return sample_deep_layout(random)
+    while True:
+        layout = sample_layout(random)
+        things = len(layout.boxes) + len(layout.balls) + len(layout.rods)
+        if things > 1 or random.random() < 0.3:
+            return layout

@@ -4,7 +4,7 @@ The picture of view b under light l is `albedo[b] * shading[b, l]` in linear lig
 of the same light without cast shadows (ambient occlusion stays).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from random import Random
 
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relight_cli.models.colour import LUMINANCE
+from relight_cli.training.scenes.layouts import Layout, sample_layout
 from relight_cli.training.scenes.rendering import Stage, Traced
 from relight_cli.training.scenes.staging import Scene, SceneOptions, sample_scene
 from relight_cli.training.scenes.surroundings import Environment
@@ -43,6 +44,7 @@ def render_views(
     device: str = "cpu",
     crops: Tensor | None = None,
     environments: Sequence[Environment] = (),
+    draw_layout: Callable[[Random], Layout] = sample_layout,
 ) -> Views:
     """Render `count` views, each light exposed to about mid-grey; view b is the scene of `seed + b`.
 
@@ -50,7 +52,10 @@ def render_views(
     (n, 3, h, w), linear light in [0, 1]. A share of the lights are `environments`, if there are any.
     """
     seeds = range(seed, seed + count)
-    scenes = [sample_scene(one, options, crops=crops is not None, environments=environments) for one in seeds]
+    scenes = [
+        sample_scene(one, options, crops=crops is not None, draw_layout=draw_layout, environments=environments)
+        for one in seeds
+    ]
     # Scenes are padded to the primitives of the largest: cheap on a GPU, not on a CPU.
     together = count if torch.device(device).type != "cpu" else 1
     batches = []
