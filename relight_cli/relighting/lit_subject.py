@@ -136,7 +136,8 @@ def fit_subject(
     if outline is not None:
         geometry = replace(geometry, normals=outline)
     elif ALBEDO in network.mapper_names:
-        albedo = map_picture(network, low, ALBEDO, ChangeOptions(), replace(tiling, max_side=0), progress)
+        one_tile = replace(tiling, agree=False, max_side=0)
+        albedo = map_picture(network, low, ALBEDO, ChangeOptions(), one_tile, progress)
         shading = shading / to_linear(np.asarray(albedo[slice(0, len(low))])).clip(_LEAST_ALBEDO, None)
         own_shading = _in_stops(shading, picture, geometry.sky)
     geometry = replace(geometry, sky=sky_along_edges(geometry.sky, picture))

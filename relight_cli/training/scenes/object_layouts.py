@@ -1,6 +1,7 @@
 """Layouts of one thing in front of nothing, as in a studio with a black backdrop."""
 
 import math
+from dataclasses import replace
 from random import Random
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from relight_cli.training.scenes.layouts import _GROUNDS, _THINGS, Layout, Vector, _base
 from relight_cli.training.scenes.ray_tracing import FAR
-from relight_cli.training.scenes.textures import sample_material
+from relight_cli.training.scenes.textures import Material, sample_material
 from relight_cli.training.scenes.viewing import camera_axes, focal_length
 
 _LIFT = 0.05  # metres from the ground to the thing: what is lower is the backdrop
@@ -33,10 +34,7 @@ def sample_object_layout(random: Random) -> Layout:
         span=0.6,
     )
     kinds = _THINGS + ["crop"] * 2
-    paints = [
-        layout.add_material(sample_material(random, kinds, random.uniform(0.05, 0.3), tint=0.7))
-        for _ in range(random.randint(1, 4))
-    ]
+    paints = [layout.add_material(_painted(random, kinds)) for _ in range(random.randint(1, 4))]
     at = middle
     for _ in range(random.randint(2, 9)):
         size = random.uniform(0.04, 0.17)
@@ -46,6 +44,19 @@ def sample_object_layout(random: Random) -> Layout:
         x, y, z = (place + size * 0.9 * step / length for place, step in zip(at, direction, strict=True))
         at = (0.8 * x, min(max(y, 0.22), 0.5), 0.8 * z)
     return layout
+
+
+def _painted(random: Random, kinds: list[str]) -> Material:
+    """Draw a material as of figures: mostly evenly painted, so that what is fine and grey is relief."""
+    material = sample_material(random, kinds, random.uniform(0.05, 0.3), tint=0.7)
+    if random.random() < 0.2:
+        return material
+    return replace(
+        material,
+        grain=random.uniform(0, 0.15),
+        dirt=random.choice([0.0, 0.0, random.uniform(0, 0.3)]),
+        bump=random.choice([0.0, random.uniform(0.05, 0.7)]),
+    )
 
 
 def _add_part(random: Random, layout: Layout, at: Vector, size: float, paint: int) -> None:
