@@ -3,8 +3,8 @@
 python benchmarks/seams.py [--scenes 16] [--width 2000] [--height 1500] [--keep DIR]
 
 Renders scenes that no training has seen (--keep stores them), removes their shadows and computes their albedo with
-`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. By default shadows go
-by whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
+`tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. By default both go by
+whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
 the mean step of the log gain across tile borders over its mean elsewhere, where the tiles meet unblended in the middle
 of their overlap ("seam") and in the blended output ("blended"). PSNR is in dB (albedo scaled by one factor first),
 without detail and with it.
@@ -21,14 +21,14 @@ import torch
 import typer
 from torch import Tensor
 
-from relight_cli.checkpoints.tiny import load_tiny
+from relight_cli.checkpoints.models import load_model
 from relight_cli.evaluation.picture_metrics import encoded, psnr, scale_invariant
-from relight_cli.models.tiny import Tiny
+from relight_cli.models.interface import RelightingModel
 from relight_cli.rasters.resizing import Picture
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.gain import DARK, multiply_light
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.light_change import TileRun, channels_last, coarse_grid, tile_grid, tile_log_gains
+from relight_cli.relighting.light_change import TileRun, channels_last, tile_grid, tile_log_gains
 from relight_cli.relighting.mapping import map_picture
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
@@ -83,8 +83,10 @@ def mosaic(grid: TileGrid, tiles: list[Picture]) -> Picture:
     return out[: grid.height, : grid.width]
 
 
-def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield the scores of each --tile-colour."""
+def scores(
+    network: RelightingModel, picture: Picture, truth: Picture, mapper: str
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the scores of the untouched picture, of whole views and of tiles."""
 
     def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
         return network.map_illumination(mapper, intrinsic, own)
@@ -93,7 +95,7 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
         made = made.clip(0, 1)
         return psnr(scale_invariant(made, truth) if mapper == "albedo" else made, truth)
 
-    tiling = TileOptions(agree=True)
+    tiling = TileOptions()
     grid = tile_grid(network, picture, ChangeOptions(), tiling)
     run = TileRun(network, target, ChangeOptions(), tiling, lambda done: None)
     pairs = [
@@ -101,36 +103,25 @@ def scores(network: Tiny, picture: Picture, truth: Picture, mapper: str) -> Iter
         for relit, own in run.tiles(picture, grid, lambda *both: both)
     ]
     raw, log_gains = ([tile for pair in pairs for tile in pair[i]] for i in (0, 1))
-    coarse = coarse_grid(network, grid, tiling)
-    assert coarse
-    agreement = run.agreement(picture, grid, coarse)
-    corrections = list(agreement.corrections(log_gains))
+    blended = stitch_tiles(grid, log_gains)
     yield "untouched", {"seam": np.nan, "blended": np.nan, "--no-detail": np.nan, "PSNR": psnr_of(picture)}
-    rows = {"free": [np.zeros_like(tile) for tile in log_gains]}
-    if mapper == "shadow":
-        yield "whole view", whole_view_scores(network, picture, grid, psnr_of)
-    else:
-        rows["agree"] = corrections
-    for name, added in rows.items():
-        corrected = [tile + correction for tile, correction in zip(log_gains, added, strict=True)]
-        decoded = [multiply_light(tile, correction) for tile, correction in zip(raw, added, strict=True)]
-        blended = stitch_tiles(grid, corrected)
-        yield (
-            f"--tile-colour {name}",
-            {
-                "seam": seam_score(mosaic(grid, corrected), grid),
-                "blended": seam_score(blended, grid),
-                "--no-detail": psnr_of(stitch_tiles(grid, decoded)),
-                "PSNR": psnr_of(multiply_light(picture, blended)),
-            },
-        )
+    yield "whole view", whole_view_scores(network, picture, mapper, grid, psnr_of)
+    yield (
+        "--tile-colour free",
+        {
+            "seam": seam_score(mosaic(grid, log_gains), grid),
+            "blended": seam_score(blended, grid),
+            "--no-detail": psnr_of(stitch_tiles(grid, raw)),
+            "PSNR": psnr_of(multiply_light(picture, blended)),
+        },
+    )
 
 
 def whole_view_scores(
-    network: Tiny, picture: Picture, grid: TileGrid, psnr_of: Callable[[Picture], float]
+    network: RelightingModel, picture: Picture, mapper: str, grid: TileGrid, psnr_of: Callable[[Picture], float]
 ) -> dict[str, float]:
-    """Return the scores of shadows removed in whole views, where the tiles of a grid would meet."""
-    made = to_array(map_picture(network, picture, "shadow", ChangeOptions(), TileOptions(agree=True)))
+    """Return the scores of whole views, where the tiles of a grid would meet."""
+    made = to_array(map_picture(network, picture, mapper, ChangeOptions(), TileOptions(agree=True)))
     seam = seam_score(np.log2((to_linear(made) + DARK) / (to_linear(picture) + DARK)), grid)
     return {"seam": seam, "blended": seam, "--no-detail": np.nan, "PSNR": psnr_of(made)}
 
@@ -142,7 +133,7 @@ def main(
     keep: Annotated[Path | None, typer.Option(help="Folder of rendered scenes; existing ones are used.")] = None,
 ) -> None:
     """Print one table for each mapper."""
-    network, table = load_tiny(), defaultdict(lambda: defaultdict(list))
+    network, table = load_model("tiny", device="cpu").network, defaultdict(lambda: defaultdict(list))
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         picture, truths = scene(seed, height, width, keep)
         if psnr(picture, truths["shadow"]) > NO_SHADOW:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from relight_cli.models.tiny import Tiny
 
 # Larger views are less like those of the training: for shadows scenes come nearest the truth at 512.
-_SHADOW_SIDES, _ALBEDO_SIDES = (768, 320, 160), (384,)
+_SHADOW_SIDES, _ALBEDO_SIDES = (768, 320, 160), (512,)
 
 
 class TinyViews:
