@@ -1,4 +1,4 @@
-"""Load the albedo network: its decoder is inside the package, its encoder is that of the geometry network."""
+"""Load the albedo network: its decoders are inside the package, its encoder is that of the geometry network."""
 
 import json
 from importlib.resources import as_file, files
@@ -33,7 +33,8 @@ def load_albedo(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "
             state = {key: file.get_tensor(key).to(device, dtype or torch.float32) for key in file.keys()}  # noqa: SIM118
         with torch.device("meta"), Uninitialised():
             network = AlbedoNetwork(AlbedoConfig(**config), encoder)
-        network.decoder.load_state_dict(state, strict=True, assign=True)
+        shared = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
+        network.load_state_dict(state | shared, strict=True, assign=True)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         message = f"the embedded albedo network is damaged ({error}): install relight-cli again."
         raise ModelUnavailableError(message) from error

@@ -27,8 +27,8 @@ PROVENANCE = {
     "scope": "relighting, shadow removal and intrinsic decomposition of photos",
     "author": "the authors of relight-cli",
     "license": "Apache-2.0",
-    "training_data": "73 photos that may be used for any purpose, under synthetic light, and views and grounds that the "
-    "project's own renderer made; no published weights but those of an encoder in albedo, EfficientNet-Lite0 "
+    "training_data": "73 photos that may be used for any purpose, under synthetic light, and views and grounds that "
+    "the project's own renderer made; no published weights but those of an encoder in albedo, EfficientNet-Lite0 "
     "(Apache-2.0), trained on ImageNet",
     "training_data_license": "photos that may be used for any purpose; renderings Apache-2.0",
     "notes": "trained by relight_cli/training, which describes data, stages and findings",

@@ -1,7 +1,8 @@
-"""The albedo network: it refines, for the whole view at once, the albedo that `tiny` finds (intrinsic decomposition).
+"""The albedo network: the albedo of a picture (intrinsic decomposition), for the whole view at once.
 
 `tiny` has learned from pairs of pictures where light ends and shadows begin; a frozen encoder, pretrained on photos,
-knows what things are. Both meet here, with attention over the whole view at stride 16, and a pyramid down to stride 4.
+knows what things are. One decoder sees both and refines what `tiny` finds, another sees the encoder's maps alone. They
+err in different places, so the mean of the two is used. Both have attention over the whole view at stride 16.
 """
 
 from collections.abc import Sequence
@@ -21,23 +22,26 @@ _STRIDES = (4, 8, 16)
 
 @dataclass(frozen=True)
 class AlbedoConfig:
-    """The size of the network."""
+    """The size of the decoders."""
 
     known: tuple[int, int, int] = (48, 96, 192)  # channels of the maps of `tiny` at strides 4, 8 and 16
-    widths: tuple[int, int, int] = (48, 96, 192)  # of its own
+    widths: tuple[int, int, int] = (48, 96, 192)  # of their own
     depths: tuple[int, int, int] = (2, 2, 1)  # convolution blocks at each stride
     heads: int = 6
     attention_depth: int = 4
 
 
 class AlbedoNetwork(nn.Module):
-    """Encoder and decoder. The encoder is that of the geometry network; files hold the decoder alone."""
+    """The encoder and two decoders. The encoder is that of the geometry network; files hold the decoders."""
 
     stride = STRIDE
 
     def __init__(self, config: AlbedoConfig, encoder: EfficientNetLite) -> None:
         super().__init__()
-        self.config, self.encoder, self.decoder = config, encoder, AlbedoDecoder(config)
+        self.config, self.encoder = config, encoder
+        k4, k8, k16 = config.known
+        self.refining = AlbedoDecoder(config, (k4 + COEFFICIENTS[0], k8, k16))
+        self.alone = AlbedoDecoder(config, (0, 0, 0))
 
     def forward(self, pictures: Tensor, guide: Tensor, maps: Maps, found: Tensor) -> Tensor:
         """Return coefficients (N, 6, H / 4, W / 4), float32, of the change of log light from pictures to their albedo.
@@ -45,19 +49,29 @@ class AlbedoNetwork(nn.Module):
         The sRGB pictures (N, 3, H, W) are in [0, 1], H and W multiples of `stride`; `guide` is their log. Maps and
         found coefficients are those of `tiny` for these pictures. The scale of an albedo is not known.
         """
-        seen = self.encoder(pictures.to(self.encoder.stem.conv.weight))
-        return found.float() + self.decoder(seen, guide, maps, found).float()
+        seen = self.encode(pictures)
+        return (self.refined(seen, guide, maps, found) + self.alone(seen, guide).float()) / 2
+
+    def encode(self, pictures: Tensor) -> list[Tensor]:
+        """Return the encoder's maps at strides 4 to 32."""
+        maps: list[Tensor] = self.encoder(pictures.to(self.encoder.stem.conv.weight))
+        return maps
+
+    def refined(self, seen: Sequence[Tensor], guide: Tensor, maps: Maps, found: Tensor) -> Tensor:
+        """Return the coefficients of the decoder that refines what `tiny` finds; see `forward`."""
+        f4, f8, f16 = maps
+        return found.float() + self.refining(seen, guide, (torch.cat((f4, found), dim=1), f8, f16)).float()
 
 
 class AlbedoDecoder(nn.Module):
-    """From maps of the encoder and of `tiny` to what its coefficients lack."""
+    """From maps of the encoder, and others that are known, to coefficients of a change of log light."""
 
-    def __init__(self, config: AlbedoConfig) -> None:
+    def __init__(self, config: AlbedoConfig, known: tuple[int, int, int]) -> None:
         super().__init__()
         w4, w8, w16 = config.widths
-        k4, k8, k16 = config.known
+        k4, k8, k16 = known
         c4, c8, c16, c32 = CHANNELS
-        self.enter4 = nn.Conv2d(c4 + k4 + COEFFICIENTS[0] + 3, w4, 1)
+        self.enter4 = nn.Conv2d(c4 + k4 + 3, w4, 1)
         self.enter8 = nn.Conv2d(c8 + k8 + 3, w8, 1)
         self.enter16 = nn.Conv2d(c16 + c32 + k16 + 5, w16, 1)
         self.rotary = RotaryTable(w16 // config.heads)
@@ -70,23 +84,24 @@ class AlbedoDecoder(nn.Module):
         self.up8 = nn.Conv2d(w16, w8, 1)
         self.up4 = nn.Conv2d(w8, w4, 1)
         self.leave = nn.Conv2d(w4, COEFFICIENTS[0], 3, padding=1)
-        nn.init.zeros_(self.leave.weight)  # training starts at the albedo that `tiny` finds
+        nn.init.zeros_(self.leave.weight)  # training starts at no change, or at the albedo that `tiny` finds
 
-    def forward(self, seen: Sequence[Tensor], guide: Tensor, maps: Maps, found: Tensor) -> Tensor:
-        """Return coefficients (N, 6, H / 4, W / 4) to add to those found.
+    def forward(self, seen: Sequence[Tensor], guide: Tensor, known: Sequence[Tensor] = ()) -> Tensor:
+        """Return coefficients (N, 6, H / 4, W / 4) from the encoder's maps at strides 4 to 32.
 
-        `seen` are the encoder's maps at strides 4 to 32; the others are as in `AlbedoNetwork`.
+        `guide` is the log of the pictures (N, 3, H, W), `known` are maps at strides 4, 8 and 16, or none.
         """
         s4, s8, s16, s32 = seen
         g4, g8, g16 = (F.avg_pool2d(guide, stride) / 3 + 0.7 for stride in _STRIDES)
+        k4, k8, k16 = ((one,) for one in known) if known else ((), (), ())
         s32 = F.interpolate(s32, s16.shape[-2:], mode="bilinear")
-        x = self.enter16(_joined(s16, s32, maps[2], g16, view_places(g16), like=s16))
+        x = self.enter16(_joined(s16, s32, *k16, g16, view_places(g16), like=s16))
         tokens = x.flatten(2).transpose(1, 2)
         for block in self.attention:
             tokens = block(tokens, self.rotary(x.shape[2], x.shape[3], 0, tokens))
         x = self.blocks16(x + self.norm(tokens).transpose(1, 2).reshape(x.shape))
-        x = _doubled(self.up8(x)) + self.enter8(_joined(s8, maps[1], g8, like=s8))
-        x = _doubled(self.up4(self.blocks8(x))) + self.enter4(_joined(s4, maps[0], found, g4, like=s4))
+        x = _doubled(self.up8(x)) + self.enter8(_joined(s8, *k8, g8, like=s8))
+        x = _doubled(self.up4(self.blocks8(x))) + self.enter4(_joined(s4, *k4, g4, like=s4))
         return self.leave(self.blocks4(x))
 
 

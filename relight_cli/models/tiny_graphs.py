@@ -29,12 +29,12 @@ class TinyGraph(nn.Module):
         if task not in TASKS:
             raise ValueError(f"no task {task}")
         self.network, self.task = network, task
-        views = network.view_albedo if task == "albedo" else None
-        self.stride = views.stride if views else network.stride
+        self.stride = network.view_albedo.stride if task == "albedo" and network.view_albedo else network.stride
         network.pool = AnySizeMean(network.config.field)
         network.light.positions = _positions
-        refining = [network.view_albedo.decoder] if network.view_albedo else []
-        for module in (network, *network.mappers.values(), *refining):
+        views = network.view_albedo
+        decoders = [views.refining, views.alone] if views else []
+        for module in (network, *network.mappers.values(), *decoders):
             table = module.rotary
             assert isinstance(table, RotaryTable)
             object.__setattr__(module, "rotary", _RotaryOfAnySize(table.head_width, table.base))

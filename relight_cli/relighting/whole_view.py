@@ -21,6 +21,7 @@ from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.found_shadows import find_shadows
 from relight_cli.relighting.gain import apply_log_gain, log_gain
 from relight_cli.relighting.guided import fit_guided
+from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.shadow_level import shadow_level
@@ -32,6 +33,7 @@ Size = tuple[int, int]  # height, width
 # better (in shadow .03 worse), photos under made light 1.7 (.09) and rendered views 3.0 (.07); real shots with a sound
 # truth stay as they are, .1 better outside their shadows. At .5 .1 to .2 more is lost in shadows, .05 on real shots.
 THRESHOLD = 0.4
+_WHITE = 99.5  # percentile of an albedo that is not above 1
 
 
 def whole_views(network: RelightingModel, mapper: str, change: ChangeOptions, tiling: TileOptions) -> WholeViews | None:
@@ -90,12 +92,22 @@ def whole_gain(
 ) -> tuple[Maps, Maps]:
     """Return the gain (h, w, 3) in stops of the finest copy of an sRGB picture (H, W, 3), and the copy (h, w, 3).
 
-    That of shadows has the level that their borders ask for.
+    That of shadows has the level that their borders ask for; that of albedo leaves no surface brighter than white.
     """
     sizes = view_sizes(views, mapper, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
     stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
-    return (shadow_level(stops, working).applied(stops) if mapper == SHADOW else stops), working
+    fitted = shadow_level(stops, working).applied(stops) if mapper == SHADOW else _below_white(stops, working)
+    return fitted, working
+
+
+def _below_white(stops: Maps, working: Maps) -> Maps:
+    """Return the gain (h, w, 3) to an albedo, lowered by one number where more would be reflected than arrives.
+
+    The scale of an albedo is not known, but it is not larger. Highlights may be above white.
+    """
+    reflected = (to_linear(np.nan_to_num(working).clip(0, 1)) * np.exp2(stops)).max(axis=-1)
+    return stops - np.float32(max(0.0, math.log2(max(float(np.percentile(reflected, _WHITE)), 1e-6))))
 
 
 def view_stops(

@@ -12,18 +12,18 @@ from typing import Annotated, Any, cast
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.albedo import AlbedoConfig, AlbedoNetwork
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.models.interface import ALBEDO, WholeViews
+from relight_cli.models.interface import ALBEDO
 from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tiny import Tiny
 from relight_cli.models.tiny_layers import Maps
-from relight_cli.models.tiny_views import TinyViews
 from relight_cli.training.albedo_pictures import AlbedoPictures, Batch
 from relight_cli.training.geometry import learning_rate
 from relight_cli.training.grounds import Grounds
@@ -41,28 +41,27 @@ GROUNDS = 0.08  # of grounds, as a share of views
 
 
 class Run:
-    """A training run in a folder: the network, the moving average of its decoder, the optimiser."""
+    """A training run in a folder, of one decoder: it, its moving average and the optimiser.
 
-    def __init__(self, folder: Path, rate: float) -> None:
-        """Resume the run in the folder, or start one. `tiny` and the encoder, from the package, stay as they are."""
-        self.tiny = load_tiny(dtype=torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    `tiny` and the encoder, from the package, stay as they are.
+    """
+
+    def __init__(self, folder: Path, rate: float, *, alone: bool = False) -> None:
+        """Resume the run in the folder, or start one: of the decoder that refines, or of the one that sees alone."""
+        self.name = "alone" if alone else "refining"
+        self.tiny = None if alone else load_tiny(dtype=torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = AlbedoNetwork(AlbedoConfig(), load_geometry().encoder)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         averaging = torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=averaging)
         self.averaged = cast(AlbedoNetwork, self.average.module)
-        learned = self.model.decoder.parameters()
-        self.optimiser = torch.optim.AdamW(learned, rate, betas=(0.9, 0.98), weight_decay=0.02)
+        self.decoder = self.model.get_submodule(self.name)
+        self.optimiser = torch.optim.AdamW(self.decoder.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.02)
         self.step, self.recipe = 0, list[dict[str, Any]]()
-        parts = {"model": self.model.decoder, "average": self.averaged.decoder, "optimiser": self.optimiser}
-        self.folder = RunFolder(folder, parts)
+        averaged = self.averaged.get_submodule(self.name)
+        self.folder = RunFolder(folder, {"model": self.decoder, "average": averaged, "optimiser": self.optimiser})
         if found := self.folder.restore():
             self.step, self.recipe = found
-
-    @property
-    def views(self) -> TinyViews:
-        """What the packaged `tiny` finds with the averaged network."""
-        return TinyViews(load_tiny(), self.averaged)
 
     def advance(self, pictures: AlbedoPictures, count: int, seed: int, rate: float) -> dict[str, float]:
         """Take one step; its number and the seed decide what it learns from."""
@@ -75,42 +74,54 @@ class Run:
         if total.isfinite():
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.decoder.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(self.decoder.parameters(), 1.0)
             self.optimiser.step()
             self.average.update_parameters(self.model)
         return {name: loss.item() for name, loss in losses.items()}
 
     def export(self, target: Path, figures: dict[str, Any]) -> None:
-        """Write the averaged decoder as float16, with config, recipe and figures in the metadata."""
-        metadata = {
-            "config": json.dumps(asdict(self.model.config)),
-            "recipe": json.dumps(self.recipe),
-            "figures": json.dumps(figures),
-            "licence": "Apache-2.0",
-        }
-        weights = self.averaged.decoder.state_dict()
-        save_file({key: value.half().contiguous() for key, value in weights.items()}, target, metadata)
+        """Write the averaged decoder as float16 into a file, next to the other decoder if the file has it.
+
+        The metadata have the config and, of each decoder, the recipe and the last figures.
+        """
+        weights, described = dict[str, Tensor](), dict[str, str]()
+        if target.exists():
+            weights = {key: value for key, value in load_file(target).items() if not key.startswith(self.name)}
+            with safe_open(target, "pt") as file:
+                described = file.metadata()
+        described |= {"config": json.dumps(asdict(self.model.config)), "licence": "Apache-2.0"}
+        described[self.name] = json.dumps({"recipe": self.recipe, "figures": figures})
+        learned = self.averaged.get_submodule(self.name).state_dict()
+        weights |= {f"{self.name}.{key}": value.half().contiguous() for key, value in learned.items()}
+        save_file(weights, target, described)
+
+
+def coefficients(network: AlbedoNetwork, tiny: Tiny | None, pictures: Tensor, guide: Tensor) -> Tensor:
+    """Return the coefficients (N, 6, H / 4, W / 4) of the decoder that refines `tiny`, or of the other without it."""
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        known = None if tiny is None else found_by(tiny, pictures, guide)
+    with torch.autocast("cpu", torch.bfloat16, enabled=torch.is_grad_enabled()):
+        with torch.no_grad():
+            seen = network.encode(pictures)
+        return network.alone(seen, guide).float() if known is None else network.refined(seen, guide, *known)
 
 
 def found_by(tiny: Tiny, pictures: Tensor, guide: Tensor) -> tuple[Maps, Tensor]:
     """Return the maps of `tiny`, and the coefficients (N, 6, H / 4, W / 4) of the change of log light to its albedo."""
-    maps, light = tiny.split(*tiny.features(pictures.contiguous(memory_format=torch.channels_last), guide))
+    maps, light = tiny.split(*tiny.features(pictures, guide))
     shadows, rest = tiny.shading(*maps)
     mapped = tiny.mappers[ALBEDO](maps[2], light).to(light)
     return maps, tiny.light(*maps, mapped) - tiny.light(*maps, light) - shadows - rest
 
 
-def network_losses(network: AlbedoNetwork, tiny: Tiny, batch: Batch) -> Losses:
+def network_losses(network: AlbedoNetwork, tiny: Tiny | None, batch: Batch) -> Losses:
     """Return the losses of a batch at every second pixel of every second row: of its views, and of its photos.
 
     What is known of a photo is the factor between two lights: its albedo has to be the same under both.
     """
     guide = log_linear(batch.pictures)
-    with torch.no_grad():
-        maps, found = found_by(tiny, batch.pictures, guide)
-    with torch.autocast("cpu", torch.bfloat16):
-        coefficients = network(batch.pictures.contiguous(memory_format=torch.channels_last), guide, maps, found)
-    change = log_light_change(guide, coefficients)
+    change = log_light_change(guide, coefficients(network, tiny, batch.pictures, guide))
     change, guide, pictures, to_white, to_other = (
         x[..., batch.row :: 2, batch.column :: 2]
         for x in (change, guide, batch.pictures, batch.to_white, batch.to_other)
@@ -129,13 +140,15 @@ def network_losses(network: AlbedoNetwork, tiny: Tiny, batch: Batch) -> Losses:
 
 
 @torch.no_grad()
-def evaluate(views: WholeViews, held_out: RenderedViews) -> float:
+def evaluate(network: AlbedoNetwork, tiny: Tiny | None, held_out: RenderedViews) -> float:
     """Return the mean PSNR in dB of the albedo of held-out views under their first light, each at its best scale."""
     found = list[Tensor]()
     albedo, shading, _ = held_out.whole()
     for truth, light in zip(albedo.split(8), shading[:, 0].split(8), strict=True):
         pictures = (linear_to_srgb((truth * light).clamp(0, 1)) * 255).round() / 255
-        made = srgb_to_linear(pictures) * views.change(ALBEDO, pictures).exp()
+        guide = log_linear(pictures)
+        change = log_light_change(guide, coefficients(network, tiny, pictures, guide))
+        made = srgb_to_linear(pictures) * change.exp()
         scale = (made * truth).sum((1, 2, 3), keepdim=True) / made.square().sum((1, 2, 3), keepdim=True)
         off = linear_to_srgb((made * scale).clamp(0, 1)) - linear_to_srgb(truth.clamp(0, 1))
         found.append(-10 * off.square().mean((1, 2, 3)).log10())
@@ -149,7 +162,12 @@ def main(
     held_out: Annotated[list[Path], typer.Option(help="Folder of held-out views; repeatable.")],
     share: Annotated[list[float] | None, typer.Option(help="Weight of each folder of views; all alike.")] = None,
     grounds: Annotated[Path | None, typer.Option(help="Folder of grounds (relight_cli.training.grounds).")] = None,
-    export: Annotated[Path | None, typer.Option(help="The safetensors file to write at the end.")] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Train the decoder that does not see the maps of tiny.")
+    ] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="The safetensors file to write at the end; the other decoder in it stays.")
+    ] = None,
     minutes: float = 60,
     steps: Annotated[int, typer.Option(help="Length of the learning-rate schedule, and of the run.")] = 4000,
     batch: Annotated[int, typer.Option(help="Pictures of 256 pixels in a batch, two for each view.")] = 8,
@@ -158,7 +176,7 @@ def main(
 ) -> None:
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
     torch.manual_seed(seed)
-    run = Run(folder, rate)
+    run = Run(folder, rate, alone=alone)
     folders: list[LitViews] = [RenderedViews(path, varied=True) for path in views]
     shares = share or [1 / len(folders)] * len(folders)
     if grounds:
@@ -179,7 +197,7 @@ def main(
             means = {name: round(float(np.nanmean([part.get(name, np.nan) for part in losses])), 4) for name in names}
             figures = {"step": run.step, "seconds": round(seconds), "processor": round(time.process_time())} | means
             if done or run.step % (4 * LOG_EVERY) == 0:
-                figures |= {name: round(evaluate(run.views, test), 2) for name, test in tests.items()}
+                figures |= {name: round(evaluate(run.averaged, run.tiny, test), 2) for name, test in tests.items()}
             run.folder.save(run.step, run.recipe, figures)
             losses.clear()
     if export:
