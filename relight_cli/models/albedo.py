@@ -1,8 +1,9 @@
 """The albedo network: the albedo of a picture (intrinsic decomposition), for the whole view at once.
 
 `tiny` has learned from pairs of pictures where light ends and shadows begin; a frozen encoder, pretrained on photos,
-knows what things are. One decoder sees both and refines what `tiny` finds, another sees the encoder's maps alone. They
-err in different places, so the mean of the two is used. Both have attention over the whole view at stride 16.
+knows what things are. One decoder sees both and refines what `tiny` finds. Another sees the encoder's maps alone, of
+the picture without its cast shadows. They err in different places, so the mean of the two is used. Both have attention
+over the whole view at stride 16.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite
 from relight_cli.models.geometry import view_places
+from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tiny_layers import COEFFICIENTS, ConvBlock, Maps
 
 _STRIDES = (4, 8, 16)
@@ -43,14 +45,17 @@ class AlbedoNetwork(nn.Module):
         self.refining = AlbedoDecoder(config, (k4 + COEFFICIENTS[0], k8, k16))
         self.alone = AlbedoDecoder(config, (0, 0, 0))
 
-    def forward(self, pictures: Tensor, guide: Tensor, maps: Maps, found: Tensor) -> Tensor:
-        """Return coefficients (N, 6, H / 4, W / 4), float32, of the change of log light from pictures to their albedo.
+    def forward(self, pictures: Tensor, guide: Tensor, maps: Maps, found: Tensor, lit: Tensor) -> Tensor:
+        """Return the change of log light (N, 3, H, W), natural, float32, from pictures to their albedo.
 
         The sRGB pictures (N, 3, H, W) are in [0, 1], H and W multiples of `stride`; `guide` is their log. Maps and
-        found coefficients are those of `tiny` for these pictures. The scale of an albedo is not known.
+        found coefficients are those of `tiny` for these pictures, `lit` are the same without their cast shadows. The
+        scale of an albedo is not known.
         """
-        seen = self.encode(pictures)
-        return (self.refined(seen, guide, maps, found) + self.alone(seen, guide).float()) / 2
+        refined = log_light_change(guide, self.refined(self.encode(pictures), guide, maps, found))
+        other = log_linear(lit)
+        alone = other - guide + log_light_change(other, self.alone(self.encode(lit), other).float())
+        return (refined + alone) / 2
 
     def encode(self, pictures: Tensor) -> list[Tensor]:
         """Return the encoder's maps at strides 4 to 32."""

@@ -18,18 +18,21 @@ SHADOW, ALBEDO = "shadow", "albedo"  # names of illumination mappers
 class WholeViews(Protocol):
     """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
 
-    mapper_names: Collection[str]  # that it computes; other light goes tile by tile
+    mapper_names: Collection[str]  # that it computes, SHADOW among them; other light goes tile by tile
+    sides: tuple[
+        int, ...
+    ]  # longer sides of smaller copies in which it looks for shadows too; changes are averaged
+    largest: int  # longer side of the largest copy that it may be shown
 
-    def sides(self, mapper: str) -> tuple[int, ...]:
-        """Return longer sides of copies: the largest that it may be shown, and others whose changes are averaged."""
+    def change(self, mapper: str, pictures: "Tensor", lit: "Tensor | None" = None) -> "Tensor":
+        """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1].
+
+        For ALBEDO, `lit` are the same pictures without their cast shadows, as far as these are known.
+        """
         ...
 
-    def change(self, mapper: str, pictures: "Tensor") -> "Tensor":
-        """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1]."""
-        ...
-
-    def settled(self, mapper: str, change: "Tensor") -> "Tensor":
-        """Return the mean (N, 3, H, W) of a picture's changes without what is too small to be believed."""
+    def settled(self, change: "Tensor") -> "Tensor":
+        """Return the mean (N, 3, H, W) of changes that remove shadows without what is too small to be believed."""
         ...
 
 

@@ -1,17 +1,17 @@
 """`tiny` as graphs of pictures of any size, with nothing in them that a graph of operators cannot say."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relight_cli.models.blocks import Rotary, RotaryTable
-from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
+from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.tiny import ALIKE, Tiny
 from relight_cli.models.tiny_layers import Maps
+from relight_cli.models.tiny_views import pad_to
 
 TASKS = ("deshadow", "albedo", "relight")
-_MAPPERS = {"deshadow": "shadow", "albedo": "albedo"}
 
 
 class TinyGraph(nn.Module):
@@ -29,7 +29,6 @@ class TinyGraph(nn.Module):
         if task not in TASKS:
             raise ValueError(f"no task {task}")
         self.network, self.task = network, task
-        self.stride = network.view_albedo.stride if task == "albedo" and network.view_albedo else network.stride
         network.pool = AnySizeMean(network.config.field)
         network.light.positions = _positions
         views = network.view_albedo
@@ -42,18 +41,16 @@ class TinyGraph(nn.Module):
     def forward(self, picture: Tensor, reference: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the picture in its new light, and the change of its log light."""
         height, width = picture.shape[2:]
-        padded = _padded(picture, self.stride)
+        if self.task == "albedo":
+            log_light = self.network.whole_views.change(ALBEDO, picture)
+            return linear_to_srgb(srgb_to_linear(picture) * torch.exp(log_light)), log_light
+        padded = pad_to(picture, self.network.stride)
         guide = log_linear(padded)
         maps, own = self.network.split(*self.network.features(padded, guide))
-        shadows, rest = self.network.shading(*maps)
+        shadows, _ = self.network.shading(*maps)
         light = self._target(maps, own, reference)
         change = self.network.light(*maps, light) - self.network.light(*maps, own)
-        change = change - shadows * (1 - self._shadowed(light, own))
-        if self.task == "albedo":
-            change = change - rest
-            if self.network.view_albedo:
-                change = self.network.view_albedo(padded, guide, maps, change)
-        log_light = log_light_change(guide, change)
+        log_light = log_light_change(guide, change - shadows * (1 - self._shadowed(light, own)))
         if self.task == "deshadow":
             log_light = soft_threshold(log_light)
         lit = linear_to_srgb((torch.exp(guide) - EPS) * torch.exp(log_light))
@@ -62,9 +59,9 @@ class TinyGraph(nn.Module):
     def _target(self, maps: Maps, own: Tensor, reference: Tensor | None) -> Tensor:
         """Return the illumination latent (1, 1, L) that the picture gets."""
         if reference is None:
-            mapped: Tensor = self.network.mappers[_MAPPERS[self.task]](maps[2], own)
+            mapped: Tensor = self.network.mappers[SHADOW](maps[2], own)
             return mapped
-        padded = _padded(reference, self.network.stride)
+        padded = pad_to(reference, self.network.stride)
         return self.network.split(*self.network.features(padded, log_linear(padded)))[1]
 
     def _shadowed(self, light: Tensor, own: Tensor) -> Tensor:
@@ -119,7 +116,3 @@ def _positions(like: Tensor) -> Tensor:
         for numbers in (torch.arange(side, device=like.device).to(like.dtype) for side in like.shape[2:])
     )
     return torch.cat((y[:, None] + zeros, x + zeros), dim=1)
-
-
-def _padded(picture: Tensor, stride: int) -> Tensor:
-    return F.pad(picture, (0, -picture.shape[3] % stride, 0, -picture.shape[2] % stride), mode="replicate")

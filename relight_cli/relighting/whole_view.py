@@ -1,7 +1,7 @@
 """Map the light of a picture that the network sees as a whole: no tiles, so no borders between them.
 
 For shadows the network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow
-in the view; the mean of their changes is nearer the truth than either.
+in the view; the mean of their changes is nearer the truth than either. Albedo is found once they are known.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.models.interface import SHADOW, RelightingModel, WholeViews
+from relight_cli.models.interface import ALBEDO, SHADOW, RelightingModel, WholeViews
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.found_shadows import find_shadows
@@ -45,17 +45,17 @@ def whole_views(network: RelightingModel, mapper: str, change: ChangeOptions, ti
     return views if views and mapper in views.mapper_names else None
 
 
-def view_sizes(views: WholeViews, mapper: str, picture: Raster, max_side: int) -> list[Size]:
+def view_sizes(views: WholeViews, picture: Raster, max_side: int) -> list[Size]:
     """Return the sizes of the copies of a picture that the network sees, the finest first, within `max_side`."""
     height, width = picture.shape[:2]
-    largest, *others = views.sides(mapper)
-    finest = fit_within(height, width, min(max_side or largest, largest))
-    return [finest, *(fit_within(*finest, side) for side in others if side < max(finest))]
+    finest = fit_within(height, width, min(max_side or views.largest, views.largest))
+    return [finest, *(fit_within(*finest, side) for side in views.sides if side < max(finest))]
 
 
 def view_tiles(network: RelightingModel, views: WholeViews, mapper: str, picture: Raster, max_side: int) -> int:
     """Return the number of tiles that take as long as all passes over a picture."""
-    return sum(_tiles(network, size) for size in view_sizes(views, mapper, picture, max_side))
+    sizes = view_sizes(views, picture, max_side)
+    return sum(_tiles(network, size) for size in ([*sizes, sizes[0]] if mapper == ALBEDO else sizes))
 
 
 def map_whole(
@@ -94,11 +94,25 @@ def whole_gain(
 
     That of shadows has the level that their borders ask for; that of albedo leaves no surface brighter than white.
     """
-    sizes = view_sizes(views, mapper, picture, tiling.max_side)
+    sizes = view_sizes(views, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
-    stops = view_stops(network, views, working, mapper, sizes, tiling, progress)
-    fitted = shadow_level(stops, working).applied(stops) if mapper == SHADOW else _below_white(stops, working)
-    return fitted, working
+    stops = view_stops(network, views, working, sizes, tiling, progress)
+    stops = shadow_level(stops, working).applied(stops)
+    if mapper == SHADOW:
+        return stops, working
+    stops = stops * find_shadows(stops, working).share_kept(THRESHOLD)
+    stops = albedo_stops(views, working, stops, tiling.device)
+    progress(_tiles(network, sizes[0]))
+    return _below_white(stops, working), working
+
+
+@torch.inference_mode()
+def albedo_stops(views: WholeViews, working: Maps, shadows: Maps, device: str) -> Maps:
+    """Return the gain (h, w, 3) in stops to the albedo of a copy (h, w, 3), sRGB, whose cast shadows are known."""
+    own = _batch(np.nan_to_num(working).clip(0, 1), device)
+    without = linear_to_srgb(srgb_to_linear(own) * torch.exp2(_batch(shadows, device))).clamp(0, 1)
+    change = views.change(ALBEDO, own, without)
+    return _array(log_gain(linear_to_srgb(srgb_to_linear(own) * change.exp()), own))
 
 
 def _below_white(stops: Maps, working: Maps) -> Maps:
@@ -114,18 +128,20 @@ def view_stops(
     network: RelightingModel,
     views: WholeViews,
     working: Maps,
-    mapper: str,
     sizes: list[Size],
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Maps:
-    """Return the gain (h, w, 3) in stops of a copy (h, w, 3), sRGB, from passes over it in `sizes`, its own first."""
+    """Return the gain (h, w, 3) in stops that takes shadows off a copy (h, w, 3), sRGB.
+
+    It is the mean of passes over the copy in `sizes`, its own first.
+    """
     seen = np.nan_to_num(working).clip(0, 1)
 
     @torch.inference_mode()
     def look(size: Size) -> Tensor:
         copy = seen if size == sizes[0] else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
-        change = views.change(mapper, _batch(np.asarray(copy, np.float32), tiling.device))
+        change = views.change(SHADOW, _batch(np.asarray(copy, np.float32), tiling.device))
         return F.interpolate(change, sizes[0], mode="bilinear")
 
     total: Tensor | None = None
@@ -134,10 +150,9 @@ def view_stops(
         progress(_tiles(network, size))
     assert total is not None
     with torch.inference_mode():
-        log_light = views.settled(mapper, total / len(sizes))
+        log_light = views.settled(total / len(sizes))
         own = _batch(seen, tiling.device)
-        stops = log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own)
-    return np.ascontiguousarray(stops[0].permute(1, 2, 0).float().cpu().numpy())
+        return _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
 
 
 def _tiles(network: RelightingModel, size: Size) -> int:
@@ -147,3 +162,8 @@ def _tiles(network: RelightingModel, size: Size) -> int:
 def _batch(picture: Maps, device: str) -> Tensor:
     """Return a picture (h, w, 3) as a batch (1, 3, h, w) on the device."""
     return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].to(device)
+
+
+def _array(maps: Tensor) -> Maps:
+    """Return maps (1, 3, h, w) as an array (h, w, 3)."""
+    return np.ascontiguousarray(maps[0].permute(1, 2, 0).float().cpu().numpy())

@@ -26,6 +26,7 @@ from relight_cli.training.scenes.scenes import SceneOptions, render_views
 SHARD = 16  # views in a file
 MIXED, MOST_MIXED = 0.25, 0.7  # share of pictures lit by two lights, and the second light's largest share
 RECOLOURED = 0.5  # share of views whose albedo gets other colours
+CONTRASTED, MOST_CONTRAST = 0.65, 3.0  # share of views whose albedo gets more contrast, and its largest power
 EXPOSURE, TINT, POWER = 0.2, 0.1, 0.25  # standard deviations of logs: of all light, of a channel, of a power
 HELD_OUT_SEED = 10_000_000  # seeds of held-out views start here
 
@@ -44,7 +45,7 @@ _DRAWS = {Layouts.PLAIN: sample_layout, Layouts.VARIED: sample_varied_layout, La
 class RenderedViews:
     """Views of a folder, mapped from disk: albedo, then L shadings, then the same L without cast shadows.
 
-    With `varied`, views also appear in mixtures of their lights, since light adds up, and in other colours.
+    With `varied`, views also appear in mixtures of their lights, since light adds up, in other colours and contrasts.
     """
 
     def __init__(self, folder: Path, *, varied: bool = False) -> None:
@@ -74,7 +75,7 @@ class RenderedViews:
             view = F.interpolate(view, size=(size, size), mode="area" if crop >= size else "bilinear")
             albedo, *shadings = view.split((1, lights, lights))
             if self.varied:
-                weights, albedo = varied_lights(lights, chosen, rng), recoloured(albedo, rng)
+                weights, albedo = varied_lights(lights, chosen, rng), contrasted(recoloured(albedo, rng), rng)
             else:
                 weights = np.eye(lights)[chosen][..., None]
             mixed = (torch.einsum("nlc,lchw->nchw", torch.from_numpy(weights).float(), x) for x in shadings)
@@ -120,6 +121,17 @@ def recoloured(albedo: Tensor, rng: np.random.Generator) -> Tensor:
     powers = torch.from_numpy(np.exp(rng.normal(0, POWER) + rng.normal(0, TINT, 3))).float()
     other = albedo[:, rng.permutation(3)].clamp(min=1e-3) ** powers[:, None, None]
     return (other * (albedo.mean() / other.mean())).clamp(max=1)
+
+
+def contrasted(albedo: Tensor, rng: np.random.Generator) -> Tensor:
+    """Raise linear albedo (1, 3, S, S) to a power of 1 or more, relative to its brightest value, most of the time.
+
+    Painted scenes have few things as dark as real ones: what is dark would always be taken for shaded.
+    """
+    if rng.random() >= CONTRASTED:
+        return albedo
+    top = albedo.max().clamp(min=0.05)
+    return top * (albedo / top) ** float(np.exp(rng.uniform(0, np.log(MOST_CONTRAST))))
 
 
 def main(

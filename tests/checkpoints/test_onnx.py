@@ -91,7 +91,9 @@ def test_the_package_for_darktable_runs_in_another_runtime(command: Command, tmp
         views = tiny.whole_views
         for task, mapper in (("deshadow", SHADOW), ("albedo", ALBEDO)):
             found = graphs[task](odd)["log_light"]
-            np.testing.assert_allclose(found, views.settled(mapper, views.change(mapper, odd)), atol=1e-4, rtol=0)
+            change = views.change(mapper, odd)
+            wanted = views.settled(change) if mapper == SHADOW else change
+            np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
             assert np.abs(found).max() > 0.1  # there is something to compare
         one = graphs["relight"](odd, odd)  # a picture in its own light stays
         np.testing.assert_allclose(one["lit"], odd, atol=1e-5)

@@ -20,7 +20,7 @@ from relight_cli.relighting import mapping, relight, timing
 
 SIDE = 120  # of the photos
 TASKS = {"deshadow": (), "albedo": (), "relight": ("--light", "light.png")}
-MIDDLE = {"deshadow": 4, "albedo": 4, "relight": 8}  # seconds that pay for a copy of 60, at a second a tile
+MIDDLE = {"deshadow": 4, "albedo": 8, "relight": 8}  # seconds that pay for a copy of 60, at a second a tile
 
 
 class FullSize:

@@ -32,19 +32,16 @@ AGREE = TileOptions(agree=True)
 class Brighter:
     """Views that know that every pixel lost half a stop, and as much again where it is dark."""
 
-    mapper_names = ("shadow",)
+    mapper_names, sides, largest = ("shadow",), (48, 24), 96
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, ...]] = []
 
-    def sides(self, mapper: str) -> tuple[int, ...]:
-        return (96, 48, 24)
-
-    def change(self, mapper: str, pictures: Tensor) -> Tensor:
+    def change(self, mapper: str, pictures: Tensor, lit: Tensor | None = None) -> Tensor:
         self.seen.append(tuple(pictures.shape[2:]))
         return 0.35 + 0.35 * (pictures < 0.5).float()
 
-    def settled(self, mapper: str, change: Tensor) -> Tensor:
+    def settled(self, change: Tensor) -> Tensor:
         return change
 
 
@@ -64,7 +61,7 @@ def test_every_shape_is_seen_whole(height: int, width: int, side: int) -> None:
     assert lit.shape == picture.shape
     assert np.ptp(lit.reshape(-1, 3), axis=0).max() < 1e-4  # no border anywhere
     assert lit.min() > 0.4
-    assert views.seen == view_sizes(views, SHADOW, picture, side)
+    assert views.seen == view_sizes(views, picture, side)
     assert max(views.seen[0]) <= min(side or 96, 96, max(height, width))
     ratios = [h / w for h, w in views.seen]
     assert max(ratios) / min(ratios) < 2 or min(min(size) for size in views.seen) < 4
@@ -178,7 +175,7 @@ def test_tiny_sees_a_tile_as_it_does_in_tiles() -> None:
     with torch.inference_mode():
         intrinsic, own = network.delight(network.encode(tile))
         relit = network.decode(network.relight(intrinsic, network.map_illumination("shadow", intrinsic, own)))
-        change = network.whole_views.settled("shadow", network.whole_views.change("shadow", tile))
+        change = network.whole_views.settled(network.whole_views.change("shadow", tile))
         light = torch.where(tile > 0.04045, ((tile + 0.055) / 1.055) ** 2.4, tile / 12.92) * change.exp()
     assert torch.allclose(
         torch.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light), relit, atol=1e-4
