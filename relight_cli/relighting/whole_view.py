@@ -112,7 +112,9 @@ def albedo_stops(views: WholeViews, working: Maps, shadows: Maps, device: str) -
     own = _batch(np.nan_to_num(working).clip(0, 1), device)
     without = linear_to_srgb(srgb_to_linear(own) * torch.exp2(_batch(shadows, device))).clamp(0, 1)
     change = views.change(ALBEDO, own, without)
-    return _array(log_gain(linear_to_srgb(srgb_to_linear(own) * change.exp()), own))
+    level = change.mean()  # its scale is free: a gain is limited from there
+    stops = log_gain(linear_to_srgb(srgb_to_linear(own) * (change - level).exp()), own)
+    return _array(stops + level / math.log(2))
 
 
 def _below_white(stops: Maps, working: Maps) -> Maps:
