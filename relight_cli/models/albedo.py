@@ -2,10 +2,11 @@
 
 `tiny` has learned from pairs of pictures where light ends and shadows begin; a frozen encoder, pretrained on photos,
 knows what things are. One decoder sees both and refines what `tiny` finds. Another sees the encoder's maps alone, of
-the picture without its cast shadows. They err in different places, so the mean of the two is used. Both have attention
-over the whole view at stride 16.
+the picture without its cast shadows. They err in different places, so the mean of the two is used, more of the latter
+where a shadow was. Both have attention over the whole view at stride 16.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tiny_layers import COEFFICIENTS, ConvBlock, Maps
 
 _STRIDES = (4, 8, 16)
+SHADOWED = 0.5 * math.log(2)  # log light that a shadow takes, from which on it counts in full
+LIT, SHADED = 0.5, 0.75  # share of the decoder that sees the picture without shadows, in light and where they were
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,11 @@ class AlbedoNetwork(nn.Module):
         """
         refined = log_light_change(guide, self.refined(self.encode(pictures), guide, maps, found))
         other = log_linear(lit)
+        lifted = (other - guide).mean(dim=1, keepdim=True)
         alone = other - guide + log_light_change(other, self.alone(self.encode(lit), other).float())
-        return (refined + alone) / 2
+        outside = (lifted.abs() < SHADOWED / 4).float() + 1e-3  # the levels of both are free
+        apart = ((refined - alone) * outside).mean((1, 2, 3), keepdim=True) / outside.mean((1, 2, 3), keepdim=True)
+        return torch.lerp(refined, alone + apart, LIT + (SHADED - LIT) * (lifted / SHADOWED).clamp(0, 1))
 
     def encode(self, pictures: Tensor) -> list[Tensor]:
         """Return the encoder's maps at strides 4 to 32."""

@@ -19,9 +19,7 @@ class WholeViews(Protocol):
     """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
 
     mapper_names: Collection[str]  # that it computes, SHADOW among them; other light goes tile by tile
-    sides: tuple[
-        int, ...
-    ]  # longer sides of smaller copies in which it looks for shadows too; changes are averaged
+    sides: tuple[int, ...]  # longer sides of smaller copies in which it looks for shadows too; changes are averaged
     largest: int  # longer side of the largest copy that it may be shown
 
     def change(self, mapper: str, pictures: "Tensor", lit: "Tensor | None" = None) -> "Tensor":
