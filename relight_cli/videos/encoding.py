@@ -13,6 +13,7 @@ from relight_cli.videos.decoding import Decoded, import_extra
 from relight_cli.videos.facts import VideoFacts
 from relight_cli.videos.names import VideoCodec
 from relight_cli.videos.packets import EncodedFrame
+from relight_cli.videos.priorities import ordinary_priorities
 
 _FULL, _LIMITED = 2, 1  # color_range of FFmpeg; luma 0 to 255, 16 to 235
 _BT709 = 1
@@ -57,7 +58,8 @@ class PartEncoder:
     def add(self, frame: Any, time: int) -> None:
         """Take a frame that `stored_frame` has made, shown from `time` on."""
         frame.pts, frame.time_base = time, self._clock
-        self._packets += self._context.encode(frame)
+        with ordinary_priorities():  # the first frame opens the encoder
+            self._packets += self._context.encode(frame)
 
     def finish(self) -> Iterator[tuple[int, bool, bytes]]:
         """Yield time, whether a decoder can start here, and data of all frames."""

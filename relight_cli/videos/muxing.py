@@ -16,6 +16,7 @@ from relight_cli.videos.encoding import add_stream
 from relight_cli.videos.facts import VideoFacts
 from relight_cli.videos.names import ISO, VideoCodec
 from relight_cli.videos.packets import EncodedFrame
+from relight_cli.videos.priorities import ordinary_priorities
 
 FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _ASPECT_OF_CODEC = (".mkv", ".webm")  # PyAV writes no aspect of pixels into them, but for that of the codec
@@ -105,7 +106,8 @@ def _begin(
     copies, notes = copied_streams(source, file, shown_stream(source).index, named=named, kinds=kinds)
     with contextlib.suppress(Exception):  # chapters that the container cannot hold
         file.set_chapters(source.chapters())
-    file.start_encoding()
+    with ordinary_priorities():
+        file.start_encoding()
     return _Output(file, stream, copies, notes)
 
 

@@ -18,6 +18,7 @@ from relight_cli.videos.codecs import Encoding
 from relight_cli.videos.decoding import Pixels, import_extra, opened_video, shown_stream
 from relight_cli.videos.encoding import quiet_encoders, tag_codec
 from relight_cli.videos.muxing import FORMATS, copied_packets, copied_streams, kept_metadata, muxing_options
+from relight_cli.videos.priorities import ordinary_priorities
 from relight_cli.videos.timing import ticks_of
 
 _CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
@@ -107,6 +108,7 @@ class VideoWriter:
             frame.duration = self._ticks[frame.pts]
         self._mux(frame)
 
+    @ordinary_priorities()  # the first frame opens the encoder
     def _mux(self, frame: Any) -> None:
         for packet in self._stream.encode(frame):
             if self._ticks:

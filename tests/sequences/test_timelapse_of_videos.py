@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from command_line import Command
 from ffmpeg import decode, ffmpeg
+from threads import real_time_threads
 
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
@@ -93,6 +94,7 @@ def test_codecs_of_photos_of_16_bits(
     assert done.code == 0, done.err
     found = read_facts(made, max_pixels=10**6)
     assert found.codec.replace("hevc", "h265").replace("libdav1d", "av1").replace("libvpx-vp9", "vp9") == codec
+    assert real_time_threads() == []
     assert (found.stored.bits, found.count) == (bits, 3)
     wanted = np.linspace(0.3, 0.6, 3)
     shape = (found.height, found.width)
