@@ -101,7 +101,8 @@ def whole_gain(
     if mapper == SHADOW:
         return stops, working
     stops = stops * find_shadows(stops, working).share_kept(THRESHOLD)
-    stops = albedo_stops(views, working, stops, tiling.device)
+    # On one thread as the shadows are: more would round differently.
+    (stops,) = in_order(lambda shadows: albedo_stops(views, working, shadows, tiling.device), [stops], tiling.workers)
     progress(_tiles(network, sizes[0]))
     return _below_white(stops, working), working
 
