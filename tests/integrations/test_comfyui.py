@@ -211,8 +211,8 @@ def test_a_trained_file_in_the_folder_of_models_is_a_choice(run: Any, comfy: Com
     shutil.copy(ROOT / "relight_cli" / "data" / "tiny.safetensors", folder / "mine.safetensors")
     assert "mine.safetensors" in comfy.nodes["RelightAlbedo"].INPUT_TYPES()["required"]["model"][0]
     images = batch()
-    mine = run("RelightAlbedo", image=images, model="mine.safetensors")[0]
-    assert torch.equal(mine, run("RelightAlbedo", image=images)[0])
+    mine = run("RelightDeshadow", image=images, model="mine.safetensors")[0]
+    assert torch.equal(mine, run("RelightDeshadow", image=images)[0])
     (folder / "mine.safetensors").write_bytes(b"damaged")
     with pytest.raises(rl.ModelUnavailableError):
         run("RelightAlbedo", image=images, model="mine.safetensors")

@@ -21,6 +21,7 @@ from relight_cli.relighting.options import TileOptions
 from relight_cli.timelapse import timelapse
 
 TINY = ("--model", "tiny")
+BY_TILES = (*TINY, "--tile-colour", "free")
 SAME = (*TINY, "--strength", "0")
 
 
@@ -108,7 +109,7 @@ def small_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_fewer_tiles_when_memory_runs_out(command: Command, photo: Path, small_memory: list[int]) -> None:
     (photo.parent / "b.png").write_bytes(photo.read_bytes())
-    done = command("albedo", "a.png", "b.png", *TINY, "--tile-batch", "5", "-q")
+    done = command("albedo", "a.png", "b.png", *BY_TILES, "--tile-batch", "5", "-q")
     assert (done.code, done.err) == (0, "")
     assert small_memory == [5, 2, 1, 1]  # later photos start with one tile
     assert Path("a_albedo.png").exists()
@@ -138,15 +139,18 @@ def test_a_timelapse_continues_with_fewer_tiles(
         assert path.read_bytes() == (Path("little") / path.name).read_bytes()
 
 
-def test_out_of_memory_with_one_tile_on_the_cpu(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("options", "part"), [(BY_TILES, "change_light"), (TINY, "map_whole")])
+def test_out_of_memory_with_one_tile_on_the_cpu(
+    command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], part: str
+) -> None:
     def never(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(mapping, "change_light", never)
-    done = command("albedo", "a.png", *TINY)
+    monkeypatch.setattr(mapping, part, never)
+    done = command("albedo", "a.png", *options)
     assert (done.code, len(done.lines)) == (7, 1)
     assert "--tile-batch 1" in done.err
-    assert command("albedo", "a.png", "a.png", "gone.png", *TINY).code == 23
+    assert command("albedo", "a.png", "a.png", "gone.png", *options).code == 23
 
 
 def test_out_of_memory_while_writing(command: Command, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
