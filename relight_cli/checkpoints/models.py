@@ -108,10 +108,9 @@ def _load_published(tasks: Collection[str], paths: list[Path], look_up: LookUp, 
 
 def _load_tiny(tasks: Collection[str], compute: "Compute") -> Model:
     network = load_tiny(device=compute.device, dtype=compute.tiny_dtype)
-    model = Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
     if "albedo" in tasks:
-        _add_view_albedo(model)
-    return model
+        network.view_albedo = load_albedo(device=compute.device, dtype=compute.tiny_dtype)
+    return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
 
 
 def _load_file(path: Path, mappers: Collection[str], compute: "Compute", notify: Callable[[str], None]) -> Model:
@@ -138,8 +137,6 @@ def with_mappers(model: Model, name: str | Path, look_up: LookUp, notify: Callab
     """
     missing = {mapper: task for task, mapper in _MAPPERS.items() if mapper not in model.network.mapper_names}
     if not missing:
-        if model.name == TINY:
-            _add_view_albedo(model)
         return model
     if is_file_name(str(name)):
         describe(Path(name)).require((), missing)
@@ -153,20 +150,11 @@ def with_mappers(model: Model, name: str | Path, look_up: LookUp, notify: Callab
     instead = "the light of another scene is found with the embedded model tiny"
     paths = _published(str(name), _files(missing.values())[1:], look_up, notify, instead)
     if paths is None:
-        return _load_tiny(TASKS, choose(model.device, "auto"))
+        return _load_tiny((), choose(model.device, "auto"))
     parameter: torch.nn.Parameter = next(model.network.parameters())
     found = dict(zip(missing, paths, strict=True))
     load_mappers(model.network, found, device=model.device, dtype=parameter.dtype)
     return model
-
-
-def _add_view_albedo(model: Model) -> None:
-    """Let `tiny` find the albedo of whole views, if it does not yet."""
-    from relight_cli.models.tiny import Tiny
-
-    network = model.network
-    if isinstance(network, Tiny) and network.view_albedo is None:
-        network.view_albedo = load_albedo(device=model.device, dtype=network.queries.dtype)
 
 
 def expected_model(name: str, tasks: Collection[str], weights_dir: Path | None) -> ModelInfo:

@@ -2,12 +2,11 @@
 
 import functools
 import hashlib
-import json
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from relight_cli.errors import ModelUnavailableError
+from relight_cli.checkpoints.network_files import read_network, refused_if_damaged
 
 if TYPE_CHECKING:
     import torch
@@ -35,21 +34,13 @@ def tiny_from(
 ) -> "Tiny":
     """Load the network of a file. Raises ModelUnavailableError with the remedy for a damaged one."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
     from relight_cli.checkpoints.uninitialised import Uninitialised
     from relight_cli.models.tiny import Tiny, TinyConfig
 
-    try:
-        with safe_open(path, "pt") as file:
-            described = json.loads(file.metadata()["config"]).items()
-            config: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value for key, value in described
-            }
-            state = {key: file.get_tensor(key).to(device, dtype or torch.float32) for key in file.keys()}  # noqa: SIM118
+    with refused_if_damaged(name or str(path), remedy):
+        config, state = read_network(path, device, dtype or torch.float32)
         with torch.device("meta"), Uninitialised():
             network = Tiny(TinyConfig(**config))
         network.load_state_dict(state, strict=True, assign=True)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelUnavailableError(f"{name or path} is damaged ({error}): {remedy}.") from error
     return network.eval().requires_grad_(False)
