@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relight_cli.models.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite
+from relight_cli.models.padding import pad_to
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class GeometryNetwork(nn.Module):
     def forward(self, pictures: Tensor) -> SurfaceMaps:
         """Return the maps of sRGB pictures (N, 3, H, W) in [0, 1], of any size and aspect ratio."""
         height, width = pictures.shape[-2:]
-        raw = self.raw_maps(pad_to_stride(pictures))
+        raw = self.raw_maps(pad_to(pictures, STRIDE))
         raw = F.interpolate(raw, scale_factor=4, mode="bilinear")[..., :height, :width]
         log_disparity, normals, sky = raw.split((1, 3, 1), dim=1)
         return SurfaceMaps(log_disparity.exp(), F.normalize(normals, dim=1), sky.sigmoid())
@@ -91,9 +92,3 @@ def decode_maps(maps: Sequence[Tensor], view: nn.Module, fusions: nn.ModuleList,
     for fine, fusion in zip(reversed(maps), reversed(fusions), strict=True):
         features = fusion(fine, features)
     return head(features).float()
-
-
-def pad_to_stride(pictures: Tensor) -> Tensor:
-    """Repeat the last column and row until both sides are multiples of the encoder's stride."""
-    height, width = pictures.shape[-2:]
-    return F.pad(pictures, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")

@@ -54,9 +54,7 @@ class Tiny(nn.Module):
     def __init__(self, config: TinyConfig) -> None:
         super().__init__()
         self.config, self.tile_size = config, config.tile_size
-        self.view_albedo: AlbedoNetwork | None = (
-            None  # finds the albedo of whole views; its weights lie in another file
-        )
+        self.view_albedo: AlbedoNetwork | None = None  # of whole views; its weights lie in another file
         self.max_side, self.reference_side = config.max_side, config.reference_side
         w4, w8, w16 = config.widths
         self.encoder = Encoder(config)

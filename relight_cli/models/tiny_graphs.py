@@ -7,9 +7,9 @@ from relight_cli.models.blocks import Rotary, RotaryTable
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
+from relight_cli.models.padding import pad_to
 from relight_cli.models.tiny import ALIKE, Tiny
 from relight_cli.models.tiny_layers import Maps
-from relight_cli.models.tiny_views import pad_to
 
 TASKS = ("deshadow", "albedo", "relight")
 

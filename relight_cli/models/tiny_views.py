@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
+from relight_cli.models.padding import pad_to
+from relight_cli.models.tiny_layers import Maps
 
 if TYPE_CHECKING:
     from relight_cli.models.albedo import AlbedoNetwork
@@ -38,28 +39,29 @@ class TinyViews:
         padded = pad_to(pictures, stride)
         guide = log_linear(padded)
         maps, light = self.network.split(*self.network.features(padded, guide))
-        shadows, rest = self.network.shading(*maps)
-
-        def mapped(name: str) -> Tensor:
-            target = self.network.mappers[name](maps[2], light).to(light)
-            return self.network.light(*maps, target) - self.network.light(*maps, light) - shadows
-
         if mapper == SHADOW:
-            return log_light_change(guide, mapped(SHADOW).float())[..., :height, :width]
+            change = mapped_change(self.network, SHADOW, maps, light)
+            return log_light_change(guide, change.float())[..., :height, :width]
         assert self.albedo is not None
         if lit is None:
-            without = soft_threshold(log_light_change(guide, mapped(SHADOW).float()))
-            without = linear_to_srgb((guide.exp() - EPS) * without.exp()).clamp(0, 1)
+            shadows = log_light_change(guide, mapped_change(self.network, SHADOW, maps, light).float())
+            without = linear_to_srgb((guide.exp() - EPS) * soft_threshold(shadows).exp()).clamp(0, 1)
         else:
             without = pad_to(lit, stride)
-        return self.albedo(padded, guide, maps, mapped(ALBEDO) - rest, without)[..., :height, :width]
+        found = mapped_change(self.network, ALBEDO, maps, light)
+        return self.albedo(padded, guide, maps, found, without)[..., :height, :width]
 
     def settled(self, change: Tensor) -> Tensor:
         """Return a change (N, 3, H, W) that removes shadows without what is far below the least of theirs."""
         return soft_threshold(change)
 
 
-def pad_to(pictures: Tensor, stride: int) -> Tensor:
-    """Repeat the last column and row of pictures (N, 3, H, W) until both sides are multiples of a stride."""
-    height, width = pictures.shape[-2:]
-    return F.pad(pictures, (0, -width % stride, 0, -height % stride), mode="replicate")
+def mapped_change(network: "Tiny", mapper: str, maps: Maps, light: Tensor) -> Tensor:
+    """Return coefficients (N, 6, H / 4, W / 4) of the change from the own light (N, 1, L) of pictures to mapped light.
+
+    `maps` are what `Tiny.split` returns with the light. Shadows are taken off, for albedo the rest of the shading too.
+    """
+    shadows, rest = network.shading(*maps)
+    mapped = network.mappers[mapper](maps[2], light).to(light)
+    change = network.light(*maps, mapped) - network.light(*maps, light) - shadows
+    return change - rest if mapper == ALBEDO else change

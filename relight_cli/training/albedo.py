@@ -4,7 +4,6 @@ python -m relight_cli.training.albedo PHOTOS RUN --views VIEWS --grounds GROUNDS
 """
 
 import json
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -23,14 +22,14 @@ from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import ALBEDO
 from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tiny import Tiny
-from relight_cli.models.tiny_layers import Maps
+from relight_cli.models.tiny_views import mapped_change
 from relight_cli.training.albedo_pictures import AlbedoPictures, Batch
-from relight_cli.training.geometry import learning_rate
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import Losses, albedo_terms, edge_loss, recorded_mask
 from relight_cli.training.pairs import LitViews
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
+from relight_cli.training.steps import take_steps
 from relight_cli.training.train import code_revision
 from relight_cli.training.views import RenderedViews
 
@@ -99,20 +98,17 @@ class Run:
 def coefficients(network: AlbedoNetwork, tiny: Tiny | None, pictures: Tensor, guide: Tensor) -> Tensor:
     """Return the coefficients (N, 6, H / 4, W / 4) of the decoder that refines `tiny`, or of the other without it."""
     pictures = pictures.contiguous(memory_format=torch.channels_last)
+    mixed = torch.autocast("cpu", torch.bfloat16, enabled=torch.is_grad_enabled())
+    with torch.no_grad(), mixed:
+        seen = network.encode(pictures)
+    if tiny is None:
+        with mixed:
+            return network.alone(seen, guide).float()
     with torch.no_grad():
-        known = None if tiny is None else found_by(tiny, pictures, guide)
-    with torch.autocast("cpu", torch.bfloat16, enabled=torch.is_grad_enabled()):
-        with torch.no_grad():
-            seen = network.encode(pictures)
-        return network.alone(seen, guide).float() if known is None else network.refined(seen, guide, *known)
-
-
-def found_by(tiny: Tiny, pictures: Tensor, guide: Tensor) -> tuple[Maps, Tensor]:
-    """Return the maps of `tiny`, and the coefficients (N, 6, H / 4, W / 4) of the change of log light to its albedo."""
-    maps, light = tiny.split(*tiny.features(pictures, guide))
-    shadows, rest = tiny.shading(*maps)
-    mapped = tiny.mappers[ALBEDO](maps[2], light).to(light)
-    return maps, tiny.light(*maps, mapped) - tiny.light(*maps, light) - shadows - rest
+        maps, light = tiny.split(*tiny.features(pictures, guide))
+        found = mapped_change(tiny, ALBEDO, maps, light)
+    with mixed:
+        return network.refined(seen, guide, maps, found)
 
 
 def network_losses(network: AlbedoNetwork, tiny: Tiny | None, batch: Batch) -> Losses:
@@ -186,20 +182,15 @@ def main(
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": sum(RenderedViews(path).count for path in views), "revision": code_revision()}
     run.recipe.append(schedule | source)
-    started, losses, figures = time.monotonic(), list[dict[str, float]](), dict[str, Any]()
-    done = run.step >= steps
-    while not done:
-        losses.append(run.advance(pictures, batch, seed, learning_rate(run.step, steps, rate)))
-        seconds = time.monotonic() - started
-        done = run.step >= steps or seconds > 60 * minutes
-        if done or run.step % LOG_EVERY == 0:
-            names = {name for part in losses for name in part}
-            means = {name: round(float(np.nanmean([part.get(name, np.nan) for part in losses])), 4) for name in names}
-            figures = {"step": run.step, "seconds": round(seconds), "processor": round(time.process_time())} | means
-            if done or run.step % (4 * LOG_EVERY) == 0:
-                figures |= {name: round(evaluate(run.averaged, run.tiny, test), 2) for name, test in tests.items()}
-            run.folder.save(run.step, run.recipe, figures)
-            losses.clear()
+    figures = take_steps(
+        run,
+        lambda rate: run.advance(pictures, batch, seed, rate),
+        lambda: {name: round(evaluate(run.averaged, run.tiny, test), 2) for name, test in tests.items()},
+        steps=steps,
+        minutes=minutes,
+        rate=rate,
+        log_every=LOG_EVERY,
+    )
     if export:
         run.export(export, figures)
 

@@ -4,8 +4,6 @@ python -m relight_cli.training.geometry VIEWS RUN --encoder FILE --held-out HELD
 """
 
 import json
-import math
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -20,9 +18,10 @@ from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
 from relight_cli.training.geometry_pictures import GeometryViews
 from relight_cli.training.run_folder import RunFolder
+from relight_cli.training.steps import take_steps
 from relight_cli.training.train import code_revision
 
-WARM_UP, LOG_EVERY = 40, 40  # steps
+LOG_EVERY = 40  # steps
 _PARTS = {
     "_expand_conv": "expand.conv",
     "_bn0": "expand.norm",
@@ -84,10 +83,6 @@ class Run:
         self.step += 1
         return {f"{name}_loss": loss.item() for name, loss in losses.items()}
 
-    def save(self, record: dict[str, Any]) -> None:
-        """Append a line to the log and replace the checkpoint."""
-        self.folder.save(self.step, self.recipe, record)
-
     def export(self, target: Path, figures: dict[str, Any]) -> None:
         """Write the averaged weights as float16, with config, recipe and figures in the metadata."""
         metadata = {
@@ -120,11 +115,6 @@ def evaluate(network: GeometryNetwork, views: GeometryViews) -> dict[str, float]
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
-def learning_rate(step: int, steps: int, highest: float) -> float:
-    """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
-    return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1, step / steps))))
-
-
 def main(
     views: Annotated[Path, typer.Argument(help="Folder of views to train on (geometry_views).")],
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier run there is resumed.")],
@@ -145,19 +135,15 @@ def main(
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": data.count, "encoder": encoder.name if encoder else None, "revision": code_revision()}
     run.recipe.append(schedule | source)
-    started, losses, figures = time.monotonic(), list[dict[str, float]](), dict[str, Any]()
-    done = run.step >= steps
-    while not done:
-        losses.append(run.advance(data, batch, seed, learning_rate(run.step, steps, rate)))
-        seconds = time.monotonic() - started
-        done = run.step >= steps or seconds > 60 * minutes
-        if done or run.step % LOG_EVERY == 0:
-            means = {name: round(float(np.mean([part[name] for part in losses])), 4) for name in losses[0]}
-            figures = {"step": run.step, "seconds": round(seconds), "processor": round(time.process_time())} | means
-            if done or run.step % (4 * LOG_EVERY) == 0:
-                figures |= evaluate(run.averaged, test)
-            run.save(figures)
-            losses.clear()
+    figures = take_steps(
+        run,
+        lambda rate: run.advance(data, batch, seed, rate),
+        lambda: evaluate(run.averaged, test),
+        steps=steps,
+        minutes=minutes,
+        rate=rate,
+        log_every=LOG_EVERY,
+    )
     if export:
         run.export(export, figures | evaluate(run.averaged, test))
 
