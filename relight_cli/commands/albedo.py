@@ -7,6 +7,7 @@ import typer
 from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.option_types import Photos
 from relight_cli.jobs.options import subset, with_options
+from relight_cli.models.interface import ALBEDO
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -57,7 +58,6 @@ def albedo(
         return
     model = load_model(tasks=tasks, **options.model_arguments())
     layers = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
-    from relight_cli.models.interface import ALBEDO
     from relight_cli.relighting import mapping
 
     def chosen(**more: object) -> mapping.AlbedoOptions:

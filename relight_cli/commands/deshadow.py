@@ -9,6 +9,7 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.option_types import Photos
 from relight_cli.jobs.options import subset, with_options
+from relight_cli.models.interface import SHADOW
 from relight_cli.relighting.options import DeshadowOptions
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def deshadow(
         return
     model = load_model(tasks=tasks, **options.model_arguments())
     layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
-    from relight_cli.models.interface import SHADOW
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask

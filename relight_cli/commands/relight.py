@@ -9,6 +9,7 @@ import typer
 from relight_cli.jobs.option_types import Photos
 from relight_cli.jobs.options import LightCommandOptions, subset, with_options
 from relight_cli.jobs.relight_options import MAPPERS, RelightCommandOptions
+from relight_cli.models.interface import SHADOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +182,6 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     if not options.depth:
         command.record({"geometry": _find_surfaces(geometry, model, options)})
     layers = PhotoLayers(geometry if options.layers is not None else None)
-    from relight_cli.models.interface import SHADOW
     from relight_cli.relighting import lit_photo
     from relight_cli.relighting.mapping import mapping_seconds
 

@@ -30,6 +30,7 @@ from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
+from relight_cli.models.interface import SHADOW
 from relight_cli.pages.previews import PreviewMaker
 from relight_cli.photos.formats import output_suffix
 from relight_cli.timelapse.compared_frames import ComparedFrames
@@ -169,7 +170,6 @@ class MovingSun:
 
     def _estimate(self, model: "Model", geometry: "GeometrySource") -> None:
         """Print what the frames cost, from the photo's own light on a small copy and one frame."""
-        from relight_cli.models.interface import SHADOW
         from relight_cli.relighting.lit_gain import light_gain
         from relight_cli.relighting.lit_photo import SIDE, PutOnOptions, lit_picture, subject_of, tiles_to_put_on
         from relight_cli.relighting.mapping import mapping_seconds
