@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 SHADOW, ALBEDO = "shadow", "albedo"  # names of illumination mappers
 
 
+class View(Protocol):
+    """N pictures as the network has seen them, as wholes."""
+
+    def change(self, mapper: str, lit: "Tensor | None" = None) -> "Tensor":
+        """Return the change of log light (N, 3, H, W), natural, float32, to mapped light.
+
+        For ALBEDO, `lit` are the same pictures without their cast shadows, as far as these are known.
+        """
+        ...
+
+
 class WholeViews(Protocol):
     """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
 
@@ -22,11 +33,8 @@ class WholeViews(Protocol):
     sides: tuple[int, ...]  # longer sides of smaller copies in which it looks for shadows too; changes are averaged
     largest: int  # longer side of the largest copy that it may be shown
 
-    def change(self, mapper: str, pictures: "Tensor", lit: "Tensor | None" = None) -> "Tensor":
-        """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1].
-
-        For ALBEDO, `lit` are the same pictures without their cast shadows, as far as these are known.
-        """
+    def look(self, mapper: str, pictures: "Tensor") -> View:
+        """Look at sRGB pictures (N, 3, H, W) in [0, 1]. What is seen serves this mapper, and SHADOW."""
         ...
 
     def settled(self, change: "Tensor") -> "Tensor":

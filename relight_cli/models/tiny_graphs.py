@@ -42,7 +42,7 @@ class TinyGraph(nn.Module):
         """Return the picture in its new light, and the change of its log light."""
         height, width = picture.shape[2:]
         if self.task == "albedo":
-            log_light = self.network.whole_views.change(ALBEDO, picture)
+            log_light = self.network.whole_views.look(ALBEDO, picture).change(ALBEDO)
             return linear_to_srgb(srgb_to_linear(picture) * torch.exp(log_light)), log_light
         padded = pad_to(picture, self.network.stride)
         guide = log_linear(padded)

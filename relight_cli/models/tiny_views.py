@@ -9,7 +9,6 @@ from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.padding import pad_to
-from relight_cli.models.tiny_layers import Maps
 
 if TYPE_CHECKING:
     from relight_cli.models.albedo import AlbedoNetwork
@@ -29,39 +28,53 @@ class TinyViews:
         self.network, self.albedo = network, albedo
         self.mapper_names: Collection[str] = (SHADOW, ALBEDO) if albedo else (SHADOW,)
 
-    def change(self, mapper: str, pictures: Tensor, lit: Tensor | None = None) -> Tensor:
-        """Return the change of log light (N, 3, H, W), natural, float32, of sRGB pictures (N, 3, H, W) in [0, 1].
-
-        For albedo, `lit` are the pictures without their cast shadows; by default as one look at them tells.
-        """
-        height, width = pictures.shape[-2:]
-        stride = self.albedo.stride if self.albedo and mapper == ALBEDO else self.network.stride
-        padded = pad_to(pictures, stride)
-        guide = log_linear(padded)
-        maps, light = self.network.split(*self.network.features(padded, guide))
-        if mapper == SHADOW:
-            change = mapped_change(self.network, SHADOW, maps, light)
-            return log_light_change(guide, change.float())[..., :height, :width]
-        assert self.albedo is not None
-        if lit is None:
-            shadows = log_light_change(guide, mapped_change(self.network, SHADOW, maps, light).float())
-            without = linear_to_srgb((guide.exp() - EPS) * soft_threshold(shadows).exp()).clamp(0, 1)
-        else:
-            without = pad_to(lit, stride)
-        found = mapped_change(self.network, ALBEDO, maps, light)
-        return self.albedo(padded, guide, maps, found, without)[..., :height, :width]
+    def look(self, mapper: str, pictures: Tensor) -> "TinyView":
+        """Look at sRGB pictures (N, 3, H, W) in [0, 1] of any size, for a mapper."""
+        return TinyView(self.network, pictures, self.albedo if mapper == ALBEDO else None)
 
     def settled(self, change: Tensor) -> Tensor:
         """Return a change (N, 3, H, W) that removes shadows without what is far below the least of theirs."""
         return soft_threshold(change)
 
 
-def mapped_change(network: "Tiny", mapper: str, maps: Maps, light: Tensor) -> Tensor:
-    """Return coefficients (N, 6, H / 4, W / 4) of the change from the own light (N, 1, L) of pictures to mapped light.
+class TinyView:
+    """Whole pictures as `tiny` sees them; a `View`. Maps, light and shading are found once for all mappers."""
 
-    `maps` are what `Tiny.split` returns with the light. Shadows are taken off, for albedo the rest of the shading too.
-    """
-    shadows, rest = network.shading(*maps)
-    mapped = network.mappers[mapper](maps[2], light).to(light)
-    change = network.light(*maps, mapped) - network.light(*maps, light) - shadows
-    return change - rest if mapper == ALBEDO else change
+    def __init__(self, network: "Tiny", pictures: Tensor, albedo: "AlbedoNetwork | None" = None) -> None:
+        """Look at sRGB pictures (N, 3, H, W) in [0, 1]; without the albedo network, albedo cannot be found."""
+        self.network, self.albedo, self.size = network, albedo, pictures.shape[-2:]
+        self.stride = albedo.stride if albedo else network.stride
+        self.padded = pad_to(pictures, self.stride)
+        self.guide = log_linear(self.padded)
+        self.maps, self.light = network.split(*network.features(self.padded, self.guide))
+        self.shadows, self.rest = network.shading(*self.maps)
+        self.own = network.light(*self.maps, self.light)
+
+    def change(self, mapper: str, lit: Tensor | None = None) -> Tensor:
+        """Return the change of log light (N, 3, H, W), natural, float32, to mapped light.
+
+        For albedo, `lit` are the pictures without their cast shadows; by default as this look at them tells.
+        """
+        height, width = self.size
+        if mapper == SHADOW:
+            return self._without_shadows()[..., :height, :width]
+        assert self.albedo is not None
+        if lit is None:
+            without = (self.guide.exp() - EPS) * soft_threshold(self._without_shadows()).exp()
+            padded = linear_to_srgb(without).clamp(0, 1)
+        else:
+            padded = pad_to(lit, self.stride)
+        found = self.coefficients(ALBEDO)
+        return self.albedo(self.padded, self.guide, self.maps, found, padded)[..., :height, :width]
+
+    def coefficients(self, mapper: str) -> Tensor:
+        """Return coefficients (N, 6, H / 4, W / 4) of the change that `tiny` alone finds, of the padded pictures.
+
+        Shadows are taken off, for albedo the rest of the shading too.
+        """
+        mapped = self.network.mappers[mapper](self.maps[2], self.light).to(self.light)
+        change = self.network.light(*self.maps, mapped) - self.own - self.shadows
+        return change - self.rest if mapper == ALBEDO else change
+
+    def _without_shadows(self) -> Tensor:
+        return log_light_change(self.guide, self.coefficients(SHADOW).float())

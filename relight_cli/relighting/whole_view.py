@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
-from relight_cli.models.interface import ALBEDO, SHADOW, RelightingModel, WholeViews
+from relight_cli.models.interface import ALBEDO, SHADOW, RelightingModel, View, WholeViews
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.found_shadows import find_shadows
@@ -96,23 +96,23 @@ def whole_gain(
     """
     sizes = view_sizes(views, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
-    stops = view_stops(network, views, working, sizes, tiling, progress)
+    view, stops = _shadows(network, views, mapper, working, sizes, tiling, progress)
     stops = shadow_level(stops, working).applied(stops)
     if mapper == SHADOW:
         return stops, working
     stops = stops * find_shadows(stops, working).share_kept(THRESHOLD)
     # On one thread as the shadows are: more would round differently.
-    (stops,) = in_order(lambda shadows: albedo_stops(views, working, shadows, tiling.device), [stops], tiling.workers)
+    (stops,) = in_order(lambda shadows: _albedo(view, working, shadows, tiling.device), [stops], tiling.workers)
     progress(_tiles(network, sizes[0]))
     return _below_white(stops, working), working
 
 
 @torch.inference_mode()
-def albedo_stops(views: WholeViews, working: Maps, shadows: Maps, device: str) -> Maps:
+def _albedo(view: View, working: Maps, shadows: Maps, device: str) -> Maps:
     """Return the gain (h, w, 3) in stops to the albedo of a copy (h, w, 3), sRGB, whose cast shadows are known."""
     own = _batch(np.nan_to_num(working).clip(0, 1), device)
     without = linear_to_srgb(srgb_to_linear(own) * torch.exp2(_batch(shadows, device))).clamp(0, 1)
-    change = views.change(ALBEDO, own, without)
+    change = view.change(ALBEDO, without)
     level = change.mean()  # its scale is free: a gain is limited from there
     stops = log_gain(linear_to_srgb(srgb_to_linear(own) * (change - level).exp()), own)
     return _array(stops + level / math.log(2))
@@ -127,35 +127,37 @@ def _below_white(stops: Maps, working: Maps) -> Maps:
     return stops - np.float32(max(0.0, math.log2(max(float(np.percentile(reflected, _WHITE)), 1e-6))))
 
 
-def view_stops(
+def _shadows(
     network: RelightingModel,
     views: WholeViews,
+    mapper: str,
     working: Maps,
     sizes: list[Size],
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
-) -> Maps:
-    """Return the gain (h, w, 3) in stops that takes shadows off a copy (h, w, 3), sRGB.
+) -> tuple[View, Maps]:
+    """Return what is seen in a copy (h, w, 3), sRGB, and the gain (h, w, 3) in stops that takes its shadows off.
 
-    It is the mean of passes over the copy in `sizes`, its own first.
+    The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`.
     """
     seen = np.nan_to_num(working).clip(0, 1)
 
     @torch.inference_mode()
-    def look(size: Size) -> Tensor:
-        copy = seen if size == sizes[0] else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
-        change = views.change(SHADOW, _batch(np.asarray(copy, np.float32), tiling.device))
-        return F.interpolate(change, sizes[0], mode="bilinear")
+    def look(size: Size) -> tuple[View, Tensor]:
+        finest = size == sizes[0]
+        copy = seen if finest else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
+        view = views.look(mapper if finest else SHADOW, _batch(np.asarray(copy, np.float32), tiling.device))
+        return view, F.interpolate(view.change(SHADOW), sizes[0], mode="bilinear")
 
-    total: Tensor | None = None
-    for size, change in zip(sizes, in_order(look, sizes, tiling.workers), strict=True):
-        total = change if total is None else total + change
+    looks = []
+    for size, one in zip(sizes, in_order(look, sizes, tiling.workers), strict=True):
+        looks.append(one)
         progress(_tiles(network, size))
-    assert total is not None
+    total = sum((change for _, change in looks[1:]), looks[0][1])
     with torch.inference_mode():
         log_light = views.settled(total / len(sizes))
         own = _batch(seen, tiling.device)
-        return _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
+        return looks[0][0], _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
 
 
 def _tiles(network: RelightingModel, size: Size) -> int:

@@ -22,7 +22,7 @@ from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.interface import ALBEDO
 from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tiny import Tiny
-from relight_cli.models.tiny_views import mapped_change
+from relight_cli.models.tiny_views import TinyView
 from relight_cli.training.albedo_pictures import AlbedoPictures, Batch
 from relight_cli.training.grounds import Grounds
 from relight_cli.training.losses import Losses, albedo_terms, edge_loss, recorded_mask
@@ -105,10 +105,10 @@ def coefficients(network: AlbedoNetwork, tiny: Tiny | None, pictures: Tensor, gu
         with mixed:
             return network.alone(seen, guide).float()
     with torch.no_grad():
-        maps, light = tiny.split(*tiny.features(pictures, guide))
-        found = mapped_change(tiny, ALBEDO, maps, light)
+        view = TinyView(tiny, pictures)
+        found = view.coefficients(ALBEDO)
     with mixed:
-        return network.refined(seen, guide, maps, found)
+        return network.refined(seen, guide, view.maps, found)
 
 
 def network_losses(network: AlbedoNetwork, tiny: Tiny | None, batch: Batch) -> Losses:

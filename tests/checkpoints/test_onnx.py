@@ -91,7 +91,7 @@ def test_the_package_for_darktable_runs_in_another_runtime(command: Command, tmp
             assert small["lit"].shape == small["log_light"].shape == odd.shape
         views = tiny.whole_views
         for task, mapper in (("deshadow", SHADOW), ("albedo", ALBEDO)):
-            found, change = graphs[task](odd), views.change(mapper, odd)
+            found, change = graphs[task](odd), views.look(mapper, odd).change(mapper)
             wanted = views.settled(change) if mapper == SHADOW else change
             np.testing.assert_allclose(found["log_light"], wanted, atol=1e-5, rtol=0)
             assert np.abs(wanted).max() > 0.1  # there is something to compare

@@ -37,12 +37,22 @@ class Brighter:
     def __init__(self) -> None:
         self.seen: list[tuple[int, ...]] = []
 
-    def change(self, mapper: str, pictures: Tensor, lit: Tensor | None = None) -> Tensor:
+    def look(self, mapper: str, pictures: Tensor) -> "Dark":
         self.seen.append(tuple(pictures.shape[2:]))
-        return 0.35 + 0.35 * (pictures < 0.5).float()
+        return Dark(pictures)
 
     def settled(self, change: Tensor) -> Tensor:
         return change
+
+
+class Dark:
+    """One of these views."""
+
+    def __init__(self, pictures: Tensor) -> None:
+        self.pictures = pictures
+
+    def change(self, mapper: str, lit: Tensor | None = None) -> Tensor:
+        return 0.35 + 0.35 * (self.pictures < 0.5).float()
 
 
 def seeing(views: Brighter) -> MeanLight:
@@ -164,7 +174,7 @@ def tiny() -> Tiny:
 def test_tiny_sees_every_shape(tiny: Tiny, size: tuple[int, int], mapper: str) -> None:
     pictures = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        change = tiny.whole_views.change(mapper, pictures)
+        change = tiny.whole_views.look(mapper, pictures).change(mapper)
     assert change.shape == pictures.shape
     assert change.isfinite().all()
 
@@ -175,7 +185,7 @@ def test_tiny_sees_a_tile_as_it_does_in_tiles() -> None:
     with torch.inference_mode():
         intrinsic, own = network.delight(network.encode(tile))
         relit = network.decode(network.relight(intrinsic, network.map_illumination("shadow", intrinsic, own)))
-        change = network.whole_views.settled(network.whole_views.change("shadow", tile))
+        change = network.whole_views.settled(network.whole_views.look("shadow", tile).change("shadow"))
         light = torch.where(tile > 0.04045, ((tile + 0.055) / 1.055) ** 2.4, tile / 12.92) * change.exp()
     assert torch.allclose(
         torch.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light), relit, atol=1e-4
