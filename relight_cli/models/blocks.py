@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORM_EPS = 1e-6
+_OUTLASTING = torch.inference_mode(mode=False)  # angles are kept: first needed in inference, gradients may pass later
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,19 @@ class Rotary:
     sin: Tensor
 
     @cached_property
+    @_OUTLASTING
     def wide_cos(self) -> Tensor:
         """Cosines repeated along a head, (N, 1, d) or (B, N, 1, d)."""
         return _repeated(self.cos)
 
     @cached_property
+    @_OUTLASTING
     def wide_sin(self) -> Tensor:
         """Sines repeated along a head, (N, 1, d) or (B, N, 1, d)."""
         return _repeated(self.sin)
 
     @cached_property
+    @_OUTLASTING
     def partner(self) -> Tensor:
         """The signed permutation (d, d) that puts -v in the place of u, and u in the place of v."""
         eye = torch.eye(4 * self.cos.shape[-1]).unflatten(1, (2, 2, -1))
@@ -58,13 +62,17 @@ class RotaryTable:
         """Return the angles of N = rows * columns + appended tokens, on `like`'s device."""
         key = (rows, columns, appended, like.device, like.dtype)
         if key not in self._cache:
-            half = self.head_width // 2
-            frequencies = 1 / self.base ** (torch.arange(0, half, 2, dtype=torch.float32) / half)  # (w/2,)
-            grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).float()
-            positions = torch.cat([grid, torch.full((appended, 2), -1.0)])  # (N, 2)
-            angles = positions[:, :, None] * frequencies  # (N, 2, w/2)
-            self._cache[key] = Rotary(angles.cos().to(like), angles.sin().to(like))
+            self._cache[key] = self._angles(rows, columns, appended, like)
         return self._cache[key]
+
+    @_OUTLASTING
+    def _angles(self, rows: int, columns: int, appended: int, like: Tensor) -> Rotary:
+        half = self.head_width // 2
+        frequencies = 1 / self.base ** (torch.arange(0, half, 2, dtype=torch.float32) / half)  # (w/2,)
+        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).float()
+        positions = torch.cat([grid, torch.full((appended, 2), -1.0)])  # (N, 2)
+        angles = positions[:, :, None] * frequencies  # (N, 2, w/2)
+        return Rotary(angles.cos().to(like), angles.sin().to(like))
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

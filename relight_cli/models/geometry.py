@@ -11,8 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.efficientnet_lite import CHANNELS, STRIDE, EfficientNetLite
 from relight_cli.models.padding import pad_to
+
+_HEADS = 4  # of the attention
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class GeometryConfig:
     """The size of the network."""
 
     width: int = 64  # channels of the pyramid
+    context_width: int = 128  # of tokens that see the whole view, at stride 32
+    context_depth: int = 3
     side: int = 384  # longer side of the copy of a photo that gives the best results
 
 
@@ -59,6 +64,27 @@ def view_places(maps: Tensor) -> Tensor:
     return torch.stack((x.expand(height, width), y[:, None].expand(height, width))).expand(len(maps), -1, -1, -1)
 
 
+class ViewContext(nn.Module):
+    """Attention over the whole view, at the encoder's last stride."""
+
+    def __init__(self, config: GeometryConfig) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(CHANNELS[-1] + 2, config.context_width, 1)
+        self.rotary = RotaryTable(config.context_width // _HEADS)
+        self.blocks = nn.ModuleList(Block(config.context_width, _HEADS, 2) for _ in range(config.context_depth))
+        self.norm = nn.LayerNorm(config.context_width, NORM_EPS)
+        self.leave = nn.Conv2d(config.context_width, config.width, 1)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return features (N, width, h, w) of the encoder's last map (N, C, h, w)."""
+        x = self.enter(torch.cat((maps, view_places(maps)), dim=1))
+        tokens = x.flatten(2).transpose(1, 2)
+        for block in self.blocks:
+            tokens = block(tokens, self.rotary(x.shape[2], x.shape[3], 0, tokens))
+        features: Tensor = self.leave(self.norm(tokens).transpose(1, 2).reshape(x.shape))
+        return features
+
+
 class GeometryNetwork(nn.Module):
     """Encoder, pyramid and one head for all maps, at a quarter of the picture's size."""
 
@@ -66,7 +92,7 @@ class GeometryNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = EfficientNetLite()
-        self.view = nn.Linear(CHANNELS[-1], config.width)  # of the mean over the whole view
+        self.view = ViewContext(config)
         self.fusions = nn.ModuleList(Fusion(channels, config.width) for channels in CHANNELS)
         self.head = nn.Sequential(nn.GroupNorm(8, config.width), nn.ReLU(), nn.Conv2d(config.width, 5, 3, padding=1))
 
@@ -88,7 +114,7 @@ class GeometryNetwork(nn.Module):
 
 def decode_maps(maps: Sequence[Tensor], view: nn.Module, fusions: nn.ModuleList, head: nn.Module) -> Tensor:
     """Return what `GeometryNetwork.raw_maps` does from the maps of its encoder, by the other parts of the network."""
-    features = view(maps[-1].mean((2, 3)))[..., None, None]
+    features = view(maps[-1])
     for fine, fusion in zip(reversed(maps), reversed(fusions), strict=True):
         features = fusion(fine, features)
     return head(features).float()

