@@ -62,8 +62,9 @@ def multiply_light(own: NDArray[np.float32], stops: NDArray[np.float32]) -> NDAr
     np.exp(lit, out=lit)
     lit -= 1
     raised = own + np.float32(0.055)
-    lit *= raised
-    lit += own
+    with np.errstate(invalid="ignore"):  # infinity times nothing, mended below
+        lit *= raised
+        lit += own
     linear = np.minimum(own, lit, out=raised) <= KNEE
     linear &= stops != 0
     at = np.flatnonzero(linear)  # with `take` and `put`, faster than an array of booleans as an index

@@ -132,6 +132,15 @@ def test_an_infinite_sample_spoils_nothing_around_it() -> None:
     assert np.isfinite(rl.shadow_mask(model, rl.Photo(odd)).found.probability).all()
 
 
+@pytest.mark.parametrize("task", [("deshadow",), ("albedo", "--save-shading"), ("relight", "--sun", "left,35")])
+def test_an_infinite_sample_is_no_reason_to_warn(command: Command, folder: Path, task: tuple[str, ...]) -> None:
+    light = np.random.default_rng(0).random((40, 60, 3), np.float32)
+    light[3, 4], light[20, 30] = np.inf, np.nan
+    write_photo(Photo(light, format="TIFF"), folder / "odd.tif")
+    done = command(task[0], "odd.tif", *task[1:], *TINY, "-o", "lit.tif", "--input-colour", "linear")
+    assert (done.code, done.err) == (0, "")
+
+
 def test_a_grey_photo_of_16_bits_is_written_in_the_working_space(command: Command, folder: Path) -> None:
     grey = np.tile(np.linspace(2000, 60000, 40), (30, 1)).astype(np.uint16)[..., None]
     write_photo(Photo(grey), folder / "grey.tif")

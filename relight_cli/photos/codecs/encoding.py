@@ -84,7 +84,8 @@ def encode(
         file.seek(0)
         file.truncate()
         try:
-            with library_warnings() as warned:
+            # Pixels may be made as they are written: what is infinite in them is no warning of the encoder.
+            with library_warnings() as warned, np.errstate(all="ignore"):
                 encoder(file, attempt)
         except MemoryError:  # not caused by the metadata
             raise
