@@ -45,7 +45,9 @@ def expose_albedo(photo: Raster, albedo: Raster) -> AdjustedRows:
     for rows in row_bands(*photo.shape[:2]):
         own = photo[rows]
         light, surface = to_linear(own), to_linear(rows_from(albedo, photo, rows, own))
-        quantiles.append(np.quantile((light + 1e-3) / (surface + 1e-3), 1 - OUTLIERS))
+        with np.errstate(all="ignore"):  # infinite samples say nothing
+            ratio = (light + 1e-3) / (surface + 1e-3)
+        quantiles.append(np.quantile(np.where(np.isfinite(ratio), ratio, 1.0), 1 - OUTLIERS))
     scale = max(1.0, float(np.median(quantiles)))
 
     def brighten(rows: slice, own: Pixels) -> Pixels:

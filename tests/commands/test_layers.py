@@ -17,6 +17,8 @@ from relight_cli.photos.header import read_header, read_record
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.rgb_matrices import rgb_matrix
 from relight_cli.photos.writing import write_photo
+from relight_cli.rasters.rows import to_array
+from relight_cli.relighting.layers import expose_albedo
 
 TINY = ("--model", "tiny")
 COLOURS = ("", "photo", "albedo", "shading", "gain")
@@ -139,6 +141,17 @@ def test_an_infinite_sample_is_no_reason_to_warn(command: Command, folder: Path,
     write_photo(Photo(light, format="TIFF"), folder / "odd.tif")
     done = command(task[0], "odd.tif", *task[1:], *TINY, "-o", "lit.tif", "--input-colour", "linear")
     assert (done.code, done.err) == (0, "")
+
+
+def test_an_infinite_sample_does_not_change_the_exposure_of_an_albedo() -> None:
+    rng = np.random.default_rng(0)
+    photo, albedo = rng.uniform(0.2, 0.9, (60, 80, 3)).astype(np.float32), np.full((60, 80, 3), 0.5, np.float32)
+    odd, lit = photo.copy(), albedo.copy()
+    odd[30, 40] = lit[30, 40] = np.inf
+    plain, spoilt = (to_array(expose_albedo(one, other)) for one, other in ((photo, albedo), (odd, lit)))
+    kept = np.isfinite(odd).all(axis=-1)
+    assert plain.mean() > 0.6
+    assert np.allclose(plain[kept], spoilt[kept], atol=2e-3)
 
 
 def test_a_grey_photo_of_16_bits_is_written_in_the_working_space(command: Command, folder: Path) -> None:
