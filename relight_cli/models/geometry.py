@@ -1,6 +1,7 @@
 """The geometry network: from one picture to disparity, normals and sky, for the whole view at once.
 
-A frozen, pretrained encoder with a pyramid of features (Lin et al. 2017, https://arxiv.org/abs/1612.03144).
+A frozen, pretrained encoder, attention over the whole view, and a pyramid of features (Lin et al. 2017,
+https://arxiv.org/abs/1612.03144).
 """
 
 from collections.abc import Sequence
