@@ -2,7 +2,7 @@
 
 A gain says how much light a shadow takes, not whether it is one: dark things look like shadows too. Two things tell
 them apart. The more light a shadow seems to take, the surer it is one; and at its borders, where the same material lies
-in light and in shadow, the picture falls by as much as the gain rises (see `shadow_level`).
+in light and in shadow, the picture falls by as much as the gain rises (see `shadow_borders`).
 
 The probability is a logistic regression on both, fitted to 400 pictures with known shadows: training photos and painted
 grounds under made light, rendered views, a fifth with dark things in the shapes of shadows. It is the probability that
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.relighting.guided import luma
-from relight_cli.relighting.shadow_level import border_agreement
+from relight_cli.relighting.shadow_borders import ShadowBorders
 
 Maps = NDArray[np.float32]
 
@@ -74,7 +74,7 @@ class FoundShadows:
 def find_shadows(stops: Maps, picture: Maps) -> FoundShadows:
     """Return the shadows that a gain (h, w, 3), in stops, finds in an sRGB picture (h, w, 3)."""
     amount = np.ascontiguousarray(stops.mean(axis=2), np.float32)
-    agreed = border_agreement(stops, picture, BORDERS_REACH)
+    agreed = ShadowBorders(picture).agreement(stops, BORDERS_REACH)
     certain = np.square(amount.clip(min=0))
     certain /= certain + np.float32(USUAL**2)
     logit = CONSTANT + BY_AMOUNT * np.log(np.maximum(amount, LEAST) / USUAL) + BY_BORDERS * certain * (agreed - 0.5)

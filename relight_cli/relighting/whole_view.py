@@ -1,7 +1,8 @@
 """Map the light of a picture that the network sees as a whole: no tiles, so no borders between them.
 
 For shadows the network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow
-in the view; the mean of their changes is nearer the truth than either. Albedo is found once they are known.
+in the view; the mean of their changes is nearer the truth than either, the more so the more it trusts those whose
+shadows have the borders of the picture. Albedo is found once they are known.
 """
 
 import math
@@ -24,7 +25,7 @@ from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.parallel import in_order
-from relight_cli.relighting.shadow_level import shadow_level
+from relight_cli.relighting.shadow_borders import ShadowBorders
 
 Maps = NDArray[np.float32]
 Size = tuple[int, int]  # height, width
@@ -33,6 +34,7 @@ Size = tuple[int, int]  # height, width
 # better (in shadow .03 worse), photos under made light 1.7 (.09) and rendered views 3.0 (.07); real shots with a sound
 # truth stay as they are, .1 better outside their shadows. At .5 .1 to .2 more is lost in shadows, .05 on real shots.
 THRESHOLD = 0.4
+_TRUST = 4  # power of the share of the borders that agree, by which a look is weighted
 _WHITE = 99.5  # percentile of an albedo that is not above 1
 
 
@@ -96,8 +98,9 @@ def whole_gain(
     """
     sizes = view_sizes(views, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
-    view, stops = _shadows(network, views, mapper, working, sizes, tiling, progress)
-    stops = shadow_level(stops, working).applied(stops)
+    borders = ShadowBorders(working)
+    view, stops = _shadows(network, views, mapper, working, borders, sizes, tiling, progress)
+    stops = borders.level(stops).applied(stops)
     if mapper == SHADOW:
         return stops, working
     stops = stops * find_shadows(stops, working).share_kept(THRESHOLD)
@@ -132,13 +135,15 @@ def _shadows(
     views: WholeViews,
     mapper: str,
     working: Maps,
+    borders: ShadowBorders,
     sizes: list[Size],
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> tuple[View, Maps]:
     """Return what is seen in a copy (h, w, 3), sRGB, and the gain (h, w, 3) in stops that takes its shadows off.
 
-    The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`.
+    The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`. The
+    more of a pass's borders agree with those of the copy, the more it counts.
     """
     seen = np.nan_to_num(working).clip(0, 1)
 
@@ -153,9 +158,10 @@ def _shadows(
     for size, one in zip(sizes, in_order(look, sizes, tiling.workers), strict=True):
         looks.append(one)
         progress(_tiles(network, size))
-    total = sum((change for _, change in looks[1:]), looks[0][1])
     with torch.inference_mode():
-        log_light = views.settled(total / len(sizes))
+        weights = [borders.share_agreed(_array(change) / np.float32(math.log(2))) ** _TRUST for _, change in looks]
+        total = sum(weight * change for weight, (_, change) in zip(weights, looks, strict=True))
+        log_light = views.settled(total / sum(weights))
         own = _batch(seen, tiling.device)
         return looks[0][0], _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
 

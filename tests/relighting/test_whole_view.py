@@ -23,7 +23,7 @@ from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.light_change import ChangeResult
 from relight_cli.relighting.mapping import albedo, deshadow, map_picture, mapped_tiles
 from relight_cli.relighting.options import AlbedoOptions, ChangeOptions, DeshadowOptions, TileColour, TileOptions
-from relight_cli.relighting.shadow_level import shadow_level
+from relight_cli.relighting.shadow_borders import ShadowBorders
 from relight_cli.relighting.whole_view import view_sizes
 
 AGREE = TileOptions(agree=True)
@@ -122,33 +122,51 @@ def shadowed(stops: float, colour: tuple[float, float, float] = (1, 1, 1)) -> tu
     return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear), depth
 
 
+def levelled(found: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    return ShadowBorders(picture).level(found).applied(found)
+
+
 @pytest.mark.parametrize("share", [0.6, 0.8, 1.3])
 def test_borders_correct_the_depth_of_shadows(share: float) -> None:
     picture, depth = shadowed(2)
-    found = share * depth
-    level = shadow_level(found, picture)
-    way = (level.factors - 1) / (1 / share - 1)  # of the correction
+    way = (levelled(share * depth, picture)[:, 60:] / (share * depth[:, 60:]) - 1) / (1 / share - 1)  # of the correction
     assert (way > 0.5).all()
     assert (way < 1.1).all()
-    assert np.abs(level.applied(found) - depth).mean() < 0.5 * np.abs(found - depth).mean()
 
 
 def test_a_right_depth_stays() -> None:
     picture, depth = shadowed(2)
-    assert np.allclose(shadow_level(depth, picture).factors, 1, atol=0.05)
+    assert np.allclose(levelled(depth, picture), depth, atol=0.1)
+
+
+def test_each_shadow_gets_the_level_of_its_own_borders() -> None:
+    depth = np.zeros((90, 320, 3), np.float32)
+    depth[:, 40:90] = depth[:, 230:280] = 2
+    picture = np.float32(0.8) * np.exp2(-depth / np.float32(2.2))
+    found = depth * np.where(np.arange(320) < 160, 0.7, 1.0).astype(np.float32)[:, None]
+    stops = levelled(found, picture)
+    assert abs(stops[:, 50:80].mean() - 2) < 0.15
+    assert abs(stops[:, 240:270].mean() - 2) < 0.15
 
 
 def test_borders_correct_the_colour_of_shadows() -> None:
     picture, depth = shadowed(2, (1.1, 1.0, 0.9))
-    level = shadow_level(np.repeat(depth.mean(2, keepdims=True), 3, axis=2), picture)
-    assert level.factors[0] > 1.03 > 0.97 > level.factors[2]
+    colour = ShadowBorders(picture).level(np.repeat(depth.mean(2, keepdims=True), 3, axis=2)).colour
+    assert colour[0] > 1.03 > 0.97 > colour[2]
 
 
 def test_a_gain_without_borders_in_the_picture_is_not_raised() -> None:
     picture, _ = shadowed(0)
     found = np.zeros((90, 120, 3), np.float32)
     found[:, 60:] = 1
-    assert (shadow_level(found, picture).factors <= 1.001).all()
+    assert (levelled(found, picture) <= 1.001).all()
+
+
+def test_the_more_borders_agree_the_more_a_look_is_trusted() -> None:
+    picture, depth = shadowed(2)
+    borders = ShadowBorders(picture)
+    elsewhere = np.roll(depth, 45, axis=1)
+    assert borders.share_agreed(depth) > 0.8 > 0.4 > borders.share_agreed(elsewhere)
 
 
 @settings(max_examples=25, deadline=None)
@@ -157,9 +175,10 @@ def test_levels_are_finite_for_every_shape(height: int, width: int, value: float
     stops = np.full((height, width, 3), value, np.float32)
     picture = np.random.default_rng(0).random((height, width, 3), np.float32)
     picture[0, 0] = np.nan
-    level = shadow_level(stops, picture)
-    assert np.isfinite(level.factors).all()
-    assert np.isfinite(level.applied(stops)).all()
+    borders = ShadowBorders(picture)
+    assert np.isfinite(levelled(stops, picture)).all()
+    assert np.isfinite(borders.agreement(stops, 24)).all()
+    assert 0 <= borders.share_agreed(stops) <= 1
 
 
 @pytest.fixture(scope="module")
