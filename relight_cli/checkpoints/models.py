@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.checkpoints.albedo import load_albedo
 from relight_cli.checkpoints.consent import Ask
+from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.kept_networks import loaded_once
 from relight_cli.checkpoints.manifest import WeightsFile, load_manifest
 from relight_cli.checkpoints.tiny import load_tiny, tiny_sha256
@@ -108,6 +109,8 @@ def _load_published(tasks: Collection[str], paths: list[Path], look_up: LookUp, 
 
 def _load_tiny(tasks: Collection[str], compute: "Compute") -> Model:
     network = load_tiny(device=compute.device, dtype=compute.tiny_dtype)
+    if _mappers(tasks):
+        network.view_surfaces = load_geometry(device=compute.device)
     if "albedo" in tasks:
         network.view_albedo = load_albedo(device=compute.device, dtype=compute.tiny_dtype)
     return Model(network, TINY, None, tiny_sha256(), compute.device, compute.tile_batch, compute.tiny_workers)
@@ -115,6 +118,8 @@ def _load_tiny(tasks: Collection[str], compute: "Compute") -> Model:
 
 def _load_file(path: Path, mappers: Collection[str], compute: "Compute", notify: Callable[[str], None]) -> Model:
     """Load the network of a trained file."""
+    from relight_cli.models.tiny import Tiny
+
     file = describe(path)
     network = load_trained(
         file,
@@ -125,7 +130,10 @@ def _load_file(path: Path, mappers: Collection[str], compute: "Compute", notify:
         tiny_dtype=compute.tiny_dtype,
         fused_attention=compute.fused_attention,
     )
-    workers = compute.tiny_workers if file.network == TINY else 1
+    workers = 1
+    if isinstance(network, Tiny):
+        workers = compute.tiny_workers
+        network.view_surfaces = load_geometry(device=compute.device) if mappers else None
     return Model(network, path.name, None, sha256_of(path), compute.device, compute.tile_batch, workers)
 
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from relight_cli.models.tiny import Tiny
 
 _FILE = files("relight_cli") / "data" / "tiny.safetensors"
-_ALBEDO = files("relight_cli") / "data" / "albedo.safetensors"  # of whole views; see `checkpoints/albedo.py`
+# Of whole views; see `checkpoints/albedo.py` and `checkpoints/geometry.py`.
+_ALBEDO, _GEOMETRY = (files("relight_cli") / "data" / f"{name}.safetensors" for name in ("albedo", "geometry"))
 
 
 @functools.cache
 def tiny_sha256() -> str:
-    """Return the sha256 of the two files inside the package, one after the other."""
-    return hashlib.sha256(_FILE.read_bytes() + _ALBEDO.read_bytes()).hexdigest()
+    """Return the sha256 of the files inside the package, one after the other: tiny, albedo, geometry."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in (_FILE, _ALBEDO, _GEOMETRY))).hexdigest()
 
 
 def load_tiny(*, device: str = "cpu", dtype: "torch.dtype | None" = None) -> "Tiny":

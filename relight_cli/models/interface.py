@@ -37,6 +37,13 @@ class WholeViews(Protocol):
         """Look at sRGB pictures (N, 3, H, W) in [0, 1]. What is seen serves this mapper, and SHADOW."""
         ...
 
+    def sky(self, pictures: "Tensor") -> "Tensor":
+        """Return where sRGB pictures (N, 3, H, W) in [0, 1] surely show the sky, on which no shadow falls.
+
+        That is (N, 1, H, W), 0 to 1; 0 where it is not known.
+        """
+        ...
+
     def settled(self, change: "Tensor") -> "Tensor":
         """Return the mean (N, 3, H, W) of changes that remove shadows without what is too small to be believed."""
         ...

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from relight_cli.models.albedo import AlbedoNetwork
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
 from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.geometry import GeometryNetwork
 from relight_cli.models.interface import WholeViews
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.tiny_layers import (
@@ -55,6 +56,7 @@ class Tiny(nn.Module):
         super().__init__()
         self.config, self.tile_size = config, config.tile_size
         self.view_albedo: AlbedoNetwork | None = None  # of whole views; its weights lie in another file
+        self.view_surfaces: GeometryNetwork | None = None  # the same
         self.max_side, self.reference_side = config.max_side, config.reference_side
         w4, w8, w16 = config.widths
         self.encoder = Encoder(config)
@@ -75,7 +77,7 @@ class Tiny(nn.Module):
     @property
     def whole_views(self) -> WholeViews:
         """The network as it sees whole pictures."""
-        return TinyViews(self, self.view_albedo)
+        return TinyViews(self, self.view_albedo, self.view_surfaces)
 
     @property
     def mapper_names(self) -> Collection[str]:

@@ -3,34 +3,49 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb
+from relight_cli.models.depth_anything import network_size, resize_picture
+from relight_cli.models.efficientnet_lite import STRIDE
 from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.padding import pad_to
 
 if TYPE_CHECKING:
     from relight_cli.models.albedo import AlbedoNetwork
+    from relight_cli.models.geometry import GeometryNetwork
     from relight_cli.models.tiny import Tiny
 
 
 class TinyViews:
     """The light that `tiny` maps in whole pictures; a `WholeViews`.
 
-    Albedo needs the albedo network: alone, `tiny` found no better albedo in whole views than tile by tile.
+    Albedo needs the albedo network: alone, `tiny` found no better albedo in whole views than tile by tile. The sky
+    needs the geometry network: without it, shadows are looked for there too.
     """
 
     sides: tuple[int, ...] = (320, 160)
     largest: int = 768  # larger views are less like those of the training: scenes come nearest the truth at 512
 
-    def __init__(self, network: "Tiny", albedo: "AlbedoNetwork | None") -> None:
-        self.network, self.albedo = network, albedo
+    def __init__(
+        self, network: "Tiny", albedo: "AlbedoNetwork | None", surfaces: "GeometryNetwork | None" = None
+    ) -> None:
+        self.network, self.albedo, self.surfaces = network, albedo, surfaces
         self.mapper_names: Collection[str] = (SHADOW, ALBEDO) if albedo else (SHADOW,)
 
     def look(self, mapper: str, pictures: Tensor) -> "TinyView":
         """Look at sRGB pictures (N, 3, H, W) in [0, 1] of any size, for a mapper."""
         return TinyView(self.network, pictures, self.albedo if mapper == ALBEDO else None)
+
+    def sky(self, pictures: Tensor) -> Tensor:
+        """Return where sRGB pictures (N, 3, H, W) in [0, 1] surely show the sky, (N, 1, H, W), 0 to 1."""
+        if self.surfaces is None:
+            return pictures.new_zeros(len(pictures), 1, *pictures.shape[2:])
+        size = network_size(pictures.shape[2], pictures.shape[3], self.surfaces.config.side, STRIDE)
+        probability = self.surfaces(resize_picture(pictures, size)).sky
+        return F.interpolate((2 * probability - 1).clamp(min=0), pictures.shape[2:], mode="bilinear")
 
     def settled(self, change: Tensor) -> Tensor:
         """Return a change (N, 3, H, W) that removes shadows without what is far below the least of theirs."""

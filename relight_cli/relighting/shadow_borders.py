@@ -56,7 +56,7 @@ class ShadowBorders:
 
     def __init__(self, picture: Maps) -> None:
         """Measure an sRGB picture (H, W, 3)."""
-        self.size = fit_within(*picture.shape[:2], SIDE)
+        self.size = fit_within(picture.shape[0], picture.shape[1], SIDE)
         light = self._measured(np.log2(to_linear(np.minimum(picture, BRIGHTEST)) + np.float32(EPS)))
         self.falls = [-_steps(light[..., c]) for c in range(3)]
         self.fall = -_steps(light.mean(axis=2))
@@ -109,7 +109,7 @@ class ShadowBorders:
             level = (_summed(weights * self.fall * step) + prior * whole) / (_summed(weights * energy) + prior)
             weights = _agreement(self.fall, step, level)
         agreed = np.square(_summed(weights * energy) / np.maximum(_summed(energy), 1e-6))
-        return weights, whole + (level.clip(*LEVELS) - whole) * agreed
+        return weights, (whole + (level.clip(*LEVELS) - whole) * agreed).astype(np.float32)
 
     def _prior(self) -> float:
         """Return how many squared stops of border a level of one is worth, given the steps of texture in the picture.
@@ -145,7 +145,7 @@ def _fitted(fall: Maps, step: Maps, weights: Maps, prior: float) -> float:
 
 
 def _summed(steps: Maps) -> Maps:
-    """Return for each pixel the sum (h, w) over the borders (2, h, w) around it, by a Gaussian that is 1 in its middle."""
+    """Return for each pixel the sum (h, w) over the borders (2, h, w) around it, weighted by a Gaussian of height 1."""
     _, height, width = steps.shape
     coarse = (max(1, width // COARSER), max(1, height // COARSER))
     mean = cv2.resize(steps.sum(axis=0), coarse, interpolation=cv2.INTER_AREA).reshape(coarse[::-1])

@@ -2,11 +2,12 @@
 
 For shadows the network looks at the picture in several sizes. A large copy shows borders, a small one what is a shadow
 in the view; the mean of their changes is nearer the truth than either, the more so the more it trusts those whose
-shadows have the borders of the picture. Albedo is found once they are known.
+shadows have the borders of the picture. The sky has no shadows. Albedo is found once they are known.
 """
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -130,6 +131,15 @@ def _below_white(stops: Maps, working: Maps) -> Maps:
     return stops - np.float32(max(0.0, math.log2(max(float(np.percentile(reflected, _WHITE)), 1e-6))))
 
 
+class _Look(NamedTuple):
+    """One pass over a copy, in one of its sizes."""
+
+    view: View
+    change: Tensor  # (1, 3, h, w) of log light, in the size of the copy
+    trust: float  # its weight
+    sky: Tensor | None  # (1, 1, h, w); told with the smallest pass, next to the least work
+
+
 def _shadows(
     network: RelightingModel,
     views: WholeViews,
@@ -143,27 +153,30 @@ def _shadows(
     """Return what is seen in a copy (h, w, 3), sRGB, and the gain (h, w, 3) in stops that takes its shadows off.
 
     The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`. The
-    more of a pass's borders agree with those of the copy, the more it counts.
+    more of a pass's borders agree with those of the copy, the more it counts. In the sky the gain is 0.
     """
     seen = np.nan_to_num(working).clip(0, 1)
+    own = _batch(seen, tiling.device)
 
     @torch.inference_mode()
-    def look(size: Size) -> tuple[View, Tensor]:
+    def look(size: Size) -> _Look:
         finest = size == sizes[0]
         copy = seen if finest else cv2.resize(seen, size[::-1], interpolation=cv2.INTER_AREA)
         view = views.look(mapper if finest else SHADOW, _batch(np.asarray(copy, np.float32), tiling.device))
-        return view, F.interpolate(view.change(SHADOW), sizes[0], mode="bilinear")
+        change = F.interpolate(view.change(SHADOW), sizes[0], mode="bilinear")
+        trust = borders.share_agreed(_array(change) / np.float32(math.log(2))) ** _TRUST
+        return _Look(view, change, trust, views.sky(own) if size == sizes[-1] else None)
 
     looks = []
     for size, one in zip(sizes, in_order(look, sizes, tiling.workers), strict=True):
         looks.append(one)
         progress(_tiles(network, size))
+    sky = looks[-1].sky
+    assert sky is not None
     with torch.inference_mode():
-        weights = [borders.share_agreed(_array(change) / np.float32(math.log(2))) ** _TRUST for _, change in looks]
-        total = sum(weight * change for weight, (_, change) in zip(weights, looks, strict=True))
-        log_light = views.settled(total / sum(weights))
-        own = _batch(seen, tiling.device)
-        return looks[0][0], _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
+        mean = torch.stack([x.trust * x.change for x in looks]).sum(dim=0) / sum(x.trust for x in looks)
+        log_light = views.settled(mean) * (1 - sky)
+        return looks[0].view, _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
 
 
 def _tiles(network: RelightingModel, size: Size) -> int:

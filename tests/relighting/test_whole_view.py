@@ -41,8 +41,18 @@ class Brighter:
         self.seen.append(tuple(pictures.shape[2:]))
         return Dark(pictures)
 
+    def sky(self, pictures: Tensor) -> Tensor:
+        return torch.zeros_like(pictures[:, :1])
+
     def settled(self, change: Tensor) -> Tensor:
         return change
+
+
+class BlueSky(Brighter):
+    """Such views that know that what is blue is the sky."""
+
+    def sky(self, pictures: Tensor) -> Tensor:
+        return (pictures[:, 2:] == 1).float()
 
 
 class Dark:
@@ -101,6 +111,14 @@ def test_tiles_do_what_whole_views_do_not(change: ChangeOptions, tiling: TileOpt
     assert np.array_equal(made, to_array(map_picture(MeanLight(), picture, mapper, change, tiling)))
 
 
+def test_in_the_sky_nothing_changes() -> None:
+    picture = np.full((60, 90, 3), 0.4, np.float32)
+    picture[:20] = (0.3, 0.3, 1)
+    lit = to_array(map_picture(seeing(BlueSky()), picture, SHADOW, ChangeOptions(threshold=0), AGREE))
+    assert np.array_equal(lit[:20], picture[:20])
+    assert (lit[20:] > picture[20:]).all()
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_the_strength_is_a_share_of_the_stops(strength: float) -> None:
     picture = np.full((20, 30, 3), 0.4, np.float32)
@@ -129,7 +147,8 @@ def levelled(found: np.ndarray, picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.6, 0.8, 1.3])
 def test_borders_correct_the_depth_of_shadows(share: float) -> None:
     picture, depth = shadowed(2)
-    way = (levelled(share * depth, picture)[:, 60:] / (share * depth[:, 60:]) - 1) / (1 / share - 1)  # of the correction
+    factors = levelled(share * depth, picture)[:, 60:] / (share * depth[:, 60:])
+    way = (factors - 1) / (1 / share - 1)  # of the correction
     assert (way > 0.5).all()
     assert (way < 1.1).all()
 
