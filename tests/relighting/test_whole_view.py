@@ -147,10 +147,12 @@ def levelled(found: np.ndarray, picture: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("share", [0.6, 0.8, 1.3])
 def test_borders_correct_the_depth_of_shadows(share: float) -> None:
     picture, depth = shadowed(2)
-    factors = levelled(share * depth, picture)[:, 60:] / (share * depth[:, 60:])
-    way = (factors - 1) / (1 / share - 1)  # of the correction
+    found = share * depth
+    stops = levelled(found, picture)
+    way = (stops[:, 60:] / found[:, 60:] - 1) / (1 / share - 1)  # of the correction
     assert (way > 0.5).all()
     assert (way < 1.1).all()
+    assert np.abs(stops - depth).mean() < 0.5 * np.abs(found - depth).mean()
 
 
 def test_a_right_depth_stays() -> None:
