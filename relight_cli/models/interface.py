@@ -26,12 +26,25 @@ class View(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class TileBlock:
+    """R rows of K tiles, T in all, that a window of H x W pixels touches, and how they blend there."""
+
+    top: list[int]  # first row of each row of tiles, from the top of the window; may be negative
+    left: list[int]  # first column of each column of tiles
+    down: "Tensor"  # (R, H), the share of each row of tiles at each row of pixels; they sum to 1
+    across: "Tensor"  # (K, W), the same of columns
+    intrinsic: "Tensor"  # (T, C', n, n)
+    own: "Tensor"  # (T, 1, C''), their illumination latents
+
+
 class WholeViews(Protocol):
-    """The part of a relighting network that maps the light of whole pictures, of any shape, without tiles."""
+    """The part of a relighting network that sees pictures of any shape: no border of a tile shows in their light."""
 
     mapper_names: Collection[str]  # that it computes, SHADOW among them; other light goes tile by tile
     sides: tuple[int, ...]  # longer sides of smaller copies in which it looks for shadows too; changes are averaged
     largest: int  # longer side of the largest copy that it may be shown
+    stride: int  # windows and the tiles that tell their light begin and end at multiples of it
 
     def look(self, mapper: str, pictures: "Tensor") -> View:
         """Look at sRGB pictures (N, 3, H, W) in [0, 1]. What is seen serves this mapper, and SHADOW."""
@@ -41,6 +54,17 @@ class WholeViews(Protocol):
         """Return where sRGB pictures (N, 3, H, W) in [0, 1] surely show the sky, on which no shadow falls.
 
         That is (N, 1, H, W), 0 to 1; 0 where it is not known.
+        """
+        ...
+
+    def see_tiles(self, tiles: "Tensor") -> "tuple[Tensor, Tensor]":
+        """Return intrinsic maps (T, C', n, n) of sRGB tiles (T, 3, S, S) and their illumination latents (T, 1, C'')."""
+        ...
+
+    def relit(self, window: "Tensor", tiles: TileBlock, wanted: "Tensor") -> "Tensor":
+        """Return the change of log light (1, 3, H, W), natural, float32, of an sRGB window (1, 3, H, W) in [0, 1].
+
+        It leads from the tiles' own light to that of `wanted`, adapted illumination latents (T, 1, C'') for them.
         """
         ...
 

@@ -25,19 +25,20 @@ from relight_cli.models.interface import WholeViews
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.tiny_layers import (
     COEFFICIENTS,
+    SHARES,
     Encoder,
     IlluminationMapper,
     LightDecoder,
     Maps,
     ShadingDecoder,
     TinyConfig,
+    with_shares,
 )
 from relight_cli.models.tiny_views import TinyViews
 
 # Relative distance above which illumination latents count as different light. Measured on 26 real views: at most 0.02
 # for a picture saved again as JPEG or at half its size, 0.1 for a third of a stop, 0.6 for the sun elsewhere.
 ALIKE = 0.25
-SHARES = 3  # of `with_shares`, at the end of an illumination latent
 
 
 class Tiny(nn.Module):
@@ -158,18 +159,3 @@ class Tiny(nn.Module):
         patches = tokens.transpose(1, 2).unflatten(2, (rows, rows)).split([c * p * p for c, p in maps], dim=1)
         shuffled = ((index, F.pixel_shuffle(patches[index], maps[index][1])) for index in wanted)
         return [m if index == 0 else m.to(self.queries.dtype) for index, m in shuffled]
-
-
-def with_shares(
-    light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, thresholded: float = 0.0
-) -> Tensor:
-    """Append the `SHARES` to an illumination latent (T, 1, L - 3); return it in float32.
-
-    `shadowed` is how much of the tile's own cast shadows stays: all in its own light, none after a mapper, in the light
-    of a reference as much as the lights are alike. `shaded` is how much of the rest of its shading stays: none for
-    albedo. `thresholded` is 1 where small changes are removed, as for deshadow.
-    """
-    shares = [
-        torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, thresholded)
-    ]
-    return torch.cat((light.float(), *(share.expand(*light.shape[:2], 1) for share in shares)), dim=-1)

@@ -1,15 +1,19 @@
 """The layers of `tiny`: its encoder, the decoders of its light, and the illumination mapper."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relight_cli.models.blocks import NORM_EPS, Block, RotaryTable
+from relight_cli.models.tile_blend import BlendedLatents
 
 Maps = tuple[Tensor, Tensor, Tensor]  # (T, w4, S/4, S/4), (T, w8, S/8, S/8), (T, w16, S/16, S/16)
+Light: TypeAlias = Tensor | BlendedLatents | None  # illumination latents (T, 1, L), or such of a window's tiles
 COEFFICIENTS = (6, 4)  # channels (a and b of three colours), pixels along a patch
+SHARES = 3  # of `with_shares`, at the end of an illumination latent
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,16 @@ class ConvBlock(nn.Module):
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.modulation = nn.Linear(illumination_width, 4 * width) if illumination_width else None
 
-    def forward(self, x: Tensor, illumination: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, illumination: Light = None) -> Tensor:
         """Transform maps (T, C, h, w), modulated by illumination latents (T, 1, L) (FiLM, Perez et al. 2018)."""
         h = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         if self.modulation is None or illumination is None:
             return x + self.conv2(F.silu(self.conv1(h)))
-        scale1, shift1, scale2, shift2 = self.modulation(illumination).transpose(1, 2)[..., None].chunk(4, dim=1)
+        if isinstance(illumination, Tensor):
+            modulation = self.modulation(illumination).transpose(1, 2)[..., None]
+        else:
+            modulation = illumination.blend.values(self.modulation(illumination.latents)[:, 0], x.shape[2:])
+        scale1, shift1, scale2, shift2 = modulation.chunk(4, dim=1)
         h = self.conv1(h * (1 + scale1) + shift1)
         return x + self.conv2(F.silu(h) * (1 + scale2) + shift2)
 
@@ -57,7 +65,7 @@ class ConvBlock(nn.Module):
 class ModulatedBlocks(nn.ModuleList):
     """A sequence of convolution blocks, all modulated by one illumination latent."""
 
-    def forward(self, x: Tensor, illumination: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, illumination: Light = None) -> Tensor:
         """Transform maps (T, C, h, w)."""
         for block in self:
             x = block(x, illumination)
@@ -109,7 +117,7 @@ class MapDecoder(nn.Module):
         )
         self.leave = nn.Conv2d(w4, lights * COEFFICIENTS[0], 3, padding=1)
 
-    def decode(self, f4: Tensor, f8: Tensor, entering: Tensor, illumination: Tensor | None = None) -> Tensor:
+    def decode(self, f4: Tensor, f8: Tensor, entering: Tensor, illumination: Light = None) -> Tensor:
         """Return affine coefficients (T, 6 * lights, S/4, S/4)."""
         x = self.blocks[2](self.enter(entering), illumination)
         x = F.interpolate(self.up8(x), scale_factor=2, mode="bilinear") + f8
@@ -130,9 +138,13 @@ class LightDecoder(MapDecoder):
 
     def forward(self, f4: Tensor, f8: Tensor, f16: Tensor, illumination: Tensor) -> Tensor:
         """Return the coefficients (T, 6, S/4, S/4) of the light."""
+        return self.decode(f4, f8, self.entering(f16, illumination), illumination)
+
+    def entering(self, f16: Tensor, illumination: Tensor) -> Tensor:
+        """Return what enters the decoder, (T, w16 + field_width + 2, S/16, S/16)."""
         field = self.field(illumination[:, 0]).unflatten(1, self.field_size)
         field = F.interpolate(field, f16.shape[2:], mode="bilinear")
-        return self.decode(f4, f8, torch.cat((f16, field, self.positions(f16)), dim=1), illumination)
+        return torch.cat((f16, field, self.positions(f16)), dim=1)
 
 
 class ShadingDecoder(MapDecoder):
@@ -169,3 +181,18 @@ class IlluminationMapper(nn.Module):
         for block in self.blocks:
             x = block(x, self.rotary(f16.shape[2], f16.shape[3], 1, x))
         return illumination + self.leave(x[:, -1:]).to(illumination)
+
+
+def with_shares(
+    light: Tensor, *, shadowed: Tensor | float = 1.0, shaded: float = 1.0, thresholded: float = 0.0
+) -> Tensor:
+    """Append the `SHARES` to an illumination latent (T, 1, L - 3); return it in float32.
+
+    `shadowed` is how much of the tile's own cast shadows stays: all in its own light, none after a mapper, in the light
+    of a reference as much as the lights are alike. `shaded` is how much of the rest of its shading stays: none for
+    albedo. `thresholded` is 1 where small changes are removed, as for deshadow.
+    """
+    shares = [
+        torch.as_tensor(share, dtype=torch.float32, device=light.device) for share in (shadowed, shaded, thresholded)
+    ]
+    return torch.cat((light.float(), *(share.expand(*light.shape[:2], 1) for share in shares)), dim=-1)

@@ -12,10 +12,12 @@ from relight_cli.models.efficientnet_lite import STRIDE
 from relight_cli.models.interface import ALBEDO, SHADOW
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.padding import pad_to
+from relight_cli.models.tiny_windows import relit_change, see_tiles
 
 if TYPE_CHECKING:
     from relight_cli.models.albedo import AlbedoNetwork
     from relight_cli.models.geometry import GeometryNetwork
+    from relight_cli.models.interface import TileBlock
     from relight_cli.models.tiny import Tiny
 
 
@@ -32,7 +34,7 @@ class TinyViews:
     def __init__(
         self, network: "Tiny", albedo: "AlbedoNetwork | None", surfaces: "GeometryNetwork | None" = None
     ) -> None:
-        self.network, self.albedo, self.surfaces = network, albedo, surfaces
+        self.network, self.albedo, self.surfaces, self.stride = network, albedo, surfaces, network.stride
         self.mapper_names: Collection[str] = (SHADOW, ALBEDO) if albedo else (SHADOW,)
 
     def look(self, mapper: str, pictures: Tensor) -> "TinyView":
@@ -46,6 +48,14 @@ class TinyViews:
         size = network_size(pictures.shape[2], pictures.shape[3], self.surfaces.config.side, STRIDE)
         probability = self.surfaces(resize_picture(pictures, size)).sky
         return F.interpolate((2 * probability - 1).clamp(min=0), pictures.shape[2:], mode="bilinear")
+
+    def see_tiles(self, tiles: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the intrinsic maps of sRGB tiles (T, 3, S, S) in [0, 1] and their illumination latents (T, 1, L)."""
+        return see_tiles(self.network, tiles)
+
+    def relit(self, window: Tensor, tiles: "TileBlock", wanted: Tensor) -> Tensor:
+        """Return the change of log light (1, 3, H, W) of an sRGB window (1, 3, H, W) to light wanted of its tiles."""
+        return relit_change(self.network, window, tiles, wanted)
 
     def settled(self, change: Tensor) -> Tensor:
         """Return a change (N, 3, H, W) that removes shadows without what is far below the least of theirs."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from relight_cli.models.colour import KNEE, srgb_to_linear
+from relight_cli.models.colour import KNEE, linear_to_srgb, srgb_to_linear
 from relight_cli.rasters.rows import LitRows, Raster
 from relight_cli.relighting.linear_light import decode_srgb, encode_srgb
 
@@ -30,6 +30,11 @@ def log_gain(relit: Tensor, reconstructed: Tensor) -> Tensor:
     numerator = srgb_to_linear(relit.clamp(min=0)) + DARK
     denominator = srgb_to_linear(reconstructed.clamp(0, 1)) + DARK
     return torch.log2(numerator / denominator).clamp(-LARGEST, LARGEST)
+
+
+def change_gain(change: Tensor, own: Tensor) -> Tensor:
+    """Return the gain in stops, as `log_gain`, of a change of log light, natural, of sRGB pictures in [0, 1]."""
+    return log_gain(linear_to_srgb(srgb_to_linear(own) * change.exp()), own)
 
 
 def apply_log_gain(picture: Raster, gain: LogGain, *, rereadable: bool = True) -> LitRows:

@@ -40,6 +40,12 @@ def tile_grid(network: RelightingModel, picture: Raster, change: ChangeOptions, 
     return TileGrid(height, width, network.tile_size, tiling.overlap)
 
 
+def seen_copy(picture: Raster, grid: TileGrid) -> Raster:
+    """Return the copy of a picture that the network sees; the picture itself, if it has the size of the grid."""
+    whole = (grid.height, grid.width) == picture.shape[:2]
+    return picture if whole else resized(picture, grid.height, grid.width)
+
+
 def seen_size(height: int, width: int, tiling: TileOptions) -> tuple[int, int]:
     """Return height and width of the copy of a picture that the network sees."""
     times = min(MOST_ENLARGED, tiling.max_side / max(height, width))
@@ -96,9 +102,18 @@ def change_light(
     gains = streamed_rows(working.shape, run.log_gains(working, grid, agreement))
     if change.threshold:
         return _probable_shadows(picture, working, gains, change)
+    return with_gains(picture, working, gains)
+
+
+def with_gains(picture: Raster, working: Raster, gains: Raster) -> Raster:
+    """Return a picture (H, W, 3) with the gain (h, w, 3) in stops of its copy that the network sees.
+
+    Rows of the gain are read once, from the top.
+    """
     if working is picture:
         return apply_log_gain(picture, lambda rows, own: gains[rows], rereadable=False)
-    guided = fit_guided(gains[slice(0, grid.height)], working[slice(0, grid.height)])
+    whole = slice(0, working.shape[0])
+    guided = fit_guided(gains[whole], working[whole])
     return apply_log_gain(picture, lambda rows, own: guided.rows(own, rows.start, picture.shape[0]))
 
 
@@ -154,8 +169,7 @@ class TileRun:
     def prepared(self, picture: Raster) -> tuple[Raster, TileGrid, ColourAgreement | None]:
         """Return the copy of a picture that the network sees, its tile grid, and the agreement of its tiles."""
         grid = tile_grid(self.network, picture, self.change, self.tiling)
-        whole = (grid.height, grid.width) == picture.shape[:2]
-        working = picture if whole else resized(picture, grid.height, grid.width)
+        working = seen_copy(picture, grid)
         coarse = coarse_grid(self.network, grid, self.tiling)
         return working, grid, self.agreement(working, grid, coarse) if coarse else None
 

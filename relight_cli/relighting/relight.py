@@ -13,10 +13,11 @@ from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import Picture, copy_within, fit_within, resized_rows
 from relight_cli.rasters.rows import Raster, to_array
-from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles, tile_grid
+from relight_cli.relighting.light_change import ChangeResult, change_light, changed_photo, load_tiles
 from relight_cli.relighting.lights.light import Light
 from relight_cli.relighting.lit_photo import light_of_scene, lit_picture, scene_gain, shading_photo, subject_of
 from relight_cli.relighting.lit_subject import GeometryOf, Map, Subject
+from relight_cli.relighting.lit_windows import light_grid, light_windows, window_views
 from relight_cli.relighting.masks import Mask, blend_by_mask, mask_for
 from relight_cli.relighting.options import (
     ChangeOptions,
@@ -123,7 +124,9 @@ class ReferenceLight:
 
         @torch.inference_mode()
         def encode(batch: tuple[range, Tensor]) -> Tensor:
-            return network.delight(network.encode(batch[1]))[1].cpu()
+            views = network.whole_views
+            seen = views.see_tiles(batch[1]) if views else network.delight(network.encode(batch[1]))
+            return seen[1].cpu()
 
         if key not in self._latents:
             encoded = []
@@ -183,7 +186,7 @@ def _lit(
     network, picture, change = model.network, photo.srgb, change_options(options)
     tiling = reference_tiling(model, options)
     if options.latents_alone:
-        grid = tile_grid(network, picture, change, tiling)
+        grid = light_grid(network, picture, change, tiling)
         count = TileProgress(progress, reference.tiles_to_encode(network, grid) + len(grid))
         return relight_picture(network, picture, reference, change, tiling, count), None
     if change.strength == 0 and options.reference != ReferenceKind.SCENE:
@@ -269,8 +272,8 @@ def _same_view(
 def same_view_tiles(network: RelightingModel, photo: Photo, tiling: TileOptions) -> int:
     """Return the number of tiles of photo and reference that pass through the network for the same view."""
     height, width = fit_within(photo.pixels.shape[0], photo.pixels.shape[1], WORKING_SIDE)
-    height, width = fit_within(height, width, tiling.max_side)
-    return 2 * len(TileGrid(height, width, network.tile_size, tiling.overlap))
+    blank = np.broadcast_to(np.float32(0), (height, width, 3))
+    return 2 * len(light_grid(network, blank, ChangeOptions(), tiling))
 
 
 def relighting_seconds(model: Model) -> float:
@@ -286,13 +289,22 @@ def relight_picture(
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
 ) -> Raster:
-    """Return an sRGB picture (H, W, 3) in the light of a reference's latents alone, not clipped; see `change_light`."""
+    """Return an sRGB picture (H, W, 3) in the light of a reference's latents alone, not clipped.
 
+    A network that sees whole pictures lights it window by window, so that no tile shows; see `light_windows`.
+    """
     if change.detail and change.strength == 0:
         return picture  # the reference is not needed
-    latents = light.latents(network, tile_grid(network, picture, change, tiling), tiling, progress)
+    grid = light_grid(network, picture, change, tiling)
+    latents = light.latents(network, grid, tiling, progress)
 
-    def target(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+    def target(indices: range, own: Tensor) -> Tensor:
         return network.adapt_illumination(latents[indices.start : indices.stop].to(own), own)
 
-    return change_light(network, picture, target, change, tiling, progress)
+    if views := window_views(network, change):
+        return light_windows(views, picture, grid, target, change.strength, tiling, progress)
+
+    def by_tile(grid: TileGrid, indices: range, intrinsic: Tensor, own: Tensor) -> Tensor:
+        return target(indices, own)
+
+    return change_light(network, picture, by_tile, change, tiling, progress)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
-from relight_cli.relighting.light_change import tile_grid
 from relight_cli.relighting.lit_photo import tiles_to_put_on
+from relight_cli.relighting.lit_windows import light_grid
 from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options
 from relight_cli.relighting.relight import ReferenceLight, reference_tiling, same_view_tiles, view_of
 
@@ -23,7 +23,7 @@ class RelightCost:
         network, options = model.network, self._options(max_side=max_side)
         tiling = reference_tiling(model, options)
         if options.latents_alone:
-            return len(tile_grid(network, photo.srgb, change_options(options), tiling))
+            return len(light_grid(network, photo.srgb, change_options(options), tiling))
         if self._kind is None:
             self._kind = view_of(photo, self._reference, options).kind
         if self._kind == ReferenceKind.SCENE:

@@ -23,20 +23,34 @@ class TileGrid:
     width: int
     tile: int = 448
     overlap: float = 0.2
+    align: int = 1  # the sides are padded to multiples of it; see `aligned_to`
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1 or not 0 <= self.overlap <= 0.5:
             raise ValueError(f"no tile grid for {self.width} x {self.height} with overlap {self.overlap}")
 
+    def aligned_to(self, align: int) -> "TileGrid":
+        """Return the grid with tiles that begin at multiples of `align`, a divisor of theirs; they may overlap more."""
+        step = max(int(self.tile * (1 - self.overlap)) // align, math.ceil(self.tile / 2 / align)) * align
+        return TileGrid(self.height, self.width, self.tile, 1 - step / self.tile, align)
+
+    @cached_property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of the picture with its padding."""
+        height, width = (
+            max(self.tile, math.ceil(side / self.align) * self.align) for side in (self.height, self.width)
+        )
+        return height, width
+
     @cached_property
     def rows(self) -> list[int]:
         """First row of each row of tiles."""
-        return tile_starts(self.height, self.tile, self.overlap)
+        return tile_starts(self.padded[0], self.tile, self.overlap)
 
     @cached_property
     def columns(self) -> list[int]:
         """First column of each column of tiles."""
-        return tile_starts(self.width, self.tile, self.overlap)
+        return tile_starts(self.padded[1], self.tile, self.overlap)
 
     @property
     def origins(self) -> list[tuple[int, int]]:
@@ -56,7 +70,7 @@ def tile_starts(length: int, tile: int, overlap: float) -> list[int]:
     """Return the first pixel of each tile along one side; the last tile is moved back to end at the edge."""
     if length <= tile:
         return [0]
-    stride = int(tile * (1 - overlap))
+    stride = int(round(tile * (1 - overlap), 6))
     return [*range(0, length - tile, stride), length - tile]
 
 
@@ -78,11 +92,11 @@ def blend_ramps(starts: list[int], tile: int, overlap: float) -> list[Pixels]:
     return weights
 
 
-def pad_to_tile(picture: Pixels, tile: int) -> Pixels:
-    """Pad a picture (H, W, C) to at least one tile downwards and to the right: reflect once, then replicate."""
-    for axis in (0, 1):
+def pad_picture(picture: Pixels, height: int, width: int) -> Pixels:
+    """Pad a picture (H, W, C) to a least size downwards and to the right: reflect once, then replicate."""
+    for axis, least in enumerate((height, width)):
         length = picture.shape[axis]
-        mirrored = np.maximum(2 * length - 2 - np.arange(length, tile), 0)
+        mirrored = np.maximum(2 * length - 2 - np.arange(length, least), 0)
         if len(mirrored):
             picture = np.concatenate((picture, picture.take(mirrored, axis)), axis)
     return picture
@@ -103,7 +117,8 @@ def cut_tiles(picture: Raster, grid: TileGrid, size: int) -> Iterator[tuple[rang
             row, column = divmod(index, columns)
             if row != held:
                 top = grid.rows[row]
-                held, band = row, pad_to_tile(picture[slice(top, min(top + grid.tile, grid.height))], grid.tile)
+                own = picture[slice(top, min(top + grid.tile, grid.height))]
+                held, band = row, pad_picture(own, grid.tile, grid.padded[1])
             left = grid.columns[column]
             tile[...] = band[:, left : left + grid.tile]
         yield indices, tiles

@@ -21,7 +21,7 @@ from relight_cli.models.interface import ALBEDO, SHADOW, RelightingModel, View, 
 from relight_cli.rasters.resizing import fit_within, resized
 from relight_cli.rasters.rows import Raster
 from relight_cli.relighting.found_shadows import find_shadows
-from relight_cli.relighting.gain import apply_log_gain, log_gain
+from relight_cli.relighting.gain import apply_log_gain, change_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ChangeOptions, TileOptions
@@ -118,7 +118,7 @@ def _albedo(view: View, working: Maps, shadows: Maps, device: str) -> Maps:
     without = linear_to_srgb(srgb_to_linear(own) * torch.exp2(_batch(shadows, device))).clamp(0, 1)
     change = view.change(ALBEDO, without)
     level = change.mean()  # its scale is free: a gain is limited from there
-    stops = log_gain(linear_to_srgb(srgb_to_linear(own) * (change - level).exp()), own)
+    stops = change_gain(change - level, own)
     return _array(stops + level / math.log(2))
 
 
@@ -176,7 +176,7 @@ def _shadows(
     with torch.inference_mode():
         mean = torch.stack([x.trust * x.change for x in looks]).sum(dim=0) / sum(x.trust for x in looks)
         log_light = views.settled(mean) * (1 - sky)
-        return looks[0].view, _array(log_gain(linear_to_srgb(srgb_to_linear(own) * log_light.exp()), own))
+        return looks[0].view, _array(change_gain(log_light, own))
 
 
 def _tiles(network: RelightingModel, size: Size) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relight_cli.relighting.tiles import TileGrid, blend_ramps, cut_tiles, pad_to_tile, stitch_tiles, tile_starts
+from relight_cli.relighting.tiles import TileGrid, blend_ramps, cut_tiles, pad_picture, stitch_tiles, tile_starts
 
 sizes = st.integers(1, 190)
 overlaps = st.floats(0, 0.5)
@@ -71,8 +71,8 @@ def test_identity_in_identity_out(height: int, width: int, overlap: float, batch
 
 def test_padding_reflects_then_replicates() -> None:
     row = np.array([1, 2, 3], np.float32)[None, :, None]
-    assert pad_to_tile(row, 8)[0, :, 0].tolist() == [1, 2, 3, 2, 1, 1, 1, 1]
-    assert (pad_to_tile(np.full((1, 1, 3), 0.5, np.float32), 8) == 0.5).all()
+    assert pad_picture(row, 1, 8)[0, :, 0].tolist() == [1, 2, 3, 2, 1, 1, 1, 1]
+    assert (pad_picture(np.full((1, 1, 3), 0.5, np.float32), 8, 8) == 0.5).all()
 
 
 @pytest.mark.parametrize(("height", "width", "overlap"), [(0, 5, 0.2), (5, 0, 0.2), (5, 5, -0.1), (5, 5, 0.6)])
