@@ -12,9 +12,14 @@ _MOST_LIKELY = 0.3  # blurred share from which colour alone decides
 _NOISE = 3e-4  # variance of sRGB that every sky has
 _NEAR = 3.0  # deviations from the sky's colour nearby at which a pixel is as likely something else
 _SURE = 0.9  # share of sky from which a pixel shows the sky's colour
-_BESIDE = 0.02  # blurred share of sure sky above which a pixel is beside it
-_NONE = 0.1  # share of sky below which a pixel is none
-_GOES_ON = 0.5, 0.8  # share of what is beside the sky that looks like it: all of it was found, a part alone
+_HALF = 0.5  # share of sky at which its border runs
+_RIM = 2  # pixels at the end of the picture where nothing borders
+_FEW = 20  # pixels of border that tell nothing
+_AROUND = 7  # pixels, the side of the square in which an edge counts as at the border
+_STEP = 0.08  # difference of sRGB that is an edge
+# Share of the border that has an edge: of a part of the sky, of all of it. By looking at 14 ordinary photos, which it all
+# tells right: parts have .05 to .59, whole skies .76 to 1; one at dusk, found but for its brightest band, has .68.
+_ENDS = 0.6, 0.75
 
 
 def sky_along_edges(sky: Map, picture: Map) -> Map:
@@ -35,14 +40,16 @@ def sky_along_edges(sky: Map, picture: Map) -> Map:
 def sky_found(sky: Map, picture: Map) -> float:
     """Return how surely a share of sky (h, w) is all the sky of a picture (h, w, 3), sRGB: 0 to 1.
 
-    Where the picture goes on in the sky's colour, a part of the sky was found, and a border would appear inside it.
+    A sky ends where the picture has an edge. Where a part of it was found, its border runs through even sky.
     """
-    sure = _sure(sky)
-    beside = (_blur(sure) > _BESIDE) & (sky < _NONE)
-    if not beside.any():
+    across = np.ones((3, 3), np.uint8)
+    border = cv2.morphologyEx((sky > _HALF).astype(np.uint8), cv2.MORPH_GRADIENT, across)[_RIM:-_RIM, _RIM:-_RIM] > 0
+    if border.sum() < _FEW:
         return 1.0
-    whole, part = _GOES_ON
-    return float(np.clip((part - _likeness(_apart(sure, picture))[beside].mean()) / (part - whole), 0, 1))
+    around = np.ones((_AROUND, _AROUND), np.uint8)
+    step = (cv2.dilate(picture, around) - cv2.erode(picture, around)).max(axis=-1)[_RIM:-_RIM, _RIM:-_RIM]
+    part, whole = _ENDS
+    return float(np.clip(((step[border] > _STEP).mean() - part) / (whole - part), 0, 1))
 
 
 def _sure(sky: Map) -> Map:
