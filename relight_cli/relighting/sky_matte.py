@@ -17,8 +17,8 @@ _RIM = 2  # pixels at the end of the picture where nothing borders
 _FEW = 20  # pixels of border that tell nothing
 _AROUND = 7  # pixels, the side of the square in which an edge counts as at the border
 _STEP = 0.08  # difference of sRGB that is an edge
-# Share of the border that has an edge: of a part of the sky, of all of it. By looking at 14 ordinary photos, which it all
-# tells right: parts have .05 to .59, whole skies .76 to 1; one at dusk, found but for its brightest band, has .68.
+# Share of the border that has an edge: of a part of the sky, of all of it. By looking at 14 ordinary photos, all told
+# rightly: parts have .05 to .59, whole skies .76 to 1; one at dusk, found but for its brightest band, has .68.
 _ENDS = 0.6, 0.75
 
 
