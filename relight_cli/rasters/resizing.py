@@ -42,7 +42,7 @@ def resized_rows(picture: Raster, height: int, width: int) -> LazyRows:
             return at_new_width(rows)
         first, weights = _row_weights(own_height, height, rows)
         needed = at_new_width(slice(first, first + weights.shape[1]))
-        return (weights @ needed.reshape(len(needed), -1)).reshape(len(weights), *needed.shape[1:])
+        return _weighted(weights, needed.reshape(len(needed), -1)).reshape(len(weights), *needed.shape[1:])
 
     return LazyRows((height, width, *picture.shape[2:]), np.dtype(np.float32), make)
 
@@ -78,6 +78,17 @@ def _row_weights(length: int, wanted: int, rows: slice) -> tuple[int, Picture]:
     weights = np.zeros((len(index), int(taps.max()) + 1 - first), np.float32)
     np.add.at(weights, (np.arange(len(index))[:, None], taps - first), kernel)
     return first, weights
+
+
+def _weighted(weights: Picture, rows: Picture) -> Picture:
+    """Return `weights @ rows`, in which samples that are not finite count only where their weight is not 0."""
+    finite = np.isfinite(rows)
+    if finite.all():
+        return weights @ rows
+    made, odd = weights @ np.where(finite, rows, 0), ~finite.all(axis=0)
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        made[:, odd] = [weight[weight != 0] @ rows[weight != 0][:, odd] for weight in weights]
+    return made
 
 
 def _cubic_kernel(distance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,6 +42,16 @@ def test_a_resized_picture_is_the_same_in_any_bands(height: int, width: int, hig
     np.testing.assert_allclose(bands, expected.reshape(bands.shape), atol=2e-5)
 
 
+@pytest.mark.parametrize("size", [(30, 20), (68, 45), (90, 61), (140, 90)])
+def test_an_infinite_sample_is_resized_to_the_samples_around_it(size: tuple[int, int]) -> None:
+    own = np.full((90, 60, 3), 0.2, np.float32)
+    own[45, 30] = np.inf
+    odd = ~np.isfinite(to_array(resized_rows(own, *size))).all(axis=2)
+    assert 1 <= odd.sum() <= 64
+    own[45, 30] = 0.2
+    assert not (~np.isfinite(to_array(resized_rows(own, *size)))).any()
+
+
 def test_streamed_rows_are_read_once() -> None:
     rows = streamed_rows((9, 1, 1), iter(np.arange(9, dtype=np.float32).reshape(3, 3, 1, 1)))
     assert rows[slice(0, 2)].ravel().tolist() == [0, 1]
