@@ -215,7 +215,8 @@ def reference_tiling(model: Model, options: RelightOptions) -> TileOptions:
 
 def view_of(photo: Photo, reference: ReferenceLight, options: RelightOptions) -> ViewMatch:
     """Return what a reference shows of a photo, or what the options say that it shows."""
-    return match_view(copy_within(photo.srgb, VIEW_SIDE), reference.copy(), options.reference)
+    own = np.nan_to_num(copy_within(photo.srgb, VIEW_SIDE)).clip(0, 1)
+    return match_view(own, reference.copy(), options.reference)
 
 
 def _scene(

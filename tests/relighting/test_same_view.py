@@ -19,6 +19,7 @@ from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.quotient import encoded, filled_quotient
+from relight_cli.relighting.relight import ReferenceLight, view_of
 from relight_cli.relighting.same_view import SameView
 from relight_cli.relighting.view_match import ViewMatch, match_view
 
@@ -81,6 +82,14 @@ def test_other_views_are_other_scenes(factor: int) -> None:
 def test_a_picture_shows_the_same_view_as_itself() -> None:
     for picture in (np.full((9, 9, 3), 90, np.uint8), shot(view(0))):
         assert match(picture, picture).kind == ReferenceKind.ALIGNED
+
+
+@pytest.mark.parametrize("scale", [1, 4])
+def test_an_infinite_sample_does_not_make_a_reference_another_scene(scale: int) -> None:
+    photo = np.kron(unit(shot(view(0))), np.ones((scale, scale, 1), np.float32))
+    photo[50 * scale, 60 * scale] = np.inf
+    light_of = ReferenceLight(Photo(softened(shot(view(0), light(0)), 5)))
+    assert view_of(Photo(photo), light_of, RelightOptions()).kind == ReferenceKind.ALIGNED
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (200, 3), (9, 7)])
