@@ -59,10 +59,12 @@ def mask_for(mask: Mask | None, photo: Photo) -> Raster | None:
 
 
 def blend_by_mask(mask: Raster, picture: Raster, changed: Raster) -> AdjustedRows:
-    """Return the changed picture (H, W, C) where the mask (H, W) is 1, and the old one, to the bit, where it is 0."""
+    """Return the changed picture (H, W, C) where the mask (H, W) is 1, the old one where it is 0, both to the bit."""
 
     def blend(rows: slice, old: NDArray[np.float32]) -> NDArray[np.float32]:
         share, new = mask[rows][..., None], rows_from(changed, picture, rows, old)
-        return np.where(share == 0, old, old * (1 - share) + new * share)
+        with np.errstate(invalid="ignore"):  # an infinite sample times 0, which is not taken
+            mixed = old * (1 - share) + new * share
+        return np.where(share == 0, old, np.where(share == 1, new, mixed))
 
     return adjusted_rows(picture, blend, rereadable=is_rereadable(changed))

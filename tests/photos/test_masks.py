@@ -10,7 +10,7 @@ from PIL import Image
 
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import to_array
-from relight_cli.relighting.masks import darkness_note, mask_of
+from relight_cli.relighting.masks import blend_by_mask, darkness_note, mask_of
 
 CASES = Path(__file__).parent.parent / "cases"
 TINY = ("albedo", "--model", "tiny", "--no-detail")
@@ -27,6 +27,15 @@ def test_an_inverted_mask_is_one_minus_the_mask(dtype: str, channels: int, inver
     full = 1 if dtype == "float32" else np.iinfo(dtype).max
     luma = (samples[..., :channels] / full) @ ([0.299, 0.587, 0.114] if channels == 3 else [1])
     np.testing.assert_allclose(mask, luma * samples[..., channels] / full, atol=1e-5)
+
+
+@pytest.mark.parametrize("infinite", [0, 1])
+def test_an_infinite_sample_stays_infinite_under_a_mask(infinite: int) -> None:
+    pictures = [np.full((2, 3, 3), value, np.float32) for value in (0.25, 0.5)]
+    pictures[infinite][:, 1] = np.inf
+    blended = to_array(blend_by_mask(np.array([[0, 0, 0], [1, 1, 1]], np.float32), *pictures))
+    np.testing.assert_array_equal(blended[0], pictures[0][0])
+    np.testing.assert_array_equal(blended[1], pictures[1][1])
 
 
 @pytest.mark.parametrize("name", ["white_alpha.png", "black_alpha.png"])
