@@ -13,6 +13,7 @@ from relight_cli.evaluation.options import EvaluateOptions, require_extra, requi
 from relight_cli.jobs.console import printable, say, show_traceback
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.progress import begin_progress, current
+from relight_cli.jobs.report_file import check_report
 from relight_cli.jobs.reports import append_record
 from relight_cli.jobs.streams import write_stdout
 from relight_cli.photos.atomic_files import write_atomically
@@ -36,6 +37,8 @@ class Evaluation:
         require_extra()
         for path in (options.csv, *outputs):
             require_free(path, overwrite=options.overwrite)
+        if options.report:
+            check_report(options.report, [path for path in (options.csv, *outputs) if path])
         for path in (options.csv, options.report, *outputs):
             if path:
                 make_folder(path.parent)

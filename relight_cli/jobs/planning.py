@@ -16,10 +16,10 @@ from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, Source, expand_inputs, file_identity
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job, Naming, Outputs
+from relight_cli.jobs.report_file import begin_report, check_report
 from relight_cli.jobs.shards import check_sharded_output, parse_shard, refuse_unmarked_outputs
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
-from relight_cli.places import appending
 from relight_cli.places.objects import ObjectPath, exists, require_bucket, require_writable, surveyed
 from relight_cli.places.urls import is_url
 
@@ -102,21 +102,11 @@ def outputs_surveyed(outputs: Iterable[Path]) -> Iterator[None]:
 
 
 def require_report(report: Path, *, create: bool = True) -> None:
-    """Create a report and its folder. Raises OutputUnwritableError if it cannot be written; checks less else."""
-    if not create:
+    """Begin a report, with the errors of `begin_report`; else raise them for its folder alone."""
+    if create:
+        begin_report(report)
+    else:
         require_folders([report.parent])
-        return
-    try:
-        if isinstance(report, ObjectPath):
-            appending.begin(report)
-            return
-        report.parent.mkdir(parents=True, exist_ok=True)
-        if report.is_fifo():  # which nothing reads: opening it would wait for ever
-            os.close(os.open(report, os.O_WRONLY | os.O_NONBLOCK))
-        report.open("a").close()
-    except OSError as error:
-        message = f"{report}: the report cannot be written ({error.strerror}): name another file."
-        raise OutputUnwritableError(message) from error
 
 
 def require_folders(folders: Iterable[Path]) -> None:
@@ -203,10 +193,8 @@ def _refuse_clashes(jobs: list[Job], options: CommandOptions, also_read: Iterabl
                 raise UsageError(
                     f"{other.source} and {job.source} would both be written to {target}: run them one at a time."
                 )
-    if options.report == STDIO:
-        raise UsageError("--report - is not possible, since stdout is for the picture: name a file.")
-    if options.report and file_identity(options.report) in inputs | taken:
-        raise UsageError(f"--report {options.report} is also an input or an output: name another file.")
+    if options.report:
+        check_report(options.report, [*inputs.values(), *_written(jobs)])
     check_compare(options, [*inputs.values(), *_written(jobs), *([options.report] if options.report else [])])
 
 

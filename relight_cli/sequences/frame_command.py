@@ -22,6 +22,7 @@ from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.outputs import Job, Outputs, refuse_fields
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.progress import current
+from relight_cli.jobs.report_file import check_report
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.sequences.change import lit_photos
 from relight_cli.sequences.frame_sets import FrameSet, find_sets, target_folder
@@ -59,6 +60,7 @@ class FrameCommand(VideoCommand):
                 raise UsageError(f"{frames.name} and another sequence would both be written to {target}.")
             require_folders([target])
             self._sets[target] = frames
+        self._check_report()
         self.jobs = [self._resolved(target, frames) for target, frames in self._sets.items()]
         if options.report:
             require_report(options.report, create=not options.dry_run)
@@ -72,6 +74,13 @@ class FrameCommand(VideoCommand):
         current().has_parts = True
         current().stage("loading the network")
         return True
+
+    def _check_report(self) -> None:
+        """Raise UsageError for a report that is another file of the run, or a file with other content."""
+        if self.options.report:
+            photos = [path for frames in self._sets.values() for path in frames.paths]
+            frames = [path for target, frames in self._sets.items() for path in (target, *frames.targets(target))]
+            check_report(self.options.report, [*photos, *self.files.values(), *frames])
 
     def _resolved(self, target: Path, frames: FrameSet) -> Job:
         """Return the job of a sequence; skipped if its frames are current. Raises OutputUnwritableError."""

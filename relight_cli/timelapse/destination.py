@@ -11,6 +11,7 @@ from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
+from relight_cli.jobs.report_file import check_report
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import SUFFIXES
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
@@ -149,6 +150,8 @@ def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandO
             raise UsageError(f"{path} is also an input or output of this run: name another file.")
     if options.plot and options.report and file_identity(options.plot) == file_identity(options.report):
         raise UsageError(f"--report and --plot both name {options.plot}: name another file for one of them.")
+    if options.report:
+        check_report(options.report, ())
     read = [frames.path(number) for number in range(len(frames.times))]
     check_compare(
         options, [*read, *writer.targets, writer.path, *written, *([options.freeze] if options.freeze else [])]

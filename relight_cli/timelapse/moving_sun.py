@@ -26,6 +26,7 @@ from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
+from relight_cli.jobs.report_file import check_report
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
 from relight_cli.jobs.shards import refuse_shard
@@ -92,9 +93,10 @@ class MovingSun:
             raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
         more = {**more, "frames": count, **(_video_record(options) if writer.is_single_file else {})}
         recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
+        others = [photo, *files.values(), writer.path, *writer.targets]
         if options.report:
-            require_report(options.report, create=not options.dry_run)
-        check_compare(options, [photo, *files.values(), writer.path, *writer.targets])
+            check_report(options.report, others)
+        check_compare(options, [*others, *([options.report] if options.report else [])])
         require_folders([options.compare.parent] if options.compare else [])
         return cls(options, photo, lights, writer, recipe)
 
@@ -102,11 +104,13 @@ class MovingSun:
         """Let the writer keep what would be made the same again; return whether that is all."""
         if self.options.skip_existing:
             self._resolve_existing()
-            if self.writer.finished and not self.options.dry_run:
-                show_existing_sun(self.options, self.recipe, self.photo, self.writer, self._names())
-                run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
-                return True
         self.writer.refuse_existing(overwrite=self.options.overwrite)
+        if self.options.report:
+            require_report(self.options.report, create=not self.options.dry_run)
+        if self.writer.finished and not self.options.dry_run:
+            show_existing_sun(self.options, self.recipe, self.photo, self.writer, self._names())
+            run_jobs([Job(self.photo, self.writer.path, skip=True)], lambda job: {}, *self._reported())
+            return True
         if self.options.dry_run:
             read = (self.photo, *self.recipe.files.values())
             return not print_sequence(read, self.writer, len(self.lights), self.options)
