@@ -53,10 +53,7 @@ def project_file() -> Path | None:
 
 def _is_file(path: Path) -> bool:
     """Return whether a path is a file; one in a folder that must not be searched is as good as absent."""
-    try:
-        return path.is_file()
-    except OSError:
-        return False
+    return os.path.isfile(path)  # noqa: PTH113  raises nothing
 
 
 def file_settings(tree: Tree, files: list[Path]) -> dict[CommandPath, dict[str, Setting]]:
@@ -106,15 +103,21 @@ def _stated(
 ) -> Iterator[tuple[str, Setting]]:
     """Yield what one file states for one command: the table of the command is stronger than the top."""
     own: Any = stated
-    for name in path:
-        own = own.get(name, {})
+    for name in path:  # a command may be called like an option, as in [report.merge] and report = "r.jsonl"
+        own = _table(own, name)
     table = f"[{'.'.join(path)}] "
-    general = {name for name in stated if is_general(path, name)}
+    general = {name for name in stated if is_general(path, name) and not isinstance(stated[name], dict)}
     for name, option in options.items():
         if name in own:
             yield name, Setting(option, _value(own[name], option, file), f"{file}: {table}{name}")
         elif name in general and not any(is_active(other, own[other]) for other in partners(name) & set(own)):
             yield name, Setting(option, _value(stated[name], option, file), f"{file}: {name}")
+
+
+def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the table of a name; an empty one if there is none, or a value."""
+    found = tables.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _value(value: Any, option: OptionName, file: Path) -> object:
@@ -125,7 +128,7 @@ def _value(value: Any, option: OptionName, file: Path) -> object:
         return value
     expanded = os.path.expanduser(value)  # noqa: PTH111  keeps a slash at the end, which says that it is a folder
     placed = os.path.join(file.parent, expanded)  # noqa: PTH118
-    if option.name in _FILE_OR_WORD and not Path(placed).is_file():
+    if option.name in _FILE_OR_WORD and not os.path.isfile(placed):  # noqa: PTH113  takes any name
         return value
     return expanded if file.parent == Path.cwd() else placed
 
@@ -165,6 +168,8 @@ def _check_value(key: str, value: object, options: Mapping[str, OptionName], whe
         raise UsageError(f"{where}unknown {kind} {key}: {remedy.rstrip('?')}{'?' if remedy.endswith('?') else '.'}")
     if not option.kind.fits(value):
         raise UsageError(f"{where}{key} = {shown_value(value)} has the wrong type: write {option.kind}.")
+    if isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{where}{key} has a null character, which no name can have: take it out.")
 
 
 def shown_value(value: object) -> str:

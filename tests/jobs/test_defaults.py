@@ -186,6 +186,7 @@ WRONG = {
     "overwrite = 1": "overwrite = 1 has the wrong type: write true or false.",
     "output = ['a']": "has the wrong type: write a text in quotes.",
     "[refine-depth]\nrun-batch = 4": "[refine-depth] run-batch = 4 has the wrong type: write a text in quotes.",
+    'output = "x\\u0000y.png"': "output has a null character",
     "strength = 5": "strength: Invalid value for '--strength'",
     "[albedo]\nmodel = 'big'": "[albedo] model: Invalid value for '--model'",
     "strength = ": "is not TOML",
@@ -273,6 +274,19 @@ def test_only_shared_options_reach_other_commands(command: Command, tmp_path: Pa
     assert command("lights", "save", "noon", "-o", "noon.toml").code == 5
     for _ in range(2):
         assert command("lights", "preview", "noon", "-o", "noon.png").code == 0
+
+
+def test_an_option_may_be_called_like_a_command(command: Command, photo: Path) -> None:
+    project("report = 'r.jsonl'")
+    assert command("albedo", "a.png", *SAME).code == 0
+    line = Path("r.jsonl").read_text()
+    for name in (("doctor",), ("lights", "list"), ("report", "merge", "r.jsonl")):
+        assert command(*name).code == 0
+    project("[report.merge]\noverwrite = true")
+    assert command("albedo", "a.png", *SAME, "--overwrite").code == 0
+    for _ in range(2):
+        assert command("report", "merge", "r.jsonl", "-o", "all.jsonl").code == 0
+    assert Path("r.jsonl").read_text() == Path("all.jsonl").read_text() == line
 
 
 def test_verbose_of_a_file_shows_tracebacks(command: Command, photo: Path) -> None:
