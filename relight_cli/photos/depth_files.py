@@ -1,6 +1,5 @@
 """Read depth maps: those of refine-depth, and anybody's PNG, TIFF, EXR, npz or npy."""
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError
 from relight_cli.photos.codecs.quiet import quiet
+from relight_cli.photos.depth_tiffs import read_depth_tiff
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.reading import MAX_PIXELS, read_photo
 from relight_cli.photos.special_files import require_no_special_file
@@ -148,13 +147,7 @@ def _read_numpy(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, 
 
 
 def _read_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool]:
-    with tifffile.TiffFile(path) as tiff:
-        page = tiff.pages.first
-        _check_size(path, page.shape, max_pixels)
-        values, description = page.asarray(), page.description
-    stated = None
-    if description.startswith("{"):
-        stated = json.loads(description).get("quantity")
+    values, stated = read_depth_tiff(path, max_pixels)
     if stated in (None, *QUANTITIES):
         values = _grey(values, path)
     return values, stated, values.dtype.kind in "iu"

@@ -109,20 +109,20 @@ def _upright_photo(decoded: Decoded) -> Photo:
     dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
     shape = decoded.shape.turned() if decoded.shape and orientation >= 5 else decoded.shape
     photo = Photo(
-        _turn(decoded.pixels, orientation),
-        None if decoded.alpha is None else _turn(decoded.alpha, orientation),
+        turn_upright(decoded.pixels, orientation),
+        None if decoded.alpha is None else turn_upright(decoded.alpha, orientation),
         decoded.format,
         Metadata(
             exif, decoded.icc, xmp, dpi, extras_for_upright(decoded.extras, orientation, notes), shape, decoded.colour
         ),
         tuple(notes),
-        None if decoded.extra is None else _turn(decoded.extra, orientation),
+        None if decoded.extra is None else turn_upright(decoded.extra, orientation),
         decoded.recoloured,
     )
     return _with_usable_profile(photo)
 
 
-def _turn(samples: NDArray, orientation: int) -> NDArray:
+def turn_upright(samples: NDArray, orientation: int) -> NDArray:
     """Turn (H, W, ...) samples upright from an EXIF orientation of 1 to 8 (EXIF 2.32, section 4.6.4.A)."""
     if orientation == 1:
         return samples

@@ -58,6 +58,39 @@ def test_integers_are_disparity_and_floats_are_depth_unless_the_caller_says_othe
         assert np.allclose(found.disparity, 1 / RAMP)
 
 
+def test_a_tiff_is_read_upright_and_brighter_is_more(tmp_path: Path) -> None:
+    """The description of another program, the orientation and min-is-white change nothing of the map."""
+    path, deep = tmp_path / "d.tif", (RAMP * 20000).astype(np.uint16)
+    stored = {
+        "another text": (deep, {"description": "{caption"}),
+        "another JSON": (deep, {"description": '{"quantity": 1}'}),
+        "reversed": (65535 - deep, {"photometric": "miniswhite"}),
+        "reversed, signed": (-1 - (deep // 2).astype(np.int16), {"photometric": "miniswhite"}),
+        "reversed, both": (65535 - deep[::-1, ::-1], {"photometric": "miniswhite", "extratags": [_orientation(3)]}),
+        "upside down": (deep[::-1, ::-1], {"extratags": [_orientation(3)]}),
+        "on its side": (np.rot90(deep), {"extratags": [_orientation(6)]}),
+        "planes": (np.stack([deep] * 3), {"photometric": "rgb", "planarconfig": "separate"}),
+    }
+    for name, (samples, tags) in stored.items():
+        tifffile.imwrite(path, np.ascontiguousarray(samples), metadata=None, **tags)
+        found, wanted = read_depth_map(path), deep // 2 if "signed" in name else deep
+        assert (found.quantity, found.stated) == ("disparity", False), name
+        assert np.array_equal(found.values, wanted), name
+    tifffile.imwrite(path, RAMP[::-1, ::-1], photometric="miniswhite", extratags=[_orientation(3)])
+    assert np.array_equal(read_depth_map(path).values, RAMP)  # metres, not brightness
+
+
+def _orientation(value: int) -> tuple[int, str, int, int, bool]:
+    return (274, "H", 1, value, True)
+
+
+def test_a_thumbnail_before_the_map_is_skipped(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "d.tif") as file:
+        file.write(np.zeros((3, 4), np.uint16), subfiletype=1)
+        file.write((RAMP * 20000).astype(np.uint16))
+    assert read_depth_map(tmp_path / "d.tif").values.shape == RAMP.shape
+
+
 @pytest.mark.parametrize(
     ("channel", "quantity"),
     [("Z", "depth"), ("ViewLayer.Depth.Z", "depth"), ("Depth.V", "depth"), ("disparity", "disparity"), ("Y", "depth")],

@@ -46,7 +46,7 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.XPKeywords,
     ExifTags.Base.XPSubject,
 )
-_PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
+PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _ASSOCIATED = 1
 _ALPHA = (_ASSOCIATED, 2)  # ExtraSamples (TIFF 6.0, section 18)
 _COLOURS: dict[int, int] = {PHOTOMETRIC.RGB: 3, PHOTOMETRIC.SEPARATED: 4}
@@ -168,7 +168,7 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
     with tifffile.TiffFile(file) as tiff:
         page = place.of(tiff)
         cmyk = page.photometric == PHOTOMETRIC.SEPARATED and page.bitspersample in (8, 16) and _has_cmyk_inks(page)
-        if page.photometric not in _PLAIN and not cmyk:
+        if page.photometric not in PLAIN and not cmyk:
             raise ValueError(
                 f"a TIFF with {PHOTOMETRIC(page.photometric).name} pixels deeper than 8 bits is not supported"
             )
@@ -211,7 +211,7 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
         raise UnsupportedError("its inks are not those of CMYK")
     bits = page.bitspersample
     deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
-    return deep or (bits == 8 and (page.photometric in _PLAIN or _has_more_than_inks(page)))
+    return deep or (bits == 8 and (page.photometric in PLAIN or _has_more_than_inks(page)))
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:
