@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def sun_lights(source: LightSource, options: RelightCommandOptions, photo: Path,
 def sun_times(source: LightSource, options: LightOptions, photo: Path, count: int) -> list[datetime]:
     """Return evenly spaced times of a range, FROM..TO, as --sun-at takes each; TO by the clock may be the next day.
 
-    `options` have a place. Raises UsageError.
+    The steps are even also where the clocks are changed in between. `options` have a place. Raises UsageError.
     """
     from relight_cli.photos.capture_place import read_facts
     from relight_cli.relighting.lights.place import parse_place, parse_time
@@ -42,11 +42,13 @@ def sun_times(source: LightSource, options: LightOptions, photo: Path, count: in
     first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
     same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
     last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
-    if last <= first and not _is_day(texts[1]):
-        last += timedelta(days=1)
-    if last <= first:
+    begin = first.astimezone(UTC)  # differences and sums of local times would be those of the clock
+    if last.astimezone(UTC) <= begin and not _is_day(texts[1]):
+        last += timedelta(days=1)  # the same time by the clock
+    length = last.astimezone(UTC) - begin
+    if length <= timedelta():
         raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
-    return [first + (last - first) * (number / (count - 1)) for number in range(count)]
+    return [(begin + length * (number / (count - 1))).astimezone(first.tzinfo) for number in range(count)]
 
 
 def _is_day(text: str) -> bool:

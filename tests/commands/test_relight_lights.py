@@ -1,5 +1,6 @@
 """relight with lights that are no photo, through the real command line with the embedded model and a depth map."""
 
+import itertools
 import json
 import shutil
 from importlib import import_module
@@ -11,6 +12,8 @@ import pytest
 from command_line import Command
 from PIL import ExifTags, Image
 
+from relight_cli.jobs.light_options import LightOptions
+from relight_cli.jobs.light_source import LightSource
 from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.header import recorded_parameters
 from relight_cli.photos.metadata import Metadata
@@ -18,6 +21,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting.lights.light import Light
+from relight_cli.timelapse.sun_times import sun_times
 
 relight_module = import_module("relight_cli.relighting.relight")
 
@@ -267,6 +271,25 @@ def test_ranges_of_times(command: Command, ball: Path, times: tuple[str, ...], l
     done = command("relight", "photo.png", *GIVEN, "--sun-at", *times, *PLACE, "--frames", "2", "-o", "out/")
     assert done.code == 0, done.err
     assert last in recorded_parameters(ball / "out" / "frame_0002.png")
+
+
+@pytest.mark.parametrize(
+    ("times", "date", "expected"),
+    [
+        ("01:00..04:00", "2026-03-29", ["01:00+01:00", "03:00+02:00", "04:00+02:00"]),
+        ("01:00..04:00", "2026-10-25", ["01:00+02:00", "02:00+02:00", "02:00+01:00", "03:00+01:00", "04:00+01:00"]),
+        ("02:45..01:30", "2026-10-24", ["02:45+02:00", "01:30+02:00"]),
+    ],
+)
+def test_steps_are_even_where_the_clocks_are_changed(
+    tmp_path: Path, times: str, date: str, expected: list[str]
+) -> None:
+    write_photo(Photo(np.zeros((4, 4, 3), np.uint8)), tmp_path / "a.png")
+    options = LightOptions(sun_at=times, place="78.22,15.65", facing="NE")
+    found = sun_times(LightSource(None, options, date), options, tmp_path / "a.png", len(expected))
+    assert [time.isoformat(timespec="minutes")[11:] for time in found] == expected
+    steps = {later.timestamp() - earlier.timestamp() for earlier, later in itertools.pairwise(found)}
+    assert len(steps) == 1
 
 
 def test_infinite_samples_stay(command: Command, ball: Path) -> None:
