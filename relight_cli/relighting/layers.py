@@ -31,7 +31,8 @@ def shadow_layer(photo: Raster, deshadowed: Raster) -> LazyRows:
 
     def make(rows: slice) -> NDArray[np.uint8]:
         before, after = (to_linear(x[rows]) @ np.array(LUMINANCE, np.float32) for x in (photo, deshadowed))
-        return np.rint(255 * (1 - before / np.maximum(after, 1e-6)).clip(0, 1)).astype(np.uint8)[..., None]
+        kept = np.divide(before, after, out=np.ones_like(after), where=after > before)  # black that stays black is kept
+        return np.rint(255 * (1 - kept)).astype(np.uint8)[..., None]
 
     return LazyRows((*photo.shape[:2], 1), np.dtype(np.uint8), make)
 

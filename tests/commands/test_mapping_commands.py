@@ -64,6 +64,14 @@ def test_the_saved_mask_is_white_in_the_shadow(command: Command, shadowed: Path)
     assert mask[50:120, 70:130].mean() > mask[:25].mean() + 80
 
 
+def test_the_saved_mask_is_black_where_nothing_was_removed(command: Command, tmp_path: Path) -> None:
+    picture = np.full((32, 48, 3), 128, np.uint8)
+    picture[:, 24:] = 0
+    write_photo(Photo(picture), tmp_path / "half.png")
+    assert command("deshadow", "half.png", *TINY, "--strength", 0, "--save-mask").code == 0
+    assert not pixels(tmp_path / "half_deshadowed_mask.png").any()
+
+
 @pytest.mark.parametrize(("inverted", "changed", "kept"), [(False, 1, 0), (True, 0, 1)])
 def test_a_mask_keeps_the_rest_to_the_bit(
     command: Command, shadowed: Path, inverted: bool, changed: int, kept: int
