@@ -210,6 +210,18 @@ def test_maps_of_every_kind_give_their_light(suffix: str, tmp_path: Path) -> Non
     assert all(str(path) in note and "white" in note for note in notes)
 
 
+def test_a_map_is_read_in_the_colours_of_its_header(tmp_path: Path) -> None:
+    import cv2
+
+    path = tmp_path / "sky.hdr"
+    cv2.imwrite(str(path), np.full((16, 32, 3), 4, np.float32) * np.float32((0.125, 0.25, 0.5)))
+    start, end = path.read_bytes().split(b"\n\n", 1)
+    lines = b"PRIMARIES=0.708 0.292 0.170 0.797 0.131 0.046 0.3127 0.3290", b"COLORCORR=1 1 0.5"
+    path.write_bytes(b"\n".join((start, *lines)) + b"\n\n" + end)
+    red, green, blue = load_light(str(path)).harmonics[0]  # (0.5, 0.25, 0.25) in BT.2020
+    np.testing.assert_allclose((red / green, blue / green), (0.665 / 0.219, 0.245 / 0.219), rtol=0.03)
+
+
 def test_pictures_that_are_no_maps(tmp_path: Path) -> None:
     write_photo(Photo(noise((10, 15, 3))), tmp_path / "photo.png")
     with pytest.raises(PhotoUnreadableError, match=r"photo.png: .*twice as wide"):

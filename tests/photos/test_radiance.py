@@ -11,6 +11,8 @@ from command_line import Command
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.photos.header import read_header
 from relight_cli.photos.reading import read_photo
+from relight_cli.photos.shape import pixel_aspect
+from relight_cli.relighting.layers import to_linear
 
 HEAD = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n"
 
@@ -54,3 +56,57 @@ def test_what_cannot_be_read_is_one_line(data: bytes, reason: str, tmp_path: Pat
     with pytest.raises(PhotoUnreadableError, match=reason) as error:
         read_photo(path)
     assert str(path) in str(error.value)
+
+
+def hdr(tmp_path: Path, *lines: str, light: tuple[float, float, float] = (0.5, 0.25, 0.125)) -> Path:
+    """A picture of one colour, with more lines in its header."""
+    path = tmp_path / "a.hdr"
+    cv2.imwrite(str(path), np.full((4, 8, 3), light[::-1], np.float32))
+    start, end = path.read_bytes().split(b"\n\n", 1)
+    path.write_bytes(b"\n".join((start, *(line.encode() for line in lines))) + b"\n\n" + end)
+    return path
+
+
+def test_the_colours_and_shape_of_the_header_count(tmp_path: Path) -> None:
+    photo = read_photo(
+        hdr(
+            tmp_path,
+            "PRIMARIES=0.708 0.292 0.170 0.797 0.131 0.046 0.3127 0.3290",
+            "COLORCORR=2 1 1",
+            "COLORCORR= 1 0.5 1",
+            "\tCOLORCORR=9 9 9",
+            "PIXASPECT=0.5",
+            "PIXASPECT=0.5",
+        )
+    )
+    assert photo.notes == ()
+    np.testing.assert_allclose(photo.pixels[0, 0], (0.25, 0.5, 0.125), rtol=0.01)
+    bt2020 = np.array(((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)))
+    wanted = bt2020 @ (0.25, 0.5, 0.125)  # ITU-R BT.2087, inverted
+    np.testing.assert_allclose(to_linear(photo.to_srgb())[0, 0], np.maximum(wanted, 0), atol=0.004)
+    assert pixel_aspect(photo.metadata) == 4  # four times as wide as high
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        ("PRIMARIES=0 0 0 0 0 0 0 0", "primaries are no colour space"),
+        ("PRIMARIES=0.64 0.33 0.3", "primaries are no colour space"),
+        ("COLORCORR=0 1 1", "COLORCORR is broken"),
+        ("PIXASPECT=wide", "PIXASPECT is broken"),
+        ("GAMMA=2.2", "GAMMA is not undone"),
+    ],
+)
+def test_what_the_header_says_wrongly_is_noted(line: str, note: str, tmp_path: Path) -> None:
+    photo = read_photo(hdr(tmp_path, line))
+    assert note in "; ".join(photo.notes)
+    np.testing.assert_allclose(photo.pixels[0, 0], (0.5, 0.25, 0.125), rtol=0.01)
+
+
+def test_an_output_has_the_colours_and_the_shape(command: Command, tmp_path: Path) -> None:
+    path = hdr(tmp_path, "PRIMARIES=0.708 0.292 0.170 0.797 0.131 0.046 0.3127 0.3290", "PIXASPECT=0.5")
+    done = command("deshadow", path.name, "--model", "tiny", "--strength", 0, "-o", "b.png")
+    assert done.code == 0, done.err
+    before, after = read_photo(path), read_photo(tmp_path / "b.png")
+    np.testing.assert_allclose(after.to_srgb(), before.to_srgb(), atol=2 / 255)
+    assert pixel_aspect(after.metadata) == 2

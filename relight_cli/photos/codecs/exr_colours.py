@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from relight_cli.photos import cicp
-from relight_cli.photos.colour_profiles import LINEAR, REC709, linear_profile
+from relight_cli.photos.codecs.linear_colours import linear_colours
+from relight_cli.photos.colour_profiles import LINEAR, REC709
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_colours import ADOBE_RGB
 
@@ -39,12 +38,7 @@ def exr_colours(header: Mapping[str, Any], channels: int, notes: list[str]) -> t
         if curve != _LINEAR:
             icc = cicp.profile_of(own, _CURVES[curve], grey=channels == 1)
             return icc, None if icc else ColourTags(srgb=True)
-    if channels == 1 or np.allclose(own, REC709, atol=1e-3):
-        return LINEAR, None
-    if not cicp.are_primaries(own):
-        notes.append("its primaries are no colour space; they are read as those of sRGB")
-        return LINEAR, None
-    return linear_profile(own), ColourTags(chromaticities=own)
+    return (LINEAR, None) if channels == 1 else linear_colours(own, notes)
 
 
 def undecided_space(header: Mapping[str, Any]) -> str | None:
