@@ -192,7 +192,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "PutOnResult":
         own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
-        light = lights.of(photo)
+        light = lights.of(photo, name)
         result = lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
         return layers.added(result, model, photo, command.options, batch)
 

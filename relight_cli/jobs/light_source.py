@@ -117,11 +117,16 @@ class LightSource:
 
     def light(self, photo: str, facts: "CaptureFacts", notify: Callable[[str], None] = lambda note: None) -> "Light":
         """Return the light for a photo called `photo`. Raises UsageError, and what `light_files.load_light` raises."""
-        options = self.completed(photo, facts) if self.of_place else self.options
+        options = self.completed(photo, facts, notify) if self.of_place else self.options
         return light_of(self.name, options, notify)
 
-    def completed(self, photo: str, facts: "CaptureFacts") -> LightOptions:
-        """Return the options with place, direction and time, which a photo may state. Raises UsageError in one line."""
+    def completed(
+        self, photo: str, facts: "CaptureFacts", notify: Callable[[str], None] = lambda note: None
+    ) -> LightOptions:
+        """Return the options with place, direction and time, which a photo may state. Raises UsageError in one line.
+
+        `notify` is called with a line if the direction that is taken counts from magnetic north.
+        """
         options = self.options
         place, facing = options.place, options.facing
         if place is None:
@@ -132,6 +137,11 @@ class LightSource:
             if facts.facing is None:
                 raise UsageError(f"{photo} does not say where the camera looked: give --facing, such as SW.")
             facing = f"{facts.facing:.2f}"
+            if facts.magnetic:
+                notify(
+                    f"{photo}: its direction, {facts.facing:.0f} degrees, counts from magnetic north and is taken as "
+                    "from true north; if they differ much there, give --facing"
+                )
         return replace(options, place=place, facing=facing, sun_at=self.time(options.sun_at, photo, facts))
 
     def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:

@@ -34,15 +34,18 @@ class ChosenLights:
             if not self._source.of_place:
                 self.by_path[photo] = self._shared
             elif photo != STDIO:
-                self.by_path[photo] = self._source.light(str(photo), read_facts(photo))
+                self.by_path[photo] = self._source.light(str(photo), read_facts(photo), self._notify)
 
-    def of(self, photo: "Photo") -> "Light":
-        """Return the light of a photo that has been read."""
+    def of(self, photo: "Photo", name: str) -> "Light":
+        """Return the light of a photo, called `name`, that has been read; notes on files are those of `choose`."""
         from relight_cli.photos.capture_place import facts_of
 
         if not self._source.of_place:
             return self._shared
-        return self._source.light("the photo", facts_of(photo.metadata.exif, photo.metadata.xmp))
+        facts = facts_of(photo.metadata.exif, photo.metadata.xmp)
+        if name == str(STDIO):
+            return self._source.light("the photo", facts, self._notify)
+        return self._source.light("the photo", facts)
 
     @cached_property
     def _shared(self) -> "Light":

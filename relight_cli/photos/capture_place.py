@@ -18,6 +18,7 @@ class CapturePlace:
 
     place: tuple[float, float] | None = None  # latitude, positive in the north, and longitude, in the east; degrees
     facing: float | None = None  # degrees clockwise from north
+    magnetic: bool = False  # whether that north is the compass's (GPSImgDirectionRef)
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class CaptureFacts:
     facing: float | None = None
     taken: float | None = None  # seconds by the camera's clock, as if that were UTC
     offset: float | None = None  # seconds that the clock is ahead of UTC
+    magnetic: bool = False  # as in `CapturePlace`
 
 
 def read_facts(path: Path) -> CaptureFacts:
@@ -46,7 +48,7 @@ def facts_of(exif: bytes | None, xmp: bytes | None) -> CaptureFacts:
         taken, offset = capture_time(exif, xmp)
     except Exception:  # noqa: BLE001  broken EXIF counts as none
         taken, offset = None, None
-    return CaptureFacts(where.place, where.facing, taken, offset)
+    return CaptureFacts(where.place, where.facing, taken, offset, where.magnetic)
 
 
 def place_in_exif(exif: bytes | None) -> CapturePlace:
@@ -65,7 +67,9 @@ def place_in_exif(exif: bytes | None) -> CapturePlace:
         facing = float(gps[ExifTags.GPS.GPSImgDirection])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return CapturePlace(place)
-    return CapturePlace(place, facing % 360 if 0 <= facing <= 360 else None)
+    if not 0 <= facing <= 360:
+        return CapturePlace(place)
+    return CapturePlace(place, facing % 360, _letter(gps, ExifTags.GPS.GPSImgDirectionRef) == "M")
 
 
 def _angle(gps: Mapping[int, Any], tag: int, reference: int, negative: str, most: float) -> float | None:
@@ -77,4 +81,8 @@ def _angle(gps: Mapping[int, Any], tag: int, reference: int, negative: str, most
     angle = degrees + minutes / 60 + seconds / 3600
     if not 0 <= angle <= most:  # false for NaN too
         return None
-    return -angle if str(gps.get(reference, "")).strip("\0 ").upper() == negative else angle
+    return -angle if _letter(gps, reference) == negative else angle
+
+
+def _letter(gps: Mapping[int, Any], reference: int) -> str:
+    return str(gps.get(reference, "")).strip("\0 ").upper()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import UsageError
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.light_options import LightOptions, light_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.relight_options import RelightCommandOptions
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def sun_lights(source: LightSource, options: RelightCommandOptions, photo: Path, count: int) -> "Iterator[Light]":
-    """Yield the light of each frame of a timelapse of a photo. Raises UsageError."""
+    """Yield the light of each frame of a timelapse of a photo, after the notes on its place. Raises UsageError."""
     from relight_cli.photos.capture_place import read_facts
 
-    completed = source.completed(str(photo), read_facts(photo))
+    completed = source.completed(str(photo), read_facts(photo), notifier(options.quiet))
     for time in sun_times(source, completed, photo, count):
         yield light_of(None, replace(completed, sun_at=time.isoformat()))
 

@@ -197,12 +197,12 @@ def test_a_depth_map_of_another_shape_is_refused(command: Command, ball: Path) -
     assert "depth.npz" in done.err
 
 
-def tagged(path: Path, *, facing: bool = True) -> None:
+def tagged(path: Path, *, facing: bool = True, north: str = "T") -> None:
     exif, gps = Image.Exif(), {}
     gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", (48.0, 8.0, 24.0)
     gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", (11.0, 34.0, 48.0)
     if facing:
-        gps[ExifTags.GPS.GPSImgDirection] = 180.0
+        gps[ExifTags.GPS.GPSImgDirectionRef], gps[ExifTags.GPS.GPSImgDirection] = north, 180.0
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(gps)
     details = exif.get_ifd(ExifTags.IFD.Exif)
     details[ExifTags.Base.DateTimeOriginal], details[ExifTags.Base.OffsetTimeOriginal] = "2026:06:21 08:00:00", "+02:00"
@@ -224,6 +224,35 @@ def test_place_time_and_direction_come_from_the_photo(command: Command, ball: Pa
     assert (done.code, len(done.lines)) == (2, 1)
     assert "photo.jpg" in done.err
     assert "--facing" in done.err
+
+
+@pytest.mark.parametrize(
+    ("north", "given", "notes"),
+    [
+        ("M", ("19:00",), 1),
+        ("M", ("18:00..19:00", "--frames", 2), 1),
+        ("T", ("19:00",), 0),
+        ("M", ("19:00", "--facing", "S"), 0),
+    ],
+)
+def test_a_direction_from_magnetic_north_is_noted(
+    north: str, given: tuple[object, ...], notes: int, command: Command, ball: Path
+) -> None:
+    tagged(ball / "photo.png", north=north)
+    done = command("relight", "photo.jpg", *GIVEN, "--sun-at", *given, "-o", "out/")
+    assert done.code == 0, done.err
+    found = [line for line in done.lines if "magnetic north" in line]
+    assert len(found) == notes
+    assert all(line.startswith("photo.jpg: ") and "--facing" in line for line in found)
+
+
+def test_a_direction_of_a_photo_on_stdin_is_noted_too(command: Command, ball: Path) -> None:
+    tagged(ball / "photo.png", north="M")
+    done = command(
+        "relight", "-", *GIVEN, "--sun-at", "19:00", "-o", "out.png", stdin=(ball / "photo.jpg").read_bytes()
+    )
+    assert done.code == 0, done.err
+    assert [line for line in done.lines if "magnetic north" in line]
 
 
 MOVING = ("relight", "photo.png", *GIVEN, "--sun-at", "07:00..19:00", "--date", "2026-06-21", *PLACE)
