@@ -25,12 +25,12 @@ def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save
 
 
 def read_mask(path: Path, options: CommandOptions) -> "Photo":
-    """Read a mask and print its notes."""
+    """Read a mask, whose samples count as they are, and print its notes."""
     from relight_cli.jobs.reading import read_with_notes
-    from relight_cli.relighting.masks import darkness_note
+    from relight_cli.relighting.masks import brightness_note
 
-    photo = read_with_notes(path, options)
-    if note := darkness_note(photo):
+    photo = read_with_notes(path, replace(options, input_colour="srgb"))  # which is for photos, and so are its notes
+    if note := brightness_note(photo):
         notifier(options.quiet)(f"{path}: {note}")
     return photo
 
@@ -49,7 +49,7 @@ class MaskFile:
 
         if options.mask is None:
             return cls()
-        plain = replace(options, input_colour=None, working_space=None, ocio_config=None)  # which are for photos
+        plain = replace(options, working_space=None, ocio_config=None)  # which are for photos
         return cls(options.mask, mask_of(read_mask(options.mask, plain), invert=options.invert_mask))
 
     def for_photo(self, photo: "Photo") -> "LazyRows | None":

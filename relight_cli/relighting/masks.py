@@ -15,6 +15,7 @@ Mask: TypeAlias = Photo | Raster
 """A photo, whose luma is the mask, or (H, W) float32 in [0, 1]: 1 where the photo may change."""
 
 _DARK = 50  # a mask that nowhere reaches a 50th of white is taken for one of numbers, not of brightness
+_BRIGHT = 2  # times white: floats beyond that are taken for numbers too, such as 0 to 255
 
 
 def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
@@ -33,14 +34,19 @@ def mask_of(photo: Photo, *, invert: bool = False) -> LazyRows:
     return LazyRows(photo.pixels.shape[:2], np.dtype(np.float32), make)
 
 
-def darkness_note(photo: Photo) -> str | None:
-    """Return a note for a mask of integers that are all close to black but not all zero, such as 0 and 1 of 255."""
-    if photo.pixels.dtype.kind != "u":
+def brightness_note(photo: Photo) -> str | None:
+    """Return a note for a mask that is nowhere brighter than close to black, or one of floats far above white."""
+    kind, height = photo.pixels.dtype, photo.pixels.shape[0]
+    white = 1 if kind.kind == "f" else np.iinfo(kind).max
+    samples = photo.pixels[slice(0, height)]
+    counts = np.isfinite(samples) if photo.alpha is None else np.isfinite(samples) & (photo.alpha > 0)[..., None]
+    largest = float(samples.max(initial=0, where=counts))
+    if largest > _BRIGHT * white:
+        return f"its values go up to {largest:g}, but {white} is white and what is above counts as white; scale them"
+    if largest > white / _DARK:
         return None
-    largest, white = int(photo.pixels[slice(0, photo.pixels.shape[0])].max()), np.iinfo(photo.pixels.dtype).max
-    if not 0 < largest <= white / _DARK:
-        return None
-    return f"its largest value is {largest} of {white}, so it is almost black everywhere; white is {white}"
+    almost = "almost " if largest > 0 else ""
+    return f"its largest value is {largest:g} of {white}, so it is {almost}black everywhere; white is {white}"
 
 
 def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import to_array
-from relight_cli.relighting.masks import blend_by_mask, darkness_note, mask_of
+from relight_cli.relighting.masks import blend_by_mask, brightness_note, mask_of
 
 CASES = Path(__file__).parent.parent / "cases"
 TINY = ("albedo", "--model", "tiny", "--no-detail")
@@ -62,15 +62,27 @@ def test_the_photo_changes_where_the_mask_says(command: Command, name: str, inve
         ((0, 1, 2, 3), "uint8", True),
         ((0, 255), "uint16", True),
         ((0, 1), "uint16", True),
-        ((0, 0), "uint8", False),
+        ((0, 0), "uint8", True),
         ((0, 255), "uint8", False),
         ((0, 20), "uint8", False),
         ((0, 1), "float32", False),
+        ((0, 1.02), "float32", False),
+        ((0, 1, np.nan, np.inf), "float32", False),
+        ((0, 0), "float32", True),
+        ((0, 0.004), "float32", True),
+        ((0, 255), "float32", True),
     ],
 )
-def test_a_mask_of_numbers_is_noted(values: tuple[int, ...], dtype: str, noted: bool) -> None:
+def test_a_mask_of_numbers_is_noted(values: tuple[float, ...], dtype: str, noted: bool) -> None:
     samples = np.resize(np.array(values, dtype), (4, 5, 1))
-    assert (darkness_note(Photo(samples)) is not None) == noted
+    assert (brightness_note(Photo(samples)) is not None) == noted
+
+
+def test_a_transparent_mask_is_black() -> None:
+    white = np.full((4, 5, 1), 255, np.uint8)
+    note = brightness_note(Photo(white, np.zeros((4, 5), np.uint8)))
+    assert note
+    assert "black everywhere" in note
 
 
 def test_the_note_names_the_mask(command: Command) -> None:
@@ -79,3 +91,14 @@ def test_the_note_names_the_mask(command: Command) -> None:
     done = command("albedo", "--model", "tiny", "a.png", "--mask", "m.png", "-o", "b.png")
     assert done.code == 0
     assert done.lines == ["m.png: its largest value is 1 of 255, so it is almost black everywhere; white is 255"]
+
+
+@pytest.mark.parametrize("linear", [(), ("--input-colour", "linear")])
+def test_a_mask_of_large_floats_is_noted_by_what_helps_it(linear: tuple[str, ...], command: Command) -> None:
+    Image.fromarray(noise((8, 8, 3))).save("a.png")
+    Image.fromarray(np.float32(255) * np.eye(8, dtype=np.float32)).save("m.tif")
+    done = command(*TINY, "a.png", "--mask", "m.tif", "-o", "b.png", *linear)
+    assert done.code == 0
+    assert done.lines == [
+        "m.tif: its values go up to 255, but 1 is white and what is above counts as white; scale them"
+    ]
