@@ -38,7 +38,11 @@ class DeshadowCommandOptions(MappingCommandOptions):
         bool, typer.Option("--mask-only", help="Write only a mask, <name>_mask.png: white in the shadows.")
     ] = False
     probability: Annotated[
-        bool, typer.Option("--probability", help="With --mask-only: how probable a shadow is at each pixel.")
+        bool,
+        typer.Option(
+            "--probability",
+            help="With --mask-only: how probable a shadow is at each pixel, to <name>_probability.png.",
+        ),
     ] = False
 
     def __post_init__(self) -> None:
@@ -81,7 +85,7 @@ def deshadow(
     if options.mask_only:
         outputs = Outputs(default_suffix=".png")
     unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
-    task = "mask" if options.mask_only else "deshadowed"
+    task = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
     command = command_for(photos, task, expected, options, options.files(), unfit=unfit)
     if not command.plan(photos, outputs):
         return

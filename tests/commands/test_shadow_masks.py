@@ -105,7 +105,7 @@ def test_a_deeper_shadow_is_more_probable(command: Command, tmp_path: Path) -> N
     for name, depth in (("deep", 0.15), ("faint", 0.7), ("none", 1.0)):
         write_photo(Photo(encoded(shadowed(depth))), tmp_path / f"{name}.png")
         assert command("deshadow", f"{name}.png", *TINY, "--mask-only", "--probability").code == 0
-        means.append(pixels(tmp_path / f"{name}_mask.png")[SHADOW].mean() / 255)
+        means.append(pixels(tmp_path / f"{name}_probability.png")[SHADOW].mean() / 255)
     assert 0.6 < means[0] < 1
     assert means[0] > means[1] + 0.1
     assert means[2] < 0.2
