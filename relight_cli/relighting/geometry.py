@@ -112,7 +112,8 @@ def require_aspect(values: Map, height: int, width: int, name: str) -> None:
     slack = _ASPECT * max(high * width, wide * height) + max(height, width, high, wide)
     if abs(high * width - wide * height) > slack:
         raise UsageError(
-            f"{name} is {wide} x {high} pixels and the photo {width} x {height}: give a depth map of the whole photo."
+            f"{name} is {wide} x {high} pixels and the photo {width} x {height}, which is another aspect ratio: give a "
+            "depth map of the whole photo, in any size."
         )
 
 

@@ -5,7 +5,7 @@ from relight_cli.photos.depth_files import DepthMap
 from relight_cli.photos.focal_length import focal_length
 from relight_cli.photos.photo import Photo
 from relight_cli.relighting.estimated_geometry import SurfaceNetwork, estimate_geometry, geometry_of_depth_network
-from relight_cli.relighting.geometry import Geometry, geometry_of_depth_map
+from relight_cli.relighting.geometry import Geometry, geometry_of_depth_map, require_aspect
 from relight_cli.relighting.lit_subject import GeometryOf, Map
 
 
@@ -26,6 +26,7 @@ def geometry_of_photo(
     def geometry_of(picture: Map) -> Geometry:
         focal = focal_length(photo.metadata.exif, *picture.shape[:2])
         if isinstance(source, DepthMap):
+            require_aspect(source.values, *photo.pixels.shape[:2], name)  # names the size of the photo, not of its copy
             return geometry_of_depth_map(source, name, picture, focal)
         if isinstance(source, DepthNetwork):
             return geometry_of_depth_network(source, picture, focal, device=device)

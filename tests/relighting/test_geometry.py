@@ -12,6 +12,7 @@ from rendered_geometry import KnownView, layout, view
 
 from relight_cli.errors import UsageError
 from relight_cli.photos.depth_files import DepthMap
+from relight_cli.photos.photo import Photo
 from relight_cli.relighting.cast_shadows import visibility
 from relight_cli.relighting.geometry import (
     fill_holes,
@@ -19,6 +20,7 @@ from relight_cli.relighting.geometry import (
     geometry_of_disparity,
     require_aspect,
 )
+from relight_cli.relighting.photo_geometry import geometry_of_photo
 from relight_cli.relighting.surfaces import disparity_normals
 
 
@@ -153,8 +155,15 @@ def test_rounded_sizes_of_a_photo_are_accepted(height: int, width: int, scale: f
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 427), (427, 427)])
 def test_another_aspect_ratio_is_refused_in_one_line(size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match=r"^d\.png is \d+ x \d+ pixels and the photo 640 x 427: [^\n]*$"):
+    with pytest.raises(UsageError, match=r"^d\.png is \d+ x \d+ pixels and the photo 640 x 427, [^\n]*$"):
         require_aspect(np.zeros(size, np.float32), 427, 640, "d.png")
+
+
+def test_the_size_of_the_photo_is_named_not_that_of_its_copy() -> None:
+    depth = DepthMap(np.ones((480, 640), np.float32), "depth", True)
+    geometry_of = geometry_of_photo(Photo(np.zeros((512, 768, 3), np.uint8)), depth, name="d.png")
+    with pytest.raises(UsageError, match=r"640 x 480 pixels and the photo 768 x 512, which is another aspect ratio"):
+        geometry_of(np.zeros((341, 512, 3), np.float32))
 
 
 @pytest.mark.parametrize("unit", [1e-35, 1e-20, 1e6, 1e35])
