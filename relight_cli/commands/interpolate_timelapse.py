@@ -105,6 +105,7 @@ def _interpolate(
     from relight_cli.jobs.console import notifier
     from relight_cli.jobs.memory import MemoryFallback
     from relight_cli.jobs.progress import current
+    from relight_cli.jobs.reading import require_openable
     from relight_cli.timelapse.destination import video_notes
     from relight_cli.timelapse.dry_run import on_small_copy, print_frame_cost
     from relight_cli.timelapse.report import finish
@@ -112,6 +113,8 @@ def _interpolate(
     from relight_cli.timelapse.timelapse import Timelapse
 
     notify, model = notifier(options.quiet), None
+    if options.freeze:
+        require_openable(options.freeze, options)
     if _needs_model(options):
         current().stage("loading the network")
         model = load_model(tasks=["interpolate-timelapse"], **options.model_arguments())

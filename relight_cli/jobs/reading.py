@@ -8,8 +8,10 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions, LightCommandOptions
 from relight_cli.jobs.streams import stdin_stream
+from relight_cli.photos.header import has_header
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
+from relight_cli.photos.special_files import is_open_pipe
 
 
 def read_input(path: Path, options: CommandOptions, page: int | None = None) -> Photo:
@@ -19,6 +21,12 @@ def read_input(path: Path, options: CommandOptions, page: int | None = None) -> 
     return read_photo(
         source, max_pixels=options.max_pixels, page=page, input_colour=options.input_colour, working_space=space
     )
+
+
+def require_openable(path: Path, options: CommandOptions) -> None:
+    """Raise the errors of `read_input` now for a photo that is missing or has a broken header, and is used later."""
+    if path != STDIO and not is_open_pipe(path) and not has_header(path):
+        read_input(path, options)
 
 
 def read_with_notes(path: Path, options: CommandOptions, page: int | None = None) -> Photo:

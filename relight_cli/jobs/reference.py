@@ -6,7 +6,7 @@ from pathlib import Path
 
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions
-from relight_cli.jobs.reading import read_in_background, read_input
+from relight_cli.jobs.reading import read_in_background, read_input, require_openable
 from relight_cli.photos.photo import Photo
 
 KEPT_BYTES = 1 << 27  # a larger reference is released; 44 MP of 8 bits, read again in a second
@@ -19,6 +19,8 @@ class ReferencePhoto:
     """
 
     def __init__(self, path: Path, options: CommandOptions) -> None:
+        """Begin to read. Raises the errors of `read_photo` if the file cannot be opened."""
+        require_openable(path, options)
         self.path, self.options = path, options
         self._read: Future[Photo] | None = read_in_background(path, options)
 

@@ -111,6 +111,15 @@ def made_by_relight_cli(path: Path) -> bool:
     return str(software).startswith(f"{TOOL} ")
 
 
+def has_header(path: Path) -> bool:
+    """Return whether the header of a picture can be read; decoders may read a picture all the same."""
+    try:
+        read_header(path)
+    except Exception:  # noqa: BLE001  as above
+        return False
+    return True
+
+
 def is_upright(path: Path) -> bool:
     """Return whether a picture is shown as it is stored; True if it does not say, as a video or a map."""
     try:

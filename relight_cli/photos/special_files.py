@@ -22,6 +22,14 @@ def require_no_special_file(path: Path) -> None:
         raise PhotoUnreadableError(f"{path}: is {kind}, not a file; {remedy}")
 
 
+def is_open_pipe(path: Path) -> bool:
+    """Return whether a path is a pipe that the shell opened, which can be read once."""
+    try:
+        return str(path).startswith(_DESCRIPTORS) and stat.S_ISFIFO(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def special_file(path: Path) -> tuple[str, str] | None:
     """Return what a path is, and the remedy, if it is a pipe, a socket or a device; else None."""
     if isinstance(path, ObjectPath):
@@ -30,6 +38,4 @@ def special_file(path: Path) -> tuple[str, str] | None:
         kind = stat.S_IFMT(path.stat().st_mode)
     except (OSError, ValueError):  # reported where it is opened
         return None
-    if kind == stat.S_IFIFO and str(path).startswith(_DESCRIPTORS):
-        return None
-    return _KINDS.get(kind)
+    return None if is_open_pipe(path) else _KINDS.get(kind)

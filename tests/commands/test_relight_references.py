@@ -270,3 +270,21 @@ def test_what_lies_outside_a_moved_reference_is_lit_by_the_fitted_light() -> Non
         assert np.median(one[:, 180:]) == pytest.approx(np.log2(0.35), abs=0.4)
     assert abs(np.median(stops[0][:, :60])) < 0.1
     assert np.median(stops[1][:, :60]) < -0.5
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "no such file"), (b"no picture", "not a picture")])
+def test_a_reference_that_cannot_be_opened_is_named_before_a_model_is_looked_for(
+    command: Command, scene: Path, content: bytes | None, reason: str
+) -> None:
+    if content:
+        (scene / "gone.jpg").write_bytes(content)
+    missing = ("--model", "crocodilight", "--offline")
+    for arguments in (
+        ("relight", "photo.png", "--light", "gone.jpg", "-o", "q.png"),
+        ("interpolate-timelapse", "photo.png", "reference.png", "--between", "1", "--freeze", "gone.jpg", "-o", "q"),
+    ):
+        done = command(*arguments, *missing)
+        assert (done.code, len(done.lines)) == (4, 1)
+        assert f"gone.jpg: {reason}" in done.err
+    done = command("relight", "photo.png", "--light", "reference.png", "-o", "q.png", *missing)
+    assert done.code == 6
