@@ -1,8 +1,9 @@
 """The command line; the only module that turns exceptions into exit codes."""
 
+import errno
+import os
 import sys
 import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -137,6 +138,9 @@ def _unexpected(error: Exception) -> ExitCode:
 
     if known := device_error(error):
         return _fail(str(known), known.exit_code)
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        line = f"{error.filename}: the name is longer than the file system takes: choose a shorter one."
+        return _fail(line, ExitCode.USAGE)
     return _fail(
         f"unexpected {type(error).__name__}: {error}. Run `relight-cli -v ...` to see the traceback.",
         ExitCode.UNEXPECTED,
@@ -148,7 +152,7 @@ def _usage(error: TyperException) -> str:
     line = error.format_message()
     if line.startswith("Usage:"):
         return line
-    dashed = next((word for word in sys.argv[1:] if word.startswith("-") and Path(word).is_file()), None)
+    dashed = next((word for word in sys.argv[1:] if word.startswith("-") and os.path.isfile(word)), None)  # noqa: PTH113
     context = getattr(error, "ctx", None)  # not every usage error has a context
     command = context.command_path if context else "relight-cli"
     remedy = f"to name the file, write ./{dashed}" if dashed else f"see '{command} --help'"

@@ -10,6 +10,7 @@ RelightError                 1
  +-- DeviceError             7   the device is missing, failed or out of memory
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -80,3 +81,8 @@ class DeviceError(RelightError):
 def one_line(error: Exception) -> str:
     """Return what a library's error says on one line, or else its name."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def names_no_file(error: Exception) -> bool:
+    """Return whether an error says that no file has a name: none is there, it is too long, or leads through a file."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENAMETOOLONG, errno.ENOTDIR)

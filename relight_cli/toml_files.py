@@ -23,6 +23,17 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{name}: is not TOML ({error}): correct it.") from error
+    _refuse_null(tables, f"{name}: ")
+    return tables
+
+
+def _refuse_null(value: object, where: str) -> None:
+    """Raise UsageError for a text with a null character, which no name of a file can have."""
+    if isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{where} has a null character: take it out.")
+    items = value.items() if isinstance(value, dict) else enumerate(value, 1) if isinstance(value, list) else ()
+    for key, one in items:
+        _refuse_null(one, f"{where}{'.' * (not where.endswith(' '))}{key}")

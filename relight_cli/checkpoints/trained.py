@@ -6,6 +6,7 @@ recipe of every stage. It is under one key, so that equal runs write equal files
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def describe(path: Path) -> TrainedFile:
     """Read what a file says about itself. Raises ModelUnavailableError."""
     from safetensors import SafetensorError, safe_open
 
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113  takes any name
         raise ModelUnavailableError(f"{path}: no such file; {REMEDY}.")
     try:
         with safe_open(path, "pt") as file:

@@ -1,5 +1,6 @@
 """Find, fetch and check a file of the manifest: in the weights folder, the Hub cache, on the Hub."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,7 +122,7 @@ def _folders(file: WeightsFile, options: LookUp) -> list[Path]:
     top = options.weights_dir
     if top is None:
         return []
-    if not top.is_dir():
+    if not os.path.isdir(top):  # noqa: PTH112  takes any name
         raise UsageError(f"{top} is not a folder: name the folder that holds the published files with --weights-dir.")
     below = [top / file.repository_name, top / file.repository]
     return below if file.folder else [top, *below]

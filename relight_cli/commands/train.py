@@ -1,6 +1,7 @@
 """relight-cli train: a CroCoDiLight network of one's own, stage by stage, from one's own pairs of photos."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -141,7 +142,7 @@ def _named(places: list[str], layout: str) -> tuple:
     found: list[PairsConfig] = []
     for place in places:
         path = Path(place)
-        if path.suffix.lower() == ".toml" and not path.is_dir():
+        if path.suffix.lower() == ".toml" and not os.path.isdir(path):  # noqa: PTH112
             found += pairs_of(read_toml(path), path)
         else:
             found.append(PairsConfig(path, layout))

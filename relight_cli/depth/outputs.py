@@ -1,5 +1,6 @@
 """The files that refine-depth writes for one photo."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,13 @@ from relight_cli.depth.depth_maps import MapScale, coloured_map, encode_map, enc
 from relight_cli.depth.ensemble_chart import ensemble_chart
 from relight_cli.depth.point_clouds import encode_points
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.jobs.file_names import make_folder
+from relight_cli.jobs.file_names import make_folder, require_short_name
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.pages.drawn_charts import draw_charts
 from relight_cli.photos.atomic_files import write_atomically
-from relight_cli.places.objects import ObjectPath, described
+from relight_cli.places.objects import ObjectPath, described, exists
 
 if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
@@ -83,8 +84,10 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:
     """Return the point cloud's path, checked before anything is computed. Raises OutputUnwritableError."""
     path = options.point_cloud
-    if path and not isinstance(path, ObjectPath) and not path.absolute().parent.is_dir():
+    if path and not isinstance(path, ObjectPath) and not os.path.isdir(path.absolute().parent):  # noqa: PTH112
         raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")
-    if path and path.exists() and not options.overwrite:
+    if path and exists(path) and not options.overwrite:
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another name.")
+    if path:
+        require_short_name(path)
     return path

@@ -1,5 +1,6 @@
 """Judge methods on the pictures of a data set; one that cannot be read costs only itself."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -124,8 +125,8 @@ def find_cases(protocols: dict[str, Protocol], dataset: Path, wanted: str | None
     """
     if wanted is not None and wanted.lower() not in protocols:
         raise UsageError(f"--protocol {wanted} is unknown: choose {', '.join(protocols)}.")
-    if not dataset.is_dir():
-        kind = "is a file, not the folder of a data set" if dataset.exists() else "no such folder"
+    if not os.path.isdir(dataset):  # noqa: PTH112  takes any name
+        kind = "is a file, not the folder of a data set" if os.path.lexists(dataset) else "no such folder"
         raise PhotoUnreadableError(f"{dataset}: {kind}; check the path")
     tried = [protocols[wanted.lower()]] if wanted else [one for one in protocols.values() if one.recognised]
     for protocol in tried:

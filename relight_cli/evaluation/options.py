@@ -1,5 +1,6 @@
 """The options that the commands of evaluate share."""
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,7 +91,7 @@ def require_extra() -> None:
 
 def require_free(path: Path | None, *, overwrite: bool) -> None:
     """Raise OutputUnwritableError if a file exists that must not be replaced, before any work."""
-    if path and path.exists() and not overwrite:
+    if path and os.path.lexists(path) and not overwrite:
         raise OutputUnwritableError(f"{path}: the file exists; pass --overwrite or choose another name")
 
 

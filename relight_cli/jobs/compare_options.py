@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.objects import refuse_objects
 from relight_cli.jobs.options import CommandOptions
@@ -26,6 +27,7 @@ def check_compare(options: CommandOptions, others: Iterable[Path]) -> None:
     refuse_objects([path], "a page of --compare")
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--compare {path}: a page is an HTML file: end the name in .html.")
+    require_short_name(path)
     if file_identity(path) in {file_identity(other) for other in others if other != STDIO}:
         raise UsageError(f"--compare {path} is also an input or an output of this run: name another file.")
     if os.path.lexists(path) and not may_replace_page(path, options):

@@ -168,8 +168,6 @@ def _check_value(key: str, value: object, options: Mapping[str, OptionName], whe
         raise UsageError(f"{where}unknown {kind} {key}: {remedy.rstrip('?')}{'?' if remedy.endswith('?') else '.'}")
     if not option.kind.fits(value):
         raise UsageError(f"{where}{key} = {shown_value(value)} has the wrong type: write {option.kind}.")
-    if isinstance(value, str) and "\0" in value:
-        raise UsageError(f"{where}{key} has a null character, which no name can have: take it out.")
 
 
 def shown_value(value: object) -> str:

@@ -1,5 +1,6 @@
 """The files that --layers names, one for each photo."""
 
+import os
 from pathlib import Path
 
 from relight_cli.errors import UsageError
@@ -40,4 +41,4 @@ def _is_file(layers: str) -> bool:
 
 
 def _is_folder(layers: str) -> bool:
-    return layers.endswith(("/", "\\")) or place_of(layers).is_dir()
+    return layers.endswith(("/", "\\")) or os.path.isdir(layers)  # noqa: PTH112  takes any name

@@ -33,12 +33,12 @@ def names_light(name: str | None) -> bool:
     path = Path(name)
     if name == str(STDIO):
         return False
-    if path.is_file():
+    if os.path.isfile(name):  # noqa: PTH113  takes any name
         return is_light(name) or (path.suffix.lower() == _MAP_SUFFIX and _is_map(path))
     parts = parse_mix(name)
     if len(parts) > 1 or parts[0][1] != 1:
         return True
-    return is_light(name) or not (format_of(path) or path.is_dir())
+    return is_light(name) or not (format_of(path) or os.path.isdir(name))  # noqa: PTH112  as above
 
 
 def place_named(name: str | None) -> Path | None:

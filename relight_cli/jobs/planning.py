@@ -117,6 +117,10 @@ def require_folders(folders: Iterable[Path]) -> None:
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
         if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
             raise OutputUnwritableError(f"{existing} is not a writable folder: choose another --output.")
+        for place in (folder, *folder.parents):
+            if place == existing:
+                break
+            require_short_name(place)
 
 
 def _require_pip_extras(jobs: list[Job]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, spelling
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.relight_options import RelightCommandOptions
@@ -90,6 +91,7 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
         raise UsageError(f"{path} is an input and would be overwritten: choose another --save-light.")
     if options.report and spelling(path) == spelling(options.report):
         raise UsageError(f"{path} is the file of --report, too: choose another --save-light.")
+    require_short_name(path)
     if exists(path) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, names_no_file
 from relight_cli.photos import header as photo_header
 
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
@@ -54,9 +54,9 @@ def read_header(path: Path) -> CaptureHeader:
         raise MissingExtraError(f"{path}: {error}") from error
     except PhotoUnreadableError:
         raise
-    except FileNotFoundError as error:
-        raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
     except Exception as error:  # libraries raise anything for damaged bytes
+        if names_no_file(error):
+            raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
         raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError, names_no_file
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.depth_tiffs import read_depth_tiff
 from relight_cli.photos.formats import require_format
@@ -54,15 +54,15 @@ def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int =
     disparity, brighter is nearer; floats are depth. Raises PhotoUnreadableError, MissingExtraError, and UsageError for
     a picture in colours or a map of something else.
     """
-    if path.is_dir():
-        raise PhotoUnreadableError(f"{path}: is a folder; name a file in it")
     try:
         values, stated, integers = _read(path, max_pixels)
     except (PhotoUnreadableError, MissingExtraError, UsageError):
         raise
-    except FileNotFoundError as error:
-        raise PhotoUnreadableError(f"{path}: no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise PhotoUnreadableError(f"{path}: is a folder; name a file in it") from error
     except Exception as error:  # decoders raise anything
+        if names_no_file(error):
+            raise PhotoUnreadableError(f"{path}: no such file; check the path") from error
         raise PhotoUnreadableError(f"{path}: the depth map cannot be decoded; give a PNG, TIFF, EXR or npz") from error
     if stated and stated not in QUANTITIES:
         raise UsageError(f"{path} is a map of {stated}, not of depth: give the map of disparity.")

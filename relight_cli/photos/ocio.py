@@ -42,7 +42,7 @@ def _space(name: str, file: str, others: tuple[str, ...]) -> WorkingSpace:
 
     try:
         loaded = PyOpenColorIO.Config.CreateFromFile(file)
-    except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile) as error:
+    except (PyOpenColorIO.Exception, PyOpenColorIO.ExceptionMissingFile, RuntimeError) as error:  # of a long name
         raise UsageError(
             f"{file}: the OpenColorIO configuration cannot be read ({one_line(error).rstrip('.')})."
         ) from error

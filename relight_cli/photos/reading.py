@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError, one_line
+from relight_cli.errors import MissingExtraError, PhotoUnreadableError, UsageError, names_no_file, one_line
 from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
@@ -152,7 +152,7 @@ def _with_usable_profile(photo: Photo) -> Photo:
 
 
 def _unreadable(name: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
+    if names_no_file(error):
         return f"{name}: no such file; check the path"
     if isinstance(error, IsADirectoryError):
         return f"{name}: is a folder; name a photo in it"

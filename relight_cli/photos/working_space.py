@@ -1,6 +1,7 @@
 """The working space of a compositor: linear light in primaries of its own, or a colour space of OpenColorIO."""
 
 import difflib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -69,8 +70,8 @@ def config_file(name: str, config: str | None = None) -> Path | None:
         return None
     from relight_cli.photos.ocio import config_name
 
-    path = Path(config_name(config))
-    return path if path.is_file() else None
+    path = config_name(config)
+    return Path(path) if os.path.isfile(path) else None  # noqa: PTH113  takes any name
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
-from relight_cli.jobs.file_names import fit_name
+from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.report_file import check_report
@@ -69,6 +69,7 @@ def choose_writer(
         if file_identity(path) in map(file_identity, inputs):
             raise UsageError(f"{path} is an input and would be overwritten: choose another --output.")
         require_folders([path.parent])
+        require_short_name(path)
         return VideoFileWriter(path, _video_output(path, frames, planned, rate, times, codec, crf))
     refuse_codec(codec, crf)
     if file_identity(path) in {file_identity(source.parent) for source in inputs}:
@@ -144,6 +145,7 @@ def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandO
         raise UsageError("--freeze, --plot and --report cannot use - for stdin or stdout: name a file.")
     written = [path for path in (options.plot, options.report) if path]
     for path in written:
+        require_short_name(path)
         if file_identity(path) in inputs | targets or (
             options.freeze and file_identity(path) == file_identity(options.freeze)
         ):

@@ -13,7 +13,7 @@ from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.engines.engine_options import refuse_ray
-from relight_cli.jobs.file_names import fit_name
+from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
@@ -268,6 +268,7 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
 
         require_video()
         require_folders([path.parent])
+        require_short_name(path)
         header, encoding = read_header(photo), encoding_of_frames(path.suffix, options.codec, options.crf, 16)
         kind, rate = path.suffix.lower(), options.fps or FPS
         return VideoFileWriter(path, VideoOutput(kind, header.height, header.width, rate, encoding))

@@ -313,3 +313,47 @@ def test_every_command_is_verbose(command: Command, arguments: tuple[str, ...]) 
 def test_a_wrong_option_has_no_traceback(command: Command) -> None:
     done = command("doctor", "-v", "--wrong")
     assert (done.code, len(done.lines)) == (2, 1)
+
+
+LONG = "x" * 300
+TIMELAPSE = ("interpolate-timelapse", "a.png", "b.png", "--between", "1", "-o")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (("relight", "a.png", "--light", LONG), 2, "there is no light called"),
+        (("relight", "a.png", "--light", f"{LONG}.png"), 4, "no such file"),
+        (("relight", "a.png", "--light", "noon", "--depth", f"{LONG}.png"), 4, "no such file"),
+        (("relight", "a.png", "--light", "noon", "--save-light", f"{LONG}.toml"), 5, "its name is longer"),
+        (("relight", "a.png", "--light", "noon", "--model", f"{LONG}.safetensors"), 6, "no such file"),
+        (("lights", "show", LONG), 2, "there is no light called"),
+        (("lights", "show", f"{LONG}.toml"), 4, "no such file"),
+        (("deshadow", "a.png", "--mask", f"{LONG}.png"), 4, "no such file"),
+        (("deshadow", "a.png", "--mask", "b.png/mask.png"), 4, "no such file"),
+        (("deshadow", "a.png", "--layers", f"{LONG}.exr"), 5, "its name is longer"),
+        (("deshadow", "a.png", "--compare", f"{LONG}.html"), 5, "its name is longer"),
+        (("albedo", f"{LONG}.mp4"), 4, "no such file"),
+        (("refine-depth", "a.png", "--steps", "0", "--depth-model", "tiny", "--sky", f"{LONG}.png"), 4, "no such file"),
+        ((*TIMELAPSE, LONG), 5, "its name is longer"),
+        ((*TIMELAPSE, f"{LONG}.mp4"), 5, "its name is longer"),
+        ((*TIMELAPSE, "out", "--plot", f"{LONG}.png"), 5, "its name is longer"),
+        (("weights", "list", "--weights-dir", LONG), 2, "is not a folder"),
+        (("train", "check", LONG), 2, "the name is longer than the file system takes"),
+    ],
+)
+def test_a_name_that_is_too_long_is_an_error_before_any_work(
+    command: Command, arguments: tuple[str, ...], code: int, reason: str
+) -> None:
+    for name in ("a.png", "b.png"):
+        write_photo(Photo(noise((6, 8, 3), seed=1)), Path(name))
+    before = sorted(Path().iterdir())
+    has_model = "--model" in arguments or arguments[0] in ("lights", "weights", "train", "refine-depth")
+    done = command(*arguments, *(() if has_model else ("--model", "tiny")))
+    assert (done.code, len(done.lines), reason in done.err) == (code, 1, True), done.err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_mix_of_many_lights_is_no_name(command: Command) -> None:
+    done = command("lights", "show", ",".join(["golden-hour:0.05", "blue-hour:0.05"] * 12))
+    assert (done.code, done.err) == (0, "")
