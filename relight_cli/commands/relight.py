@@ -87,7 +87,6 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.jobs.reference import ReferencePhoto
     from relight_cli.jobs.reference_notes import ReferenceNotes
     from relight_cli.jobs.time_budget import TileCost
-    from relight_cli.relighting.options import ReferenceKind
     from relight_cli.sequences.command import command_for
 
     plain = subset(options, LightCommandOptions)
@@ -123,7 +122,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         own = {"keep_exposure": bool(options.keep_exposure), "exposure": options.exposure, "rotate": options.rotate}
         return subset(command.options, relighting.RelightOptions, reference=options.reference, **own, **more)
 
-    notes = ReferenceNotes(str(light), notifier(options.quiet), {kind: options.idle(kind) for kind in ReferenceKind})
+    notes = ReferenceNotes(str(light), notifier(options.quiet), options)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "RelightResult":
         own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.relighting.options import ReferenceKind
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ _SHOWS = {
 class ReferenceNotes:
     """Collects what a reference shows of each photo. Threads may share it."""
 
-    def __init__(self, reference: str, notify: Callable[[str], None], idle: dict[ReferenceKind, list[str]]) -> None:
-        """Take the name of the reference, and the options given that have no effect on a photo of a kind."""
-        self._reference, self._notify, self._idle = reference, notify, idle
+    def __init__(self, reference: str, notify: Callable[[str], None], options: RelightCommandOptions) -> None:
+        """Take the name of the reference, and the options, some of which have no effect on a photo of a kind."""
+        self._reference, self._notify, self._options = reference, notify, options
         self._kinds: dict[str, ReferenceKind] = {}
         self._lock = Lock()
 
@@ -53,5 +54,6 @@ class ReferenceNotes:
         self._notify(f"{self._reference} shows {'; '.join(parts)}.")
 
     def _without_effect(self, kind: ReferenceKind) -> str:
-        idle = self._idle.get(kind, [])
-        return f" {' and '.join(idle)} {'have' if len(idle) > 1 else 'has'} no effect on it." if idle else ""
+        idle, unused = self._options.idle(kind), self._options.unused_light(kind)
+        no_effect = f"{' and '.join(idle)} {'have' if len(idle) > 1 else 'has'} no effect on it." if idle else None
+        return "".join(f" {sentence}" for sentence in (no_effect, unused) if sentence)

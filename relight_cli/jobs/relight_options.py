@@ -54,7 +54,7 @@ class OwnOptions:
         ),
     ] = False
     frames: Annotated[
-        int | None, typer.Option(min=2, max=100_000, help="Frames of a --sun-at that is a range, 06:00..21:00.")
+        int | None, typer.Option(min=2, max=100_000, help="Frames of a --sun-at that is a range, 06:00..21:00; 120.")
     ] = None
     fps: Annotated[float | None, typer.Option(min=0.1, max=1000, help="Frames per second of such a video; 25.")] = None
 
@@ -93,6 +93,13 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             "--depth": kind != ReferenceKind.MOVED and self.layers is None and self.depth,
         }
         return [] if kind == ReferenceKind.SCENE else [name for name, value in given.items() if value]
+
+    def unused_light(self, kind: ReferenceKind) -> str | None:
+        """Return a sentence for a light that is written though a photo that its reference shows so is not lit by it."""
+        if self.save_light is None or kind == ReferenceKind.SCENE:
+            return None
+        use = "outside the overlap at most" if kind == ReferenceKind.MOVED else "not at all"
+        return f"The light in {self.save_light} is the one fitted to the reference; this photo gets it {use}."
 
     def check(self) -> None:
         """Raise UsageError for options of a light without a photo that contradict each other."""

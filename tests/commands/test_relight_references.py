@@ -159,13 +159,15 @@ def test_a_batch_says_each_answer_once(command: Command, tmp_path: Path) -> None
     save_views(tmp_path)
     batch = ("relight", "photos", "--model", "tiny", "--light", "reference.png", "--depth", "photos/a.png")
     np.savez(tmp_path / "depth.npz", depth=np.ones((180, 240), np.float32))
-    done = command(*batch[:-1], "depth.npz", "-o", "out/")
+    done = command(*batch[:-1], "depth.npz", "-o", "out/", "--save-light", "look.toml")
     assert done.code == 0, done.err
     same, other = (next(line for line in done.lines if text in line) for text in ("the same view (", "another scene ("))
     assert same.startswith(("photos/a.png", "photos/b.png"))
-    assert same.endswith("--depth has no effect on it.")
+    unused = "The light in look.toml is the one fitted to the reference; this photo gets it not at all."
+    assert same.endswith(f"--depth has no effect on it. {unused}")
     assert other.startswith("photos/c.png")
     assert "no effect" not in other
+    assert "look.toml" not in other
     assert "reference.png shows the same view as 2 photos; another scene than photos/c.png." in done.lines
     assert len(done.lines) == 4  # and the summary of the batch
 
