@@ -1,5 +1,6 @@
 """Judge methods on the pictures of a data set; one that cannot be read costs only itself."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -138,3 +139,14 @@ def find_cases(protocols: dict[str, Protocol], dataset: Path, wanted: str | None
             return protocol, cases
     expected = "; ".join(f"{protocol.name}: {protocol.layout}" for protocol in tried)
     raise UsageError(f"{dataset} is not laid out as expected ({expected}).")
+
+
+def others_found(protocols: dict[str, Protocol], dataset: Path, cases: list[Case]) -> list[str]:
+    """Return the names of the protocols that find pictures in a data set, none of which are those of `cases`."""
+    taken, names = {case.source for case in cases}, []
+    for protocol in protocols.values():
+        with contextlib.suppress(OSError, UsageError):
+            found = {case.source for case in protocol.find(dataset)} if protocol.recognised else set()
+            if found and not found & taken:
+                names.append(protocol.name)
+    return names

@@ -43,12 +43,17 @@ class Evaluation:
             if path:
                 make_folder(path.parent)
         begin_progress("evaluate", options)
-        from relight_cli.evaluation.judging import find_cases
+        from relight_cli.evaluation.judging import find_cases, others_found
         from relight_cli.evaluation.protocols import protocols_of
         from relight_cli.evaluation.unsound import unsound_names
 
         self.task, self.dataset, self.options = task, dataset, options
         self.protocol, found = find_cases(protocols_of(task), dataset, options.protocol)
+        others = [] if options.protocol else others_found(protocols_of(task), dataset, found)
+        if others and not options.quiet:
+            say(
+                f"{dataset} also has pictures for --protocol {', '.join(others)}; here only {self.protocol.name} is used."
+            )
         self.unsound = unsound_names(dataset, self.protocol.name, options.unsound, found)
         self.cases: list[Case] = spread(found, options.limit)
         self._judged: set[str] = set()

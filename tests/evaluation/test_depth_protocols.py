@@ -178,3 +178,13 @@ def test_studies_refuse_what_they_exclude(command: Command, tmp_path: Path) -> N
     for words in (["--study", "x"], ["--study", "prior", "--steps", "0"], ["--plot", "a.png"], ["--protocol", "mit"]):
         done = command("evaluate", "depth", "set", *words)
         assert (done.code, len(done.lines)) == (2, 1), done.err
+
+
+def test_pictures_of_other_protocols_are_noted(command: Command, tmp_path: Path) -> None:
+    kitti(tmp_path / "set")
+    nyu(tmp_path / "set")
+    judged = ("evaluate", "depth", "set", "--depth-model", "tiny")
+    done = command(*judged)
+    assert done.code == 0, done.err
+    assert "set also has pictures for --protocol nyu; here only kitti is used." in done.lines
+    assert "protocol" not in command(*judged, "--protocol", "nyu").err
