@@ -51,9 +51,8 @@ class Evaluation:
         self.protocol, found = find_cases(protocols_of(task), dataset, options.protocol)
         others = [] if options.protocol else others_found(protocols_of(task), dataset, found)
         if others and not options.quiet:
-            say(
-                f"{dataset} also has pictures for --protocol {', '.join(others)}; here only {self.protocol.name} is used."
-            )
+            names = ", ".join(others)
+            say(f"{dataset} also has pictures for --protocol {names}; here only {self.protocol.name} is used.")
         self.unsound = unsound_names(dataset, self.protocol.name, options.unsound, found)
         self.cases: list[Case] = spread(found, options.limit)
         self._judged: set[str] = set()
