@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from relight_cli.pages.previews import Preview, Samples
+from relight_cli.pages.previews import Preview
 from relight_cli.pages.views import Picture
 from relight_cli.photos.colour_profiles import profile_space, profile_to_srgb
 from relight_cli.rasters.bit_depth import from_unit
@@ -42,12 +42,6 @@ def full_picture(preview: Preview) -> Picture:
         if len(data) <= FULL_BYTES:
             break
     return _picture("jpeg", data, preview)
-
-
-def exact_picture(samples: Samples, like: Preview) -> Picture:
-    """Return samples (h, w, 3) in sRGB as lossless PNG, shown in the shape of a preview."""
-    data = _encoded(Image.fromarray(samples), "PNG", optimize=True)
-    return _picture("png", data, replace(like, samples=samples))
 
 
 def colour_image(preview: Preview) -> tuple[Image.Image, bytes | None]:

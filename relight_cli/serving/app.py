@@ -53,9 +53,7 @@ class Service:
                 raise job.problem
             return await picture(job)
         finally:
-            job.cancel(ProblemError(408, "the client has gone."))  # first, so that one of both sides removes the files
-            if job.is_final:
-                job.clear()
+            self.worker.abandon(job, ProblemError(408, "the client has gone."))
 
     async def _wait(self, request: Request, job: Job) -> None:
         """Wait until a job ends. Raises a ProblemError when the client goes, or the work does not stop in time."""
@@ -78,15 +76,14 @@ class Service:
         """Yield the events of a job, the last one when it ends."""
         told = None
         while True:
+            changed = job.changed  # before the facts are read: the job may change while they are sent
             is_last, facts = job.is_final, json.dumps(job.facts())
             if facts != told:
                 told = facts
                 yield f"event: {job.state if is_last else 'progress'}\ndata: {facts}\n\n"
             if is_last:
                 return
-            waited = job.changed
-            await job.wait(_HEARTBEAT)
-            if not waited.is_set():
+            if not await job.wait(_HEARTBEAT, changed):
                 yield ": still here\n\n"
 
 

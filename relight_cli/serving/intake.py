@@ -18,6 +18,7 @@ from relight_cli.serving.tasks import Task, check_values, command_line, result_p
 
 PHOTO = "photo"
 _CHUNK = 1 << 20  # bytes
+_START = 64  # bytes by which a format is known, or all there are
 _FIELDS, _FIELD_BYTES = 64, 1 << 16
 _SENDING = 120.0  # seconds in which a client has to send its request
 
@@ -41,14 +42,16 @@ async def take(request: Request, task: Task, command: Any, job: Job, options: Se
     for path in files.values():
         await run_in_threadpool(uploads.check_size, path, options.max_pixels)
     job.result = result_path(task, files[PHOTO], values, command)
-    job.arguments = command_line(task, command, files, values, job.result, options)
+    job.arguments = command_line(command, files, values, job.result, options)
 
 
 async def _take_body(request: Request, folder: Path) -> Path:
     """Save a raw body as the photo."""
     media = request.headers.get("content-type", "")
     chunks = (chunk async for chunk in request.stream() if chunk)
-    start = await anext(chunks, b"")
+    start = b""
+    while len(start) < _START and (chunk := await anext(chunks, b"")):
+        start += chunk
     if not start:
         raise ProblemError(400, "there is no photo: send one as the body, or as the part 'photo' of a form.")
     path = folder / f"{PHOTO}{uploads.suffix_for(PHOTO, None, media, start)}"

@@ -42,7 +42,6 @@ class Job:
 
     task: str
     folder: Path  # its own: uploads and result
-    is_kept: bool  # a client asks for its state later; else one waits
     arguments: list[str] = field(default_factory=list)
     result: Path | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
@@ -52,8 +51,9 @@ class Job:
     notes: list[str] = field(default_factory=list)
     problem: ProblemError | None = None
     stop: ProblemError | None = None  # why it is to stop
+    is_abandoned: bool = False  # nobody asks for it any more
     work: "Callable[[Job], None] | None" = None  # what is done; None: the command `task` runs with the arguments
-    deadline: float | None = None
+    deadline: float | None = None  # while it is at work
     finished: float | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,14 +71,15 @@ class Job:
 
     def check(self) -> None:
         """Raise the ProblemError for which the job is to stop, if any; called between the steps of the work."""
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        if self.is_overdue(0.0):
             self.stop = self.stop or ProblemError(504, "the work took longer than the server allows.")
         if self.stop:
             raise self.stop
 
     def is_overdue(self, seconds: float) -> bool:
         """Return whether the job is still at work so many seconds after its time limit."""
-        return self.deadline is not None and time.monotonic() > self.deadline + seconds
+        deadline = self.deadline  # once, since the worker's thread takes it away
+        return deadline is not None and time.monotonic() > deadline + seconds
 
     def tell(self) -> None:
         """Wake those who wait for a change."""
@@ -103,13 +104,16 @@ class Job:
         """Return a message without the job's folder."""
         return text.replace(f"{self.folder}/", "").replace(f"{self.folder}\\", "")
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for a change, but not longer than this."""
+    async def wait(self, seconds: float, changed: asyncio.Event | None = None) -> bool:
+        """Wait for a change, but not longer than this; return whether there was one.
+
+        `changed` is the event as it was before the job was looked at, if something else was awaited since then.
+        """
         try:
             async with asyncio.timeout(seconds):
-                await self.changed.wait()
+                return await (changed or self.changed).wait()
         except TimeoutError:
-            pass
+            return False
 
     def _wake(self) -> None:
         before, self.changed = self.changed, asyncio.Event()
@@ -193,7 +197,7 @@ class Worker:
     def is_stuck(self) -> bool:
         """Whether a job did not stop long after its time limit."""
         job = self.running
-        return bool(job and job.deadline and time.monotonic() > job.deadline + STUCK)
+        return bool(job and job.is_overdue(STUCK))
 
     def admit(self, task: str, *, is_kept: bool) -> Job:
         """Return a new job, before its photo is read. Raises a ProblemError if there are too many."""
@@ -204,10 +208,14 @@ class Worker:
             is_full = self._admitted > self._options.queue or (is_kept and len(self.kept) >= MOST_KEPT)
             if is_full:
                 raise ProblemError(429, "too many photos wait: try again later.", headers={"Retry-After": "5"})
+            try:
+                folder = Path(tempfile.mkdtemp(dir=self.root))
+            except OSError as error:
+                raise ProblemError(507, f"the photo cannot be stored ({error.strerror}).") from error
             self._admitted += 1
-        job = Job(task, Path(tempfile.mkdtemp(dir=self.root)), is_kept)
-        if is_kept:
-            self.kept[job.id] = job
+            job = Job(task, folder)
+            if is_kept:
+                self.kept[job.id] = job
         return job
 
     def withdraw(self, job: Job) -> None:
@@ -238,6 +246,14 @@ class Worker:
         self.kept.pop(job.id, None)
         job.clear()
 
+    def abandon(self, job: Job, problem: ProblemError) -> None:
+        """Stop a job that nobody asks for any more, for this reason, and forget it; its files go when it has ended."""
+        job.is_abandoned = True  # before the state is read, so that one of both threads removes the files
+        job.cancel(problem)
+        self.kept.pop(job.id, None)
+        if job.is_final:
+            job.clear()
+
     def _clear_old(self) -> None:
         now = time.monotonic()
         for job in list(self.kept.values()):
@@ -258,7 +274,7 @@ class Worker:
             self._release()
             self._ended(job.task, state, time.monotonic() - began)
             job.end(state, problem)
-            if state != State.DONE or (job.stop and not job.is_kept):
+            if state != State.DONE or job.is_abandoned:
                 job.clear()
 
     def _do(self, job: Job) -> tuple[State, ProblemError | None]:
@@ -276,6 +292,8 @@ class Worker:
             found = job.stop or problem_of(error)
             state = State.CANCELLED if job.stop and job.stop.status != 504 else State.FAILED
             return state, ProblemError(found.status, job.plain(str(found)), found.code, found.headers)
+        finally:
+            job.deadline = None  # what is tidied up afterwards takes no time of the job's
         job.share = 1.0
         return State.DONE, None
 

@@ -102,7 +102,7 @@ def result_path(task: Task, photo: Path, values: Mapping[str, str], command: Any
 
 
 def command_line(
-    task: Task, command: Any, files: Mapping[str, Path], values: Mapping[str, str], result: Path, options: ServeOptions
+    command: Any, files: Mapping[str, Path], values: Mapping[str, str], result: Path, options: ServeOptions
 ) -> list[str]:
     """Return the arguments of a command; `files` by part, with the photo as "photo". Raises a ProblemError."""
     known = parameters_of(command)

@@ -9,7 +9,9 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from relight_cli.serving.errors import ProblemError
+from relight_cli.errors import OutputUnwritableError
+from relight_cli.photos.atomic_files import atomic_file
+from relight_cli.serving.errors import ProblemError, problem_of
 from relight_cli.serving.jobs import Job, Worker
 from relight_cli.serving.uploads import media_type
 from relight_cli.studio.work import OUT
@@ -58,8 +60,18 @@ def add_downloads(app: FastAPI, worker: Worker) -> None:
 
 
 def _pack(folder: Path, archive: Path) -> None:
-    """Write the files of a folder into an archive, not compressed: pictures are already."""
-    if not archive.exists():
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+    """Write the files of a folder into an archive, not compressed: pictures are already. Raises a ProblemError.
+
+    The archive appears when it is whole, since it may be asked for again meanwhile.
+    """
+    if archive.exists():
+        return
+    try:
+        with (
+            atomic_file(archive, overwrite=True) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as file,
+        ):
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 file.write(path, path.relative_to(folder).as_posix())
+    except OutputUnwritableError as error:
+        raise problem_of(error) from error

@@ -111,7 +111,8 @@ class Events:
                 yield {page.index: gr.Number(value=index + 1, label=label, visible=count > 1)}
                 window.count = count
             yield await asyncio.to_thread(self._light, screen, files)
-            if screen.mask == MaskKind.PAINTED and screen.changes_light and files.photos:
+            # A painting is the mask of all photos: while it is, the photo that is painted on stays.
+            if screen.mask == MaskKind.PAINTED and screen.changes_light and files.photos and not files.mask:
                 async for update in self._show_canvas(window, screen, files.photos[index]):
                     yield update
             line = command_line(screen, files, self.studio.options)
@@ -141,7 +142,7 @@ class Events:
         yield {page.status: said("Preview.", notes=notes), **self._pictures(screen, shown)}
 
     async def _show_canvas(self, window: Window, screen: Screen, photo: Given) -> AsyncGenerator[Updates, None]:
-        """Show a photo to be painted on."""
+        """Show a photo to be painted on, and forget what was painted on another one."""
         if window.canvas == photo:
             return
         shown = Shown()
@@ -153,7 +154,7 @@ class Events:
         small = window.small[photo.path]
         src = f"gradio_api/file={quote(str(small.shown))}"
         yield {self.page.painter: {"src": src, "width": small.small[1], "height": small.small[0]}}
-        window.canvas = photo  # now that it is sent
+        window.canvas, window.painted = photo, None  # now that it is sent
 
     async def make(self, request: gr.Request, *values: Any) -> AsyncGenerator[Updates, None]:
         """Make the files that the command line makes."""
@@ -222,12 +223,13 @@ class Events:
         """Yield how far a job is until it ends."""
         told = ""
         while not job.is_final:
+            changed = job.changed  # before the job is looked at: it may change while the text is sent
             waits = job.state == "queued"
             text = progress_bar("Waiting for another job" if waits else f"{what}: {self._plain(job.stage)}", job.share)
             if text != told:
                 told = text
                 yield text
-            await job.wait(_LOOK)
+            await job.wait(_LOOK, changed)
 
     def _files(self, window: Window, screen: Screen, values: Any) -> tuple[Files, int]:
         """Return the files of a screen, and which photo is shown. Raises errors that name the file."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError, UsageError
+from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.photos.formats import format_of
 from relight_cli.serving.errors import ProblemError
 from relight_cli.serving.uploads import check_size
@@ -32,17 +33,17 @@ def sent_files(values: Any, root: Path) -> list[Upload]:
     return uploads
 
 
-def keep(upload: Upload, folder: Path, max_pixels: int, suffixes: tuple[str, ...] = ()) -> Given:
+def keep(upload: Upload, folder: Path, max_pixels: int) -> Given:
     """Return an upload under its own name in a folder; a copy of the name, not of the bytes, where the disk can.
 
-    `suffixes` are allowed besides those of pictures. Raises UsageError for a name that is none, PhotoUnreadableError
-    for what is no picture or has more than `max_pixels` pixels, by its header.
+    Raises UsageError for a name that is none, PhotoUnreadableError for what is no picture or has more than `max_pixels`
+    pixels, by its header, OutputUnwritableError.
     """
     name = upload.name
     if not name or name in (".", "..") or set(name) & {"/", "\\", "\0"}:
         raise UsageError(f"{name[:80]!r} is no file name: give the file another one.")
     suffix = Path(name).suffix.lower()
-    if suffix not in suffixes and not format_of(Path(name)):
+    if not format_of(Path(name)):
         what = "a video; the studio takes photos, the command line videos too" if suffix in VIDEOS else "no picture"
         raise PhotoUnreadableError(f"{name}: {suffix or 'a file without a suffix'} is {what}.")
     place = folder / upload.path.parent.name / name  # the parent is named by the hash of the content
@@ -80,7 +81,11 @@ def together(givens: list[Given], folder: Path) -> tuple[Given, ...]:
 
 
 def _link(source: Path, place: Path) -> None:
+    """Put a file at a place too, whole or not at all. Raises OutputUnwritableError."""
     try:
         os.link(source, place)
+    except FileExistsError:  # another request has put it there meanwhile
+        return
     except OSError:  # another disk, or one without links
-        shutil.copyfile(source, place)
+        with atomic_file(place, overwrite=True) as temporary:
+            shutil.copyfile(source, temporary)

@@ -49,12 +49,9 @@ class Window:
                 self.preview.cancel(ProblemError(CANCELLED, "The screen has changed."))
 
     def start(self, task: str, work: Callable[[Job], None], *, full: bool) -> Job:
-        """Queue a job of this window, and forget the files of the last one of its kind. Raises a ProblemError."""
-        before = self.full if full else self.preview
-        if before and before.is_final:
-            self._worker.forget(before)
-        elif before:
-            before.cancel(ProblemError(CANCELLED, "Replaced by a newer job."))
+        """Queue a job of this window, and abandon the last one of its kind. Raises a ProblemError."""
+        if before := self.full if full else self.preview:
+            self._worker.abandon(before, ProblemError(CANCELLED, "Replaced by a newer job."))
         job = self._worker.admit(task, is_kept=True)
         job.work = work
         if full:
@@ -72,10 +69,9 @@ class Window:
 
     def close(self) -> None:
         """Cancel the jobs and remove the files."""
-        self.cancel()
         for job in (self.preview, self.full):
-            if job and job.is_final:
-                self._worker.forget(job)
+            if job:
+                self._worker.abandon(job, ProblemError(CANCELLED, "The window was closed."))
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from starlette.requests import Request
 
 from relight_cli.checkpoints.kept_networks import networks_kept
 from relight_cli.checkpoints.models import load_model
@@ -35,7 +37,8 @@ from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.progress import Outcome, begin_progress, current
 from relight_cli.serving.app import make_app
 from relight_cli.serving.errors import ProblemError
-from relight_cli.serving.jobs import Job, JobProgress
+from relight_cli.serving.intake import take
+from relight_cli.serving.jobs import Job, JobProgress, State
 from relight_cli.serving.options import ServeOptions
 from relight_cli.serving.running import commands_of, run_in
 from relight_cli.serving.tasks import TASKS, parameters_of
@@ -323,7 +326,7 @@ def test_jobs_have_progress_and_can_be_cancelled_and_the_queue_is_bounded(contex
 
 def test_a_sequence_tells_its_frames_and_stops_between_two(tmp_path: Path) -> None:
     async def run() -> None:
-        job = Job("interpolate-timelapse", tmp_path, is_kept=True)
+        job = Job("interpolate-timelapse", tmp_path)
         progress = JobProgress("interpolate-timelapse", job)
         progress.plan(4, "frame")
         progress.finish_one(Outcome("1.png", "out/1.png", "done"))
@@ -345,6 +348,64 @@ def test_work_that_takes_too_long_is_stopped(context: typer.Context) -> None:
         client.app.state.service.worker.drain()
         assert client.post("/v1/deshadow", content=PHOTO).status_code == 503
         assert client.get("/healthz").status_code == 503
+
+
+def test_work_that_was_done_in_time_is_not_lost_while_its_memory_is_returned(
+    context: typer.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, monotonic = [0.0], time.monotonic
+
+    def release() -> None:
+        late[0] = 3600.0
+        time.sleep(0.1)
+
+    monkeypatch.setattr("relight_cli.serving.jobs.release_memory", release)
+    monkeypatch.setattr("relight_cli.serving.jobs.time", SimpleNamespace(monotonic=lambda: monotonic() + late[0]))
+    monkeypatch.setattr("relight_cli.serving.app._LOOK", 0.01)
+    with served(context, run=lambda name, words: Path(words[0].partition("=")[2]).write_bytes(b"made")) as client:
+        answer = client.post("/v1/deshadow", content=PHOTO)
+        assert (answer.status_code, answer.content) == (200, b"made")
+        assert not list(client.app.state.service.worker.root.iterdir())
+
+
+def test_a_disk_that_is_full_costs_no_places(context: typer.Context) -> None:
+    with served(context, run=Slow(), queue=1) as client:
+        root = client.app.state.service.worker.root
+        root.rmdir()
+        for _ in range(3):
+            answer = client.post("/v1/deshadow", content=PHOTO)
+            assert (answer.status_code, answer.headers["content-type"]) == (507, "application/problem+json")
+        assert "relight_admitted 0.0" in client.get("/metrics").text
+
+
+def test_an_event_is_told_though_it_comes_while_another_one_is_sent(context: typer.Context, tmp_path: Path) -> None:
+    async def run() -> None:
+        job = Job("deshadow", tmp_path)
+        events = client.app.state.service.events(job)
+        assert (await anext(events)).startswith("event: progress\n")
+        job.end(State.DONE)
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            assert (await anext(events)).startswith("event: done\n")
+
+    with served(context) as client:
+        asyncio.run(run())
+
+
+def test_a_photo_in_small_pieces_is_known_by_its_first_bytes(context: typer.Context, tmp_path: Path) -> None:
+    pieces = [PHOTO[:1], *(PHOTO[at : at + 50] for at in range(1, len(PHOTO), 50))]
+    messages = iter([{"type": "http.request", "body": piece, "more_body": True} for piece in pieces])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages, {"type": "http.request", "body": b"", "more_body": False})
+
+    async def run() -> None:
+        request = Request({"type": "http", "method": "POST", "headers": [], "query_string": b""}, receive)
+        await take(request, TASKS["deshadow"], commands["deshadow"], Job("deshadow", tmp_path), ServeOptions())
+
+    commands = commands_of(context, TASKS)
+    asyncio.run(run())
+    assert (tmp_path / "photo.png").read_bytes() == PHOTO
 
 
 def test_an_unexpected_error_costs_one_request(context: typer.Context) -> None:

@@ -1,10 +1,15 @@
 """The studio without a browser: how it starts, the command line of a screen, what is dropped on it, its guard."""
 
+import asyncio
+import errno
 import importlib.util
+import io
 import shlex
 import socket
 import sys
 import tempfile
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +22,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from relight_cli.errors import RelightError, UsageError
+from relight_cli.errors import OutputUnwritableError, RelightError, UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.serving.jobs import Job, State, Worker
+from relight_cli.studio.downloads import add_downloads
 from relight_cli.studio.guard import POLICY, PageGuard, WithPolicy
 from relight_cli.studio.options import StudioOptions
 from relight_cli.studio.previews import SIDE, painted_mask, small_mask, small_photo
 from relight_cli.studio.screen import Files, Given, LightKind, MaskKind, Screen, command_line, look_path
 from relight_cli.studio.uploads import Upload, keep, sent_files, together
+from relight_cli.studio.windows import Window
 
 CASES = Path(__file__).parent.parent / "cases"
 
@@ -128,6 +136,81 @@ def test_photos_of_one_name_are_refused(tmp_path: Path) -> None:
     one = Given(tmp_path / "1" / "a.png", "a.png")
     with pytest.raises(UsageError, match=r"a\.png"):
         together([one, one], tmp_path / "set")
+
+
+def test_windows_take_no_places_of_jobs_that_nobody_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relight_cli.serving.jobs.MOST_KEPT", 3)
+
+    def work(job: Job) -> None:
+        while True:
+            job.check()
+            time.sleep(0.001)
+
+    async def run() -> None:
+        worker = Worker(lambda name, words: None, StudioOptions(), root=tmp_path)
+        window = Window(tmp_path / "window", worker)
+        try:
+            for _ in range(6):
+                preview = window.start("relight", work, full=False)
+                while preview is not worker.running:
+                    await asyncio.sleep(0.001)
+            full = window.start("relight", work, full=True)
+            assert list(worker.kept.values()) == [preview, full]
+        finally:
+            window.close()
+            await asyncio.to_thread(worker.close)
+        assert (preview.state, full.state, worker.kept) == ("cancelled", "cancelled", {})
+
+    asyncio.run(run())
+
+
+def test_an_archive_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        worker, app = Worker(lambda name, words: None, StudioOptions(), root=tmp_path / "root"), FastAPI()
+        add_downloads(app, worker)
+        job = worker.admit("relight", is_kept=True)
+        (job.folder / "out").mkdir()
+        for name in ("a.png", "b.png"):
+            (job.folder / "out" / name).write_bytes(b"made")
+        job.end(State.DONE)
+        client, whole = TestClient(app, base_url="http://127.0.0.1"), zipfile.ZipFile.write
+
+        def write(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+            assert not (job.folder / "all.zip").exists(), "half of it can be downloaded"
+            whole(archive, path, name)
+
+        monkeypatch.setattr(zipfile.ZipFile, "write", write)
+        answers = [client.get(f"/results/{job.id}/all.zip") for _ in range(2)]
+        assert answers[0].content == answers[1].content
+        with zipfile.ZipFile(io.BytesIO(answers[0].content)) as archive:
+            assert archive.namelist() == ["a.png", "b.png"]
+        worker.close()
+
+    (tmp_path / "root").mkdir()
+    asyncio.run(run())
+
+
+def test_a_copy_that_breaks_off_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = tmp_path / "sent" / "file"
+    sent.parent.mkdir()
+    write_photo(Photo(np.full((8, 8, 3), 99, np.uint8), format="PNG"), sent.with_suffix(".png"))
+    sent.with_suffix(".png").rename(sent)
+
+    def no_links(source: Path, place: Path) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def full(source: Path, place: Path) -> None:
+        place.write_bytes(source.read_bytes()[:40])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("relight_cli.studio.uploads.os.link", no_links)
+    with monkeypatch.context() as disk:
+        disk.setattr("relight_cli.studio.uploads.shutil.copyfile", full)
+        with pytest.raises(OutputUnwritableError, match="disk space"):
+            keep(Upload(sent, "a.png"), tmp_path / "kept", 1000)
+    kept = keep(Upload(sent, "a.png"), tmp_path / "kept", 1000)
+    assert kept.path.read_bytes() == sent.read_bytes()
+    assert [path.name for path in kept.path.parent.iterdir()] == ["a.png"]
 
 
 def odd_photos(folder: Path) -> list[Path]:
