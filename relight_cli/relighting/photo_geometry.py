@@ -26,7 +26,8 @@ def geometry_of_photo(
     def geometry_of(picture: Map) -> Geometry:
         focal = focal_length(photo.metadata.exif, *picture.shape[:2])
         if isinstance(source, DepthMap):
-            require_aspect(source.values, *photo.pixels.shape[:2], name)  # names the size of the photo, not of its copy
+            height, width = photo.pixels.shape[:2]  # named in the message, not those of the copy
+            require_aspect(source.values, height, width, name)
             return geometry_of_depth_map(source, name, picture, focal)
         if isinstance(source, DepthNetwork):
             return geometry_of_depth_network(source, picture, focal, device=device)
