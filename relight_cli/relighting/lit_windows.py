@@ -108,8 +108,9 @@ class WindowRun:
                 top, left = row.first - row.seen_first, column.first - column.seen_first
                 return gain[top : top + row.end - row.first, left : left + column.end - column.first]
 
-            yield np.concatenate(list(in_order(lit, columns, self.tiling.workers)), axis=1)
+            gains = np.concatenate(list(in_order(lit, columns, self.tiling.workers)), axis=1)
             self.progress(len(added) * len(grid.columns))
+            yield gains
 
     def _rows_of_tiles(self, picture: Raster, grid: TileGrid) -> Iterator[list[_Seen]]:
         """Yield what is known of the tiles of each row of the grid."""
