@@ -249,7 +249,8 @@ def test_the_report_tells_of_stripped_outputs(command: Command) -> None:
     assert statuses() == ["done", "skipped"]
     assert statuses("--quality", "90") == ["done", "done"]
     lines = Path("r.jsonl").read_text().splitlines()
-    Path("r.jsonl").write_text("\n".join([lines[0], "[1]", lines[-1][:100], *lines[1:], ""]))  # a foreign line and a truncated one
+    odd = [lines[0], "[1]", lines[-1][:100], *lines[1:], ""]  # a foreign line and a truncated one
+    Path("r.jsonl").write_text("\n".join(odd))
     done = command("deshadow", "a.png", "b.jpg", *SAME, "--strip", "--skip-existing", "--report", "r.jsonl")
     assert done.lines == ["2 photos: 2 done, in " + done.lines[0].rpartition("in ")[2]]  # quality is not 90
     mine = Path("a_deshadowed.png")
