@@ -39,7 +39,8 @@ from relight_cli.rasters.resizing import Picture
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.photo_geometry import geometry_of_photo
-from relight_cli.relighting.relight import GeometryFor, ReferenceLight, relight
+from relight_cli.relighting.reference import GeometryFor, ReferenceLight
+from relight_cli.relighting.relight import relight
 from relight_cli.relighting.view_match import ViewMatch
 
 Method = Callable[[Picture, Picture, Mask], Picture]

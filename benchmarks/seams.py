@@ -1,13 +1,14 @@
 """Measure how visible tile borders are and how near the picture is to the truth, by --tile-colour.
 
-python benchmarks/seams.py [--scenes 16] [--width 2000] [--height 1500] [--keep DIR]
+python benchmarks/seams.py [--scenes 16] [--width 2000] [--height 1500] [--keep DIR] [--real DIR] [--every N]
 
 Renders scenes that no training has seen (--keep stores them), removes their shadows and computes their albedo with
 `tiny` at full size, as with --max-side 0, and prints means over the scenes that contain a shadow. By default both go by
 whole views, which have no tiles: the row `whole view` is scored where tiles would meet. The seam scores are
 the mean step of the log gain across tile borders over its mean elsewhere, where the tiles meet unblended in the middle
 of their overlap ("seam") and in the blended output ("blended"). PSNR is in dB (albedo scaled by one factor first),
-without detail and with it.
+without detail and with it. --real is the folder of the multi-shot set: every N-th pair of it is relit by latents alone
+at full size, and the step of its log gain where tiles meet is printed, next to that of the true change of light.
 """
 
 import itertools
@@ -19,18 +20,23 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
+from datasets import samples
 from torch import Tensor
 
 from relight_cli.checkpoints.models import load_model
+from relight_cli.evaluation.methods import relit_picture
 from relight_cli.evaluation.picture_metrics import encoded, psnr, scale_invariant
-from relight_cli.models.interface import RelightingModel
+from relight_cli.evaluation.protocol import Sample
+from relight_cli.evaluation.protocols import multishot_pairs
+from relight_cli.models.interface import Model, RelightingModel
 from relight_cli.rasters.resizing import Picture
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.gain import DARK, multiply_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_change import TileRun, channels_last, tile_grid, tile_log_gains
+from relight_cli.relighting.lit_windows import light_grid
 from relight_cli.relighting.mapping import map_picture
-from relight_cli.relighting.options import ChangeOptions, TileOptions
+from relight_cli.relighting.options import ChangeOptions, ReferenceKind, RelightOptions, TileOptions
 from relight_cli.relighting.tiles import TileGrid, stitch_tiles
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 
@@ -126,14 +132,28 @@ def whole_view_scores(
     return {"seam": seam, "blended": seam, "--no-detail": np.nan, "PSNR": psnr_of(made)}
 
 
+def relight_scores(model: Model, pairs: list[Sample]) -> Iterator[tuple[float, float]]:
+    """Yield the seam scores of pictures relit by latents alone, and of their true change of light."""
+    options = RelightOptions(reference=ReferenceKind.LATENTS, max_side=0)
+    for pair in pairs:
+        made = relit_picture(model, pair.picture, pair.truth, options).clip(0, 1)
+        own = to_linear(pair.picture) + DARK
+        grid = light_grid(model.network, pair.picture, ChangeOptions(), TileOptions())
+        made_gain, true_gain = (np.log2((to_linear(picture) + DARK) / own) for picture in (made, pair.truth))
+        yield seam_score(made_gain, grid), seam_score(true_gain, grid)
+
+
 def main(
     scenes: int = 16,
     width: int = 2000,
     height: int = 1500,
     keep: Annotated[Path | None, typer.Option(help="Folder of rendered scenes; existing ones are used.")] = None,
+    real: Annotated[Path | None, typer.Option(help="Folder of the multi-shot set.")] = None,
+    every: Annotated[int, typer.Option(help="Of its pairs.")] = 6,
 ) -> None:
-    """Print one table for each mapper."""
-    network, table = load_model("tiny", device="cpu").network, defaultdict(lambda: defaultdict(list))
+    """Print one table for each mapper, and the seam of relight by latents."""
+    model = load_model("tiny", device="cpu")
+    network, table = model.network, defaultdict(lambda: defaultdict(list))
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
         picture, truths = scene(seed, height, width, keep)
         if psnr(picture, truths["shadow"]) > NO_SHADOW:
@@ -149,6 +169,10 @@ def main(
         for method, rows in methods.items():
             means = (np.mean([row[column] for row in rows]) for column in columns)
             print(f"| {method} | {' | '.join('' if np.isnan(m) else f'{m:.2f}' for m in means)} |")
+    if real:
+        pairs = list(samples(multishot_pairs.PROTOCOL, real))[::every]
+        made, true = np.mean(list(relight_scores(model, pairs)), axis=0)
+        print(f"\nrelight by latents, {len(pairs)} real shots: seam {made:.2f}, of the true change of light {true:.2f}")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions, TileColour
     from relight_cli.relighting.photo_geometry import geometry_of_photo
     from relight_cli.relighting.photo_layers import PhotoParts, find_parts, layered_photo
-    from relight_cli.relighting.relight import ReferenceLight, RelightResult, relight
+    from relight_cli.relighting.reference import ReferenceLight
+    from relight_cli.relighting.relight import RelightResult, relight
     from relight_cli.relighting.shadow_mask import ShadowMask, shadow_mask
     from relight_cli.sequences.change import VideoOptions, change_frames, change_video
     from relight_cli.timelapse.frames import open_frames
@@ -169,7 +170,8 @@ _HOMES = {
     "relighting.photo_layers": ("PhotoParts", "find_parts", "layered_photo"),
     "relighting.mapping": ("AlbedoResult", "DeshadowResult", "albedo", "deshadow"),
     "relighting.options": ("AlbedoOptions", "DeshadowOptions", "ReferenceKind", "RelightOptions", "TileColour"),
-    "relighting.relight": ("ReferenceLight", "RelightResult", "relight"),
+    "relighting.reference": ("ReferenceLight",),
+    "relighting.relight": ("RelightResult", "relight"),
     "relighting.shadow_mask": ("ShadowMask", "shadow_mask"),
     "sequences.change": ("VideoOptions", "change_frames", "change_video"),
     "timelapse.frames": ("open_frames",),

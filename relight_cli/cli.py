@@ -1,7 +1,6 @@
 """The command line; the only module that turns exceptions into exit codes."""
 
 import errno
-import os
 import sys
 import warnings
 from typing import Annotated
@@ -31,6 +30,7 @@ from relight_cli.jobs.defaults import NO_CONFIG
 from relight_cli.jobs.option_tree import prepare_program
 from relight_cli.jobs.progress import current, forget_progress
 from relight_cli.jobs.streams import separate_stderr
+from relight_cli.paths import is_file
 from relight_cli.places.urls import redact
 
 app = typer.Typer(
@@ -152,7 +152,7 @@ def _usage(error: TyperException) -> str:
     line = error.format_message()
     if line.startswith("Usage:"):
         return line
-    dashed = next((word for word in sys.argv[1:] if word.startswith("-") and os.path.isfile(word)), None)  # noqa: PTH113
+    dashed = next((word for word in sys.argv[1:] if word.startswith("-") and is_file(word)), None)
     context = getattr(error, "ctx", None)  # not every usage error has a context
     command = context.command_path if context else "relight-cli"
     remedy = f"to name the file, write ./{dashed}" if dashed else f"see '{command} --help'"

@@ -23,7 +23,7 @@ FLOORS = [
     {"photos"},
     {"rasters", "models", "places"},
 ]
-BOTTOM = {"errors", "_version", "devices", "cores", "interruption", "toml_files"}
+BOTTOM = {"errors", "_version", "devices", "cores", "interruption", "paths", "toml_files"}
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 BESIDES = {  # what stands next to the floors: what it uses, and who uses it
     "checkpoints": ({"models"}, {"__init__", "commands"}),

@@ -6,7 +6,6 @@ recipe of every stage. It is under one key, so that equal runs write equal files
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from relight_cli.checkpoints.licences import licence_line
 from relight_cli.checkpoints.tiny import tiny_from
 from relight_cli.errors import ModelUnavailableError
+from relight_cli.paths import is_file
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +81,7 @@ def describe(path: Path) -> TrainedFile:
     """Read what a file says about itself. Raises ModelUnavailableError."""
     from safetensors import SafetensorError, safe_open
 
-    if not os.path.isfile(path):  # noqa: PTH113  takes any name
+    if not is_file(path):
         raise ModelUnavailableError(f"{path}: no such file; {REMEDY}.")
     try:
         with safe_open(path, "pt") as file:

@@ -1,6 +1,5 @@
 """Find, fetch and check a file of the manifest: in the weights folder, the Hub cache, on the Hub."""
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +19,7 @@ from relight_cli.checkpoints.hub import (
 )
 from relight_cli.checkpoints.manifest import WeightsFile, fetch_command
 from relight_cli.errors import ModelUnavailableError, UsageError
+from relight_cli.paths import is_folder
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _folders(file: WeightsFile, options: LookUp) -> list[Path]:
     top = options.weights_dir
     if top is None:
         return []
-    if not os.path.isdir(top):  # noqa: PTH112  takes any name
+    if not is_folder(top):
         raise UsageError(f"{top} is not a folder: name the folder that holds the published files with --weights-dir.")
     below = [top / file.repository_name, top / file.repository]
     return below if file.folder else [top, *below]

@@ -11,6 +11,7 @@ import typer
 from relight_cli.jobs.console import notifier, printable
 from relight_cli.jobs.option_types import Device, Offline, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.options import with_options
+from relight_cli.paths import is_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -142,7 +143,7 @@ def _named(places: list[str], layout: str) -> tuple:
     found: list[PairsConfig] = []
     for place in places:
         path = Path(place)
-        if path.suffix.lower() == ".toml" and not os.path.isdir(path):  # noqa: PTH112
+        if path.suffix.lower() == ".toml" and not is_folder(path):
             found += pairs_of(read_toml(path), path)
         else:
             found.append(PairsConfig(path, layout))
@@ -190,14 +191,12 @@ def _progress(step: int, steps: int, losses: dict[str, float]) -> str:
 
 def _is_first() -> bool:
     """Return whether this is the only process of a training, or the first that torchrun has started."""
-    import os
 
     return os.environ.get("RANK", "0") == "0"
 
 
 def _device(device: str) -> str:
     """Return the device of this process among those that torchrun has started."""
-    import os
 
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 

@@ -1,6 +1,5 @@
 """The files that refine-depth writes for one photo."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.pages.drawn_charts import draw_charts
+from relight_cli.paths import is_folder
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.places.objects import ObjectPath, described, exists
 
@@ -84,7 +84,7 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:
     """Return the point cloud's path, checked before anything is computed. Raises OutputUnwritableError."""
     path = options.point_cloud
-    if path and not isinstance(path, ObjectPath) and not os.path.isdir(path.absolute().parent):  # noqa: PTH112
+    if path and not isinstance(path, ObjectPath) and not is_folder(path.absolute().parent):
         raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")
     if path and exists(path) and not options.overwrite:
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another name.")

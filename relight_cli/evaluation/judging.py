@@ -12,6 +12,7 @@ from relight_cli.devices import device_error
 from relight_cli.errors import DeviceError, MissingExtraError, PhotoUnreadableError, UsageError
 from relight_cli.evaluation.methods import Method
 from relight_cli.evaluation.protocol import Case, Parts, Protocol
+from relight_cli.paths import is_folder
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def find_cases(protocols: dict[str, Protocol], dataset: Path, wanted: str | None
     """
     if wanted is not None and wanted.lower() not in protocols:
         raise UsageError(f"--protocol {wanted} is unknown: choose {', '.join(protocols)}.")
-    if not os.path.isdir(dataset):  # noqa: PTH112  takes any name
+    if not is_folder(dataset):
         kind = "is a file, not the folder of a data set" if os.path.lexists(dataset) else "no such folder"
         raise PhotoUnreadableError(f"{dataset}: {kind}; check the path")
     tried = [protocols[wanted.lower()]] if wanted else [one for one in protocols.values() if one.recognised]

@@ -1,6 +1,5 @@
 """What is judged: networks, run as the commands run them, pictures as they are, and folders of results."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,13 @@ from relight_cli.evaluation.layouts import pictures_in, read_picture
 from relight_cli.evaluation.protocol import Case, Picture, Sample, in_8_bits
 from relight_cli.evaluation.protocols.leave_one_out import FrameSample
 from relight_cli.models.interface import Model
+from relight_cli.paths import is_folder
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.mapping import albedo, deshadow
 from relight_cli.relighting.options import AlbedoOptions, DeshadowOptions, ReferenceKind, RelightOptions
-from relight_cli.relighting.relight import ReferenceLight, relight
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import relight
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Mode, OutputFrame
 from relight_cli.timelapse.timelapse import Timelapse
@@ -105,7 +106,7 @@ def results_in(folder: Path, task: str, read: Callable[[Path], Any] | None = Non
 
     Raises PhotoUnreadableError for a folder that does not exist; so does `make` for a photo without result.
     """
-    if not os.path.isdir(folder):  # noqa: PTH112  takes any name
+    if not is_folder(folder):
         raise PhotoUnreadableError(f"{folder}: no such folder of results; check --results")
     known: dict[Path, dict[str, Path]] = {}
 

@@ -1,6 +1,5 @@
 """The options for compositing: layers in one file, and the working space of linear light."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relight_cli.errors import UsageError
+from relight_cli.paths import is_folder
 from relight_cli.places.objects import place_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class CompositingOptions:
             from relight_cli.photos.formats import LINEAR_FORMATS, format_of
 
             path = place_of(output)
-            if format_of(path) not in (None, *LINEAR_FORMATS) and not os.path.isdir(output):  # noqa: PTH112
+            if format_of(path) not in (None, *LINEAR_FORMATS) and not is_folder(output):
                 raise UsageError(f"--output {output} cannot hold {self.working_space}: end the name in .exr or .tif.")
         if self.space and self.layers is not None and not self.space.chromaticities:
             raise UsageError(f"--layers are linear light, which {self.space.name} is not: choose another space.")

@@ -13,6 +13,7 @@ from typing import Any
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.option_tree import CommandPath, OptionName, Tree, is_general, partners
+from relight_cli.paths import is_file
 from relight_cli.toml_files import read_toml
 
 FILE_NAME = "relight.toml"
@@ -53,7 +54,7 @@ def project_file() -> Path | None:
 
 def _is_file(path: Path) -> bool:
     """Return whether a path is a file; one in a folder that must not be searched is as good as absent."""
-    return os.path.isfile(path)  # noqa: PTH113  raises nothing
+    return is_file(path)
 
 
 def file_settings(tree: Tree, files: list[Path]) -> dict[CommandPath, dict[str, Setting]]:
@@ -128,7 +129,7 @@ def _value(value: Any, option: OptionName, file: Path) -> object:
         return value
     expanded = os.path.expanduser(value)  # noqa: PTH111  keeps a slash at the end, which says that it is a folder
     placed = os.path.join(file.parent, expanded)  # noqa: PTH118
-    if option.name in _FILE_OR_WORD and not os.path.isfile(placed):  # noqa: PTH113  takes any name
+    if option.name in _FILE_OR_WORD and not is_file(placed):
         return value
     return expanded if file.parent == Path.cwd() else placed
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError
+from relight_cli.paths import is_folder
 from relight_cli.places.objects import ObjectPath
 
 USUAL_LIMIT = 255  # bytes of a name on most file systems; of Windows, which counts UTF-16 units, a safe bound
@@ -30,7 +31,7 @@ def name_limit(folder: Path) -> int:
     """Return how many bytes the name of a file in a folder may have; the folder need not exist."""
     if isinstance(folder, ObjectPath):
         return USUAL_LIMIT
-    existing = next((place for place in (folder, *folder.parents) if os.path.isdir(place)), Path())  # noqa: PTH112
+    existing = next((place for place in (folder, *folder.parents) if is_folder(place)), Path())
     try:
         limit = os.pathconf(existing, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):  # Windows has no pathconf

@@ -14,6 +14,7 @@ from relight_cli.jobs.companions import is_companion, is_named_companion, is_of_
 from relight_cli.jobs.objects import find_objects
 from relight_cli.jobs.shards import Shard
 from relight_cli.jobs.streams import stdin_stream
+from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.special_files import require_no_special_file, special_file
 from relight_cli.places.objects import ObjectPath, held, place_of
@@ -113,9 +114,9 @@ class _Expansion:
 
     def expand(self, name: str) -> Iterator[Source]:
         """Yield the photos of the share that an argument names."""
-        if name == "-" or os.path.isfile(name):  # noqa: PTH113  Path.is_file raises for names that are too long
+        if name == "-" or is_file(name):
             yield from self._shared(name, Source(Path(name), named=True))
-        elif os.path.isdir(name):  # noqa: PTH112
+        elif is_folder(name):
             yield from self._photos_in(Path(name))
         elif is_url(name):
             yield from self._objects(name)
@@ -152,7 +153,7 @@ class _Expansion:
                 self.any_photo = True  # of another share; no look at the disk for each of millions
             elif is_url(name):
                 yield from self._objects(name, globs=False)
-            elif os.path.isdir(name):  # noqa: PTH112
+            elif is_folder(name):
                 yield from self._photos_in(Path(name))
             else:
                 photo = Path.cwd() / name if Path(name) == STDIO else Path(name)

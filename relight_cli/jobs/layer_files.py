@@ -1,10 +1,10 @@
 """The files that --layers names, one for each photo."""
 
-import os
 from pathlib import Path
 
 from relight_cli.errors import UsageError
 from relight_cli.jobs.file_names import fit_name
+from relight_cli.paths import is_folder
 from relight_cli.photos.formats import require_format
 from relight_cli.places.objects import place_of
 
@@ -41,4 +41,4 @@ def _is_file(layers: str) -> bool:
 
 
 def _is_folder(layers: str) -> bool:
-    return layers.endswith(("/", "\\")) or os.path.isdir(layers)  # noqa: PTH112  takes any name
+    return layers.endswith(("/", "\\")) or is_folder(layers)

@@ -1,13 +1,13 @@
 """Lights by name: presets, TOML files, environment maps, and mixes of them."""
 
 import difflib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from relight_cli.errors import LightUnreadableError, PhotoUnreadableError, UsageError
 from relight_cli.jobs.file_names import make_folder
+from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.photos.formats import format_of
 from relight_cli.places.objects import place_of
@@ -38,11 +38,11 @@ def load_light(name: str, notify: Notify = lambda note: None) -> Light:
     picture, MissingExtraError, UsageError for a name that is neither a preset nor a file, or a map that is not 2:1.
     """
     path = Path(name)
-    if not os.path.isfile(name):  # noqa: PTH113  takes any name
+    if not is_file(name):
         if name in preset_names():
             path = _PRESETS / f"{name}{SUFFIX}"
-        elif (is_folder := os.path.isdir(name)) or path.suffix.lower() == SUFFIX or format_of(path):  # noqa: PTH112
-            reason = "is a folder; name a file in it" if is_folder else "no such file; check the path"
+        elif is_folder(name) or path.suffix.lower() == SUFFIX or format_of(path):
+            reason = "is a folder; name a file in it" if is_folder(name) else "no such file; check the path"
             raise LightUnreadableError(f"{name}: {reason}")
         else:
             near = difflib.get_close_matches(name, preset_names(), 1)
@@ -62,7 +62,7 @@ def save_light(light: Light, target: str | Path, *, overwrite: bool = False) -> 
 
 def light_paths(spec: str) -> list[Path]:
     """Return the files that the lights of a mix are read from; a preset of the package has none to name."""
-    return [Path(name) for name, _ in parse_mix(spec) if os.path.isfile(name)]  # noqa: PTH113
+    return [Path(name) for name, _ in parse_mix(spec) if is_file(name)]
 
 
 def load_mix(spec: str, notify: Notify = lambda note: None) -> Light:
@@ -107,7 +107,7 @@ def _name_and_weight(piece: str) -> tuple[str, float]:
 
 
 def _exists(name: str) -> bool:
-    return name in preset_names() or os.path.isfile(name)  # noqa: PTH113
+    return name in preset_names() or is_file(name)
 
 
 def _read_text(path: Path) -> str:

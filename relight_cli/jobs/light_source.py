@@ -13,6 +13,7 @@ from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.light_files import is_light, light_paths, parse_mix
 from relight_cli.jobs.light_options import LightOptions, check_one_source, light_of
+from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.formats import format_of
 from relight_cli.places.objects import ObjectPath, kept, place_of
 from relight_cli.places.urls import is_url
@@ -33,12 +34,12 @@ def names_light(name: str | None) -> bool:
     path = Path(name)
     if name == str(STDIO):
         return False
-    if os.path.isfile(name):  # noqa: PTH113  takes any name
+    if is_file(name):
         return is_light(name) or (path.suffix.lower() == _MAP_SUFFIX and _is_map(path))
     parts = parse_mix(name)
     if len(parts) > 1 or parts[0][1] != 1:
         return True
-    return is_light(name) or not (format_of(path) or os.path.isdir(name))  # noqa: PTH112  as above
+    return is_light(name) or not (format_of(path) or is_folder(name))
 
 
 def place_named(name: str | None) -> Path | None:

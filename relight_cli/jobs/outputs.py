@@ -10,6 +10,7 @@ from relight_cli.errors import UsageError
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import STDIO, Source
 from relight_cli.jobs.layer_files import layers_path
+from relight_cli.paths import is_folder
 from relight_cli.photos.formats import SUFFIXES, output_suffix
 from relight_cli.places.objects import ObjectPath, place_of
 
@@ -88,7 +89,7 @@ class Naming:
                 raise UsageError(f"--output - takes one picture, but there are {self._many(count)}: name a folder.")
             return STDIO
         path = place_of(self.output)
-        if not isinstance(path, ObjectPath) and os.path.isdir(path):  # noqa: PTH112  even with braces in its name
+        if not isinstance(path, ObjectPath) and is_folder(path):  # even with braces in its name
             return _placed(path / source.subfolder, stem, tail)
         refuse_stray_braces(self.output)
         if _FIELD.search(self.output):
@@ -171,7 +172,7 @@ def refuse_fields(output: str | None) -> None:
 def _new_parts(output: str) -> tuple[str, ...]:
     """Return the parts of a path below the last folder that exists."""
     parts = Path(output).parts
-    known = max(n for n in range(len(parts) + 1) if os.path.isdir(Path(*parts[:n])))  # noqa: PTH112
+    known = max(n for n in range(len(parts) + 1) if is_folder(Path(*parts[:n])))
     return parts[known:]
 
 

@@ -18,6 +18,7 @@ from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job, Naming, Outputs
 from relight_cli.jobs.report_file import begin_report, check_report
 from relight_cli.jobs.shards import check_sharded_output, parse_shard, refuse_unmarked_outputs
+from relight_cli.paths import is_folder
 from relight_cli.photos.formats import format_of, require_format
 from relight_cli.photos.header import made_by_relight_cli
 from relight_cli.places.objects import ObjectPath, exists, require_bucket, require_writable, surveyed
@@ -115,7 +116,7 @@ def require_folders(folders: Iterable[Path]) -> None:
         if isinstance(folder, ObjectPath):
             continue
         existing = next((p for p in (folder, *folder.parents) if os.path.lexists(p)), Path())
-        if not os.path.isdir(existing) or not os.access(existing, os.W_OK):  # noqa: PTH112
+        if not is_folder(existing) or not os.access(existing, os.W_OK):
             raise OutputUnwritableError(f"{existing} is not a writable folder: choose another --output.")
         for place in (folder, *folder.parents):
             if place == existing:

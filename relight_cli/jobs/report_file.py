@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.inputs import STDIO, file_identity
+from relight_cli.paths import is_file
 from relight_cli.places import appending
 from relight_cli.places.objects import ObjectPath
 
@@ -42,7 +43,7 @@ def begin_report(report: Path) -> None:
 
 def _refuse_other_content(report: Path, file: Path) -> None:
     """Raise UsageError for a file, not a pipe or a device, whose first line is no entry; it may be cut off."""
-    if not os.path.isfile(file):  # noqa: PTH113  takes any name
+    if not is_file(file):
         return
     try:
         with file.open("rb") as opened:

@@ -9,7 +9,7 @@ from torch import Tensor
 from relight_cli.models.colour import linear_to_srgb
 from relight_cli.models.depth_anything import network_size, resize_picture
 from relight_cli.models.efficientnet_lite import STRIDE
-from relight_cli.models.interface import ALBEDO, SHADOW
+from relight_cli.models.interface import ALBEDO, SHADOW, TileBlock
 from relight_cli.models.log_light import EPS, log_light_change, log_linear, soft_threshold
 from relight_cli.models.padding import pad_to
 from relight_cli.models.tiny_windows import relit_change, see_tiles
@@ -17,7 +17,6 @@ from relight_cli.models.tiny_windows import relit_change, see_tiles
 if TYPE_CHECKING:
     from relight_cli.models.albedo import AlbedoNetwork
     from relight_cli.models.geometry import GeometryNetwork
-    from relight_cli.models.interface import TileBlock
     from relight_cli.models.tiny import Tiny
 
 
@@ -53,7 +52,7 @@ class TinyViews:
         """Return the intrinsic maps of sRGB tiles (T, 3, S, S) in [0, 1] and their illumination latents (T, 1, L)."""
         return see_tiles(self.network, tiles)
 
-    def relit(self, window: Tensor, tiles: "TileBlock", wanted: Tensor) -> Tensor:
+    def relit(self, window: Tensor, tiles: TileBlock, wanted: Tensor) -> Tensor:
         """Return the change of log light (1, 3, H, W) of an sRGB window (1, 3, H, W) to light wanted of its tiles."""
         return relit_change(self.network, window, tiles, wanted)
 

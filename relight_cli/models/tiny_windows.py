@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from relight_cli.models.interface import TileBlock
 from relight_cli.models.log_light import log_light_change, log_linear
 from relight_cli.models.tile_blend import Blend, BlendedLatents
 from relight_cli.models.tiny_layers import SHARES, with_shares
 
 if TYPE_CHECKING:
-    from relight_cli.models.interface import TileBlock
     from relight_cli.models.tiny import Tiny
 
 
@@ -23,7 +23,7 @@ def see_tiles(network: "Tiny", tiles: Tensor) -> tuple[Tensor, Tensor]:
     return f16, with_shares(light)
 
 
-def relit_change(network: "Tiny", window: Tensor, tiles: "TileBlock", wanted: Tensor) -> Tensor:
+def relit_change(network: "Tiny", window: Tensor, tiles: TileBlock, wanted: Tensor) -> Tensor:
     """Return the change of log light (1, 3, H, W) of an sRGB window (1, 3, H, W) to light wanted of its tiles.
 
     `wanted` are illumination latents (T, 1, L) of other pictures, adapted to the tiles.

@@ -115,7 +115,7 @@ def has_header(path: Path) -> bool:
     """Return whether the header of a picture can be read; decoders may read a picture all the same."""
     try:
         read_header(path)
-    except Exception:  # noqa: BLE001  as above
+    except Exception:  # noqa: BLE001  decoders raise anything
         return False
     return True
 

@@ -1,7 +1,6 @@
 """The working space of a compositor: linear light in primaries of its own, or a colour space of OpenColorIO."""
 
 import difflib
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.paths import is_file
 from relight_cli.photos import cicp
 from relight_cli.photos.codecs.exr_colours import PRIMARIES
 from relight_cli.photos.colour_profiles import LINEAR, REC709, is_linear, linear_profile, srgb_to_profile
@@ -71,7 +71,7 @@ def config_file(name: str, config: str | None = None) -> Path | None:
     from relight_cli.photos.ocio import config_name
 
     path = config_name(config)
-    return Path(path) if os.path.isfile(path) else None  # noqa: PTH113  takes any name
+    return Path(path) if is_file(path) else None
 
 
 @lru_cache(maxsize=16)

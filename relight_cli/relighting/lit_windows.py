@@ -6,6 +6,7 @@ light passes smoothly from tile to tile. Windows see more than their own pixels,
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -92,25 +93,26 @@ class WindowRun:
         Only the tiles of a row of windows are held.
         """
         columns = _spans(grid.width, grid.padded[1])
-        tiles, held = enumerate(self._rows_of_tiles(picture, grid)), dict[int, list[_Seen]]()
+        tiles = enumerate(self._rows_of_tiles(picture, grid))
+        held: dict[int, list[_Seen]] = {}
         for row in _spans(grid.height, grid.padded[0]):
             touched = _touched(grid.rows, grid.tile, row)
             held = {number: seen for number, seen in held.items() if number in touched}
             added = dict(islice(tiles, len(touched) - len(held)))
             held |= added
-            band = self._band(picture, grid, row)
-
-            @torch.inference_mode()
-            def lit(column: _Span, row: _Span = row, band: Tensor = band, held: dict = held) -> Pixels:
-                window = band[..., column.seen_first : column.seen_end]
-                block, wanted = _block(grid, row, column, held)
-                gain = channels_last(change_gain(self.views.relit(window, block, wanted), window))[0]
-                top, left = row.first - row.seen_first, column.first - column.seen_first
-                return gain[top : top + row.end - row.first, left : left + column.end - column.first]
-
-            gains = np.concatenate(list(in_order(lit, columns, self.tiling.workers)), axis=1)
+            of_window = partial(self._gain, grid, held, self._band(picture, grid, row), row)
+            gains = np.concatenate(list(in_order(of_window, columns, self.tiling.workers)), axis=1)
             self.progress(len(added) * len(grid.columns))
             yield gains
+
+    @torch.inference_mode()
+    def _gain(self, grid: TileGrid, held: dict[int, list[_Seen]], band: Tensor, row: _Span, column: _Span) -> Pixels:
+        """Return the log gain (h, w, 3) of a window, without its halo."""
+        window = band[..., column.seen_first : column.seen_end]
+        block, wanted = _block(grid, row, column, held)
+        gain = channels_last(change_gain(self.views.relit(window, block, wanted), window))[0]
+        top, left = row.first - row.seen_first, column.first - column.seen_first
+        return gain[top : top + row.end - row.first, left : left + column.end - column.first]
 
     def _rows_of_tiles(self, picture: Raster, grid: TileGrid) -> Iterator[list[_Seen]]:
         """Yield what is known of the tiles of each row of the grid."""
@@ -122,8 +124,7 @@ class WindowRun:
             wanted = torch.lerp(own, self.target(indices, own).to(own), self.strength)
             return list(map(_Seen, intrinsic, own, wanted))
 
-        batches = in_order(see, load_tiles(picture, grid, self.tiling), self.tiling.workers)
-        tiles = chain.from_iterable(batches)
+        tiles = chain.from_iterable(in_order(see, load_tiles(picture, grid, self.tiling), self.tiling.workers))
         while row := list(islice(tiles, len(grid.columns))):
             yield row
 

@@ -24,6 +24,7 @@ def geometry_of_photo(
     """
 
     def geometry_of(picture: Map) -> Geometry:
+        """Return the geometry of a working copy (h, w, 3), sRGB."""
         focal = focal_length(photo.metadata.exif, *picture.shape[:2])
         if isinstance(source, DepthMap):
             height, width = photo.pixels.shape[:2]  # named in the message, not those of the copy

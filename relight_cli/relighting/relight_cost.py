@@ -7,7 +7,8 @@ from relight_cli.photos.photo import Photo
 from relight_cli.relighting.lit_photo import tiles_to_put_on
 from relight_cli.relighting.lit_windows import light_grid
 from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options
-from relight_cli.relighting.relight import ReferenceLight, reference_tiling, same_view_tiles, view_of
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import reference_tiling, same_view_tiles, view_of
 
 
 class RelightCost:

@@ -9,6 +9,7 @@ from pathlib import Path
 from relight_cli.errors import UsageError
 from relight_cli.jobs.file_names import fit_name
 from relight_cli.jobs.inputs import expand_inputs
+from relight_cli.paths import is_folder
 from relight_cli.photos.formats import output_suffix
 
 _NUMBER = re.compile(r"%(0?\d*)d")
@@ -46,7 +47,7 @@ def find_sets(names: list[str], notify: Callable[[str], None]) -> list[FrameSet]
     for name in names:
         if is_pattern(name):
             sets.append(_of_pattern(name, notify))
-        elif os.path.isdir(name):  # noqa: PTH112
+        elif is_folder(name):
             sets.append(_of_photos(Path(name), [name]))
         else:
             others.append(name)
@@ -60,7 +61,7 @@ def target_folder(frames: FrameSet, task: str, output: str | None, count: int) -
     name = fit_name(frames.folder.parent, frames.stem, f"_{task}")
     if output is None:
         return frames.folder.parent / name
-    if Path(output).suffix and not os.path.isdir(output) and not output.endswith(("/", "\\")):  # noqa: PTH112
+    if Path(output).suffix and not is_folder(output) and not output.endswith(("/", "\\")):
         raise UsageError(f"--output {output}: the frames of a sequence go to a folder: name one, with / at its end.")
     return Path(output) / name if count > 1 else Path(output)
 

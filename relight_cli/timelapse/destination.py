@@ -12,6 +12,7 @@ from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.report_file import check_report
+from relight_cli.paths import is_folder
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import SUFFIXES
 from relight_cli.timelapse.command_options import TimelapseCommandOptions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def is_video(output: str | None) -> bool:
     """Return whether -o names a video. Raises UsageError if it names neither a writable video nor a folder."""
-    if output is None or output.endswith(("/", "\\")) or os.path.isdir(output):  # noqa: PTH112
+    if output is None or output.endswith(("/", "\\")) or is_folder(output):
         return False
     suffix = Path(output).suffix.lower()
     if suffix in WRITABLE_AND_GIF:
@@ -40,7 +41,7 @@ def is_video(output: str | None) -> bool:
 
 def default_output(inputs: list[str], frames: Frames) -> str:
     """Return the output without -o: <name>_interpolated next to the input, a video for a video."""
-    first = Path(inputs[0]) if os.path.isdir(inputs[0]) else frames.path(0)  # noqa: PTH112
+    first = Path(inputs[0]) if is_folder(inputs[0]) else frames.path(0)
     suffix = first.suffix.lower() if first.suffix.lower() in READABLE_AND_GIF and first.is_file() else ""
     tail = f"_interpolated{suffix if suffix in WRITABLE_AND_GIF else suffix and '.mp4'}"
     return str(first.parent / fit_name(first.parent, first.stem, tail))

@@ -1,7 +1,6 @@
 """Decode videos frame by frame through PyAV: upright, in sRGB."""
 
 import contextlib
-import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError, one_line
+from relight_cli.paths import is_file
 from relight_cli.videos.colour import (
     UnknownColoursError,
     VideoColour,
@@ -177,7 +177,7 @@ def shown_stream(file: Any) -> Any:
 def opened_video(path: Path) -> Iterator[Any]:
     """Open the container of a video. Raises PhotoUnreadableError, MissingExtraError."""
     av = import_extra("av")
-    if not os.path.isfile(path):  # noqa: PTH113  takes any name
+    if not is_file(path):
         raise PhotoUnreadableError(f"{path}: no such file; check the path.")
     with contextlib.ExitStack() as opened:
         try:

@@ -23,7 +23,7 @@ from relight_cli.photos.writing import write_photo
 from relight_cli.relighting.lights.light import Light
 from relight_cli.timelapse.sun_times import sun_times
 
-relight_module = import_module("relight_cli.relighting.relight")
+reference_module = import_module("relight_cli.relighting.reference")
 
 SIDE = 96
 GIVEN = ("--model", "tiny", "--depth", "depth.npz")
@@ -337,13 +337,13 @@ def test_many_photos_by_one_light_compute_no_reference_and_by_a_photo_one(
     command: Command, scene: Path, monkeypatch: pytest.MonkeyPatch, light: str, fits: int
 ) -> None:
     fitted: list[str] = []
-    fit = relight_module.light_of_scene
+    fit = reference_module.light_of_scene
 
     def counted(*given: Any) -> Light:
         fitted.append(light)
         return fit(*given)
 
-    monkeypatch.setattr(relight_module, "light_of_scene", counted)
+    monkeypatch.setattr(reference_module, "light_of_scene", counted)
     many = [f"many{number}.png" for number in range(3)]
     for name in many:
         shutil.copy(scene / "photo.png", scene / name)

@@ -19,7 +19,8 @@ from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.words import light_from_words
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.photo_geometry import geometry_of_photo
-from relight_cli.relighting.relight import ReferenceLight, relight
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import relight
 from relight_cli.relighting.relight_cost import RelightCost
 
 SIDE = 96
@@ -51,7 +52,7 @@ def ball(tmp_path: Path) -> Path:
 def from_the_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the light that is found in a reference be one that is known."""
     found = light_from_words("left,20", exposure=-1)
-    monkeypatch.setattr("relight_cli.relighting.relight.light_of_scene", lambda *given: found)
+    monkeypatch.setattr("relight_cli.relighting.reference.light_of_scene", lambda *given: found)
 
 
 def linear(path: Path) -> np.ndarray:

@@ -20,7 +20,8 @@ from relight_cli.rasters.resizing import resized_rows
 from relight_cli.rasters.rows import LazyRows, streamed_rows, strips, to_array
 from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.options import ChangeOptions, TileOptions
-from relight_cli.relighting.relight import ReferenceLight, relight_picture
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import relight_picture
 
 SIZES = st.integers(1, 90)
 

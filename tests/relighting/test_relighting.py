@@ -11,7 +11,8 @@ from relight_cli.photos.photo import Photo
 from relight_cli.rasters.resizing import resized
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.options import ChangeOptions, TileOptions
-from relight_cli.relighting.relight import ReferenceLight, relight_picture
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import relight_picture
 from relight_cli.relighting.tiles import TileGrid
 
 

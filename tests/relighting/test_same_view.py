@@ -19,7 +19,8 @@ from relight_cli.relighting.gain import multiply_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.quotient import encoded, filled_quotient
-from relight_cli.relighting.relight import ReferenceLight, view_of
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import view_of
 from relight_cli.relighting.same_view import SameView
 from relight_cli.relighting.view_match import ViewMatch, match_view
 

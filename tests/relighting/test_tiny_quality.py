@@ -14,7 +14,8 @@ from relight_cli.photos.reading import read_photo
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.light_change import seen_size
 from relight_cli.relighting.options import ChangeOptions, ReferenceKind, RelightOptions, TileOptions
-from relight_cli.relighting.relight import ReferenceLight, relight, relight_picture
+from relight_cli.relighting.reference import ReferenceLight
+from relight_cli.relighting.relight import relight, relight_picture
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
 from relight_cli.training.views import HELD_OUT_SEED
 

@@ -16,6 +16,7 @@ from typing import Any
 from relight_cli.errors import RelightError, UsageError, one_line
 from relight_cli.interruption import watch_writing
 from relight_cli.jobs.progress import current
+from relight_cli.paths import is_folder
 from relight_cli.photos.codecs.quiet import without_descriptor
 
 STORE = 80 << 20  # bytes of Ray's object store: names and results of photos, no pictures; the least that Ray takes
@@ -157,7 +158,7 @@ def _silence() -> None:
 
 def _place_for_sockets() -> str | None:
     """Return where the paths of Ray's sockets fit, which may take 107 bytes; None: the usual temporary folder."""
-    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 20 and os.path.isdir("/tmp") else None  # noqa: PTH112
+    return "/tmp" if len(os.fsencode(tempfile.gettempdir())) > 20 and is_folder("/tmp") else None
 
 
 def _processes() -> list[Any]:
