@@ -197,6 +197,8 @@ print(json.dumps(end([killed, *others])))
     whole_names = {path.name for path in (photos / "out").iterdir() if not path.name.startswith(".")}
     assert len(whole_names) == COUNT
     (photos / "out/00_albedo.png").unlink()
+    for path in (photos / "out").glob(".*"):
+        os.utime(path, (time.time() - 61,) * 2)
     assert processes(photos, "print(json.dumps(end([begin(asked)])))", asked=asked) == [0]
     whole(photos / "out")  # what the killed process left is gone
 
