@@ -17,6 +17,7 @@ from relight_cli.rasters.bit_depth import from_unit, to_unit
 from relight_cli.rasters.rows import LazyRows, Raster, is_rereadable, row_bands
 
 LONGEST = 16_383  # pixels of a side that every format of the page can store
+_MOST = np.float32(1e6)  # of light, in whites: the curve of far more would overflow
 Samples = NDArray[np.uint8]  # (h, w, C) with C = 1 or 3
 
 
@@ -145,7 +146,10 @@ class _Mean:
         first, last = int(index[0] * scale), min(height, math.ceil((index[-1] + 1) * scale))
         out = np.arange(first, last)[:, None]
         covered = np.minimum(out + 1, (index + 1) * scale) - np.maximum(out, index * scale)
-        part = covered.clip(0).astype(np.float32) @ narrow.reshape(len(index), -1).astype(np.float32)
+        # Finite, since an infinite sample times a share of 0 would be none in all rows.
+        samples = np.nan_to_num(narrow.reshape(len(index), -1).astype(np.float32))
+        with np.errstate(over="ignore"):
+            part = covered.clip(0).astype(np.float32) @ samples
         with self._lock:
             self._sums[first:last] += part
 
@@ -160,7 +164,8 @@ class _Mean:
 def shown_samples(samples: NDArray, icc: bytes | None) -> tuple[Samples, bytes | None]:
     """Return samples (h, w, C) with 8 bits for a screen, and their profile: linear light gets the curve of sRGB."""
     if icc is not None and is_linear(icc):
-        light = Photo(np.nan_to_num(to_unit(samples)), metadata=Metadata(icc=icc)).in_display_curve()
+        finite = np.nan_to_num(to_unit(samples)).clip(-_MOST, _MOST)
+        light = Photo(finite, metadata=Metadata(icc=icc)).in_display_curve()
         return from_unit(np.asarray(light.pixels), np.dtype(np.uint8)), light.metadata.icc
     return (samples if samples.dtype == np.uint8 else from_unit(to_unit(samples), np.dtype(np.uint8))), icc
 

@@ -256,6 +256,18 @@ def test_previews_are_means_in_whatever_order_rows_are_read(data: st.DataObject)
     assert abs(float(made.samples.mean()) - float(wanted.samples.mean())) <= 1  # both are rounded
 
 
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_an_odd_sample_is_one_pixel_of_a_preview(odd: float) -> None:
+    light = np.full((90, 60, 3), 0.2, np.float32)
+    for metadata in (Metadata(), Metadata(icc=LINEAR)):
+        wanted = PreviewMaker(Photo(light, metadata=metadata), 600).preview().samples
+        strange = light.copy()
+        strange[45:47, 30] = odd
+        made = PreviewMaker(Photo(strange, metadata=metadata), 600).preview().samples
+        assert (made != wanted).any(2).sum() <= 2
+        assert made.max() == (255 if odd == np.inf else wanted.max())
+
+
 def test_linear_light_gets_a_curve_and_transparency_is_white() -> None:
     light = np.full((8, 8, 3), 0.2, np.float32)
     shown = preview_of(Photo(light, metadata=Metadata(icc=LINEAR)), 10**6)
