@@ -6,27 +6,28 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
 from relight_cli.interruption import watch_writing
 
 _numbers = count()
+_lock = threading.Lock()
+_folders: list[Path] = []  # none or one
 
 
-@lru_cache(maxsize=1)
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="relight-cli-"))
-    atexit.register(remove_copies)
-    return folder
+    with _lock:
+        if not _folders:
+            _folders.append(Path(tempfile.mkdtemp(prefix="relight-cli-")))
+        return _folders[0]
 
 
+@atexit.register
 def remove_copies() -> None:
     """Remove all copies of this process."""
-    if _folder.cache_info().currsize:
-        shutil.rmtree(_folder(), ignore_errors=True)
-        _folder.cache_clear()
+    while _folders:  # without the lock, which an interrupted thread may hold
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
 
 
 watch_writing(lambda: False, remove_copies)

@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
@@ -18,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from photo_fixtures import exif_block, wide_profile
-from PIL import Image
+from PIL import Image, ImageFile
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.photos import atomic_files
@@ -157,6 +159,29 @@ def test_noise_can_be_written_as_jpeg(quality, channels, capfd):
     found, _ = through(photo_of(noise), "JPEG", quality)
     assert found.pixels.shape == noise.shape
     assert "Suspension" not in capfd.readouterr().err
+
+
+def test_jpegs_that_are_written_at_once_have_a_buffer_each(monkeypatch):
+    """The second one begins while the first is at work, and goes on when that has ended."""
+    save, size, sizes = Image.Image.save, ImageFile.MAXBLOCK, {}
+    first_began, second_began, first_ended = (threading.Event() for _ in range(3))
+
+    def slow(image, *arguments, **options):
+        began, goes_on = (first_began, second_began) if image.width == 100 else (second_began, first_ended)
+        began.set()
+        assert goes_on.wait(20)
+        sizes[image.width] = ImageFile.MAXBLOCK
+        save(image, *arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "save", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(through, square(side=100), "JPEG")
+        first.add_done_callback(lambda done: first_ended.set())
+        assert first_began.wait(20)
+        second = pool.submit(through, square(side=200), "JPEG")
+        assert [done.result()[0].pixels.shape[0] for done in (first, second)] == [100, 200]
+    assert sizes[200] >= 10 * 200 * 200
+    assert size == ImageFile.MAXBLOCK
 
 
 def test_pixels_are_made_once_however_often_the_metadata_is_refused():

@@ -4,7 +4,11 @@ import hashlib
 import json
 import random
 import re
+import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from relight_cli.jobs.shards import Shard
 from relight_cli.photos.header import read_record
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.places import objects, stores, transfers
+from relight_cli.places import copies, objects, stores, transfers
 from relight_cli.places.objects import place_of
 from relight_cli.places.stores import store_of
 
@@ -329,6 +333,25 @@ def test_what_cannot_be_is_one_line(
         assert done.code == 3
         assert done.lines[0].endswith(":// needs an extra: pip install 'relight-cli[remote]'")
     store_of.cache_clear()
+
+
+def test_threads_that_begin_at_once_have_one_folder_of_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies.remove_copies()
+    make, both = tempfile.mkdtemp, threading.Barrier(3)
+
+    def slow(**options: str) -> str:
+        time.sleep(0.02)
+        return make(**options)
+
+    def new_file(number: int) -> Path:
+        both.wait(20)
+        return copies.new_file(f"{number}.png")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", slow)
+    with ThreadPoolExecutor(3) as pool:
+        files = list(pool.map(new_file, range(3)))
+    copies.remove_copies()
+    assert [file for file in files if file.exists()] == []
 
 
 def test_layers_go_to_a_bucket(command: Command, bucket: Bucket, tmp_path: Path) -> None:

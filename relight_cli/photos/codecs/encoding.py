@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -46,6 +47,8 @@ _DEPTHS = {  # all others are written with 8 bits
     "HEIF": ("uint8", "uint16"),
     "EXR": ("float32",),
 }
+_lock = threading.Lock()
+_writers: list[int] = []  # for each thread that writes an optimised JPEG, the size of Pillow's buffer to restore
 
 
 def encode(
@@ -203,14 +206,19 @@ def _encode_with_pillow(
 def _large_jpeg_buffer(pixels: int) -> Iterator[None]:
     """Let Pillow write any JPEG: for optimised code tables it gives libjpeg one buffer, which is too small for noise.
 
-    The unwritten part of a larger buffer takes no memory. A thread that reads meanwhile reads larger blocks.
+    The unwritten part of a larger buffer takes no memory. A thread that reads meanwhile reads larger blocks. The last
+    of several threads that write restores the size.
     """
-    kept = ImageFile.MAXBLOCK
-    ImageFile.MAXBLOCK = max(kept, _JPEG_PIXEL_BYTES * pixels)
+    with _lock:
+        _writers.append(_writers[0] if _writers else ImageFile.MAXBLOCK)
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, _JPEG_PIXEL_BYTES * pixels)
     try:
         yield
     finally:
-        ImageFile.MAXBLOCK = kept
+        with _lock:
+            size = _writers.pop()
+            if not _writers:
+                ImageFile.MAXBLOCK = size
 
 
 def _blend_with_white(pixels: Raster, alpha: Raster) -> Raster:
