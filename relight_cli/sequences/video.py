@@ -56,12 +56,13 @@ class VideoRun:
         parts = Parts(target, self._plan(made or uuid4().hex))
         try:
             damage = self._encode(parts)
+            frames = parts.frames()
+            with write(target) as temporary:
+                notes = mux_video(temporary, target.suffix, frames, self.encoding, self.facts, made, named=named)
         except BaseException as error:
             if made is None or isinstance(error, PhotoUnreadableError):
                 parts.remove()
             raise
-        with write(target) as temporary:
-            notes = mux_video(temporary, target.suffix, parts.frames(), self.encoding, self.facts, made, named=named)
         parts.remove()
         return (*damage, *notes)
 

@@ -173,6 +173,13 @@ def shown_stream(file: Any) -> Any:
     return pictures[0]
 
 
+def require_frame_size(path: Path, stream: Any, max_pixels: int) -> None:
+    """Raise PhotoUnreadableError if frames have too many pixels by the header."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise PhotoUnreadableError(f"{path}: frames of {width} x {height} pixels are too large; raise --max-pixels.")
+
+
 @contextlib.contextmanager
 def opened_video(path: Path) -> Iterator[Any]:
     """Open the container of a video. Raises PhotoUnreadableError, MissingExtraError."""

@@ -9,7 +9,7 @@ from typing import Any
 from relight_cli.errors import PhotoUnreadableError
 from relight_cli.videos.codecs import PixelFormat
 from relight_cli.videos.colour import VideoColour
-from relight_cli.videos.decoding import VideoReader, opened_video, shown_stream
+from relight_cli.videos.decoding import VideoReader, opened_video, require_frame_size, shown_stream
 from relight_cli.videos.mastering import mastering_of
 from relight_cli.videos.names import BROADCAST
 from relight_cli.videos.shape import VideoShape
@@ -59,10 +59,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
     """
     with opened_video(path) as file:
         stream = shown_stream(file)
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > max_pixels:
-            message = f"{path}: frames of {width} x {height} pixels are too large; raise --max-pixels."
-            raise PhotoUnreadableError(message)
+        require_frame_size(path, stream, max_pixels)
         _require_whole(path, stream)
         own = (stream.codec_context.color_primaries, stream.codec_context.color_trc, stream.codec_context.colorspace)
         form = stream.codec_context.format

@@ -49,10 +49,11 @@ def mux_video(
     av = import_extra("av")
     with opened_video(facts.path) as source:
         metadata = kept_metadata(facts.metadata, made) if named else None
-        try:
-            output = _begin(target, suffix, source, encoding, facts, metadata, _KINDS)
+        kinds = [kind for kind in _KINDS if kind != "data" or suffix.lower() in ISO]  # the others hold none
+        try:  # a file that cannot be begun stays open as long as the process: PyAV has no way to close it
+            output = _begin(target, suffix, source, encoding, facts, metadata, kinds)
         except av.FFmpegError:  # a muxer refuses the data of another one only when it begins
-            kinds = [kind for kind in _KINDS if kind != "data"]
+            kinds = [kind for kind in kinds if kind != "data"]
             output = _begin(target, suffix, source, encoding, facts, metadata, kinds)
         with output.file:
             ours = ((float(frame.time * facts.clock), _packet(frame, output.stream, facts, av)) for frame in frames)

@@ -10,7 +10,14 @@ from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL
 from relight_cli.photos.special_files import require_no_special_file
-from relight_cli.videos.decoding import Pixels, VideoReader, import_extra, opened_video
+from relight_cli.videos.decoding import (
+    Pixels,
+    VideoReader,
+    import_extra,
+    opened_video,
+    require_frame_size,
+    shown_stream,
+)
 from relight_cli.videos.timing import VideoTiming, timing_of
 
 
@@ -37,6 +44,8 @@ class Video:
 
 def open_video(path: Path, *, max_pixels: int) -> Video:
     """Decode a video once to count its frames. Raises PhotoUnreadableError if it has none or they are too large."""
+    with opened_video(path) as file:
+        require_frame_size(path, shown_stream(file), max_pixels)
     count, damage, shape = 0, None, (0, 0)
     reader = VideoReader(path)
     try:

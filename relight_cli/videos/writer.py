@@ -54,14 +54,24 @@ class VideoWriter:
         """Open a video. `made` is ASCII that records how it is made; `recorded_recipe` returns it."""
         self._av = import_extra("av")
         self._path, self._kind = path, output.kind
-        self._comment, metadata = made and f"{SOFTWARE} {made}", dict[str, str]()
+        self._comment = made and f"{SOFTWARE} {made}"
         self._opened = contextlib.ExitStack()
+        try:
+            self._open(output, made)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _open(self, output: VideoOutput, made: str | None) -> None:
+        """Open the container, and the source, with all streams."""
+        metadata = dict[str, str]()
         source = output.source if output.kind in FORMATS else None
         companion = self._opened.enter_context(opened_video(source)) if source else None
         if made:
             metadata = kept_metadata(companion.metadata if companion else {}, made)
         container, options = FORMATS.get(output.kind, "gif"), muxing_options(output.kind, metadata)
-        self._file = self._av.open(path, "w", format=container, container_options=options)
+        file = self._av.open(self._path, "w", format=container, container_options=options)
+        self._file = self._opened.enter_context(file)
         self._file.metadata.update(metadata)
         self._encoding, self._stream = output.encoding, self._add_stream(output)
         self._ticks: dict[int, int] | None = None
@@ -126,7 +136,6 @@ class VideoWriter:
         """Write the frames that the codec still holds, and the index."""
         self._mux(None)
         self._mux_others(math.inf)
-        self._file.close()
         self._opened.close()
         if self._comment and self._kind == ".gif":  # FFmpeg does not write it into a GIF
             fingerprint = fingerprint_of(self._path.read_bytes())
@@ -138,8 +147,6 @@ class VideoWriter:
     def abandon(self) -> None:
         """Close the file, complete or not, and ignore errors."""
         with contextlib.suppress(Exception):
-            self._file.close()
-        with contextlib.suppress(Exception):
             self._opened.close()
 
     def _frame(self, pixels: Pixels) -> Any:
@@ -147,7 +154,7 @@ class VideoWriter:
         padded = np.pad(pixels, ((0, height % down), (0, width % across), (0, 0)), "edge")
         form = "rgb24"
         if pixels.dtype == np.uint16:
-            form, padded = "rgb48le", (padded.astype(np.uint32) * _WHITE // 65535).astype(np.uint16)
+            form, padded = "rgb48le", ((padded.astype(np.uint32) * _WHITE + 32767) // 65535).astype(np.uint16)
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format=form)
         return frame.reformat(
             format=self._encoding.pixel_format, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"

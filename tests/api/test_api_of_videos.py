@@ -1,6 +1,8 @@
 """Videos and sequences of frames from Python: the same as the commands make."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from command_line import Command
 from ffmpeg import decode, ffmpeg
 
 import relight_cli as rl
+from relight_cli.sequences import video
+from relight_cli.videos import muxing
 from relight_cli.videos.facts import read_facts
 
 
@@ -74,14 +78,34 @@ def test_photos_become_a_video(tmp_path: Path) -> None:
     assert np.abs(decode(tmp_path / "o.mp4", (40, 50)).mean((1, 2, 3)) - levels).max() < 0.005
 
 
-def test_what_fails_leaves_nothing(tmp_path: Path, clip: Path) -> None:
+def test_a_container_without_streams_of_data_is_begun_once(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The track of chapters of an .mp4 is data, which an .mkv refuses when its header is written."""
+    (tmp_path / "chapters").write_text(";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=200\ntitle=One\n")
+    ffmpeg("-i", clip, "-i", tmp_path / "chapters", "-map_chapters", 1, "-c", "copy", tmp_path / "told.mp4")
+    begin, begun = muxing._begin, []
+    monkeypatch.setattr(muxing, "_begin", lambda *arguments: begun.append(1) or begin(*arguments))
+    [note] = rl.change_video(tmp_path / "told.mp4", tmp_path / "o.mkv", lambda view: view)
+    assert note.startswith("its data ")
+    assert len(begun) == 1
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(view: rl.Photo) -> rl.Photo:
         raise ZeroDivisionError
+
+    def full(*arguments: Any, **more: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     small, large = (rl.Photo.from_array(np.zeros((size, 20, 3), np.uint8)) for size in (20, 30))
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ZeroDivisionError):
         rl.change_video(clip, tmp_path / "o.mp4", broken)
+    with monkeypatch.context() as disk:
+        disk.setattr(video, "mux_video", full)
+        with pytest.raises(rl.OutputUnwritableError, match="disk space"):
+            rl.change_video(clip, tmp_path / "o.mp4", lambda view: view)
     for wrong in (
         lambda: rl.change_video(clip, tmp_path / "o.gif", lambda view: view),
         lambda: rl.change_video(clip, clip, lambda view: view, overwrite=True),

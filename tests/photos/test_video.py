@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from relight_cli.errors import MissingExtraError, PhotoUnreadableError
 from relight_cli.videos import video as video_module
 from relight_cli.videos.codecs import encoding_of_frames
-from relight_cli.videos.names import WRITABLE_AND_GIF
+from relight_cli.videos.decoding import VideoReader
+from relight_cli.videos.names import WRITABLE_AND_GIF, VideoCodec
 from relight_cli.videos.video import frames_of, open_video
 from relight_cli.videos.writer import VideoOutput, VideoWriter
 
@@ -103,6 +105,35 @@ def test_a_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     write(tmp_path / "v.mp4", [chart()])
     with pytest.raises(PhotoUnreadableError, match="--max-pixels"):
         open_video(tmp_path / "v.mp4", max_pixels=100)
+
+
+def test_large_frames_are_refused_before_one_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "v.mp4", [chart()])
+    monkeypatch.setattr(VideoReader, "frames", lambda self: pytest.fail("a frame is decoded"))
+    with pytest.raises(PhotoUnreadableError, match="96 x 64 pixels are too large; raise --max-pixels"):
+        open_video(tmp_path / "v.mp4", max_pixels=100)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system lists no open files")
+def test_a_video_that_cannot_be_begun_is_closed(tmp_path: Path) -> None:
+    for name in ("source.mp4", "v.mp4"):
+        write(tmp_path / name, [chart()])
+    encoding = replace(encoding_of_frames(".mp4"), pixel_format="none of these")
+    output = VideoOutput(".mp4", 64, 96, 25, encoding, source=tmp_path / "source.mp4")
+    with pytest.raises(ValueError, match="none of these") as error:
+        VideoWriter(tmp_path / "v.mp4", output)
+    links = (link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
+    assert not [path for path in links if path.parent == tmp_path], error
+
+
+def test_dark_colours_of_16_bits_are_rounded(tmp_path: Path) -> None:
+    dark = np.random.default_rng(0).integers(0, 3000, (64, 96, 3)).astype(np.uint16)
+    encoding = encoding_of_frames(".mkv", VideoCodec.FFV1, None, 16)
+    writer = VideoWriter(tmp_path / "v.mkv", VideoOutput(".mkv", 64, 96, 25, encoding))
+    writer.add(dark)
+    writer.close()
+    [found] = frames_of(tmp_path / "v.mkv", deep=True)
+    assert np.abs((found.astype(float) - dark).mean((0, 1))).max() < 0.25
 
 
 def test_a_missing_extra_is_named_with_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
