@@ -177,18 +177,19 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(
     made = tmp_path / "subtitled_albedo.mkv"
     assert command(*call).code == 0
     wanted = made.read_bytes()
-    made.unlink()
-    frame = int(np.random.default_rng().integers(5, 17))
-    assert run_forked(KILLED, [*call, frame], cwd=tmp_path).returncode == -signal.SIGKILL, frame
-    assert not made.exists()
-    parts = len(list(tmp_path.glob(".relight-cli-*/*.npz")))
-    assert parts or frame < 9
     whole, done = video_module.stored_frame, []
     monkeypatch.setattr(video_module, "stored_frame", lambda *arguments: done.append(1) or whole(*arguments))
-    assert command(*call).code == 0
-    assert made.read_bytes() == wanted, frame
-    assert len(done) == 16 - 4 * parts, "the finished parts are not made again"
-    assert {path.name for path in tmp_path.iterdir() if "relight" in path.name} == set()
+    for frame, least in ((6, 0), (13, 2)):
+        made.unlink()
+        done.clear()
+        assert run_forked(KILLED, [*call, frame], cwd=tmp_path).returncode == -signal.SIGKILL, frame
+        assert not made.exists()
+        parts = len(list(tmp_path.glob(".relight-cli-*/*.npz")))
+        assert parts >= least
+        assert command(*call).code == 0
+        assert made.read_bytes() == wanted, frame
+        assert len(done) == 16 - 4 * parts, "the finished parts are not made again"
+        assert {path.name for path in tmp_path.iterdir() if "relight" in path.name} == set()
 
 
 def test_options_of_outputs_hold_for_videos(command: Command, tmp_path: Path, folder: Path) -> None:
@@ -208,7 +209,7 @@ def test_options_of_outputs_hold_for_videos(command: Command, tmp_path: Path, fo
     assert command(*call, "--overwrite", "--crf", 40).code == 0
     assert (tmp_path / "silent_deshadowed.webm").stat().st_size < written.st_size
     reported = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
-    assert [line["status"] for line in reported] == ["done", "failed", "skipped", "done"] or len(reported) == 3
+    assert [line["status"] for line in reported] == ["done", "skipped", "done"]  # a refused run has no line
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("h264", ".mp4"), ("h265", ".mov"), ("av1", ".mkv"), ("prores", ".mov")])
