@@ -165,6 +165,19 @@ def test_a_painted_mask_and_a_batch(tab: StudioTab, photos: Path, command: Comma
     assert len(made) == 2
 
 
+def test_a_mask_painted_on_another_photo_is_not_used(tab: StudioTab, photos: Path) -> None:
+    tab.page.get_by_role("spinbutton", name="Number of the photo in the preview").fill("2")
+    tab.status_is("Preview.")
+    tab.command("--mask 1_mask.png")  # of all photos
+    tab.upload("photos", photos / "3.png")
+    tab.status_is("Paint on the photo")
+    tab.choose("Everywhere")
+    tab.command("deshadow 3.png")
+    tab.status_is("Preview.")
+    tab.choose("Where I paint")
+    tab.status_is("Paint on the photo")
+
+
 def test_bad_files_get_one_clear_line_and_names_are_text(
     tab: StudioTab, photos: Path, command: Command, tmp_path: Path
 ) -> None:
