@@ -34,6 +34,10 @@ class MapFormat(StrEnum):
     NPZ = "npz"
 
 
+# Options that say how runs are made, or what is done with them.
+_OF_RUNS = ("fast", "caption", "prompt", "ensemble", "seed", "early_stop", "run_batch", "sky", "uncertainty", "resume")
+
+
 @dataclass(frozen=True)
 class DepthCommandOptions(EngineOptions, CommandOptions):
     """Options of refine-depth."""
@@ -125,8 +129,9 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
     def __post_init__(self) -> None:
         """Raise UsageError for options that contradict each other."""
         self.check_engine()
-        if not self.is_refined and (self.fast or self.caption):
-            name = "--fast" if self.fast else "--caption"
+        given = [name for name in _OF_RUNS if getattr(self, name) != getattr(DepthCommandOptions, name)]
+        if given and not self.is_refined:
+            name = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")
 
     @property

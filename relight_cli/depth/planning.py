@@ -62,8 +62,6 @@ def plan_depth(
     """Return the plan; `sources` are the model files, by name. Raises UsageError, the errors of `plan_jobs`."""
     if options.fov and options.point_cloud is None:
         raise UsageError("--fov is used only by --point-cloud: give both, or leave it out.")
-    if not options.is_refined and options.uncertainty:
-        raise UsageError("--uncertainty is the deviation of the runs, and --steps 0 makes none: leave out one of them.")
     if options.plot and (not options.is_refined or options.ensemble < 2):
         raise UsageError("--plot draws how much each run changed the mean, which takes two runs: see --ensemble.")
     mask = None if options.sky in ("auto", "off") else kept(place_of(options.sky))

@@ -102,8 +102,8 @@ def light_of(name: str | None, options: LightOptions, notify: Callable[[str], No
     return replace(light, exposure=light.exposure + options.exposure, origin=", ".join([light.origin, *changes]))
 
 
-def check_one_source(name: str | None, options: LightOptions) -> None:
-    """Raise UsageError if the light is named in no way or in several."""
+def check_one_source(name: str | None, options: LightOptions, *, needs_time: bool = True) -> None:
+    """Raise UsageError if the light is named in no way or in several; without `needs_time` a photo may state it."""
     words, place = options.given(_WORDS), options.given(_PLACE)
     ways = [*([name] if name is not None else []), *words[:1], *place[:1]]
     if len(ways) > 1:
@@ -116,7 +116,7 @@ def check_one_source(name: str | None, options: LightOptions) -> None:
         raise UsageError(f"{idle[0]} needs a sun: give --sun too, such as --sun left,35.")
     if options.sun is None and options.kelvin is not None and options.ambient_kelvin is not None:
         raise UsageError("without --sun, --kelvin and --ambient-kelvin both name the ambient light: give only one.")
-    if place and options.sun_at is None:
+    if place and options.sun_at is None and needs_time:
         raise UsageError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.")
     for value, most, option in ((options.rotate, 360, "--rotate"), (options.exposure, 20, "--exposure")):
         if not abs(value) <= most:

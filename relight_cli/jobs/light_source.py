@@ -81,14 +81,16 @@ class LightSource:
     date: str | None = None  # of a time only
 
     def check(self) -> None:
-        """Raise UsageError if the light is named in no way or in several."""
+        """Raise UsageError if the light, or the day of its time, is named in no way or in several."""
         if self.name is None and self.options == LightOptions():
             raise UsageError(
                 "no light is named: give --light (a reference photo, a preset or a file), --sun or --sun-at; "
                 "'relight-cli lights list' shows the presets."
             )
-        wanted = self.options.sun_at or ("photo" if self.of_place else None)
-        check_one_source(self.name, replace(self.options, sun_at=wanted))
+        check_one_source(self.name, self.options, needs_time=False)
+        time = self.options.sun_at
+        if self.date and time and names_day(time.split("..")[0]):
+            raise UsageError(f"--date {self.date} and --sun-at {time} both name a day: give only one of them.")
 
     @property
     def of_place(self) -> bool:
@@ -168,6 +170,11 @@ class LightSource:
         from relight_cli.relighting.lights.look import to_toml
 
         return hashlib.sha256(to_toml(light_of(self.name, LightOptions())).encode()).hexdigest()
+
+
+def names_day(text: str) -> bool:
+    """Return whether a time has a date, too."""
+    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]
 
 
 def _day(text: str) -> date:

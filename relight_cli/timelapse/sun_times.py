@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.light_options import LightOptions, light_of
-from relight_cli.jobs.light_source import LightSource
+from relight_cli.jobs.light_source import LightSource, names_day
 from relight_cli.jobs.relight_options import RelightCommandOptions
 
 if TYPE_CHECKING:
@@ -41,17 +41,12 @@ def sun_times(source: LightSource, options: LightOptions, photo: Path, count: in
         raise UsageError(f"--sun-at {options.sun_at}: not a range; write FROM..TO, such as 06:00..21:00.")
     facts = read_facts(photo)
     first = parse_time(source.time(texts[0], str(photo), facts), latitude, longitude)
-    same_day = source if source.date or _is_day(texts[1]) else replace(source, date=first.date().isoformat())
+    same_day = source if source.date or names_day(texts[1]) else replace(source, date=first.date().isoformat())
     last = parse_time(same_day.time(texts[1], str(photo), facts), latitude, longitude)
     begin = first.astimezone(UTC)  # differences and sums of local times would be those of the clock
-    if last.astimezone(UTC) <= begin and not _is_day(texts[1]):
+    if last.astimezone(UTC) <= begin and not names_day(texts[1]):
         last += timedelta(days=1)  # the same time by the clock
     length = last.astimezone(UTC) - begin
     if length <= timedelta():
         raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")
     return [(begin + length * (number / (count - 1))).astimezone(first.tzinfo) for number in range(count)]
-
-
-def _is_day(text: str) -> bool:
-    """Return whether a time has a date, too."""
-    return len(text.strip()) >= len("2026-06-21") and ":" not in text.strip()[:6]

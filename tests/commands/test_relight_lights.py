@@ -180,6 +180,9 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "noon", "--save-light", "a.toml", "--report", "./a.toml"), "--save-light"),
         (("--light", "noon", "--invert-mask"), "--mask"),
         (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
+        (("--sun-at", "2026-06-21T06:00", "--date", "2026-01-21", *PLACE), "--date 2026-01-21 and --sun-at 2026-06-21"),
+        (("--sun-at", "2026-06-21T06:00..21:00", "--date", "2026-01-21", *PLACE), "both name a day"),
+        (("--light", "photo.png", "--turbidity", "3"), "photo.png and --turbidity name different lights"),
     ],
 )
 def test_bad_options_are_one_line(command: Command, ball: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -62,6 +62,8 @@ def test_the_text_explains_itself() -> None:
     [
         ("version = 1", "version = 2", "version", "save the light"),
         ("version = 1", "", "version", "missing"),
+        ("version = 1", 'version = "1"', 'version is "1", not 1', "save the light"),
+        ("version = 1", "version = true", "version is true, not 1", "save the light"),
         ("exposure = 0.0", 'exposure = "bright"', "exposure", "a number"),
         ("exposure = 0.0", "exposure = nan", "exposure", "a number"),
         ("exposure = 0.0", "exposure = true", "exposure", "a number"),

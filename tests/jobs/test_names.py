@@ -334,7 +334,7 @@ TIMELAPSE = ("interpolate-timelapse", "a.png", "b.png", "--between", "1", "-o")
         (("deshadow", "a.png", "--layers", f"{LONG}.exr"), 5, "its name is longer"),
         (("deshadow", "a.png", "--compare", f"{LONG}.html"), 5, "its name is longer"),
         (("albedo", f"{LONG}.mp4"), 4, "no such file"),
-        (("refine-depth", "a.png", "--steps", "0", "--depth-model", "tiny", "--sky", f"{LONG}.png"), 4, "no such file"),
+        (("refine-depth", "a.png", "--depth-model", "tiny", "--sky", f"{LONG}.png"), 4, "no such file"),
         ((*TIMELAPSE, LONG), 5, "its name is longer"),
         ((*TIMELAPSE, f"{LONG}.mp4"), 5, "its name is longer"),
         ((*TIMELAPSE, "out", "--plot", f"{LONG}.png"), 5, "its name is longer"),

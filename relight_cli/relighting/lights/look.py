@@ -1,5 +1,6 @@
 """Lights as TOML text that people can read and edit."""
 
+import json
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -71,10 +72,10 @@ def from_toml(text: str, name: str) -> Light:
     except UsageError as error:
         raise LightUnreadableError(str(error)) from error
     _check_keys(table, _KEYS, name, "")
-    if table.get("version") != VERSION:
-        raise LightUnreadableError(
-            f"{name}: version is {table.get('version', 'missing')}, not {VERSION}; save the light with this relight-cli"
-        )
+    version = table.get("version")
+    if isinstance(version, bool) or version != VERSION:
+        stated = "missing" if version is None else json.dumps(version, default=str)
+        raise LightUnreadableError(f"{name}: version is {stated}, not {VERSION}; save the light with this relight-cli")
     harmonics = table.get("harmonics")
     if not isinstance(harmonics, list) or len(harmonics) != len(NAMES):
         raise LightUnreadableError(f"{name}: harmonics: give {len(NAMES)} rows of red, green and blue")
