@@ -132,7 +132,7 @@ class DepthRun:
         """Return everything that finished runs depend on."""
         return {
             "photo or sky": prepared.scene.fingerprint(),
-            "model": list(self.model.sources),
+            "model": self.model.identity,
             "steps": self.chosen.steps,
             "seed": self.chosen.seed,
             "prompt": prepared.prompt,

@@ -69,7 +69,7 @@ def refined_runs(
     assert model.judge is not None
     settings = {
         "photo": prepared.scene.fingerprint(),
-        "model": list(model.sources),
+        "model": model.identity,
         "steps": options.steps,
         "seed": options.seed,
         "prompt": prepared.prompt,

@@ -55,6 +55,11 @@ class DepthModel:
     dtype: "torch.dtype"  # of denoiser and encoder; the rest is float32
 
     @property
+    def identity(self) -> list[str]:
+        """The depth network with its hash, and the sources: models that differ in it give other depths."""
+        return [f"{self.name} {self.sha256}", *self.sources]
+
+    @property
     def weights_bytes(self) -> int:
         """The memory of the networks' weights."""
         own = sum(parameter.nbytes for parameter in self.network.parameters())

@@ -21,7 +21,7 @@ from forked import Forked
 from PIL import Image
 from retouching import paint
 
-from relight_cli.checkpoints import manifest
+from relight_cli.checkpoints import depth_files, manifest
 from relight_cli.checkpoints.geometry import geometry_sha256
 from relight_cli.cli import main
 from relight_cli.depth import run
@@ -293,6 +293,19 @@ def test_finished_runs_that_could_not_be_written_are_not_computed_again(
     assert json.loads((scene / "r.jsonl").read_text().splitlines()[-1])["runs"] == 2
     assert refine("photo.png", *FAST, "-o", "e.png", "-q").code == 0
     assert (disparity(scene / "d.png") == disparity(scene / "e.png")).all()
+
+
+def test_runs_of_another_network_are_not_resumed(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OutputUnwritableError("d.png: No space left on device; make room.")
+
+    asked = ("photo.png", "--depth-model", "tiny", "--steps", 1, "--ensemble", 1, "-o", "d.png", "-q")
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "write_outputs", full)
+        assert refine(*asked).code == 5
+    monkeypatch.setattr(depth_files, "geometry_sha256", lambda: "0" * 64)
+    done = refine(*asked, "--resume")
+    assert (done.code, "another model" in done.err) == (2, True)
 
 
 def test_the_embedded_network_needs_no_download_where_nothing_is_refined(
