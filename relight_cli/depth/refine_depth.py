@@ -64,7 +64,9 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
         prompt = model.caption(picture) if model.caption else options.prompt
         model.judge.prior.set_prompt(model.judge.embed(prompt))
     scene = encode_scene(model.network, picture, model.device, options.max_side)
-    return PreparedPhoto(picture, scene if options.sky == "off" else keep_sky(scene, sky_mask), prompt)
+    if sky_mask is not None or options.sky != "off":
+        scene = keep_sky(scene, sky_mask)
+    return PreparedPhoto(picture, scene, prompt)
 
 
 def require_sky_shape(mask: SkyMask, photo: Photo, name: str = "the sky mask") -> None:

@@ -11,6 +11,8 @@ from known_scene import HEIGHT, WIDTH, KnowingPrior, true_disparity, wrong_scene
 from relight_cli.checkpoints.depth import load_depth_network, load_embedder, load_prior
 from relight_cli.depth.cost import StepCost, largest_batch, measure_step
 from relight_cli.depth.finished_runs import FinishedRuns
+from relight_cli.depth.options import DepthOptions
+from relight_cli.depth.refine_depth import prepare
 from relight_cli.depth.refined_depth import RefinedDepth
 from relight_cli.depth.refinement import (
     Ensemble,
@@ -24,8 +26,10 @@ from relight_cli.depth.refinement import (
 from relight_cli.depth.sky import keep_sky
 from relight_cli.evaluation.depth_metrics import depth_metrics
 from relight_cli.models.depth_anything import network_size, resize_to_network
+from relight_cli.models.depth_model import DepthModel
 from relight_cli.models.diffusion_prior import DiffusionPrior
 from relight_cli.models.shading import DEPTH_SHIFT
+from relight_cli.photos.photo import Photo
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +209,14 @@ def test_the_sky_is_where_the_network_sees_infinite_distance(scene: Scene) -> No
     kept = keep_sky(scene, mask).kept_mask
     assert kept[:, -5:].min() > 0.99
     assert kept[:, :5].max() < 0.01
+
+
+def test_a_sky_mask_counts_where_the_sky_is_not_looked_for(scene: Scene) -> None:
+    model = DepthModel(scene.network, None, None, "", None, None, (), "cpu", torch.float32)
+    photo, mask = Photo(np.full((42, 56, 3), 90, np.uint8)), np.ones((42, 56), np.float32)
+    for sky in ("auto", "off"):
+        assert prepare(model, photo, DepthOptions(sky=sky), mask).scene.kept_mask.min() > 0.99
+    assert prepare(model, photo, DepthOptions(sky="off")).scene.kept_mask.max() == 0
 
 
 @pytest.mark.parametrize(
