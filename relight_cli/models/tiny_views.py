@@ -45,7 +45,8 @@ class TinyViews:
         if self.surfaces is None:
             return pictures.new_zeros(len(pictures), 1, *pictures.shape[2:])
         size = network_size(pictures.shape[2], pictures.shape[3], self.surfaces.config.side, STRIDE)
-        probability = self.surfaces(resize_picture(pictures, size)).sky
+        resized = resize_picture(pictures, size).to(next(self.surfaces.parameters()))
+        probability = self.surfaces(resized).sky.float()
         return F.interpolate((2 * probability - 1).clamp(min=0), pictures.shape[2:], mode="bilinear")
 
     def see_tiles(self, tiles: Tensor) -> tuple[Tensor, Tensor]:

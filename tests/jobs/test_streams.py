@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,23 @@ def test_out_of_memory_while_writing(command: Command, photo: Path, monkeypatch:
     assert (done.code, len(done.lines)) == (7, 1)
     assert not Path("a_albedo.png").exists()
     assert command("albedo", "a.png", *TINY, "--max-side", "16").code == 0
+
+
+def test_the_cpu_takes_over_in_the_dtype_that_was_asked_for() -> None:
+    import torch
+
+    import relight_cli as rl
+
+    model = rl.load_model("tiny", tasks=("deshadow", "albedo"), dtype="bfloat16")
+    fallback = MemoryFallback(replace(model, device="cuda:0"), 1, "bfloat16")
+
+    def work(model: Model, batch: int) -> np.ndarray:
+        if model.device != "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        photo = rl.Photo(noise((40, 60, 3)))
+        return np.stack([task(model, photo).photo.to_array() for task in (rl.deshadow, rl.albedo)])
+
+    assert fallback.run(work).shape == (2, 40, 60, 3)
 
 
 def test_the_cpu_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
