@@ -37,7 +37,7 @@ class Source:
 def expand_inputs(
     photos: list[str],
     *,
-    recursive: bool,
+    recursive: bool | None,
     null: bool = False,
     shard: Shard | None = None,
     notify: Callable[[str], None] = lambda note: None,
@@ -47,8 +47,8 @@ def expand_inputs(
     A name that exists is that file, even with brackets or a leading @. A name that does not exist, and a folder that
     cannot be listed, are kept and fail later, on their own. Folders and lists without photos are left out, with a note.
     Files that lie next to photos (`is_companion`) are left out if there is anything else. With `null` the names in
-    lists end in NUL, else in a line end. Raises UsageError if there is no photo at all or stdin has two uses,
-    PhotoUnreadableError if a list cannot be read.
+    lists end in NUL, else in a line end. `recursive` is None where -r does not apply. Raises UsageError if there is no
+    photo at all or stdin has two uses, PhotoUnreadableError if a list cannot be read.
     """
     if null and not any(name.startswith(LIST_PREFIX) for name in photos):
         raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
@@ -106,7 +106,7 @@ class _Expansion:
     Folders and lists are read as streams, so that a share never holds more than its own photos.
     """
 
-    recursive: bool
+    recursive: bool | None  # None: -r does not apply
     null: bool
     shard: Shard | None = None
     empty: list[tuple[str, str]] = field(default_factory=list)  # folders and lists, and the reason and remedy
@@ -183,7 +183,7 @@ class _Expansion:
             yield from self.expand(str(place))
             return
         try:
-            found = find_objects(place, recursive=self.recursive, globs=globs, shard=self.shard)
+            found = find_objects(place, recursive=bool(self.recursive), globs=globs, shard=self.shard)
             for photo, subfolder, inner in found:
                 yield from self._shared(inner or str(photo), Source(photo, named=inner is None, subfolder=subfolder))
             self.any_photo |= found.any_photo
@@ -198,7 +198,7 @@ class _Expansion:
         """Yield the photos in a folder, sorted, and the folders that cannot be listed, which fail as photos."""
         unlisted: list[OSError] = []
         found, any_photo = [], False
-        for path in _files_in(folder, self.recursive, unlisted.append):
+        for path in _files_in(folder, bool(self.recursive), unlisted.append):
             inner = path.relative_to(folder)
             if not format_of(path) or is_companion(path) or is_of_system(inner) or not path.is_file():
                 continue
@@ -207,7 +207,7 @@ class _Expansion:
                 found.append(path)
         self.any_photo |= any_photo or bool(unlisted)
         if not any_photo and not unlisted:
-            nested = "" if self.recursive else " (-r also searches nested folders)"
+            nested = "" if self.recursive is not False else " (-r also searches nested folders)"
             reason = f" contains no photos ({', '.join(SUFFIXES)}){nested}: name another folder"
             self.empty.append((str(folder), reason))
         for photo in sorted(found):

@@ -49,7 +49,7 @@ class FrameCommand(VideoCommand):
         refuse_fields(options.output)
         if options.overwrite and options.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
-        sets = find_sets(names, notify)
+        sets = find_sets(names, notify, null=options.null)
         self._sets: dict[Path, FrameSet] = {}
         self._failed: dict[Path, PhotoUnreadableError] = {}
         for frames in sets:
@@ -175,7 +175,12 @@ class FrameCommand(VideoCommand):
 
     def _unfit(self) -> dict[str, object]:
         options = self.options
-        return {"--codec": options.codec, "--crf": options.crf is not None, "--shard": options.shard}
+        return {
+            "--codec": options.codec,
+            "--crf": options.crf is not None,
+            "--shard": options.shard,
+            "--recursive": options.recursive,
+        }
 
 
 @dataclass(frozen=True)

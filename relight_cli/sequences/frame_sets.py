@@ -41,18 +41,21 @@ def is_pattern(name: str) -> bool:
     return bool(_NUMBER.search(Path(name).name)) and not os.path.lexists(name)
 
 
-def find_sets(names: list[str], notify: Callable[[str], None]) -> list[FrameSet]:
-    """Return a sequence for each pattern and folder, and one of all photos that are named. Raises UsageError."""
+def find_sets(names: list[str], notify: Callable[[str], None], *, null: bool = False) -> list[FrameSet]:
+    """Return a sequence for each pattern and folder, and one of all photos that are named. Raises UsageError.
+
+    With `null` the names in lists end in NUL.
+    """
     sets, others = [], []
     for name in names:
         if is_pattern(name):
             sets.append(_of_pattern(name, notify))
         elif is_folder(name):
-            sets.append(_of_photos(Path(name), [name]))
+            sets.append(_of_photos([name]))
         else:
             others.append(name)
-    if others:
-        sets.append(_of_photos(Path(others[0]), others))
+    if others or null:  # which needs a list
+        sets.append(_of_photos(others, null=null))
     return sets
 
 
@@ -91,10 +94,10 @@ def _of_pattern(name: str, notify: Callable[[str], None]) -> FrameSet:
     return FrameSet(pattern, stem, tuple(path for _, path in found))
 
 
-def _of_photos(name: Path, names: list[str]) -> FrameSet:
-    paths = [source.path for source in expand_inputs(names, recursive=False)]
+def _of_photos(names: list[str], *, null: bool = False) -> FrameSet:
+    paths = [source.path for source in expand_inputs(names, recursive=None, null=null)]
     folder = paths[0].parent
-    return FrameSet(name, folder.resolve().name, tuple(sorted(paths, key=_natural)))
+    return FrameSet(Path(names[0]), folder.resolve().name, tuple(sorted(paths, key=_natural)))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -111,6 +111,9 @@ UNFIT = [
     (("shot", "--sequence", "-o", "shot"), 2, "holds the frames"),
     (("shot", "--sequence", "-o", "o.mp4"), 2, "go to a folder"),
     (("shot", "--sequence", "--codec", "h264"), 2, "--codec is for"),
+    (("shot", "--sequence", "-r"), 2, "--recursive is for single photos or videos and not for sequences"),
+    (("shot", "--sequence", "-0"), 2, "-0 applies to lists of names"),
+    (("outer", "--sequence"), 2, "): name another folder"),
     (("other", "--sequence"), 4, "bring the frames to one size"),
     (("shot", "--keyframes", 3), 2, "--keyframes is for videos and sequences"),
     (("shot", "--sequence", "--mask", "other/0.png"), 2, "give a mask of the photo's size"),
@@ -124,9 +127,16 @@ def test_what_does_not_fit_gives_one_line(
     (tmp_path / "other").mkdir()
     for number, size in enumerate(((40, 50), (40, 51))):
         Image.fromarray(np.full((*size, 3), 90, np.uint8)).save(tmp_path / "other" / f"{number}.png")
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
     done = command("deshadow", "--model", "tiny", *arguments)
     assert (done.code, len(done.lines)) == (code, 1), done.err
     assert reason in done.err
+
+
+def test_a_list_of_frames_may_end_names_in_nul(command: Command, tmp_path: Path, frames: Path) -> None:
+    (tmp_path / "names").write_bytes(b"shot/f1.png\0shot/f2.png\0")
+    done = command(*CALL, "@names", "-0", "--sequence", "-n")
+    assert (done.code, b"2 frames" in done.out) == (0, True), done.err
 
 
 def test_a_dry_run_makes_nothing(command: Command, tmp_path: Path, frames: Path) -> None:
