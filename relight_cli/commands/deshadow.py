@@ -96,7 +96,7 @@ def deshadow(
     layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
-    from relight_cli.relighting.shadow_mask import shadow_mask
+    from relight_cli.relighting.shadow_mask import shadow_mask, tiles_of_mask
 
     def chosen(**more: object) -> DeshadowOptions:
         return subset(command.options, DeshadowOptions, **more)
@@ -112,8 +112,14 @@ def deshadow(
     def layers(result: ChangeResult) -> "list[Photo]":
         return [result.shadow] if save_mask and isinstance(result, mapping.DeshadowResult) else []
 
+    def tiles(model: "Model", photo: "Photo", side: int | None) -> int:
+        asked = chosen(max_side=side)
+        if options.mask_only:
+            return tiles_of_mask(model, photo, asked)
+        return mapping.tiles_to_map(model, photo, SHADOW, asked)
+
     cost = TileCost(
-        lambda model, photo, side: mapping.tiles_to_map(model, photo, SHADOW, chosen(max_side=side)),
+        tiles,
         lambda model: model.network.max_side,
         lambda model: mapping.mapping_seconds(model, SHADOW),
     )

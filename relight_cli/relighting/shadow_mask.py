@@ -16,7 +16,7 @@ from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.light_change import ChangeResult, copy_gain
 from relight_cli.relighting.mapping import mapped_tiles, mapper_target, mapping_tiles, require_mapper
 from relight_cli.relighting.masks import Mask, mask_for
-from relight_cli.relighting.options import ChangeOptions, DeshadowOptions, Progress, TileProgress
+from relight_cli.relighting.options import ChangeOptions, DeshadowOptions, Progress, TileOptions, TileProgress
 from relight_cli.relighting.whole_view import THRESHOLD, whole_gain, whole_views
 
 Maps = NDArray[np.float32]
@@ -78,14 +78,25 @@ def mask_photo(photo: Photo, values: Maps, copy: Maps, allowed: Raster | None) -
     return Photo(LazyRows((*picture.shape[:2], 1), dtype, make))
 
 
+def tiles_of_mask(model: Model, photo: Photo, options: DeshadowOptions) -> int:
+    """Return the number of tiles of a photo that pass through the network for its mask."""
+    return mapped_tiles(model.network, photo.srgb, SHADOW, ChangeOptions(), _mask_tiling(model, options))
+
+
+def _mask_tiling(model: Model, options: DeshadowOptions) -> TileOptions:
+    """Return how a photo passes through the network: of tiles, a copy in which shadows are found as wholes."""
+    tiling = mapping_tiles(model, options)
+    if whole_views(model.network, SHADOW, ChangeOptions(), tiling):
+        return tiling
+    return replace(tiling, max_side=min(tiling.max_side or LARGEST, LARGEST))
+
+
 def _gain(model: Model, photo: Photo, options: DeshadowOptions, progress: Progress | None) -> tuple[Maps, Maps, float]:
     """Return the gain of shadows in stops, and the photo, in a copy (h, w, 3), and the network's best threshold."""
     require_mapper(model, SHADOW)
     network, picture, change = model.network, photo.srgb, ChangeOptions()
-    tiling = mapping_tiles(model, options)
+    tiling = _mask_tiling(model, options)
     views = whole_views(network, SHADOW, change, tiling)
-    if views is None:
-        tiling = replace(tiling, max_side=min(tiling.max_side or LARGEST, LARGEST))
     count = TileProgress(progress, mapped_tiles(network, picture, SHADOW, change, tiling))
     if views:
         return *whole_gain(network, views, picture, SHADOW, tiling, count), THRESHOLD

@@ -8,6 +8,7 @@ import pytest
 from command_line import Command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mean_light import MeanLight, model_of
 from numpy.typing import NDArray
 
 import relight_cli as rl
@@ -15,6 +16,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting.found_shadows import find_shadows, nearest_regions
+from relight_cli.relighting.shadow_mask import tiles_of_mask
 
 TINY = ("--model", "tiny")
 HEIGHT, WIDTH = 128, 160
@@ -153,6 +155,15 @@ def test_options_are_checked_before_the_work(command: Command, folder: Path, opt
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
     assert [path.name for path in folder.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("side", [0, 64, 2000])
+def test_the_tiles_of_a_mask_are_counted_as_they_pass(side: int) -> None:
+    seen: list[tuple[int, int]] = []
+    model, photo = model_of(MeanLight()), Photo(np.full((80, 1600, 3), 90, np.uint8))
+    options = rl.DeshadowOptions(max_side=side)
+    rl.shadow_mask(model, photo, options=options, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (tiles_of_mask(model, photo, options),) * 2
 
 
 def test_the_python_api_gives_both_masks() -> None:
