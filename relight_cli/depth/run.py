@@ -119,13 +119,13 @@ class DepthRun:
             began = time.perf_counter()
             prepared = prepare(self.model, photo, self.chosen, self.plan.sky)
             if not self.options.is_refined:
-                return Estimate((time.perf_counter() - began) * len(plan.to_make), peak_memory(), None)
+                return Estimate((time.perf_counter() - began) * len(plan.to_make), peak_memory(), "one photo")
             batch, cost = self._estimate(job, prepared.scene, self.options.ensemble)
             seconds = cost.seconds * self.chosen.steps * -(-self.options.ensemble // batch)
             needed = cost.memory + self.model.weights_bytes
             on_cpu, own = self.model.device == "cpu", peak_memory()
             memory = max(own, needed) if own and on_cpu else own
-            return Estimate(seconds * len(plan.to_make), memory, None if on_cpu else needed)
+            return Estimate(seconds * len(plan.to_make), memory, "a step", None if on_cpu else needed)
         return None
 
     def _settings(self, prepared: PreparedPhoto) -> Settings:

@@ -26,6 +26,7 @@ class Estimate:
 
     seconds: float  # of all photos or frames
     memory: int | None  # bytes of the process at its peak; None if the system does not tell
+    measured: str  # what was timed: "two tiles"
     device_memory: int | None = None  # bytes on the GPU; None on a CPU
 
 
@@ -95,7 +96,7 @@ def print_line(what: str, text: str) -> None:
 def print_cost(cost: Estimate, count: int, unit: str) -> None:
     """Print how long the work takes, and how much memory."""
     each = f"about {duration(cost.seconds / max(1, count))} a {unit}, " if count > 1 else ""
-    print_line("time", f"{each}about {duration(cost.seconds)} in all (from two timed tiles)")
+    print_line("time", f"{each}about {duration(cost.seconds)} in all (timed: {cost.measured})")
     parts = [f"{cost.memory / 1e9:.1f} GB"] if cost.memory else []
     parts += [f"{cost.device_memory / 1e9:.1f} GB on the GPU"] if cost.device_memory else []
     print_line("memory", f"about {' and '.join(parts)}" if parts else "not known on this system")

@@ -65,7 +65,7 @@ def estimate(plan: DryRun, model: "Model", cost: "TileCost", settle: Settle, mak
     if trial.before is not None and trial.after is not None:
         next_one = int(trial.decoded * shares[-2]) if shares[1:] else 0
         memory = trial.before + int((trial.after - trial.before) * shares[-1]) + next_one
-    return Estimate(seconds, memory, trial.device_memory)
+    return Estimate(seconds, memory, "two tiles", trial.device_memory)
 
 
 def _first_readable(plan: DryRun, model: "Model", cost: "TileCost", settle: Settle, make: Make) -> Trial | None:

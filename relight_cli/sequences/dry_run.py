@@ -57,5 +57,6 @@ def print_cost_of(trials: Sequence[Trial], model: "Model") -> None:
         print_line("", trial.name)
     seconds, count = sum(trial.seconds() for trial in trials), sum(trial.count for trial in trials)
     print_line("model", f"{model.name}, on {model.device}")
-    print_cost(Estimate(seconds, peak_memory(), device_peak(model.device)), count, "frame")
+    cost = Estimate(seconds, peak_memory(), "a keyframe and a frame", device_peak(model.device))
+    print_cost(cost, count, "frame")
     print_line("", "the time is without encoding")

@@ -99,7 +99,8 @@ def frame_cost(
         tile = relighting_seconds(model)
         small = 0 if raw else _tiles(model, frames, on_small_copy(chosen, model))
         seconds = max(0.0, seconds - small * tile) + _tiles(model, frames, chosen) * tile
-    return Estimate(proof.seconds + seconds * len(new), peak_memory(), device_peak(model.device) if model else None)
+    device_memory = device_peak(model.device) if model else None
+    return Estimate(proof.seconds + seconds * len(new), peak_memory(), "a frame", device_memory)
 
 
 def _seconds_of_second(

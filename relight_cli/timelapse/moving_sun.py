@@ -194,7 +194,7 @@ class MovingSun:
         count = sum(not self.writer.is_made(number) for number in range(len(self.lights)))
         seconds = max(0.0, fitted) + tiles_to_put_on(model, photo, chosen) * tile
         seconds += count * (perf_counter() - began)
-        cost = Estimate(seconds, peak_memory(), device_peak(model.device))
+        cost = Estimate(seconds, peak_memory(), "two tiles and a frame", device_peak(model.device))
         print_work(model, cost, count, encoded=not self.writer.is_single_file)
 
     def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile", compared: ComparedFrames | None) -> None:

@@ -490,3 +490,4 @@ def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: 
         ("write", "new/r.jsonl"),
     ]
     assert {"model", "time", "memory"} <= dict(lines).keys()
+    assert dict(lines)["time"].endswith("(timed: a step)")

@@ -69,7 +69,9 @@ def test_nothing_is_written(command: Command, arguments: tuple[str, ...]) -> Non
     words = [what for what, _ in lines]
     assert {"make", "model", "time", "memory"} <= {what.replace("replace", "make") for what in words}
     assert dict(lines)["model"] == ("none" if "image" in arguments else "tiny, on cpu")
-    assert "from two timed tiles" in dict(lines)["time"]
+    timed = "a frame" if "interpolate" in arguments[0] else "two tiles"
+    timed += " and a frame" if "--frames" in arguments else ""
+    assert f"(timed: {timed})" in dict(lines)["time"]
     assert "GB" in dict(lines)["memory"]
     if "--report" in arguments:
         assert ("write", arguments[arguments.index("--report") + 1]) in lines
