@@ -36,8 +36,9 @@ def albedo(
     times shading equals the photo.
     """
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.surfaces import expected_surfaces, find_surfaces
     from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
@@ -48,7 +49,9 @@ def albedo(
     expected = expected_model(options.model, tasks, options.weights_dir)
     extras = (SHADING,) if save_shading else ()
     # --save-shading changes the exposure of the albedo, so it is part of the record.
-    more = {"beside": extras} if save_shading else {}
+    more: dict[str, object] = {"beside": extras} if save_shading else {}
+    if options.estimates_surfaces:
+        more["geometry"] = expected_surfaces(options.model, options.weights_dir)
     unfit = {"--save-shading": save_shading, **options.compositing()}
     command = command_for(photos, "albedo", expected, options, options.files(), more, unfit)
     if not command.plan(photos, options.outputs(extras, (SHADING,))):
@@ -57,7 +60,11 @@ def albedo(
     if command.is_made_elsewhere():
         return
     model = load_model(tasks=tasks, **options.model_arguments())
-    layers = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
+    if geometry and not geometry.is_given:
+        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+        found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
+        command.record(geometry.use(found))
+    layers = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
 
     def chosen(**more: object) -> mapping.AlbedoOptions:

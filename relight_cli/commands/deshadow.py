@@ -68,8 +68,9 @@ def deshadow(
 ) -> None:
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.checkpoints.surfaces import find_surfaces
+    from relight_cli.checkpoints.surfaces import expected_surfaces, find_surfaces
     from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
     from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
@@ -86,14 +87,19 @@ def deshadow(
         outputs = Outputs(default_suffix=".png")
     unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
     task = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
-    command = command_for(photos, task, expected, options, options.files(), unfit=unfit)
+    more = {"geometry": expected_surfaces(options.model, options.weights_dir)} if options.estimates_surfaces else {}
+    command = command_for(photos, task, expected, options, options.files(), more, unfit)
     if not command.plan(photos, outputs):
         return
     mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
     if command.is_made_elsewhere():
         return
     model = load_model(tasks=tasks, **options.model_arguments())
-    layered = PhotoLayers.of_command(geometry, options, model, find_surfaces, LookUp)
+    if geometry and not geometry.is_given:
+        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
+        found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
+        command.record(geometry.use(found))
+    layered = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask, tiles_of_mask

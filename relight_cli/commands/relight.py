@@ -104,10 +104,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     if command.is_made_elsewhere(reference.wait):
         return
     model = load_model(tasks=tasks, **options.model_arguments())
-    if options.may_show_surfaces:
-        command.record({"geometry": _find_surfaces(geometry, model, options)})
-    elif options.layers is not None and not options.depth:
-        _find_surfaces(geometry, model, options)
+    if _estimates_surfaces(options):
+        command.record(_find_surfaces(geometry, model, options))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()
     from relight_cli.relighting import relight as relighting
@@ -179,7 +177,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         return
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     if not options.depth:
-        command.record({"geometry": _find_surfaces(geometry, model, options)})
+        command.record(_find_surfaces(geometry, model, options))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     from relight_cli.relighting import lit_photo
     from relight_cli.relighting.mapping import mapping_seconds
@@ -223,7 +221,7 @@ def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandO
     mask, geometry = MaskFile.read(options), _geometry(options)
     model = load_model(tasks=MAPPERS, **options.model_arguments())
     if not options.depth:
-        run.record({"geometry": _find_surfaces(geometry, model, options)})
+        run.record(_find_surfaces(geometry, model, options))
     run.run(model, geometry, mask)
 
 
@@ -234,16 +232,15 @@ def _geometry(options: RelightCommandOptions) -> "GeometrySource":
     return GeometrySource(options.depth, choose(options.device, options.dtype).device, options.max_pixels)
 
 
-def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> str | None:
-    """Find the network that estimates surfaces where there is no depth map, and return its hash."""
+def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> dict[str, str | None]:
+    """Find the network that estimates surfaces where there is no depth map; return what is recorded of it."""
     from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.checkpoints.weights import LookUp
     from relight_cli.jobs.console import notifier
 
     look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
     found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
-    geometry.load = found.load
-    return found.sha256
+    return geometry.use(found)
 
 
 def _expected_surfaces(options: RelightCommandOptions) -> str | None:
@@ -253,10 +250,16 @@ def _expected_surfaces(options: RelightCommandOptions) -> str | None:
     return None if options.depth else expected_surfaces(options.model, options.weights_dir)
 
 
+def _estimates_surfaces(options: RelightCommandOptions) -> bool:
+    """Return whether the light of a reference, or --layers, may need a network that estimates surfaces."""
+    return options.may_show_surfaces or (options.layers is not None and not options.depth)
+
+
 def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
     """Return the hashes of the networks besides the model that the light of a reference may need."""
     from relight_cli.checkpoints.same_view import same_view_sha256
     from relight_cli.checkpoints.surfaces import expected_surfaces
 
-    found = {"geometry": expected_surfaces(options.model, options.weights_dir)} if options.may_show_surfaces else {}
+    surfaces = _estimates_surfaces(options)
+    found = {"geometry": expected_surfaces(options.model, options.weights_dir)} if surfaces else {}
     return found | ({"same_view": same_view_sha256()} if options.may_be_same_view else {})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from relight_cli.models.depth_anything import DepthNetwork
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     Load = Callable[[], SurfaceNetwork | DepthNetwork]
 
 
+class FoundSurfaces(Protocol):
+    """A network that estimates surfaces, found and not loaded yet."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The hash of its file."""
+        ...
+
+    @property
+    def load(self) -> "Load":
+        """Loads it."""
+        ...
+
+
 class GeometrySource:
     """The depth map that --depth names, and a network that is loaded when a picture needs it."""
 
@@ -25,12 +39,17 @@ class GeometrySource:
 
         self._path, self.device, self._lock = depth, device, Lock()
         self._map: DepthMap | None = read_depth_map(depth, max_pixels=max_pixels) if depth else None
-        self.load: Load | None = None  # loads the network; to be set before a picture without a depth map
+        self._load: Load | None = None
 
     @property
     def is_given(self) -> bool:
         """Whether --depth gives the surfaces of photos."""
         return self._map is not None
+
+    def use(self, found: FoundSurfaces) -> dict[str, str | None]:
+        """Take a network for pictures without a depth map; return what `Recipe.more` says of it."""
+        self._load = found.load
+        return {"geometry": found.sha256}
 
     def of(self, photo: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""
@@ -48,5 +67,5 @@ class GeometrySource:
 
     @cached_property
     def _network(self) -> "SurfaceNetwork | DepthNetwork":
-        assert self.load is not None
-        return self.load()
+        assert self._load is not None
+        return self._load()

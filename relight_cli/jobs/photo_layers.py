@@ -1,12 +1,10 @@
 """What --layers writes of each photo of a command."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from relight_cli.jobs.console import notifier
-from relight_cli.jobs.options import LightCommandOptions
+from relight_cli.jobs.options import LightCommandOptions, subset
 from relight_cli.jobs.photo_geometry import GeometrySource
 
 if TYPE_CHECKING:
@@ -39,24 +37,6 @@ class PhotoLayers:
 
     geometry: GeometrySource | None  # None: no layers
 
-    @classmethod
-    def of_command(
-        cls,
-        geometry: GeometrySource | None,
-        options: LightCommandOptions,
-        model: "Model",
-        find_surfaces: Callable[..., Any],
-        look_up: Callable[..., Any],
-    ) -> "PhotoLayers":
-        """Return the layers of a command, with the network that estimates surfaces where it is needed.
-
-        The last two are `checkpoints.surfaces.find_surfaces` and `checkpoints.weights.LookUp`.
-        """
-        if geometry and not geometry.is_given:
-            places, notify = look_up(**options.look_up_arguments()), notifier(options.quiet)
-            geometry.load = find_surfaces(options.model, model, places, device=geometry.device, notify=notify).load
-        return cls(geometry)
-
     def added(
         self, result: Result, model: "Model", photo: "Photo", options: LightCommandOptions, tile_batch: int
     ) -> Result:
@@ -66,6 +46,7 @@ class PhotoLayers:
         from relight_cli.relighting.options import MappingOptions
         from relight_cli.relighting.photo_layers import find_parts, layered_photo
 
-        chosen = MappingOptions(tile_overlap=options.tile_overlap, tile_batch=tile_batch, max_side=options.max_side)
-        parts = find_parts(model, photo, self.geometry.of(photo), chosen)
+        parts = find_parts(
+            model, photo, self.geometry.of(photo), subset(options, MappingOptions, tile_batch=tile_batch)
+        )
         return replace(result, layered=layered_photo(photo, result.photo, parts, options.space))

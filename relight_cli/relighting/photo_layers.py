@@ -54,7 +54,8 @@ def find_parts(model: Model, photo: Photo, geometry_of: GeometryOf, options: Map
     Of the options only those say something that say how the photo passes through the network. Raises UsageError for a
     depth map that does not fit, DeviceError if memory runs out.
     """
-    plain = DeshadowOptions(**{name: getattr(options, name) for name in ("tile_overlap", "tile_batch", "max_side")})
+    shared = ("tile_overlap", "tile_batch", "max_side", "tile_colour")
+    plain = DeshadowOptions(**{name: getattr(options, name) for name in shared})
     albedo = map_picture(model.network, photo.srgb, ALBEDO, ChangeOptions(), mapping_tiles(model, plain))
     found = shadow_mask(model, photo, options=plain)
     share = 1 - np.exp2(-found.found.amount.clip(0, None))

@@ -110,6 +110,21 @@ def test_outputs_are_made_again_when_depth_anything_arrives(command: Command, pa
     assert (tmp_path / "photo_relit.png").read_bytes() == again
 
 
+@pytest.mark.parametrize(
+    "task", [("deshadow",), ("albedo",), ("relight", "--light", "photo.png", "--reference", "aligned")]
+)
+def test_layers_of_another_network_are_made_again(command: Command, parts: Path, task: tuple[str, ...]) -> None:
+    pytest.importorskip("OpenEXR")
+    words = (task[0], "photo.png", *task[1:], "--layers", "l.exr", "-o", "o.png", "--skip-existing", "-q")
+    assert command(*words).code == 0
+    embedded, seen = Path("l.exr").read_bytes(), []
+    for _ in range(2):
+        assert command(*words, "--weights-dir", parts).code == 0
+        seen.append((Path("l.exr").stat().st_mtime_ns, Path("l.exr").read_bytes()))
+    assert seen[0] == seen[1]
+    assert seen[0][1] != embedded
+
+
 def test_a_damaged_file_is_an_error(command: Command, parts: Path, tmp_path: Path) -> None:
     shutil.copytree(parts, tmp_path / "weights")
     damaged = tmp_path / "weights" / surfaces.REPOSITORY / "model.safetensors"

@@ -9,8 +9,14 @@ import OpenEXR
 import OpenImageIO
 import pytest
 from command_line import Command
+from mean_light import MeanLight, model_of
+from mean_light import picture as lit_picture
 
 import relight_cli as rl
+from relight_cli.checkpoints.surfaces import SurfaceSource
+from relight_cli.jobs.mapping_options import MappingCommandOptions
+from relight_cli.jobs.photo_geometry import GeometrySource
+from relight_cli.jobs.photo_layers import PhotoLayers
 from relight_cli.photos.codecs.exr_colours import PRIMARIES
 from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.header import read_header, read_record
@@ -18,7 +24,12 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.rgb_matrices import rgb_matrix
 from relight_cli.photos.writing import write_photo
 from relight_cli.rasters.rows import to_array
+from relight_cli.relighting import photo_layers
+from relight_cli.relighting.geometry import geometry_of_disparity
 from relight_cli.relighting.layers import expose_albedo
+from relight_cli.relighting.light_change import ChangeResult
+from relight_cli.relighting.options import MappingOptions, TileColour
+from relight_cli.relighting.photo_layers import find_parts
 
 TINY = ("--model", "tiny")
 COLOURS = ("", "photo", "albedo", "shading", "gain")
@@ -120,6 +131,28 @@ def test_an_exr_keeps_windows_alpha_primaries_and_brightness(command: Command, f
     for name in (f"{n}.{c}" for n in ("albedo", "shading", "gain") for c in "RGB"):
         assert np.isfinite(found[name]).all(), name
     assert all(np.isfinite(found[name]).all() for name in SINGLE)
+
+
+@pytest.mark.parametrize("colour", TileColour)
+def test_the_albedo_layer_is_the_albedo_of_the_same_options(colour: TileColour) -> None:
+    photo, model = Photo(lit_picture(96, 128)), model_of(MeanLight())
+    surfaces = geometry_of_disparity(np.ones((96, 128), np.float32), photo.to_srgb(), 100.0, shift=0.0)
+    parts = find_parts(model, photo, lambda picture: surfaces, MappingOptions(tile_colour=colour))
+    made = rl.albedo(model, photo, options=rl.AlbedoOptions(tile_colour=colour)).photo
+    np.testing.assert_allclose(to_array(parts.albedo), made.to_array(), atol=1e-5)
+
+
+def test_layers_of_a_run_have_its_options() -> None:
+    seen: list[object] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(photo_layers, "find_parts", lambda model, photo, geometry, options: seen.append(options))
+        patched.setattr(photo_layers, "layered_photo", lambda *arguments: None)
+        options = MappingCommandOptions(tile_colour=TileColour.FREE, tile_overlap=0.3, max_side=99)
+        result = ChangeResult(Photo(lit_picture(4, 4)))
+        geometry = GeometrySource(None, "cpu", 99)
+        geometry.use(SurfaceSource(None, lambda: None))  # type: ignore[arg-type, return-value]
+        PhotoLayers(geometry).added(result, model_of(MeanLight()), result.photo, options, 5)
+    assert seen == [MappingOptions(tile_colour=TileColour.FREE, tile_overlap=0.3, max_side=99, tile_batch=5)]
 
 
 def test_an_infinite_sample_spoils_nothing_around_it() -> None:
