@@ -14,7 +14,7 @@ from scipy.special import sph_harm_y
 from relight_cli.errors import UsageError
 from relight_cli.relighting.lights.harmonics import COSINE, NAMES, basis, project, rotation_of_coefficients, sphere_grid
 from relight_cli.relighting.lights.light import DARKEST, Light, Sun, mix_lights
-from relight_cli.relighting.lights.words import direction_of
+from relight_cli.relighting.lights.words import direction_of, exposed, light_from_words
 
 NORMALS = np.random.default_rng(3).normal(size=(40, 3))
 NORMALS /= np.linalg.norm(NORMALS, axis=1, keepdims=True)
@@ -49,6 +49,19 @@ def test_the_basis_is_that_of_the_paper() -> None:
 
 def test_the_basis_is_orthonormal() -> None:
     np.testing.assert_allclose((basis(DIRECTIONS) * ANGLES[:, None]).T @ basis(DIRECTIONS), np.eye(9), atol=1e-12)
+
+
+def test_an_exposed_light_keeps_its_sky() -> None:
+    light = replace(some_light(), sky=(0.1, 0.2, 0.4))
+    made = exposed(light, 1.0)
+    assert made.sky is not None
+    np.testing.assert_allclose(np.divide(made.sky, light.sky), made.harmonics[0][0] / light.harmonics[0][0])
+
+
+@pytest.mark.parametrize("sun", [None, "left,35"])
+def test_an_ambient_temperature_of_0_is_out_of_range(sun: str | None) -> None:
+    with pytest.raises(UsageError, match="0 K is out of range"):
+        light_from_words(sun, ambient_kelvin=0)
 
 
 def test_ambient_irradiance_is_the_integral_of_the_radiance() -> None:

@@ -6,6 +6,7 @@ Azimuth 0 is behind the camera, so that the light is frontal; 90 is right, 180 b
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -95,13 +96,15 @@ def light_from_words(
         raise UsageError(f"--soft {soft:g} is out of range: give more than 0 and at most {WIDEST:g} degrees.")
     angles = parse_sun(sun) if isinstance(sun, str) else sun
     if angles is None:
-        ambient, ambient_kelvin = 1.0, ambient_kelvin or kelvin
-    even = ambient * colour_of_temperature(ambient_kelvin or NEUTRAL)
+        ambient = 1.0
+    if ambient_kelvin is None:
+        ambient_kelvin = kelvin if angles is None else NEUTRAL
+    even = ambient * colour_of_temperature(ambient_kelvin)
     suns, words = [], []
     if angles is not None and ambient < 1:
         suns.append(Sun(direction_of(*angles), _vector((1 - ambient) * colour_of_temperature(kelvin)), soft))
         words += [f"sun {angles[0]:g},{angles[1]:g}", f"{kelvin:g} K", f"soft {soft:g}"]
-    words += [f"ambient {ambient:g}", f"{ambient_kelvin or NEUTRAL:g} K"] if ambient else []
+    words += [f"ambient {ambient:g}", f"{ambient_kelvin:g} K"] if ambient else []
     light = Light(ambient_harmonics(even), tuple(suns), origin="words: " + ", ".join(words))
     return exposed(light, exposure)
 
@@ -119,7 +122,7 @@ def exposed(light: Light, exposure: float = 0.0) -> Light:
     """Return the light times what brings its average to LEVEL, with an exposure in stops. Darkness stays dark."""
     average = light.scaled(1 / light.factor).average()
     scaled = light.scaled(LEVEL / average) if average > 1e-6 else light
-    return Light(scaled.harmonics, scaled.suns, exposure, light.origin)
+    return replace(scaled, exposure=exposure)
 
 
 _COMPASS = ("N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW")
