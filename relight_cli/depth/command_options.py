@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from relight_cli.depth.options import DepthOptions
+from relight_cli.depth.options import MOST_SIDE, DepthOptions
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.engine_options import EngineOptions
@@ -99,9 +99,9 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
         str,
         typer.Option(metavar="auto|off|MASK", help="Do not refine what is infinitely far away, or white in MASK."),
     ] = DepthOptions.sky
-    max_side: Annotated[int, typer.Option(min=14, max=2044, help="Longer side of the copy that the networks see.")] = (
-        DepthOptions.max_side
-    )
+    max_side: Annotated[
+        int, typer.Option(min=14, max=MOST_SIDE, help="Longer side of the copy that the networks see.")
+    ] = DepthOptions.max_side
     run_batch: Annotated[str, typer.Option(metavar="auto|N", help="Runs at a time; auto: by memory, 1 on a CPU.")] = (
         "auto"
     )

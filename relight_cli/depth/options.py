@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from relight_cli.errors import UsageError
 
+MOST_SIDE = 2044  # pixels, 146 patches
+
 
 @dataclass(frozen=True)
 class DepthOptions:
@@ -23,5 +25,7 @@ class DepthOptions:
         for name, low in least.items():
             if getattr(self, name) < low:
                 raise UsageError(f"{name} {getattr(self, name)} is out of range: give {low} or more.")
+        if self.max_side > MOST_SIDE:
+            raise UsageError(f"max_side {self.max_side} is out of range: give 14 to {MOST_SIDE}.")
         if self.sky not in ("auto", "off"):
             raise UsageError(f"sky '{self.sky}' is unknown: choose auto or off, or give a mask.")

@@ -50,7 +50,7 @@ def mean_of(values: Sequence[float], resamples: int, seed: int) -> Mean:
 
 
 def rows_of(judgement: Judgement, part: str, resamples: int, seed: int) -> list[Row]:
-    """Return the lines of a part: the methods that have scores, then published figures that fit its columns."""
+    """Return the lines of a part: the methods that have scores, then all published figures of the protocol."""
     columns, rows = judgement.columns(part), []
     for method in judgement.methods:
         scores = judgement.of(method, part)

@@ -50,7 +50,10 @@ class DepthNetwork(nn.Module):
 
 
 def network_size(height: int, width: int, longer_side: int = LONGER_SIDE, patch: int = PATCH) -> tuple[int, int]:
-    """Return the size of a network's input: the photo's aspect ratio, multiples of a patch, at most `longer_side`."""
+    """Return the size of a network's input: about the photo's aspect ratio, in multiples of a patch.
+
+    Its longer side is the multiple that is nearest to `longer_side`, or to the photo's own if that is less.
+    """
     scale = min(1.0, longer_side / max(height, width))
     high, wide = (max(1, round(side * scale / patch)) * patch for side in (height, width))
     return high, wide

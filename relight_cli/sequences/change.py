@@ -37,6 +37,8 @@ class VideoOptions:
         """Raise UsageError for a number that is out of range."""
         if self.keyframes is not None and self.keyframes < 1:
             raise UsageError(f"keyframes {self.keyframes} is out of range: give 1 or more.")
+        if self.max_side is not None and self.max_side < 0:
+            raise UsageError(f"max_side {self.max_side} is out of range: give 0 or more.")
 
 
 def change_video(

@@ -39,10 +39,12 @@ def interpolate_timelapse(
     `freeze` is a photo whose light every frame gets. Without a model only `Mode.IMAGE`, a cross-fade, is possible.
 
     Two frames are in memory at a time (three with `Ease.CATMULL_ROM`). Each frame is made in the calling thread when it
-    is requested. Raises UsageError for sequences that are too short or of several sizes, PhotoUnreadableError for a
-    frame that cannot be read, DeviceError if memory runs out.
+    is requested. Raises UsageError at once for sequences that are too short or of several sizes and where a model is
+    missing; PhotoUnreadableError for a frame that cannot be read, DeviceError if memory runs out.
     Source: CroCoDiLight, section 4.
     """
+    if model is None and (freeze or options.deflicker or options.redo_keyframes or options.mode != "image"):
+        raise UsageError("without a model a sequence can only be cross-faded: give a model, or Mode.IMAGE.")
     sequence = PhotoList(frames) if isinstance(frames, Sequence) else frames
     times = sequence.times
     planned = frames_between(times, between) if count is None else evenly_spaced(times, max(2, count))
@@ -56,8 +58,6 @@ def _frames(
     freeze: Photo | None,
     options: TimelapseOptions,
 ) -> Iterator[TimelapseFrame]:
-    if model is None and (freeze or options.deflicker or options.redo_keyframes or options.mode != "image"):
-        raise UsageError("without a model a sequence can only be cross-faded: give a model, or Mode.IMAGE.")
     read, look_ahead, left_out = sequence.reader(), sequence.reader(), sequence.reader()
     photos: dict[int, Photo] = {}
 

@@ -128,7 +128,7 @@ def test_a_sequence_that_is_none_is_refused(model: rl.Model, photos: tuple[rl.Ph
         with pytest.raises(rl.UsageError):
             list(rl.interpolate_timelapse(model, frames))
     with pytest.raises(rl.UsageError, match="without a model"):
-        list(rl.interpolate_timelapse(None, photos))
+        rl.interpolate_timelapse(None, photos)  # before a frame is asked for
     fade = list(rl.interpolate_timelapse(None, photos, between=1, options=rl.TimelapseOptions(mode=rl.Mode.IMAGE)))
     mean = (photos[0].to_array().astype(float) + photos[1].to_array()) / 2
     assert np.abs(fade[1].photo.to_array() - mean).max() <= 1
@@ -205,6 +205,7 @@ def test_a_profile_of_a_pil_image_comes_along() -> None:
         lambda: rl.TimelapseOptions(deflicker=2),
         lambda: rl.TimelapseOptions(mode=rl.Mode.IMAGE, content=rl.Content.FIRST),
         lambda: rl.DepthOptions(ensemble=0),
+        lambda: rl.DepthOptions(max_side=5000),
         lambda: rl.DepthOptions(sky="mask.png"),
         lambda: rl.load_model("large"),
         lambda: rl.load_model("tiny", tasks=["relit"]),

@@ -111,6 +111,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, clip: Path, monkeypatch: pyte
         lambda: rl.change_video(clip, clip, lambda view: view, overwrite=True),
         lambda: rl.change_video(clip, tmp_path / "o.mp4", lambda view: view, mask=small),
         lambda: rl.VideoOptions(keyframes=0),
+        lambda: rl.VideoOptions(max_side=-1),
         lambda: list(rl.change_frames([small, large], lambda view: view)),
         lambda: list(rl.change_frames([small], lambda view: view, mask=large)),
         lambda: rl.write_video([small, large], tmp_path / "o.mp4"),
