@@ -97,5 +97,10 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "bands", initializer=setattr, initargs=(_thread, "busy", True))
 
 
-if hasattr(os, "register_at_fork"):  # a child process has none of the threads
-    os.register_at_fork(after_in_child=_pool.cache_clear)
+def in_children(forget: Callable[[], object]) -> None:
+    """Call a function in every child process that is forked, which has none of the threads."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)
+
+
+in_children(_pool.cache_clear)

@@ -79,11 +79,12 @@ def find_surfaces(
     folders = {path.parents[len(PurePosixPath(file.path).parts) - 1] for file, path in paths.items()}
     if len(folders) > 1:
         raise ModelUnavailableError(f"the files of {REPOSITORY} are in several folders: put them into one.")
+    (folder,) = folders
 
     def load() -> "DepthNetwork":
         from relight_cli.checkpoints.depth import load_depth_network
 
-        return load_depth_network(folders.pop(), device=device)
+        return load_depth_network(folder, device=device)
 
     return SurfaceSource(_sha256(files), load)
 

@@ -145,9 +145,10 @@ class DepthRun:
         prior = self.model.judge.prior
         budget = int(MEMORY_SHARE * memory_bytes(self.model.device)) - self.model.weights_bytes
         batch = min(self.plan.run_batch or 1, self.options.ensemble)
+        prior.set_checkpointing(False)  # networks may be kept, with what another photo needed
         cost = measure_step(scene, prior, batch)
         if budget > 0 and cost.memory > budget:
-            prior.enable_checkpointing()
+            prior.set_checkpointing(True)
             cost = measure_step(scene, prior, batch)
         if not self.plan.run_batch and self.model.device != "cpu":
             batch = largest_batch(cost, budget, self.options.ensemble) if budget > 0 else 1

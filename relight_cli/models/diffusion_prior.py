@@ -89,6 +89,10 @@ class DiffusionPrior(nn.Module):
         """Replace the text embedding (1, L, C) that describes the picture."""
         self.prompt = prompt.to(self.prompt)
 
-    def enable_checkpointing(self) -> None:
-        """Compute activations of the encoder again for its gradient instead of keeping them."""
-        self.encoder.autoencoder.enable_gradient_checkpointing()
+    def set_checkpointing(self, enabled: bool) -> None:
+        """Compute activations of the encoder again for its gradient instead of keeping them, or keep them."""
+        autoencoder = self.encoder.autoencoder
+        if enabled:
+            autoencoder.enable_gradient_checkpointing()
+        else:
+            autoencoder.disable_gradient_checkpointing()

@@ -135,6 +135,7 @@ def fit_subject(
     outline = bulging_normals(picture)
     if outline is not None:
         geometry = replace(geometry, normals=outline)
+        progress(1 if ALBEDO in network.mapper_names else 0)  # which `passes` counts and this picture does not need
     elif ALBEDO in network.mapper_names:
         one_tile = replace(tiling, agree=False, max_side=0)
         albedo = map_picture(network, low, ALBEDO, ChangeOptions(), one_tile, progress)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from relight_cli.cores import made_ahead
+from relight_cli.cores import in_children, made_ahead
 
 R = TypeVar("R")
 Item = TypeVar("Item")
@@ -56,3 +56,6 @@ def in_order(work: Callable[[Item], R], items: Iterable[Item], workers: int) -> 
 @functools.cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(workers, "tiles", initializer=torch.set_num_threads, initargs=(1,))
+
+
+in_children(_pool.cache_clear)

@@ -150,7 +150,7 @@ def test_saving_memory_gives_the_same_result(scene: Scene, tiny_parts: Path, pri
         device="cpu",
         dtype=torch.float32,
     )
-    saving.enable_checkpointing()
+    saving.set_checkpointing(True)
     options = RefineOptions(runs=1, steps=2)
     assert np.allclose(refine(scene, saving, options, {}).disparity, refine(scene, prior, options, {}).disparity, 1e-4)
 
@@ -163,8 +163,10 @@ def test_the_memory_of_a_step_grows_with_the_batch_and_shrinks_with_checkpointin
     assert 2.5 * one.memory < three.memory < 3.5 * one.memory
     folder = tiny_parts / "stable-diffusion-v1-5"
     saving = load_prior(folder, None, load_embedder(folder), "a photo", device="cpu", dtype=torch.float32)
-    saving.enable_checkpointing()
+    saving.set_checkpointing(True)
     assert measure_step(scene, saving, 1).memory < 0.9 * one.memory
+    saving.set_checkpointing(False)
+    assert measure_step(scene, saving, 1).memory > 0.95 * one.memory
 
 
 @pytest.mark.parametrize(
@@ -228,6 +230,7 @@ def test_a_sky_mask_counts_where_the_sky_is_not_looked_for(scene: Scene) -> None
         ((100, 40), 518, (98, 42)),
         ((9000, 90), 518, (518, 14)),
         ((600, 800), 280, (210, 280)),
+        ((1000, 800), 500, (504, 406)),
     ],
 )
 def test_sizes(photo: tuple[int, int], longer: int, size: tuple[int, int]) -> None:

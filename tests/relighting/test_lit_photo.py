@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mean_light import MeanLight, model_of
+from mean_light import picture as lit_picture
 
 from relight_cli.checkpoints.models import load_model
 from relight_cli.errors import LightUnreadableError
@@ -15,13 +16,14 @@ from relight_cli.models.interface import Model
 from relight_cli.photos.capture_place import place_in_exif
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import to_array
+from relight_cli.relighting import lit_subject
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
 from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.light import Light, Sun, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
 from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, light_from_words
-from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on
+from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on, subject_of
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
 
@@ -258,3 +260,11 @@ def test_a_visible_sky_is_saved_scaled_and_mixed() -> None:
     assert (np.array(mixed) > light.sky).all()
     with pytest.raises(LightUnreadableError, match="sky"):
         from_toml(to_toml(light).replace("sky = [0.2,", "sky = [-0.2,"), "look.toml")
+
+
+def test_tiles_are_counted_to_the_end_where_normals_bulge(monkeypatch: pytest.MonkeyPatch) -> None:
+    facing = np.tile(np.float32((0, 0, 1)), (40, 60, 1))
+    monkeypatch.setattr(lit_subject, "bulging_normals", lambda picture: facing)
+    photo, seen = Photo(lit_picture(40, 60)), list[tuple[int, int]]()
+    subject_of(model_of(MeanLight()), photo, ball_of, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (seen[-1][1],) * 2

@@ -1,5 +1,8 @@
 """Batches of tiles in several threads."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -54,3 +57,20 @@ def test_an_error_waits_for_the_others_and_stops() -> None:
     count = len(ended)
     running.release(50)
     assert count == len(ended) < 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    program = """
+import os, sys, threading
+from relight_cli.relighting.parallel import in_order
+barrier = threading.Barrier(2)
+list(in_order(lambda item: barrier.wait(), range(2), 2))
+child = os.fork()
+if not child:
+    import signal
+    signal.alarm(5)
+    os._exit(list(in_order(abs, [-1, -2], 2)) != [1, 2])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
