@@ -98,7 +98,9 @@ def fetch(folder: Path) -> None:
         if name.endswith(".exr.js"):  # export default 'data:application/exr;base64,...'
             found[f"pmndrs-{name.removesuffix('.js')}"] = base64.b64decode(data.split(b"'")[1].split(b",")[1])
     for name, digest in MAPS.items():
-        (folder / f"{name}.exr").write_bytes(checked(found[f"{name}.exr"], digest, name))
+        path = folder / f"{name}.exr"
+        if not path.exists():
+            path.write_bytes(checked(found[path.name], digest, name))
 
 
 def read_environments(folder: Path, *, held_out: bool) -> list[Environment]:

@@ -55,6 +55,11 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes
 def test_maps_come_out_of_their_packages(tmp_path: Path, packages: dict[str, bytes]) -> None:
     fetch(tmp_path)
     assert {name: (tmp_path / f"{name}.exr").read_bytes() for name in packages} == packages
+    kept, again = (tmp_path / f"{name}.exr" for name in packages)
+    kept.write_bytes(b"mine")
+    again.unlink()
+    fetch(tmp_path)
+    assert (kept.read_bytes(), again.exists()) == (b"mine", True)
 
 
 @pytest.mark.parametrize("damaged", ["a.deb", "map"])
