@@ -49,6 +49,12 @@ class RunFolder:
             finite = {name: value if math.isfinite(value) else None for name, value in record.items()}
             log.write(json.dumps(finite) + "\n")
 
+    def last_record(self, step: int) -> dict[str, Any]:
+        """Return the last line of the log about a step up to this one; without any an empty one."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines() if self._log.exists() else []
+        kept = [line for line in lines if (found := _step_of(line)) is not None and found <= step]
+        return dict(json.loads(kept[-1])) if kept else {}
+
     def forget_after(self, step: int) -> None:
         """Drop the lines of the log about steps that a resumed run takes again."""
         if self._log.exists():

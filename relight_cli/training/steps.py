@@ -38,9 +38,11 @@ def take_steps(
 ) -> dict[str, Any]:
     """Train until the schedule of so many steps or the minutes end; return the last line of the log.
 
+    That of a finished run is the one of its last step.
+
     `advance` gets a learning rate, takes one step and returns losses; not every step has all of them.
     """
-    started, losses, figures = time.monotonic(), list[dict[str, float]](), dict[str, Any]()
+    started, losses, figures = time.monotonic(), list[dict[str, float]](), run.folder.last_record(run.step)
     done = run.step >= steps
     while not done:
         losses.append(advance(learning_rate(run.step, steps, rate)))

@@ -126,13 +126,15 @@ def test_runs_resume_and_are_exported_to_one_file(objects: Path, photos: Path, t
     albedo.main(photos, run, steps=1, export=target, **options)
     albedo.main(photos, other, steps=1, alone=True, export=target, **options)
     albedo.main(photos, run, steps=2, export=target, **options)
+    albedo.main(photos, run, steps=2, export=target, **options)  # finished: nothing is learnt
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]
     assert lines[-1][f"psnr_{objects.name}"] > 5
     with safe_open(target, "pt") as file:
         told = {name: json.loads(text) for name, text in file.metadata().items() if name != "licence"}
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1]
+    assert told["refining"]["figures"] == lines[-1]
+    assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1, 2]
     assert [part["from_step"] for part in told["alone"]["recipe"]] == [0]
     network = AlbedoNetwork(AlbedoConfig(**told["config"]), EfficientNetLite())
     missing, foreign = network.load_state_dict(weights, strict=False)
