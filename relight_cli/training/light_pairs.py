@@ -99,7 +99,7 @@ class LightPairs:
             photo, truth = photo * outline, truth * outline
         photo, truth = self._captured(photo), self._captured(truth)
         if rng.random() < MOVED:
-            photo = self._with_small_things(photo, truth)
+            photo = self._with_small_things(photo)
         cells = int(rng.integers(*CELLS))
         return Pair(photo, truth, *self._reference(truth, cells), cells)
 
@@ -165,7 +165,7 @@ class LightPairs:
             lit = lit + fall * (light * rng.uniform(0, 3) + rng.uniform(0, 0.5)) * np.exp(rng.normal(0, 0.3, 3))
         return np.asarray(lit, np.float32)
 
-    def _with_small_things(self, photo: Maps, truth: Maps) -> Maps:
+    def _with_small_things(self, photo: Maps) -> Maps:
         """Put small things into a photo that are not in its truth."""
         rng, other, out = self.rng, self.pick(self.crops), photo.copy()
         for _ in range(rng.integers(1, 8)):

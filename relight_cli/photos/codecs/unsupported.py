@@ -15,8 +15,6 @@ _MAGIC = (
     (0, b"%!PS", "a PostScript document"),
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript document"),
     (0, b"<svg", "an SVG drawing"),
-    (0, b"#?RADIANCE", "a Radiance HDR picture"),
-    (0, b"#?RGBE", "a Radiance HDR picture"),
     (0, b"SIMPLE  =", "a FITS picture"),
     (128, b"DICM", "a DICOM picture"),
     (0, b"SDPX", "a DPX picture"),
