@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 POLL = 0.25  # seconds between looks at what another process has claimed
+AGAIN, TRIES = 0.01, 3  # seconds between tries of a claim: whoever sweeps the folder tries every lock for a moment
 LEASE = 30.0  # seconds after which a claim without a lock is free, if its holder has not dated it anew
 _WITHOUT_LOCKS = {
     getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK") if hasattr(errno, name)
@@ -53,9 +54,12 @@ class Claims:
             return True
         try:
             make_folder(target.parent)
-            with contextlib.suppress(Timeout):
-                self._acquire(target)
-                return True
+            for number in range(TRIES):
+                if number:
+                    time.sleep(AGAIN)
+                with contextlib.suppress(Timeout):
+                    self._acquire(target)
+                    return True
         except (OSError, OutputUnwritableError, NotImplementedError):
             return True
         return False

@@ -16,7 +16,7 @@ from pathlib import Path
 _NAME = re.compile(r"\.relight-cli-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp")
 _LOCK = re.compile(r"\.relight-cli-[0-9a-f]{16}\.lock")
 _LEASE = re.compile(r"\.relight-cli-[0-9a-f]{16}\.claim")
-_MINUTE, _DAY = 60.0, 24 * 3600.0
+_DAY = 24 * 3600.0
 
 
 def temporary_path_for(target: Path) -> Path:
@@ -37,9 +37,7 @@ def remove_leftovers(folder: Path, own: set[Path]) -> None:
     """Remove the temporary files and claims in a folder whose writers have ended; `own` are those of this process.
 
     A writer on this machine has ended if no process has its number; any other (on Windows every) writer has ended if
-    the file has not been written to for a day. A lock file is left if it is a minute old and not locked: to try a
-    younger one could come between its creation and its locking, so that its process would not get it. Files that
-    cannot be listed or removed stay.
+    the file has not been written to for a day. Files that cannot be listed or removed stay.
     """
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -50,18 +48,11 @@ def remove_leftovers(folder: Path, own: set[Path]) -> None:
                     if not is_own and _is_leftover(entry, named[1], int(named[2])):
                         os.unlink(entry.path)  # noqa: PTH108  it is the name of an entry
             elif _LOCK.fullmatch(entry.name):
-                with contextlib.suppress(OSError):
-                    if _age(entry) > _MINUTE:
-                        _remove_lock(entry.path)
+                _remove_lock(entry.path)
             elif _LEASE.fullmatch(entry.name):
                 with contextlib.suppress(OSError):
-                    if _age(entry) > _DAY:
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _DAY:
                         os.unlink(entry.path)  # noqa: PTH108  as above
-
-
-def _age(entry: os.DirEntry[str]) -> float:
-    """Return the seconds since a file was written. Raises OSError."""
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime
 
 
 def _is_leftover(entry: os.DirEntry[str], machine: str, process: int) -> bool:

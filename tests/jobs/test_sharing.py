@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Command
+from filelock import FileLock
 from forked import run_forked
 from photo_fixtures import noise
 
@@ -139,6 +140,18 @@ print(json.dumps(end([begin(asked, prepare) for _ in range(4)])))
     whole(photos / "out")
 
 
+def test_a_sweep_of_the_folder_does_not_take_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It locks each claim file for a moment, to see whether it is left; the photo would come last in the report."""
+    target = tmp_path / "a.png"
+    lock = FileLock(claim_path_for(target, locked=True))
+    lock.acquire()
+    monkeypatch.setattr(claims.time, "sleep", lambda seconds: lock.release())
+    mine = claims.Claims()
+    assert mine.take(target)
+    mine.release_all()
+    assert not list(tmp_path.iterdir())
+
+
 @needs_fork
 def test_an_empty_claim_of_a_dead_process_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that is killed between creating its claim and writing into it holds nothing for ever."""
@@ -197,8 +210,6 @@ print(json.dumps(end([killed, *others])))
     whole_names = {path.name for path in (photos / "out").iterdir() if not path.name.startswith(".")}
     assert len(whole_names) == COUNT
     (photos / "out/00_albedo.png").unlink()
-    for path in (photos / "out").glob(".*"):
-        os.utime(path, (time.time() - 61,) * 2)
     assert processes(photos, "print(json.dumps(end([begin(asked)])))", asked=asked) == [0]
     whole(photos / "out")  # what the killed process left is gone
 
@@ -325,7 +336,7 @@ def test_a_run_waits_for_what_another_process_is_making(
     other, target = claims.Claims(), Path("out/20_albedo.png")
     assert other.take(target)
     assert claims.is_claimed(target)
-    monkeypatch.setattr("time.sleep", lambda seconds: other.release(target))
+    monkeypatch.setattr("time.sleep", lambda seconds: other.release(target) if seconds == claims.POLL else None)
     done = command("albedo", "in", *SAME, "-o", "out", "--skip-existing", "--report", "r.jsonl")
     assert (done.code, done.lines[0]) == (0, "waiting for photos that other processes are making (1).")
     assert json.loads(Path("r.jsonl").read_text().splitlines()[-1])["input"] == "in/20.png"

@@ -9,11 +9,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from relight_cli.photos import leftovers
 from relight_cli.photos.atomic_files import write_atomically
-from relight_cli.photos.leftovers import claim_path_for, remove_leftovers, temporary_path_for
+from relight_cli.photos.leftovers import remove_leftovers, temporary_path_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="on Windows only the age of a file counts")
 WRITER = "import sys, time; print(flush=True); time.sleep(60)"
@@ -64,17 +63,6 @@ def test_the_first_write_into_a_folder_sweeps_it(tmp_path: Path) -> None:
     put(left)
     write_atomically(tmp_path / "b.png", b"whole", overwrite=False)  # only once, because folders can be large
     assert left.exists()
-
-
-def test_a_claim_that_is_being_locked_is_left_alone(tmp_path: Path) -> None:
-    """To lock a file, a process creates it first: who tries the lock between the two takes it from that process."""
-    new, left, held = (claim_path_for(tmp_path / name, locked=True) for name in ("new", "left", "held"))
-    for path, days in ((new, 0), (left, 1), (held, 1)):
-        put(path, days=days)
-    with FileLock(held):
-        os.utime(held, (time.time() - 86400,) * 2)
-        remove_leftovers(tmp_path, set())
-        assert set(tmp_path.iterdir()) == {new, held}
 
 
 def test_a_folder_that_cannot_be_listed_is_left_alone(tmp_path: Path) -> None:
