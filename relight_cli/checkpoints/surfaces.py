@@ -28,8 +28,13 @@ class SurfaceSource:
     load: "Callable[[], DepthNetwork | GeometryNetwork]"
 
 
-def expected_surfaces(model: str, weights_dir: Path | None) -> str | None:
-    """Return the hash of the network that `find_surfaces` would find without the Hub."""
+def expected_surfaces(model: str, weights_dir: Path | None, depth: Path | None = None) -> str | None:
+    """Return the hash of the network that `find_surfaces` would find without the Hub.
+
+    With a file of `depth` it is the embedded one, which tells the sky.
+    """
+    if depth:
+        return geometry_sha256()
     files = load_manifest().select(REPOSITORY)
     found = [availability(file, LookUp(weights_dir)) for file in files] if model != TINY else []
     return _sha256(files) if found and all(found) else geometry_sha256()

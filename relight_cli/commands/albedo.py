@@ -35,6 +35,7 @@ def albedo(
     --save-shading changes the exposure of the albedo so that the shading does not exceed white. In linear light, albedo
     times shading equals the photo.
     """
+    from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import expected_surfaces, find_surfaces
     from relight_cli.checkpoints.weights import LookUp
@@ -50,13 +51,13 @@ def albedo(
     extras = (SHADING,) if save_shading else ()
     # --save-shading changes the exposure of the albedo, so it is part of the record.
     more: dict[str, object] = {"beside": extras} if save_shading else {}
-    if options.estimates_surfaces:
-        more["geometry"] = expected_surfaces(options.model, options.weights_dir)
+    if options.layers is not None:
+        more["geometry"] = expected_surfaces(options.model, options.weights_dir, options.depth)
     unfit = {"--save-shading": save_shading, **options.compositing()}
     command = command_for(photos, "albedo", expected, options, options.files(), more, unfit)
     if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
-    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options, load_geometry)
     if command.is_made_elsewhere():
         return
     model = load_model(tasks=tasks, **options.model_arguments())

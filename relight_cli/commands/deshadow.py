@@ -67,6 +67,7 @@ def deshadow(
     ] = False,
 ) -> None:
     """Remove cast shadows from each PHOTO."""
+    from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.checkpoints.surfaces import expected_surfaces, find_surfaces
     from relight_cli.checkpoints.weights import LookUp
@@ -87,11 +88,12 @@ def deshadow(
         outputs = Outputs(default_suffix=".png")
     unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
     task = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
-    more = {"geometry": expected_surfaces(options.model, options.weights_dir)} if options.estimates_surfaces else {}
+    surfaces = expected_surfaces(options.model, options.weights_dir, options.depth)
+    more = {"geometry": surfaces} if options.layers is not None else {}
     command = command_for(photos, task, expected, options, options.files(), more, unfit)
     if not command.plan(photos, outputs):
         return
-    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options)
+    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options, load_geometry)
     if command.is_made_elsewhere():
         return
     model = load_model(tasks=tasks, **options.model_arguments())

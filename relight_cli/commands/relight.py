@@ -226,10 +226,12 @@ def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandO
 
 
 def _geometry(options: RelightCommandOptions) -> "GeometrySource":
+    from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.devices import choose
     from relight_cli.jobs.photo_geometry import GeometrySource
 
-    return GeometrySource(options.depth, choose(options.device, options.dtype).device, options.max_pixels)
+    device = choose(options.device, options.dtype).device
+    return GeometrySource(options.depth, device, options.max_pixels, load_geometry)
 
 
 def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> dict[str, str | None]:
@@ -244,10 +246,10 @@ def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightC
 
 
 def _expected_surfaces(options: RelightCommandOptions) -> str | None:
-    """Return the hash of the network that estimates surfaces; None where a depth map is given."""
+    """Return the hash of the network that estimates surfaces, or the sky where a depth map is given."""
     from relight_cli.checkpoints.surfaces import expected_surfaces
 
-    return None if options.depth else expected_surfaces(options.model, options.weights_dir)
+    return expected_surfaces(options.model, options.weights_dir, options.depth)
 
 
 def _estimates_surfaces(options: RelightCommandOptions) -> bool:
@@ -258,8 +260,7 @@ def _estimates_surfaces(options: RelightCommandOptions) -> bool:
 def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
     """Return the hashes of the networks besides the model that the light of a reference may need."""
     from relight_cli.checkpoints.same_view import same_view_sha256
-    from relight_cli.checkpoints.surfaces import expected_surfaces
 
-    surfaces = _estimates_surfaces(options)
-    found = {"geometry": expected_surfaces(options.model, options.weights_dir)} if surfaces else {}
+    shows = options.may_show_surfaces or options.layers is not None
+    found = {"geometry": _expected_surfaces(options)} if shows else {}
     return found | ({"same_view": same_view_sha256()} if options.may_be_same_view else {})

@@ -35,11 +35,6 @@ class MappingCommandOptions(MaskedCommandOptions):
         if self.depth is not None and self.layers is None:
             raise UsageError("--depth is for the depth and the normals of --layers: give both.")
 
-    @property
-    def estimates_surfaces(self) -> bool:
-        """Whether --layers needs a network that estimates surfaces."""
-        return self.layers is not None and self.depth is None
-
     def files(self) -> dict[str, Path]:
         """Return what is read besides photos, in the form of `Recipe.files`."""
         return self.mask_files() | self.config_files() | ({"depth": self.depth} if self.depth else {})

@@ -30,16 +30,23 @@ class FoundSurfaces(Protocol):
         ...
 
 
-class GeometrySource:
-    """The depth map that --depth names, and a network that is loaded when a picture needs it."""
+class LoadSky(Protocol):
+    """Loads the network that tells the sky of photos whose depth map is given."""
 
-    def __init__(self, depth: Path | None, device: str, max_pixels: int) -> None:
+    def __call__(self, *, device: str) -> "SurfaceNetwork": ...
+
+
+class GeometrySource:
+    """The depth map that --depth names, and networks that are loaded when a picture needs them."""
+
+    def __init__(self, depth: Path | None, device: str, max_pixels: int, load_sky: LoadSky) -> None:
         """Read the depth map. Raises PhotoUnreadableError, MissingExtraError, UsageError."""
         from relight_cli.photos.depth_files import read_depth_map
 
         self._path, self.device, self._lock = depth, device, Lock()
         self._map: DepthMap | None = read_depth_map(depth, max_pixels=max_pixels) if depth else None
         self._load: Load | None = None
+        self._load_sky = load_sky
 
     @property
     def is_given(self) -> bool:
@@ -55,17 +62,27 @@ class GeometrySource:
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""
         from relight_cli.relighting.photo_geometry import geometry_of_photo
 
-        return self.estimated(photo) if self._map is None else geometry_of_photo(photo, self._map, name=str(self._path))
+        if self._map is None:
+            return self.estimated(photo)
+        with self._lock:
+            sky = self._sky
+        return geometry_of_photo(photo, self._map, name=str(self._path), sky=sky, device=self.device)
 
     def estimated(self, picture: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a picture that has no depth map to its geometry."""
+        from relight_cli.models.depth_anything import DepthNetwork
         from relight_cli.relighting.photo_geometry import geometry_of_photo
 
         with self._lock:
             network = self._network
-        return geometry_of_photo(picture, network, device=self.device)
+            sky = self._sky if isinstance(network, DepthNetwork) else None
+        return geometry_of_photo(picture, network, sky=sky, device=self.device)
 
     @cached_property
     def _network(self) -> "SurfaceNetwork | DepthNetwork":
         assert self._load is not None
         return self._load()
+
+    @cached_property
+    def _sky(self) -> "SurfaceNetwork":
+        return self._load_sky(device=self.device)

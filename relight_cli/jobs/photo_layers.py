@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from relight_cli.jobs.options import LightCommandOptions, subset
-from relight_cli.jobs.photo_geometry import GeometrySource
+from relight_cli.jobs.photo_geometry import GeometrySource, LoadSky
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -22,13 +22,13 @@ def tasks_with_layers(task: str, options: LightCommandOptions) -> list[str]:
     return list(dict.fromkeys((task, *TASKS))) if options.layers is not None else [task]
 
 
-def geometry_for_layers(depth: Path | None, options: LightCommandOptions) -> GeometrySource | None:
+def geometry_for_layers(depth: Path | None, options: LightCommandOptions, load_sky: LoadSky) -> GeometrySource | None:
     """Return where the surfaces of photos come from; None without --layers. Errors are those of `GeometrySource`."""
     if options.layers is None:
         return None
     from relight_cli.devices import choose
 
-    return GeometrySource(depth, choose(options.device, options.dtype).device, options.max_pixels)
+    return GeometrySource(depth, choose(options.device, options.dtype).device, options.max_pixels, load_sky)
 
 
 @dataclass(frozen=True)

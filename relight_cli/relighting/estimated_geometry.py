@@ -12,7 +12,7 @@ from relight_cli.models.depth_anything import DepthNetwork, resize_to_network
 from relight_cli.models.geometry import GeometryConfig, SurfaceMaps
 from relight_cli.photos.depth_files import DISPARITY, DepthMap
 from relight_cli.rasters.resizing import fit_within
-from relight_cli.relighting.geometry import NOISE_OF_FILES, Geometry, geometry_of_disparity
+from relight_cli.relighting.geometry import Geometry, geometry_of_disparity
 from relight_cli.relighting.joint_bilateral import smooth_within_edges
 from relight_cli.relighting.parallel import on_one_thread
 
@@ -72,9 +72,3 @@ def depth_map_of(network: DepthNetwork, picture: Map, *, device: str = "cpu") ->
     with on_one_thread():
         disparity = network.decoder(network.features(image), (image.shape[2], image.shape[3]))[0]
     return DepthMap(np.asarray(disparity.float().cpu().numpy(), np.float32), DISPARITY, stated=True)
-
-
-def geometry_of_depth_network(network: DepthNetwork, picture: Map, focal: float, *, device: str = "cpu") -> Geometry:
-    """Return the geometry of a picture (H, W, 3), sRGB, by Depth Anything V2, as from a file of its disparity."""
-    disparity = depth_map_of(network, picture, device=device).disparity
-    return geometry_of_disparity(disparity, picture, focal, noise=NOISE_OF_FILES)

@@ -15,6 +15,7 @@ Map = NDArray[np.float32]
 
 FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel counts as infinitely far away
 SHIFT = 0.05  # added to an affine disparity, as a share of the near disparity, before it becomes depth
+_DISTANT = 0.2  # share of the near disparity below which a surface may be the sky that a network sees
 _FURTHEST = 1e-3  # least disparity, as a share of the near disparity
 _EDGE = 0.03  # difference, as a share of the local disparity, from which a shrunk pixel lies on an edge
 NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
@@ -73,14 +74,36 @@ def _in_range(disparity: Map) -> Map:
     return disparity if 1e-6 <= largest <= 1e6 or largest == 0 else disparity / np.float32(largest)
 
 
-def geometry_of_depth_map(depth_map: DepthMap, name: str, picture: Map, focal: float) -> Geometry:
+def geometry_of_depth_map(
+    depth_map: DepthMap, name: str, picture: Map, focal: float, seen_sky: Map | None = None
+) -> Geometry:
     """Return the geometry of a picture (H, W, 3), sRGB, from the depth map of a file called `name`.
 
-    `focal` is in pixels of the picture. Raises UsageError for another aspect ratio.
+    `focal` is in pixels of the picture. The sky is what is infinitely far away, and the share of sky `seen_sky` (h, w)
+    that a network sees in the picture where the map allows it. Raises UsageError for another aspect ratio.
     """
     require_aspect(depth_map.values, len(picture), picture.shape[1], name)
-    shift = SHIFT if depth_map.quantity == DISPARITY else 0.0
-    return geometry_of_disparity(depth_map.disparity, picture, focal, shift=shift, noise=NOISE_OF_FILES)
+    affine = depth_map.quantity == DISPARITY
+    disparity, sky = depth_map.disparity, None
+    if seen_sky is not None:
+        far, may_be_sky = infinitely_far(fill_holes(disparity)).astype(np.float32), _may_be_sky(disparity, affine)
+        far, may_be_sky, seen = (fit_to_picture(maps[..., None], picture) for maps in (far, may_be_sky, seen_sky))
+        sky = np.maximum(far, may_be_sky * seen)[..., 0]
+    shift = SHIFT if affine else 0.0
+    return geometry_of_disparity(disparity, picture, focal, shift=shift, sky=sky, noise=NOISE_OF_FILES)
+
+
+def _may_be_sky(disparity: Map, affine: bool) -> Map:
+    """Return where (h, w) the sky that a network sees in a picture may be, by its disparity: 1, or 0.
+
+    That is anywhere by an `affine` disparity whose zero is unknown, unless it has infinitely far pixels of its own;
+    else where nothing is known or near.
+    """
+    known = disparity[~np.isnan(disparity)]
+    near = np.percentile(known, 99) if known.size else 0.0
+    if affine and not (known < FAR * near).any():
+        return np.ones(disparity.shape, np.float32)
+    return (np.isnan(disparity) | (disparity < _DISTANT * near)).astype(np.float32)
 
 
 def _blend_to_viewer(normals: Map, sky: Map) -> Map:

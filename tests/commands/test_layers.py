@@ -13,6 +13,7 @@ from mean_light import MeanLight, model_of
 from mean_light import picture as lit_picture
 
 import relight_cli as rl
+from relight_cli.checkpoints.geometry import load_geometry
 from relight_cli.checkpoints.surfaces import SurfaceSource
 from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.photo_geometry import GeometrySource
@@ -149,7 +150,7 @@ def test_layers_of_a_run_have_its_options() -> None:
         patched.setattr(photo_layers, "layered_photo", lambda *arguments: None)
         options = MappingCommandOptions(tile_colour=TileColour.FREE, tile_overlap=0.3, max_side=99)
         result = ChangeResult(Photo(lit_picture(4, 4)))
-        geometry = GeometrySource(None, "cpu", 99)
+        geometry = GeometrySource(None, "cpu", 99, load_geometry)
         geometry.use(SurfaceSource(None, lambda: None))  # type: ignore[arg-type, return-value]
         PhotoLayers(geometry).added(result, model_of(MeanLight()), result.photo, options, 5)
     assert seen == [MappingOptions(tile_colour=TileColour.FREE, tile_overlap=0.3, max_side=99, tile_batch=5)]

@@ -131,6 +131,26 @@ def test_a_depth_map_of_a_file_is_depth_or_affine_disparity(known: KnownView) ->
         geometry_of_depth_map(near, "d.png", known.picture[:, :70], known.focal)
 
 
+def test_the_sky_that_a_network_sees_counts_where_a_depth_map_allows_it() -> None:
+    picture = np.zeros((40, 60, 3), np.float32)
+    seen, depth = np.zeros((2, 40, 60), np.float32)
+    seen[:20] = 1  # and the map of a wall on its right
+    depth[:20], depth[20:], depth[:, 40:] = 90, 9, 5
+
+    def sky(values: np.ndarray, quantity: str) -> np.ndarray:
+        return geometry_of_depth_map(DepthMap(values, quantity, True), "d", picture, 60, seen).sky
+
+    expected = seen.copy()
+    assert (sky(1 / depth, "disparity") == expected).all()  # by a disparity whose zero is unknown nothing is near
+    expected[:, 40:] = 0
+    assert (sky(depth, "depth") == expected).all()
+    unknown, endless = depth.copy(), 1 / depth
+    unknown[:20, :40], endless[:20, :10] = np.nan, 0
+    assert (sky(unknown, "depth") == expected).all()
+    assert (sky(endless, "disparity") == expected).all()
+    assert not sky(np.where(depth == 90, 20, depth), "depth").any()
+
+
 def test_noise_of_the_depth_casts_no_shadows() -> None:
     plane = view(layout())
     bumps = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, plane.disparity.shape), (0, 0), 3)
