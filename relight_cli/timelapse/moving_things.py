@@ -19,6 +19,7 @@ SAME = 0.4  # correlation above which details are of the same thing
 MIN_CHANGE = 0.25  # stops of luminance, relative to the whole picture
 MIN_SIDE = 16  # pixels of the shorter side; a smaller picture shows no things
 SIZES = 20 / 512**2, 0.01  # shares of the picture that a thing covers
+MOST_DIFFERENT = 0.2, 0.3  # shares of the details that differ: there are things, the whole scene looks another
 MARGIN = 5  # pixels that a thing is enlarged by
 TURN = 0.3  # share of the way in which a thing fades, half-way
 
@@ -26,7 +27,8 @@ TURN = 0.3  # share of the way in which a thing fades, half-way
 def things_between(first: Picture, last: Picture, passed: Map) -> Map:
     """Return where things move between two sRGB pictures (H, W, 3), (h, w) in [0, 1].
 
-    Where the edge of a shadow passes (`passed`, (h, w)), nothing does.
+    Where the edge of a shadow passes (`passed`, (h, w)), nothing does; nor where most details are others, since lamps
+    at night and the sky by day show other sides of what stands still.
     """
     first, last = small(first), small(last)
     held = np.zeros(first.shape[:2], np.float32)
@@ -35,15 +37,17 @@ def things_between(first: Picture, last: Picture, passed: Map) -> Map:
     change = blurred(luminance_stops(last) - luminance_stops(first), 1)
     a, b = fine_details(first), fine_details(last)
     own, other, common = (blurred(product, NEAR) for product in (a * a, b * b, a * b))
-    differs = common < SAME * np.sqrt(own * other)
-    differs &= (np.sqrt(np.maximum(own, other)) > MIN_DETAIL) & (np.abs(change - np.median(change)) > MIN_CHANGE)
+    differs, detailed = common < SAME * np.sqrt(own * other), np.sqrt(np.maximum(own, other)) > MIN_DETAIL
+    least, most = MOST_DIFFERENT
+    told = np.clip((most - differs[detailed].mean()) / (most - least), 0, 1) if detailed.any() else 0.0
+    differs &= detailed & (np.abs(change - np.median(change)) > MIN_CHANGE)
     closed = cv2.morphologyEx((differs & (passed < 0.5)).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(closed)
     shares = boxes[:, cv2.CC_STAT_AREA] / held.size
     kept = (shares > SIZES[0]) & (shares < SIZES[1])
     kept[0] = False  # the rest of the picture
     grown = cv2.dilate(kept[labels].astype(np.float32), np.ones((MARGIN, MARGIN), np.uint8))
-    return blurred(np.asarray(grown, np.float32), 1) * (1 - passed)
+    return blurred(np.asarray(grown, np.float32), 1) * (1 - passed) * np.float32(told)
 
 
 def nearer_share(things: Map, share: float) -> Map:
