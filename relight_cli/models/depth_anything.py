@@ -44,6 +44,9 @@ class DepthNetwork(nn.Module):
         """Return the feature maps W, each (1, 1 + N, C), of an sRGB picture (1, 3, h, w) of the network's size."""
         return tuple(self.encoder((image - self.mean) / self.spread).feature_maps)
 
+    def sky(self, features: tuple[Tensor, ...], size: tuple[int, int]) -> None:
+        """Tell no sky: there the disparity is 0."""
+
     def fitted_size(self, height: int, width: int, longer_side: int) -> tuple[int, int]:
         """Return the size of the network's input: about the photo's aspect ratio, in multiples of the patch."""
         return network_size(height, width, longer_side)

@@ -23,6 +23,10 @@ class DisparityNetwork(Protocol):
         """Return the feature maps W, each (1, ...), of an sRGB picture (1, 3, h, w) of a size that fits."""
         ...
 
+    def sky(self, features: "tuple[Tensor, ...]", size: tuple[int, int]) -> "Tensor | None":
+        """Return the share of sky (1, h, w) of a picture; None if the network says it by a disparity of 0."""
+        ...
+
     def fitted_size(self, height: int, width: int, longer_side: int) -> tuple[int, int]:
         """Return the size of the copy of a photo that the network sees."""
         ...

@@ -24,6 +24,7 @@ class GeometryConfig:
     """The size of the network."""
 
     width: int = 64  # channels of the pyramid
+    sky_width: int = 32  # of that of the sky
     context_width: int = 128  # of tokens that see the whole view, at stride 32
     context_depth: int = 3
     side: int = 384  # longer side of the copy of a photo that gives the best results
@@ -86,8 +87,24 @@ class ViewContext(nn.Module):
         return features
 
 
+class SkyDecoder(nn.Module):
+    """A pyramid of its own for the sky, which is learned from photos too: their geometry is not known."""
+
+    def __init__(self, config: GeometryConfig) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(config.width, config.sky_width, 1)
+        self.fusions = nn.ModuleList(Fusion(channels, config.sky_width) for channels in CHANNELS)
+        self.head = nn.Sequential(
+            nn.GroupNorm(8, config.sky_width), nn.ReLU(), nn.Conv2d(config.sky_width, 1, 3, padding=1)
+        )
+
+    def forward(self, maps: Sequence[Tensor], context: Tensor) -> Tensor:
+        """Return logits of sky (N, 1, h, w) from the encoder's maps and the context of the view (N, width, h, w)."""
+        return self.head(_fused(maps, self.enter(context), self.fusions)).float()
+
+
 class GeometryNetwork(nn.Module):
-    """Encoder, pyramid and one head for all maps, at a quarter of the picture's size."""
+    """Encoder, pyramid and one head for disparity and normals, and another for the sky, at a quarter of the size."""
 
     def __init__(self, config: GeometryConfig) -> None:
         super().__init__()
@@ -95,7 +112,8 @@ class GeometryNetwork(nn.Module):
         self.encoder = EfficientNetLite()
         self.view = ViewContext(config)
         self.fusions = nn.ModuleList(Fusion(channels, config.width) for channels in CHANNELS)
-        self.head = nn.Sequential(nn.GroupNorm(8, config.width), nn.ReLU(), nn.Conv2d(config.width, 5, 3, padding=1))
+        self.head = nn.Sequential(nn.GroupNorm(8, config.width), nn.ReLU(), nn.Conv2d(config.width, 4, 3, padding=1))
+        self.sky = SkyDecoder(config)
 
     def forward(self, pictures: Tensor) -> SurfaceMaps:
         """Return the maps of sRGB pictures (N, 3, H, W) in [0, 1], of any size and aspect ratio."""
@@ -110,12 +128,19 @@ class GeometryNetwork(nn.Module):
 
         The sides of the pictures are multiples of 32.
         """
-        return decode_maps(self.encoder(pictures), self.view, self.fusions, self.head)
+        maps = self.encoder(pictures)
+        context = self.view(maps[-1])
+        return torch.cat((decode_surfaces(maps, context, self.fusions, self.head), self.sky(maps, context)), dim=1)
 
 
-def decode_maps(maps: Sequence[Tensor], view: nn.Module, fusions: nn.ModuleList, head: nn.Module) -> Tensor:
-    """Return what `GeometryNetwork.raw_maps` does from the maps of its encoder, by the other parts of the network."""
-    features = view(maps[-1])
+def decode_surfaces(maps: Sequence[Tensor], context: Tensor, fusions: nn.ModuleList, head: nn.Module) -> Tensor:
+    """Return log disparity and normals (N, 4, h, w) from the encoder's maps and the context of the view."""
+    surfaces: Tensor = head(_fused(maps, context, fusions)).float()
+    return surfaces
+
+
+def _fused(maps: Sequence[Tensor], features: Tensor, fusions: nn.ModuleList) -> Tensor:
+    """Return features at the size of the finest of the encoder's maps, which are added from coarse to fine."""
     for fine, fusion in zip(reversed(maps), reversed(fusions), strict=True):
         features = fusion(fine, features)
-    return head(features).float()
+    return features

@@ -491,3 +491,16 @@ def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: 
     ]
     assert {"model", "time", "memory"} <= dict(lines).keys()
     assert dict(lines)["time"].endswith("(timed: a step)")
+
+
+def test_the_sky_is_infinitely_far_for_the_embedded_network(refine: Refine, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    gravel = np.random.default_rng(0).uniform(0.2, 0.6, (48, 144, 1)) * np.array((1, 0.8, 0.5))
+    sky = np.linspace((0.45, 0.65, 0.9), (0.75, 0.85, 0.95), 48)[:, None] + np.zeros((1, 144, 1))
+    picture = (np.concatenate((sky, gravel)) * 255).astype(np.uint8)
+    write_photo(Photo(picture), tmp_path / "hill.png")
+    done = refine("hill.png", "--depth-model", "tiny", "--steps", 0, "-o", "d.npz", weights=tmp_path / "empty")
+    assert done.code == 0, done.err
+    disparity = np.load(tmp_path / "d.npz")["disparity"]
+    assert (disparity[:40] == 0).mean() > 0.95
+    assert disparity[56:].min() > 0

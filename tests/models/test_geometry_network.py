@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relight_cli.models.efficientnet_lite import CHANNELS, EfficientNetLite
-from relight_cli.models.geometry import GeometryConfig, GeometryNetwork, decode_maps
+from relight_cli.models.geometry import GeometryConfig, GeometryNetwork, decode_surfaces
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_gradients_pass_after_a_look(network: GeometryNetwork) -> None:
     with torch.inference_mode():
         network(picture)
     maps = [one.requires_grad_() for one in network.encoder(picture)]
-    decode_maps(maps, network.view, network.fusions, network.head).sum().backward()
+    decode_surfaces(maps, network.view(maps[-1]), network.fusions, network.head).sum().backward()
     assert all(one.grad is not None and one.grad.abs().max() > 0 for one in maps)
 
 
