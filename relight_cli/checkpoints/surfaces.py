@@ -28,16 +28,17 @@ class SurfaceSource:
     load: "Callable[[], DepthNetwork | GeometryNetwork]"
 
 
-def expected_surfaces(model: str, weights_dir: Path | None, depth: Path | None = None) -> str | None:
-    """Return the hash of the network that `find_surfaces` would find without the Hub.
-
-    With a file of `depth` it is the embedded one, which tells the sky.
-    """
-    if depth:
-        return geometry_sha256()
+def expected_surfaces(model: str, weights_dir: Path | None) -> str | None:
+    """Return the hash of the network that `find_surfaces` would find without the Hub."""
     files = load_manifest().select(REPOSITORY)
     found = [availability(file, LookUp(weights_dir)) for file in files] if model != TINY else []
     return _sha256(files) if found and all(found) else geometry_sha256()
+
+
+def expected_networks(model: str, weights_dir: Path | None, *, estimated: bool) -> dict[str, str | None]:
+    """Return the hashes that outputs record: of the network of the sky, and of surfaces if they are estimated."""
+    surfaces = {"geometry": expected_surfaces(model, weights_dir)} if estimated else {}
+    return {"sky": geometry_sha256(), **surfaces}
 
 
 def find_surfaces(

@@ -69,12 +69,12 @@ def deshadow(
     """Remove cast shadows from each PHOTO."""
     from relight_cli.checkpoints.geometry import load_geometry
     from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.checkpoints.surfaces import expected_surfaces, find_surfaces
+    from relight_cli.checkpoints.surfaces import expected_networks, find_surfaces
     from relight_cli.checkpoints.weights import LookUp
-    from relight_cli.jobs.console import notifier
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_layers import PhotoLayers, geometry_for_layers, tasks_with_layers
+    from relight_cli.jobs.photo_geometry import GeometrySource
+    from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
 
@@ -88,19 +88,19 @@ def deshadow(
         outputs = Outputs(default_suffix=".png")
     unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
     task = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
-    surfaces = expected_surfaces(options.model, options.weights_dir, options.depth)
-    more = {"geometry": surfaces} if options.layers is not None else {}
+    more: dict[str, object] = {}
+    if options.layers is not None:
+        more |= expected_networks(options.model, options.weights_dir, estimated=not options.depth)
     command = command_for(photos, task, expected, options, options.files(), more, unfit)
     if not command.plan(photos, outputs):
         return
-    mask, geometry = command.read_mask(options), geometry_for_layers(options.depth, options, load_geometry)
+    mask = command.read_mask(options)
+    geometry = GeometrySource.of_command(options.depth, options, load_geometry) if options.layers is not None else None
     if command.is_made_elsewhere():
         return
     model = load_model(tasks=tasks, **options.model_arguments())
     if geometry and not geometry.is_given:
-        look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
-        found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
-        command.record(geometry.use(found))
+        command.record(geometry.find(model, options, find_surfaces, LookUp))
     layered = PhotoLayers(geometry)
     from relight_cli.relighting import mapping
     from relight_cli.relighting.light_change import ChangeResult

@@ -163,7 +163,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         expected_model(options.model, MAPPERS, options.weights_dir),
         subset(options, LightCommandOptions),
         source.files | options.depth_file() | options.mask_files() | options.config_files(),
-        recorded(source, options, _expected_surfaces(options)),
+        recorded(source, options, _expected_networks(options, estimated=not options.depth)),
         options.unfit_for_videos(),
     )
     check_save_light(options, command.files.values())
@@ -215,7 +215,8 @@ def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandO
     from relight_cli.timelapse.moving_sun import MovingSun
 
     expected = expected_model(options.model, MAPPERS, options.weights_dir)
-    run = MovingSun.plan(photos, source, options, expected, recorded(source, options, _expected_surfaces(options)))
+    networks = _expected_networks(options, estimated=not options.depth)
+    run = MovingSun.plan(photos, source, options, expected, recorded(source, options, networks))
     if run.is_finished():
         return
     mask, geometry = MaskFile.read(options), _geometry(options)
@@ -227,34 +228,24 @@ def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandO
 
 def _geometry(options: RelightCommandOptions) -> "GeometrySource":
     from relight_cli.checkpoints.geometry import load_geometry
-    from relight_cli.devices import choose
     from relight_cli.jobs.photo_geometry import GeometrySource
 
-    device = choose(options.device, options.dtype).device
-    return GeometrySource(options.depth, device, options.max_pixels, load_geometry)
+    return GeometrySource.of_command(options.depth, options, load_geometry)
 
 
 def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> dict[str, str | None]:
     """Find the network that estimates surfaces where there is no depth map; return what is recorded of it."""
     from relight_cli.checkpoints.surfaces import find_surfaces
     from relight_cli.checkpoints.weights import LookUp
-    from relight_cli.jobs.console import notifier
 
-    look_up, notify = LookUp(**options.look_up_arguments()), notifier(options.quiet)
-    found = find_surfaces(options.model, model, look_up, device=geometry.device, notify=notify)
-    return geometry.use(found)
+    return geometry.find(model, options, find_surfaces, LookUp)
 
 
-def _expected_surfaces(options: RelightCommandOptions) -> str | None:
-    """Return the hash of the network that estimates surfaces, or the sky where a depth map is given."""
-    from relight_cli.checkpoints.surfaces import expected_surfaces
+def _expected_networks(options: RelightCommandOptions, *, estimated: bool) -> dict[str, str | None]:
+    """Return what is recorded of the networks of the sky, and of surfaces if they are estimated."""
+    from relight_cli.checkpoints.surfaces import expected_networks
 
-    return expected_surfaces(options.model, options.weights_dir, options.depth)
-
-
-def _estimates_surfaces(options: RelightCommandOptions) -> bool:
-    """Return whether the light of a reference, or --layers, may need a network that estimates surfaces."""
-    return options.may_show_surfaces or (options.layers is not None and not options.depth)
+    return expected_networks(options.model, options.weights_dir, estimated=estimated)
 
 
 def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
@@ -262,5 +253,10 @@ def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
     from relight_cli.checkpoints.same_view import same_view_sha256
 
     shows = options.may_show_surfaces or options.layers is not None
-    found = {"geometry": _expected_surfaces(options)} if shows else {}
+    found = _expected_networks(options, estimated=_estimates_surfaces(options)) if shows else {}
     return found | ({"same_view": same_view_sha256()} if options.may_be_same_view else {})
+
+
+def _estimates_surfaces(options: RelightCommandOptions) -> bool:
+    """Return whether the light of a reference, or --layers, may need a network that estimates surfaces."""
+    return options.may_show_surfaces or (options.layers is not None and not options.depth)

@@ -23,7 +23,6 @@ from relight_cli.models.shading import (
     orthographic_depth,
     surface_normals,
 )
-from relight_cli.relighting.sky_matte import sky_found
 
 Map = NDArray[np.float32]  # (h, w)
 Picture = NDArray[np.float32]  # (H, W, 3), sRGB-encoded, nominally [0, 1]
@@ -32,7 +31,6 @@ Progress = Callable[[int, int], None]
 
 FEATURE_RATE, WEIGHT_RATE, SCALE_RATE = 1e-3, 2e-6, 1e-3  # of W, theta and o
 SMOOTHNESS_WEIGHT = 1.0
-LEAST_SKY = 0.02  # share of a photo
 MIN_RUNS = 3  # before an early stop: three give most of an ensemble's gain
 
 
@@ -75,7 +73,7 @@ class Scene:
     network: DisparityNetwork
     image: Tensor  # (1, 3, h, w), sRGB, at the network's size
     features: tuple[Tensor, ...]  # feature maps W of the encoder
-    initial: Tensor  # (1, h, w), the network's own disparity
+    initial: Tensor  # (1, h, w), the network's own disparity, or 0 in the sky that it tells besides
     kept_mask: Tensor  # (h, w), 1 where the initial disparity stays, 0 where it is refined
 
     @property
@@ -108,23 +106,13 @@ class Ensemble:
 
 
 def encode_scene(network: DisparityNetwork, picture: Picture, device: str, longer_side: int = LONGER_SIDE) -> Scene:
-    """Encode a photo with the depth network, once; the kept mask is 0 everywhere.
-
-    The sky that the network tells is infinitely far away, unless it is tiny or only a part of the photo's sky: a hole.
-    """
+    """Encode a photo with the depth network, once; the kept mask is 0 everywhere."""
     size = network.fitted_size(picture.shape[0], picture.shape[1], longer_side)
     image = resize_picture(torch.from_numpy(picture).to(device).permute(2, 0, 1)[None], size)
     with torch.no_grad():
         features = network.features(image)
-        initial, sky = network.decoder(features, size), network.sky(features, size)
-    if sky is not None and _is_sky(sky[0].cpu().numpy(), image[0].permute(1, 2, 0).cpu().numpy()):
-        initial = torch.where(sky > 0.5, 0.0, initial)
+        initial = network.decoder(features, size)
     return Scene(network, image, features, initial, torch.zeros_like(initial[0]))
-
-
-def _is_sky(sky: Map, picture: Picture) -> bool:
-    """Return whether a share of sky (h, w) is all the sky of a picture (h, w, 3)."""
-    return bool((sky > 0.5).mean() > LEAST_SKY) and sky_found(sky, picture) > 0.5
 
 
 def refine(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 POLL = 0.25  # seconds between looks at what another process has claimed
-AGAIN, TRIES = 0.01, 3  # seconds between tries of a claim: whoever sweeps the folder tries every lock for a moment
+ATTEMPTS, RETRY_DELAY = 3, 0.01  # seconds between them: whoever sweeps the folder holds each lock for a moment
 LEASE = 30.0  # seconds after which a claim without a lock is free, if its holder has not dated it anew
 _WITHOUT_LOCKS = {
     getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK") if hasattr(errno, name)
@@ -54,9 +54,9 @@ class Claims:
             return True
         try:
             make_folder(target.parent)
-            for number in range(TRIES):
+            for number in range(ATTEMPTS):
                 if number:
-                    time.sleep(AGAIN)
+                    time.sleep(RETRY_DELAY)
                 with contextlib.suppress(Timeout):
                     self._acquire(target)
                     return True

@@ -6,8 +6,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+from relight_cli.jobs.console import notifier
+from relight_cli.jobs.options import LightCommandOptions
+
 if TYPE_CHECKING:
     from relight_cli.models.depth_anything import DepthNetwork
+    from relight_cli.models.interface import Model
     from relight_cli.photos.depth_files import DepthMap
     from relight_cli.photos.photo import Photo
     from relight_cli.relighting.estimated_geometry import SurfaceNetwork
@@ -39,6 +43,13 @@ class LoadSky(Protocol):
 class GeometrySource:
     """The depth map that --depth names, and networks that are loaded when a picture needs them."""
 
+    @classmethod
+    def of_command(cls, depth: Path | None, options: LightCommandOptions, load_sky: LoadSky) -> "GeometrySource":
+        """Return that of the options of a command; `load_sky` is `checkpoints.geometry.load_geometry`."""
+        from relight_cli.devices import choose
+
+        return cls(depth, choose(options.device, options.dtype).device, options.max_pixels, load_sky)
+
     def __init__(self, depth: Path | None, device: str, max_pixels: int, load_sky: LoadSky) -> None:
         """Read the depth map. Raises PhotoUnreadableError, MissingExtraError, UsageError."""
         from relight_cli.photos.depth_files import read_depth_map
@@ -57,6 +68,20 @@ class GeometrySource:
         """Take a network for pictures without a depth map; return what `Recipe.more` says of it."""
         self._load = found.load
         return {"geometry": found.sha256}
+
+    def find(
+        self,
+        model: "Model",
+        options: LightCommandOptions,
+        find_surfaces: Callable[..., FoundSurfaces],
+        look_up: Callable[..., object],
+    ) -> dict[str, str | None]:
+        """Find a network for pictures without a depth map; return what `Recipe.more` says of it.
+
+        The last two are `checkpoints.surfaces.find_surfaces` and `checkpoints.weights.LookUp`.
+        """
+        places, notify = look_up(**options.look_up_arguments()), notifier(options.quiet)
+        return self.use(find_surfaces(options.model, model, places, device=self.device, notify=notify))
 
     def of(self, photo: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""

@@ -1,11 +1,10 @@
 """What --layers writes of each photo of a command."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from relight_cli.jobs.options import LightCommandOptions, subset
-from relight_cli.jobs.photo_geometry import GeometrySource, LoadSky
+from relight_cli.jobs.photo_geometry import GeometrySource
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -20,15 +19,6 @@ TASKS = ("deshadow", "albedo")  # the tasks whose mappers the layers need
 def tasks_with_layers(task: str, options: LightCommandOptions) -> list[str]:
     """Return the tasks that the model of a command is loaded for."""
     return list(dict.fromkeys((task, *TASKS))) if options.layers is not None else [task]
-
-
-def geometry_for_layers(depth: Path | None, options: LightCommandOptions, load_sky: LoadSky) -> GeometrySource | None:
-    """Return where the surfaces of photos come from; None without --layers. Errors are those of `GeometrySource`."""
-    if options.layers is None:
-        return None
-    from relight_cli.devices import choose
-
-    return GeometrySource(depth, choose(options.device, options.dtype).device, options.max_pixels, load_sky)
 
 
 @dataclass(frozen=True)

@@ -66,9 +66,11 @@ def recorded_of_reference(options: RelightCommandOptions, networks: Mapping[str,
     return more
 
 
-def recorded(source: LightSource, options: RelightCommandOptions, geometry: str | None) -> dict[str, object]:
-    """Return what an output records of its light: what is given, and the hash of the network of surfaces."""
-    return source.recorded() | _recorded(options, keeps=True) | ({"geometry": geometry} if geometry else {})
+def recorded(
+    source: LightSource, options: RelightCommandOptions, networks: Mapping[str, str | None]
+) -> dict[str, object]:
+    """Return what an output records of its light: what is given, and the hashes of networks besides the model."""
+    return source.recorded() | _recorded(options, keeps=True) | dict(networks)
 
 
 def _recorded(options: RelightCommandOptions, *, keeps: bool) -> dict[str, object]:

@@ -45,7 +45,7 @@ class DepthNetwork(nn.Module):
         return tuple(self.encoder((image - self.mean) / self.spread).feature_maps)
 
     def sky(self, features: tuple[Tensor, ...], size: tuple[int, int]) -> None:
-        """Tell no sky: there the disparity is 0."""
+        """Return None: the disparity itself says where there is sky, it is 0 there."""
 
     def fitted_size(self, height: int, width: int, longer_side: int) -> tuple[int, int]:
         """Return the size of the network's input: about the photo's aspect ratio, in multiples of the patch."""

@@ -24,7 +24,7 @@ class DisparityNetwork(Protocol):
         ...
 
     def sky(self, features: "tuple[Tensor, ...]", size: tuple[int, int]) -> "Tensor | None":
-        """Return the share of sky (1, h, w) of a picture; None if the network says it by a disparity of 0."""
+        """Return the share of sky (1, h, w), 0 to 1, of a picture; None if the network says it by a disparity of 0."""
         ...
 
     def fitted_size(self, height: int, width: int, longer_side: int) -> tuple[int, int]:

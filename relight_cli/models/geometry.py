@@ -24,7 +24,7 @@ class GeometryConfig:
     """The size of the network."""
 
     width: int = 64  # channels of the pyramid
-    sky_width: int = 32  # of that of the sky
+    sky_width: int = 32  # channels of the pyramid of the sky
     context_width: int = 128  # of tokens that see the whole view, at stride 32
     context_depth: int = 3
     side: int = 384  # longer side of the copy of a photo that gives the best results

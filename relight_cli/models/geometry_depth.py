@@ -39,7 +39,7 @@ class GeometryDepth(nn.Module):
         return tuple(self.encoder(image))
 
     def sky(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-        """Return the share of sky (1, h, w) of a picture of this size, from the encoder's maps."""
+        """Return the share of sky (1, h, w), 0 to 1, of a picture of this size, from the encoder's maps."""
         logits = self.sky_decoder(features, self.decoder.view(features[-1]))
         return F.interpolate(logits, size, mode="bilinear")[:, 0].sigmoid()
 

@@ -26,8 +26,9 @@ def _folder() -> Path:
 @atexit.register
 def remove_copies() -> None:
     """Remove all copies of this process."""
-    while _folders:  # without the lock, which an interrupted thread may hold
-        shutil.rmtree(_folders.pop(), ignore_errors=True)
+    with contextlib.suppress(IndexError):  # without the lock, which an interrupted thread may hold
+        while _folders:
+            shutil.rmtree(_folders.pop(), ignore_errors=True)
 
 
 watch_writing(lambda: False, remove_copies)

@@ -15,7 +15,7 @@ Map = NDArray[np.float32]
 
 FAR = 0.01  # share of the near disparity (99th percentile) below which a pixel counts as infinitely far away
 SHIFT = 0.05  # added to an affine disparity, as a share of the near disparity, before it becomes depth
-_DISTANT = 0.2  # share of the near disparity below which a surface may be the sky that a network sees
+_DISTANT, _FARTHER_HALF = 0.2, 0.5  # shares of the near disparity below which there may be sky that a network sees
 _FURTHEST = 1e-3  # least disparity, as a share of the near disparity
 _EDGE = 0.03  # difference, as a share of the local disparity, from which a shrunk pixel lies on an edge
 NOISE_OF_FILES = 0.005  # relative error of depth that has the steps of 8 bits, or is a network's
@@ -86,24 +86,26 @@ def geometry_of_depth_map(
     affine = depth_map.quantity == DISPARITY
     disparity, sky = depth_map.disparity, None
     if seen_sky is not None:
-        far, may_be_sky = infinitely_far(fill_holes(disparity)).astype(np.float32), _may_be_sky(disparity, affine)
-        far, may_be_sky, seen = (fit_to_picture(maps[..., None], picture) for maps in (far, may_be_sky, seen_sky))
-        sky = np.maximum(far, may_be_sky * seen)[..., 0]
+        filled = fill_holes(disparity)
+        filled = filled - min(float(filled.min()), 0.0)
+        may_be_sky = np.isnan(disparity) | _is_far(filled, affine)
+        maps = infinitely_far(filled).astype(np.float32), may_be_sky.astype(np.float32), seen_sky
+        far, allowed, seen = (fit_to_picture(one[..., None], picture) for one in maps)
+        sky = np.maximum(far, allowed * seen)[..., 0]
     shift = SHIFT if affine else 0.0
     return geometry_of_disparity(disparity, picture, focal, shift=shift, sky=sky, noise=NOISE_OF_FILES)
 
 
-def _may_be_sky(disparity: Map, affine: bool) -> Map:
-    """Return where (h, w) the sky that a network sees in a picture may be, by its disparity: 1, or 0.
+def _is_far(disparity: Map, affine: bool) -> NDArray[np.bool_]:
+    """Return where (h, w) the sky that a network sees in a picture may be, by its disparity, 0 or more.
 
-    That is anywhere by an `affine` disparity whose zero is unknown, unless it has infinitely far pixels of its own;
-    else where nothing is known or near.
+    Of an `affine` one, whose zero is unknown, that is the farther half, unless it has infinitely far pixels of its own.
     """
-    known = disparity[~np.isnan(disparity)]
-    near = np.percentile(known, 99) if known.size else 0.0
-    if affine and not (known < FAR * near).any():
-        return np.ones(disparity.shape, np.float32)
-    return (np.isnan(disparity) | (disparity < _DISTANT * near)).astype(np.float32)
+    least, near = 0.0, float(np.percentile(disparity, 99))
+    share = _DISTANT
+    if affine and not infinitely_far(disparity).any():
+        least, share = float(disparity.min()), _FARTHER_HALF
+    return disparity - least < share * (near - least)
 
 
 def _blend_to_viewer(normals: Map, sky: Map) -> Map:

@@ -20,7 +20,7 @@ from relight_cli.relighting.lights.light import LUMINANCE
 from relight_cli.relighting.mapping import map_picture, mapped_tiles
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.silhouettes import bulging_normals
-from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
+from relight_cli.relighting.sky_matte import LEAST_SKY, sky_along_edges, sky_found
 
 Map = NDArray[np.float32]
 GeometryOf = Callable[[Map], Geometry]
@@ -32,7 +32,6 @@ _CLIPPED = 0.97  # sRGB value from which a channel counts as clipped
 _DARK = 0.02  # linear light below which a pixel says nothing about its shading
 _WELL_EXPOSED = 0.18  # mean linear luminance
 _LEAST_ALBEDO = 0.01
-_LEAST_SKY = 0.02  # share of a picture from which its sky is known
 _MOST_SHADING = 4.0  # stops from the mean
 _UNEVEN_COLOUR = 0.25  # share of the differences of colour between directions that is believed
 _OWN_COLOUR = 0.25  # share of the colour of the photo's own light that is believed
@@ -53,7 +52,7 @@ class Subject:
     def sky_colour(self) -> Map | None:
         """What the sky shows, (3,) in units of the mean own irradiance; None if there is hardly any."""
         sky = np.where(self.geometry.sky > 0.8, self.geometry.sky, 0)
-        if sky.mean() < _LEAST_SKY:
+        if sky.mean() < LEAST_SKY:
             return None
         return (np.einsum("hwc,hw->c", self.linear, sky) / sky.sum() / np.float32(self.own.level)).astype(np.float32)
 

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 
 Map = NDArray[np.float32]
 
+LEAST_SKY = 0.02  # share of a picture from which its sky is known
+_NOTHING_ELSE = 0.97  # share of sky from which a picture shows nothing else
 _REACH = 0.04  # deviation of the blur that tells the border's neighbourhood, as a share of the longer side
 _BAND = 0.02, 0.98  # blurred share of sky between which a pixel is near the border
 _MOST_LIKELY = 0.3  # blurred share from which colour alone decides
@@ -25,9 +27,12 @@ _ENDS = 0.6, 0.75
 def sky_along_edges(sky: Map, picture: Map) -> Map:
     """Return the share of sky (h, w) of a picture (h, w, 3), sRGB, with the colours deciding near its border.
 
-    Near the border a pixel is sky if its colour is that of the sky nearby. Far from it, nothing changes.
+    Near the border a pixel is sky if its colour is that of the sky nearby. Far from it, nothing changes. Where a picture
+    shows nothing but sky, that is its subject, and what light falls on: it has none.
     """
-    if not 0 < float(sky.mean()) < 1:
+    if float(sky.mean()) > _NOTHING_ELSE:
+        return np.zeros_like(sky)
+    if not sky.any():
         return sky
     share, apart = _blur(sky), _apart(_sure(sky), picture)
     likely = (share / _MOST_LIKELY).clip(0, 1) * _likeness(apart)

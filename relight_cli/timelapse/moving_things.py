@@ -20,6 +20,7 @@ MIN_CHANGE = 0.25  # stops of luminance, relative to the whole picture
 MIN_SIDE = 16  # pixels of the shorter side; a smaller picture shows no things
 SIZES = 20 / 512**2, 0.01  # shares of the picture that a thing covers
 MOST_DIFFERENT = 0.2, 0.3  # shares of the details that differ: there are things, the whole scene looks another
+LEAST_DETAILED = 0.1  # share of the picture that must have details for that; else a thing may be all of them
 MARGIN = 5  # pixels that a thing is enlarged by
 TURN = 0.3  # share of the way in which a thing fades, half-way
 
@@ -39,7 +40,10 @@ def things_between(first: Picture, last: Picture, passed: Map) -> Map:
     own, other, common = (blurred(product, NEAR) for product in (a * a, b * b, a * b))
     differs, detailed = common < SAME * np.sqrt(own * other), np.sqrt(np.maximum(own, other)) > MIN_DETAIL
     least, most = MOST_DIFFERENT
-    told = np.clip((most - differs[detailed].mean()) / (most - least), 0, 1) if detailed.any() else 0.0
+    still = detailed & (passed < 0.5)
+    sure = 1.0
+    if still.mean() > LEAST_DETAILED:
+        sure = float(np.clip((most - differs[still].mean()) / (most - least), 0, 1))
     differs &= detailed & (np.abs(change - np.median(change)) > MIN_CHANGE)
     closed = cv2.morphologyEx((differs & (passed < 0.5)).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(closed)
@@ -47,7 +51,7 @@ def things_between(first: Picture, last: Picture, passed: Map) -> Map:
     kept = (shares > SIZES[0]) & (shares < SIZES[1])
     kept[0] = False  # the rest of the picture
     grown = cv2.dilate(kept[labels].astype(np.float32), np.ones((MARGIN, MARGIN), np.uint8))
-    return blurred(np.asarray(grown, np.float32), 1) * (1 - passed) * np.float32(told)
+    return blurred(np.asarray(grown, np.float32), 1) * (1 - passed) * np.float32(sure)
 
 
 def nearer_share(things: Map, share: float) -> Map:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from relight_cli.training.cameras import Camera
@@ -43,12 +44,7 @@ class GeometryViews:
         size = tuple(max(32, round(n * scale / 32) * 32) for n in (height, width))
         pictures, layers = [], []
         for view in rng.integers(len(shard), size=count):
-            share = rng.uniform(LEAST_CROP, 1)
-            high, wide = round(height * share), round(width * share)
-            y, x = rng.integers(height - high + 1), rng.integers(width - wide + 1)
-            part = torch.from_numpy(np.array(shard[view, :, y : y + high, x : x + wide], np.float32))
-            linear = F.interpolate(mixed_lights(part[:6].unflatten(0, (2, 3)), rng)[None], size, mode="area")[0]
-            known = F.interpolate(part[None, 6:], size, mode="nearest-exact")[0]
+            linear, known = _crop(shard[view], size, rng)
             if rng.random() < 0.5:
                 linear, known = linear.flip(-1), known.flip(-1) * torch.tensor([1.0, -1, 1, 1])[:, None, None]
             pictures.append(photographed(linear, rng))
@@ -56,10 +52,26 @@ class GeometryViews:
         known = torch.stack(layers)
         return Batch(torch.stack(pictures), known[:, :1], known[:, 1:])
 
+    def crop(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return a part of a view in a size: linear light (3, h, w), and disparity and normals (4, h, w)."""
+        shard = self.shards[rng.integers(len(self.shards))]
+        return _crop(shard[rng.integers(len(shard))], size, rng)
+
     def whole(self) -> Batch:
         """Return all views as they are, plainly developed under their first light; they must have one size."""
         layers = torch.from_numpy(np.concatenate(self.shards)).float()
         return Batch(develop(layers[:, :3], knee=0.8), layers[:, 6:7], layers[:, 7:])
+
+
+def _crop(view: NDArray[np.float16], size: tuple[int, ...], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return a part of a view (10, H, W), of the aspect ratio of a size: linear light (3, h, w), the rest (4, h, w)."""
+    height, width = view.shape[1:]
+    largest = min(height / size[0], width / size[1]) * rng.uniform(LEAST_CROP, 1)
+    high, wide = (max(1, round(n * largest)) for n in size)
+    y, x = rng.integers(height - high + 1), rng.integers(width - wide + 1)
+    part = torch.from_numpy(np.array(view[:, y : y + high, x : x + wide], np.float32))
+    linear = F.interpolate(mixed_lights(part[:6].unflatten(0, (2, 3)), rng)[None], size, mode="area")[0]
+    return linear, F.interpolate(part[None, 6:], size, mode="nearest-exact")[0]
 
 
 def mixed_lights(pictures: Tensor, rng: np.random.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from relight_cli.checkpoints.geometry import load_geometry
+from relight_cli.checkpoints.geometry import geometry_sha256, load_geometry
 from relight_cli.models.geometry import GeometryNetwork, SkyDecoder
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.training.geometry_pictures import GeometryViews
@@ -72,6 +72,9 @@ class Run:
         """Write the averaged decoder as float16 into the file of the network."""
         with safe_open(target, "pt") as file:
             described = file.metadata()
+        others = json.loads(described["figures"])
+        others.pop("sky_iou", None)  # of another decoder
+        described["figures"] = json.dumps(others)
         learned = cast(SkyDecoder, self.average.module).state_dict()
         weights = load_file(target) | {f"sky.{key}": value.half().contiguous() for key, value in learned.items()}
         save_file(weights, target, described | {"sky": json.dumps({"recipe": self.recipe, "figures": figures})})
@@ -83,7 +86,8 @@ def sky_loss(logits: Tensor, masks: Tensor) -> Tensor:
     The border of the sky counts more, since a wrong one is a halo in every picture that is made with it.
     """
     large, wanted = F.interpolate(logits, masks.shape[-2:], mode="bilinear"), masks.clamp(min=0)
-    border = F.max_pool2d(wanted, NEAR, 1, NEAR // 2) + F.max_pool2d(-wanted, NEAR, 1, NEAR // 2)
+    near_sky, near_rest = (F.max_pool2d((masks == value).float(), NEAR, 1, NEAR // 2) for value in (1, 0))
+    border = near_sky * near_rest
     weights = (1 + BORDER * border) * (masks >= 0)
     wrong = F.binary_cross_entropy_with_logits(large, wanted, reduction="none")
     return (wrong * weights).sum() / weights.sum().clamp(min=1)
@@ -125,11 +129,15 @@ def main(
     seed: int = 1,
 ) -> None:
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
+    if export and not export.exists():
+        raise typer.BadParameter(f"{export} is no file: name that of the network, which the decoder is written into.")
     torch.manual_seed(seed)
     train, test = (SkyPhotos(paths, masks) for paths in split(photos))
     run, data, test_views = Run(folder), GeometryViews(views), GeometryViews(held_out)
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
-    run.recipe.append(schedule | {"photos": len(train.pictures), "views": data.count, "revision": code_revision()})
+    source = {"photos": len(train.pictures), "views": data.count, "network": geometry_sha256()}
+    if run.step < steps:
+        run.recipe.append(schedule | source | {"revision": code_revision()})
     pictures = SkyPictures(train, data)
     figures = take_steps(
         run,

@@ -19,8 +19,10 @@ SKY, NONE = 255, 0  # values of a mask; any other is not known
 ASPECTS = (0.6, 0.75, 1.0, 1.33, 1.5, 1.78)  # width over height of batches
 LEAST_CROP = 0.45  # least side of a crop, as a share of a photo's
 OF_PHOTOS = 0.5  # share of the pictures that are photos
+WITH_SKY = 0.6  # share of the photos that are drawn from those with sky
+LEAST_SKY = 0.1  # share of such a photo
 OTHER_SKY = 0.4  # share of the pictures with sky that get that of another photo
-_TRIES = 20  # at finding a part of a photo that is nothing but sky
+_TRIES, _PARTS = 20, (0.15, 0.7)  # at finding a part of a photo that is nothing but sky, and its sides, as shares
 
 Samples = NDArray[np.uint8]
 
@@ -40,11 +42,11 @@ class SkyPhotos:
             file = masks / f"{path.stem}.png"
             mask = Image.open(file).convert("L").resize(size, Image.Resampling.NEAREST) if file.exists() else None
             self.masks.append(np.asarray(mask) if mask else np.zeros(size[::-1], np.uint8))
-        self.with_sky = [i for i, mask in enumerate(self.masks) if (mask == SKY).mean() > 0.1]
+        self.with_sky = [i for i, mask in enumerate(self.masks) if (mask == SKY).mean() > LEAST_SKY]
 
     def crop(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return a random part of a photo (3, h, w), sRGB in [0, 1], and its mask (1, h, w)."""
-        either = self.with_sky if rng.random() < 0.6 else range(len(self.pictures))
+        either = self.with_sky if rng.random() < WITH_SKY else range(len(self.pictures))
         which = int(rng.choice(np.asarray(either)))
         picture, mask = self.pictures[which], self.masks[which]
         high, wide = (round(n * rng.uniform(LEAST_CROP, 1)) for n in mask.shape)
@@ -57,7 +59,7 @@ class SkyPhotos:
         which = int(rng.choice(np.asarray(self.with_sky)))
         picture, mask = self.pictures[which], self.masks[which]
         for _ in range(_TRIES):
-            high, wide = (round(n * rng.uniform(0.15, 0.7)) for n in mask.shape)
+            high, wide = (round(n * rng.uniform(*_PARTS)) for n in mask.shape)
             y, x = int(rng.integers(mask.shape[0] - high + 1)), int(rng.integers(mask.shape[1] - wide + 1))
             at = np.s_[y : y + high, x : x + wide]
             if (mask[at] == SKY).all():
@@ -85,18 +87,17 @@ class SkyPictures:
         height, width = size
         if rng.random() < OF_PHOTOS:
             picture, mask = self.photos.crop((height, width), rng)
+            linear = srgb_to_linear(picture)
         else:
-            view = self.views.draw(1, rng)
-            picture = F.interpolate(view.pictures, (height, width), mode="area")[0]
-            mask = F.interpolate((view.disparity == 0).float() * SKY, (height, width), mode="nearest-exact")[0]
+            linear, known = self.views.crop((height, width), rng)
+            mask = (known[:1] == 0).float() * SKY
         if (mask == SKY).any() and rng.random() < OTHER_SKY:
             other = self.photos.sky((height, width), rng)
             share = F.avg_pool2d((mask == SKY).float()[None], 3, 1, 1, count_include_pad=False)[0]
-            picture = picture if other is None else picture + share * (other - picture)
+            linear = linear if other is None else linear + share * (srgb_to_linear(other) - linear)
         if rng.random() < 0.5:
-            picture, mask = picture.flip(-1), mask.flip(-1)
-        known = torch.where(mask == SKY, 1.0, torch.where(mask == NONE, 0.0, -1.0))
-        return photographed(srgb_to_linear(picture), rng), known
+            linear, mask = linear.flip(-1), mask.flip(-1)
+        return photographed(linear, rng), torch.where(mask == SKY, 1.0, torch.where(mask == NONE, 0.0, -1.0))
 
 
 def _tensor(samples: Samples, size: tuple[int, int], how: int) -> Tensor:

@@ -163,7 +163,8 @@ def copied_streams(
             copy = file.add_stream_from_template(stream)
         except Exception:  # noqa: BLE001  PyAV raises several kinds for what a container cannot hold
             name = stream.codec_context.name if stream.codec_context else stream.type
-            left_out.append(f"its {_KINDS.get(stream.type, stream.type)} ({name}) does not fit into the output")
+            remedy = "" if stream.type == "data" else "; an .mkv as -o holds it"
+            left_out.append(f"its {_KINDS.get(stream.type, stream.type)} ({name}) does not fit into the output{remedy}")
             continue
         copy.disposition = stream.disposition
         if named:
@@ -171,7 +172,7 @@ def copied_streams(
         elif stream.language:
             copy.metadata["language"] = stream.language
         copies[stream.index] = copy
-    return copies, tuple(f"{reason}; an .mkv as -o holds it" for reason in dict.fromkeys(left_out))
+    return copies, tuple(dict.fromkeys(left_out))
 
 
 def copied_packets(source: Any, copies: dict[int, Any], begin: float = 0.0) -> Iterator[tuple[float, Any]]:

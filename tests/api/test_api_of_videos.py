@@ -88,6 +88,7 @@ def test_a_container_without_streams_of_data_is_begun_once(
     monkeypatch.setattr(muxing, "_begin", lambda *arguments: begun.append(1) or begin(*arguments))
     [note] = rl.change_video(tmp_path / "told.mp4", tmp_path / "o.mkv", lambda view: view)
     assert note.startswith("its data ")
+    assert note.endswith("does not fit into the output")
     assert len(begun) == 1
 
 

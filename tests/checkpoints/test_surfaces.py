@@ -125,6 +125,17 @@ def test_layers_of_another_network_are_made_again(command: Command, parts: Path,
     assert seen[0][1] != embedded
 
 
+def test_outputs_by_a_depth_map_and_a_reference_are_up_to_date(command: Command, parts: Path, tmp_path: Path) -> None:
+    """The map tells the photo's surfaces; the network may have to tell those of the reference."""
+    np.save(tmp_path / "d.npy", np.linspace(2, 3, SIDE * SIDE, dtype=np.float32).reshape(SIDE, SIDE))
+    words = ("relight", "photo.png", "--light", "photo.png", "--depth", "d.npy", "-o", "o.png", "--skip-existing")
+    seen = []
+    for _ in range(2):
+        assert command(*words, "--weights-dir", parts, "-q").code == 0
+        seen.append((tmp_path / "o.png").stat().st_mtime_ns)
+    assert seen[0] == seen[1]
+
+
 def test_a_damaged_file_is_an_error(command: Command, parts: Path, tmp_path: Path) -> None:
     shutil.copytree(parts, tmp_path / "weights")
     damaged = tmp_path / "weights" / surfaces.REPOSITORY / "model.safetensors"

@@ -141,9 +141,10 @@ def test_the_sky_that_a_network_sees_counts_where_a_depth_map_allows_it() -> Non
         return geometry_of_depth_map(DepthMap(values, quantity, True), "d", picture, 60, seen).sky
 
     expected = seen.copy()
-    assert (sky(1 / depth, "disparity") == expected).all()  # by a disparity whose zero is unknown nothing is near
     expected[:, 40:] = 0
     assert (sky(depth, "depth") == expected).all()
+    assert (sky(1 / depth + 3, "disparity") == expected).all()
+    assert (sky(1 / depth - 3, "disparity") == expected).all()
     unknown, endless = depth.copy(), 1 / depth
     unknown[:20, :40], endless[:20, :10] = np.nan, 0
     assert (sky(unknown, "depth") == expected).all()

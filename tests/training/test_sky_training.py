@@ -47,15 +47,25 @@ def test_pictures_keep_their_masks_under_another_sky(folders: Path) -> None:
     skies = [photos.sky((32, 48), np.random.default_rng(seed)) for seed in range(4)]
     assert any(sky is not None for sky in skies)
     assert all((sky[2] > sky[0] + 0.2).all() for sky in skies if sky is not None)  # nothing but blue
-    pictures = SkyPictures(photos, GeometryViews(folders / "views"))
-    for seed in range(6):
-        batch, masks = pictures.draw(2, np.random.default_rng(seed))
-        assert batch.shape[2:] == masks.shape[2:]
-        assert ((batch >= 0) & (batch <= 1)).all()
-        assert set(masks.unique().tolist()) <= {0.0, 1.0}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sky_pictures, "OTHER_SKY", 1.0)
+        patched.setattr(sky_pictures, "OF_PHOTOS", 1.0)
+        patched.setattr(sky_pictures, "photographed", lambda linear, rng: linear)
+        pictures = SkyPictures(photos, GeometryViews(folders / "views"))
+        del photos.pictures[16], photos.masks[16]  # the one without a mask
+        batches = [pictures.draw(2, np.random.default_rng(seed)) for seed in range(6)]
+    assert {value for _, masks in batches for value in masks.unique().tolist()} == {0.0, 1.0}
+    for batch, masks in batches:
+        blue = batch[:, 2:] > batch[:, :1]
+        assert (blue == (masks == 1)).float().mean() > 0.97  # but for the border
 
 
 def test_what_is_unknown_teaches_nothing(folders: Path) -> None:
+    pictures = SkyPictures(photos_of(folders), GeometryViews(folders / "views"))
+    pictures.photos.masks = [np.full_like(mask, 128) for mask in pictures.photos.masks]
+    assert pictures.photos.crop((32, 32), np.random.default_rng(0))[1].unique().tolist() == [128]
+    drawn = [pictures.draw(4, np.random.default_rng(seed))[1] for seed in range(2)]
+    assert any((masks == -1).all(dim=(1, 2, 3)).any() for masks in drawn)
     for path in (folders / "masks").iterdir():
         Image.fromarray(np.full((96, 128), 128, np.uint8)).save(path)
     photos = photos_of(folders)
@@ -65,6 +75,12 @@ def test_what_is_unknown_teaches_nothing(folders: Path) -> None:
     logits = torch.tensor([30.0, -30, 30, -30]).reshape(1, 1, 2, 2)
     assert sky.sky_loss(logits, masks) < 1e-6
     assert sky.sky_loss(-logits, masks) > 20
+    far = torch.zeros(1, 1, 40, 40)
+    far[..., :20, :] = 1
+    wrong = torch.where(far == 1, 5.0, -5.0)
+    at_the_border, elsewhere = wrong.clone(), wrong.clone()
+    at_the_border[..., 19, :], elsewhere[..., 2, :] = -5, -5
+    assert sky.sky_loss(at_the_border, far) > 2 * sky.sky_loss(elsewhere, far)
 
 
 def test_a_run_learns_resumes_and_changes_nothing_but_the_sky(
@@ -87,5 +103,5 @@ def test_a_run_learns_resumes_and_changes_nothing_but_the_sky(
     with safe_open(target, "pt") as file:
         described = file.metadata()
     assert [part["from_step"] for part in json.loads(described["sky"])["recipe"]] == [0, 1]
-    assert "recipe" in described
+    assert "sky_iou" not in json.loads(described["figures"])
     assert set(json.loads(described["sky"])["figures"]) >= {"photos_iou", "photos_wrong", "views_iou"}
