@@ -27,8 +27,8 @@ _ENDS = 0.6, 0.75
 def sky_along_edges(sky: Map, picture: Map) -> Map:
     """Return the share of sky (h, w) of a picture (h, w, 3), sRGB, with the colours deciding near its border.
 
-    Near the border a pixel is sky if its colour is that of the sky nearby. Far from it, nothing changes. Where a picture
-    shows nothing but sky, that is its subject, and what light falls on: it has none.
+    Near the border a pixel is sky if its colour is that of the sky nearby. Far from it, nothing changes. A picture that
+    shows nothing but sky has none: it is what light falls on.
     """
     if float(sky.mean()) > _NOTHING_ELSE:
         return np.zeros_like(sky)
