@@ -166,6 +166,11 @@ def test_the_border_of_the_sky_follows_the_colours() -> None:
     assert (found != truth).mean() < 0.6 * ((coarse > 0.5) != truth).mean()
 
 
+def test_a_picture_of_nothing_but_sky_is_what_light_falls_on() -> None:
+    picture = np.full((40, 60, 3), 0.6, np.float32)
+    assert not sky_along_edges(np.full((40, 60), 0.99, np.float32), picture).any()
+
+
 def test_a_sky_of_which_a_part_alone_was_found_is_lit_as_a_whole() -> None:
     """The border of the found part would appear inside the sky."""
     picture = np.full((96, 128, 3), (0.3, 0.35, 0.3), np.float32)
