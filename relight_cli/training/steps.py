@@ -36,9 +36,7 @@ def take_steps(
     rate: float,
     log_every: int,
 ) -> dict[str, Any]:
-    """Train until the schedule of so many steps or the minutes end; return the last line of the log.
-
-    That of a finished run is the one of its last step.
+    """Train until the schedule of so many steps or the minutes end; return the log's last line, also of a finished run.
 
     `advance` gets a learning rate, takes one step and returns losses; not every step has all of them.
     """
