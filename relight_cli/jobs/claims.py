@@ -7,7 +7,6 @@ one that has not been dated for half a minute is free again. Network file system
 """
 
 import contextlib
-import errno
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.interruption import watch_writing
 from relight_cli.jobs.file_names import make_folder
-from relight_cli.photos.leftovers import claim_path_for
+from relight_cli.photos.leftovers import claim_path_for, is_without_locks
 from relight_cli.places.objects import ObjectPath
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 POLL = 0.25  # seconds between looks at what another process has claimed
 ATTEMPTS, RETRY_DELAY = 3, 0.01  # seconds between them: whoever sweeps the folder holds each lock for a moment
 LEASE = 30.0  # seconds after which a claim without a lock is free, if its holder has not dated it anew
-_WITHOUT_LOCKS = {
-    getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK") if hasattr(errno, name)
-}
 _files: set[Path] = set()  # lock files of this process
 
 
@@ -102,7 +98,7 @@ class Claims:
         try:
             lock.acquire(blocking=False)
         except OSError as error:
-            if error.errno not in _WITHOUT_LOCKS or target.parent in self._without_locks:
+            if not is_without_locks(error) or target.parent in self._without_locks:
                 self._tried[target] = lock  # Timeout is an OSError too
                 if target.parent in self._without_locks:
                     self._remove_if_empty(Path(lock.lock_file))

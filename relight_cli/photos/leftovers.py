@@ -1,6 +1,7 @@
 """Temporary files next to outputs: names that identify the writer, and removal of the files that killed runs left."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -17,6 +18,9 @@ _NAME = re.compile(r"\.relight-cli-([0-9a-f]{8})-(\d+)-[0-9a-f]{16}\.tmp")
 _LOCK = re.compile(r"\.relight-cli-[0-9a-f]{16}\.lock")
 _LEASE = re.compile(r"\.relight-cli-[0-9a-f]{16}\.claim")
 _DAY = 24 * 3600.0
+_WITHOUT_LOCKS = {
+    getattr(errno, name) for name in ("ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK") if hasattr(errno, name)
+}
 
 
 def temporary_path_for(target: Path) -> Path:
@@ -31,6 +35,11 @@ def claim_path_for(target: Path, *, locked: bool) -> Path:
     """Return the path of the hidden file by which a process claims an output; a `locked` one counts while locked."""
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]
     return target.with_name(f".relight-cli-{digest}.{'lock' if locked else 'claim'}")
+
+
+def is_without_locks(error: OSError) -> bool:
+    """Return whether an error of locking a file says that its file system has no locks."""
+    return error.errno in _WITHOUT_LOCKS
 
 
 def remove_leftovers(folder: Path, own: set[Path]) -> None:
@@ -65,13 +74,18 @@ def _is_leftover(entry: os.DirEntry[str], machine: str, process: int) -> bool:
 
 
 def _remove_lock(path: str) -> None:
-    """Remove a lock file that no process has locked."""
-    from filelock import FileLock, Timeout
+    """Remove a lock file that no process has locked, or that none can lock."""
+    from filelock import FileLock
 
     lock = FileLock(path, fallback_to_soft=False)
-    with contextlib.suppress(OSError, Timeout, NotImplementedError), lock.acquire(blocking=False):
-        if sys.platform != "win32":  # where releasing it removes it
-            os.unlink(path)  # noqa: PTH108  as above
+    with contextlib.suppress(OSError, NotImplementedError):
+        try:
+            with lock.acquire(blocking=False):
+                if sys.platform != "win32":  # where releasing it removes it
+                    os.unlink(path)  # noqa: PTH108  as above
+        except OSError as error:
+            if is_without_locks(error):  # it claims nothing; trying to lock it may have made it
+                os.unlink(path)  # noqa: PTH108  as above
 
 
 def _is_alive(process: int) -> bool:

@@ -18,7 +18,7 @@ from forked import run_forked
 from photo_fixtures import noise
 
 from relight_cli.jobs import batch, claims
-from relight_cli.photos.leftovers import claim_path_for
+from relight_cli.photos.leftovers import claim_path_for, remove_leftovers
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -152,15 +152,28 @@ def test_a_sweep_of_the_folder_does_not_take_a_claim(tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
-@needs_fork
-def test_an_empty_claim_of_a_dead_process_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that is killed between creating its claim and writing into it holds nothing for ever."""
-    import fcntl
+@pytest.fixture(params=["ENOLCK", "ENOSYS", "EOPNOTSUPP"])
+def no_locks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A file system without locks."""
+    fcntl = pytest.importorskip("fcntl")
+    refused = getattr(errno, request.param)
 
     def refuse(handle: int, operation: int) -> None:
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        raise OSError(refused, os.strerror(refused))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
+
+
+def test_a_sweep_leaves_no_lock_where_there_are_none(tmp_path: Path, no_locks: None) -> None:
+    """Another process removes its own between the listing of the folder and the locking, which makes it again."""
+    claim_path_for(tmp_path / "a.png", locked=True).touch()
+    remove_leftovers(tmp_path, set())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("no_locks", ["ENOLCK"], indirect=True)
+def test_an_empty_claim_of_a_dead_process_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_locks: None) -> None:
+    """A process that is killed between creating its claim and writing into it holds nothing for ever."""
     monkeypatch.setattr(claims, "LEASE", 0.1)
     target = tmp_path / "a.png"
     claim_path_for(target, locked=False).touch()
