@@ -35,7 +35,7 @@ class MapFormat(StrEnum):
 
 
 # Options that say how runs are made, or what is done with them.
-_OF_RUNS = ("fast", "caption", "prompt", "ensemble", "seed", "early_stop", "run_batch", "sky", "uncertainty", "resume")
+_OF_RUNS = ("fast", "caption", "prompt", "ensemble", "seed", "early_stop", "run_batch", "uncertainty", "resume")
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
         """Raise UsageError for options that contradict each other."""
         self.check_engine()
         given = [name for name in _OF_RUNS if getattr(self, name) != getattr(DepthCommandOptions, name)]
+        if self.sky not in ("auto", "off"):  # which also decide whether the sky is infinitely far
+            given.append("sky")
         if given and not self.is_refined:
             name = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")

@@ -410,7 +410,7 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--steps", "0", "--seed", "3"], 2),
         (["photo.png", "--steps", "0", "--early-stop", "0.1"], 2),
         (["photo.png", "--steps", "0", "--run-batch", "2"], 2),
-        (["photo.png", "--steps", "0", "--sky", "off"], 2),
+        (["photo.png", "--steps", "0", "--sky", "reference.png"], 2),
         (["photo.png", "--steps", "0", "--resume"], 2),
         (["photo.png", "--resume", "--overwrite"], 2),
         (["photo.png", "--point-cloud", "p.ply"], 2),
@@ -499,8 +499,11 @@ def test_the_sky_is_infinitely_far_for_the_embedded_network(refine: Refine, tmp_
     sky = np.linspace((0.45, 0.65, 0.9), (0.75, 0.85, 0.95), 48)[:, None] + np.zeros((1, 144, 1))
     picture = (np.concatenate((sky, gravel)) * 255).astype(np.uint8)
     write_photo(Photo(picture), tmp_path / "hill.png")
-    done = refine("hill.png", "--depth-model", "tiny", "--steps", 0, "-o", "d.npz", weights=tmp_path / "empty")
-    assert done.code == 0, done.err
-    disparity = np.load(tmp_path / "d.npz")["disparity"]
-    assert (disparity[:40] == 0).mean() > 0.95
-    assert disparity[56:].min() > 0
+    asked = ("hill.png", "--depth-model", "tiny", "--steps", 0)
+    for name, more in (("auto", ()), ("off", ("--sky", "off"))):
+        done = refine(*asked, *more, "-o", f"{name}.npz", weights=tmp_path / "empty")
+        assert done.code == 0, done.err
+    found, own = (np.load(tmp_path / f"{name}.npz")["disparity"] for name in ("auto", "off"))
+    assert (found[:40] == 0).mean() > 0.95
+    assert found[56:].min() > 0
+    assert own.min() > 0
