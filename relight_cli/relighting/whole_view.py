@@ -27,6 +27,7 @@ from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ChangeOptions, TileOptions
 from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.shadow_borders import ShadowBorders
+from relight_cli.relighting.shadow_profile import even_umbra, fit_penumbra
 
 Maps = NDArray[np.float32]
 Size = tuple[int, int]  # height, width
@@ -95,13 +96,16 @@ def whole_gain(
 ) -> tuple[Maps, Maps]:
     """Return the gain (h, w, 3) in stops of the finest copy of an sRGB picture (H, W, 3), and the copy (h, w, 3).
 
-    That of shadows has the level that their borders ask for; that of albedo leaves no surface brighter than white.
+    That of shadows is even inside them and has the level and the profile that their borders ask for; that of albedo
+    leaves no surface brighter than white.
     """
     sizes = view_sizes(views, picture, tiling.max_side)
     working = np.ascontiguousarray(resized(picture, *sizes[0]), np.float32)
     borders = ShadowBorders(working)
-    view, stops = _shadows(network, views, mapper, working, borders, sizes, tiling, progress)
+    view, stops, sky = _shadows(network, views, mapper, working, borders, sizes, tiling, progress)
+    stops = even_umbra(stops)
     stops = borders.level(stops).applied(stops)
+    stops = stops + (1 - sky) * (fit_penumbra(stops, np.nan_to_num(working).clip(0, 1)) - stops)
     if mapper == SHADOW:
         return stops, working
     stops = stops * find_shadows(stops, working).share_kept(THRESHOLD)
@@ -149,11 +153,12 @@ def _shadows(
     sizes: list[Size],
     tiling: TileOptions,
     progress: Callable[[int], None] = lambda tiles: None,
-) -> tuple[View, Maps]:
-    """Return what is seen in a copy (h, w, 3), sRGB, and the gain (h, w, 3) in stops that takes its shadows off.
+) -> tuple[View, Maps, Maps]:
+    """Return what is seen in a copy (h, w, 3), sRGB, the gain (h, w, 3) in stops against its shadows, and the sky.
 
-    The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`. The
-    more of a pass's borders agree with those of the copy, the more it counts. In the sky the gain is 0.
+    The sky is (h, w, 1), in [0, 1]; there the gain is 0. It is the mean of passes over the copy in `sizes`, its own
+    first, where the network looks for `mapper`. The more of a pass's borders agree with those of the copy, the more it
+    counts.
     """
     seen = np.nan_to_num(working).clip(0, 1)
     own = _batch(seen, tiling.device)
@@ -176,7 +181,7 @@ def _shadows(
     with torch.inference_mode():
         mean = torch.stack([x.trust * x.change for x in looks]).sum(dim=0) / sum(x.trust for x in looks)
         log_light = views.settled(mean) * (1 - sky)
-        return looks[0].view, _array(change_gain(log_light, own))
+        return looks[0].view, _array(change_gain(log_light, own)), _array(sky)
 
 
 def _tiles(network: RelightingModel, size: Size) -> int:
