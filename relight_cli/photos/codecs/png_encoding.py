@@ -107,7 +107,9 @@ def _filtered(strip: NDArray) -> bytes:
     """Return the zlib stream of a PNG of the strip alone: its rows, filtered by libpng and not compressed."""
     # numpy allows any stride on a last axis of one, but imagecodecs refuses it.
     plane = np.ascontiguousarray(strip[..., 0] if strip.shape[2] == 1 else strip)
-    png, pieces, start = memoryview(imagecodecs.png_encode(plane, level=0)), [], _HEADER
+    room = plane.nbytes + len(plane)  # a row has one byte more: its filter, which imagecodecs forgets in narrow pictures
+    png = memoryview(imagecodecs.png_encode(plane, level=0, out=room + room // 64 + 1024))  # headers of blocks and chunks
+    pieces, start = [], _HEADER
     while start < len(png):
         length, name = struct.unpack_from(">I4s", png, start)
         if name == b"IDAT":
