@@ -286,6 +286,17 @@ def test_contradictions_are_usage_errors(command: Command, tmp_path: Path, argum
     assert not (tmp_path / "photo_relit.png").exists()
 
 
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_transparent_reference_gets_a_note(command: Command, tmp_path: Path, hidden: bool) -> None:
+    save(tmp_path, shot(view(1)), shot(view(1), light(1)))
+    alpha = np.full((180, 240), 255, np.uint8)
+    alpha[:, :100] = 0 if hidden else 255
+    write_photo(Photo(shot(view(1), light(1)), alpha), tmp_path / "reference.png", overwrite=True)
+    done = command(*RELIGHT, "--strength", 0)
+    assert done.code == 0
+    assert ("reference.png: its transparent pixels count" in done.err) == hidden
+
+
 def test_reference_overrules(command: Command, tmp_path: Path) -> None:
     save(tmp_path, shot(view(1)), shot(view(9), light(1)))
     assert command(*RELIGHT, "--reference", "aligned").code == 0
