@@ -52,6 +52,10 @@ class DeshadowCommandOptions(MappingCommandOptions):
             raise UsageError("--probability is what --mask-only writes: give both.")
         if self.mask_only and (given := [name for name, value in self.compositing().items() if value is not None]):
             raise UsageError(f"--mask-only writes a mask, {given[0]} is for photos: give only one of them.")
+        if self.mask_only and self.strength != DeshadowOptions.strength:
+            raise UsageError("--mask-only writes a mask, --strength is for photos: give only one of them.")
+        if self.probability and self.threshold is not None:
+            raise UsageError("--probability tells how probable all shadows are: leave --threshold out.")
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
             raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")

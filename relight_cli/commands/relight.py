@@ -108,6 +108,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         command.record(_find_surfaces(geometry, model, options))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()
+    if note := reference.note():
+        notifier(options.quiet)(note)
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 

@@ -17,6 +17,7 @@ from relight_cli.relighting.lights.look import from_toml, to_toml
 SUFFIX = ".toml"
 _PRESETS = Path(__file__).parent.parent / "relighting" / "lights" / "presets"
 _LARGEST = 1 << 20  # bytes of a TOML file; a light takes less than 2 kB
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-6, 1e6  # of a light in a mix: less of it is lost in the least irradiance of a light
 
 Notify = Callable[[str], None]
 
@@ -77,7 +78,8 @@ def parse_mix(spec: str) -> list[tuple[str, float]]:
     """Return names and weights (1 where none is given) of "NAME[:WEIGHT],NAME[:WEIGHT]...".
 
     A name may itself contain commas and colons (C:\\looks\\a.toml) if it is that of a file: the fewest pieces between
-    commas that name a preset or an existing file are one name. Raises UsageError for weights below 0.
+    commas that name a preset or an existing file are one name. Raises UsageError for weights that are
+    out of range.
     """
     pieces = spec.split(",")
     found = []
@@ -87,8 +89,10 @@ def parse_mix(spec: str) -> list[tuple[str, float]]:
         name, weight = candidates[count - 1]
         if not name.strip():
             raise UsageError(f"{spec}: a light has no name; write NAME:WEIGHT,NAME:WEIGHT.")
-        if not 0 <= weight < 1e6:
-            raise UsageError(f"{spec}: the weight {weight:g} is out of range; give 0 or more.")
+        if weight != 0 and not _LEAST_WEIGHT <= weight <= _MOST_WEIGHT:
+            raise UsageError(
+                f"{spec}: the weight {weight:g} is out of range; give 0, or {_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}."
+            )
         found.append((name, weight))
         pieces = pieces[count:]
     if not any(weight for _, weight in found):

@@ -20,8 +20,8 @@ def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save
         raise UsageError("stdin cannot be both PHOTO and --mask: name a file for one of them.")
     if options.invert_mask and not options.mask:
         raise UsageError("--invert-mask needs a mask: give --mask too.")
-    if save_layer and options.output == "-":
-        raise UsageError("--output - takes one picture: name a file or a folder to save a layer next to it.")
+    if save_layer and (options.output == "-" or (options.output is None and str(STDIO) in photos)):
+        raise UsageError("stdout takes one picture: name a file or a folder by --output to save a layer next to it.")
 
 
 def read_mask(path: Path, options: CommandOptions) -> "Photo":

@@ -18,6 +18,9 @@ EXCLUSIVE = (
     ("budget", "max-side"),
     ("budget", "detail"),
     ("max-side", "detail"),
+    ("mask-only", "detail"),
+    ("mask-only", "strength"),
+    ("probability", "threshold"),
     ("between", "frames", "duration"),
     ("deflicker", "freeze"),
 )

@@ -29,6 +29,13 @@ class ReferencePhoto:
         if self._read:
             self._read.result()
 
+    def note(self) -> str | None:
+        """Return a note if the photo is transparent somewhere, since its light is taken from there, too."""
+        alpha = self._read.result().alpha if self._read else None
+        if alpha is None or alpha.all():
+            return None
+        return f"{self.path}: its transparent pixels count with the colours they hide; crop it to what shows the light"
+
     def photo(self) -> Photo:
         """Return the photo; release it here if it is large."""
         photo = self._read.result() if self._read else read_input(self.path, self.options)

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.models.colour import LUMINANCE
 from relight_cli.rasters.resizing import copy_within, resized
 from relight_cli.rasters.rows import Raster
-from relight_cli.relighting.gain import apply_log_gain
+from relight_cli.relighting.gain import DARK, apply_log_gain
 from relight_cli.relighting.guided import fit_guided
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.light_fill import continue_light, fill_light
@@ -31,6 +32,7 @@ UNSURE = 0.9  # trust up to which the reference's cells are not reproduced
 LATENT_SHARE = 0.5  # of the latents' gain, in the overlap
 BESIDE = 1 / 64  # of the longer side around the overlap, over which that share ends
 TRUSTED, IN_COMMON = 0.5, 0.75  # trust from which a pixel counts, share of them that have a change in common
+GREY = 2 / 255  # difference of the channels of a grey reference, at most: codecs round them
 NEXT, FADE = 1 / 16, 1 / 8  # of the longer side around the overlap that takes its light, over which it then fades out
 
 
@@ -116,6 +118,7 @@ def light_same_view(
 ) -> Raster:
     """Return an sRGB picture (H, W, 3) in the light of a reference (h, w, 3) of the same view.
 
+    A grey reference changes the brightness alone: it does not tell the colour of its light.
     `homography` takes the photo's points to the reference's; None if the two are aligned. `by_latents` lights a small
     picture by another of its size. `beyond` gives the gain (h, w, 3) in stops of the fitted light, for what lies
     outside the overlap; without it the light fades out there. The gain is computed on a small copy and follows the
@@ -123,12 +126,14 @@ def light_same_view(
     """
     own, known = np.nan_to_num(copy_within(picture, WORKING_SIDE)).clip(0, 1), None
     height, width = own.shape[:2]
+    grey = float(np.ptp(reference, axis=2).max()) <= GREY
     if homography is None:
         other = resized(reference, height, width)
     else:
         # A softer interpolation would take the fine texture that trust is judged by.
         other, known = warped(reference, homography, height, width, cv2.INTER_CUBIC)
-    view = SameView.of(own, other.clip(0, 1), known)
+    other = other.clip(0, 1)
+    view = SameView.of(own, with_colours_of(own, other) if grey else other, known)
     lit = by_latents(own, encoded(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)
     gain = view.gain(latents)
@@ -136,3 +141,10 @@ def light_same_view(
         gain = view.continued(gain, enlarged(beyond(), height, width))
     guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
+
+
+def with_colours_of(photo: Maps, grey: Maps) -> Maps:
+    """Return a grey picture in the colours of a photo, both sRGB (h, w, 3) from 0 to 1: each pixel keeps its light."""
+    own = to_linear(photo)
+    brightness = (own @ np.array(LUMINANCE, np.float32))[..., None]
+    return encoded((own + DARK) * (to_linear(grey) + DARK) / (brightness + DARK) - DARK)

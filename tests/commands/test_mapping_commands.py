@@ -107,7 +107,7 @@ def test_a_mask_of_another_size_is_a_usage_error(command: Command, shadowed: Pat
     ("options", "code", "message"),
     [
         (["--invert-mask"], 2, "--mask"),
-        (["--save-mask", "-o", "-"], 2, "--output -"),
+        (["--save-mask", "-o", "-"], 2, "by --output"),
         (["--max-side", "300", "--no-detail"], 2, "--max-side"),
         (["--tile-colour", "blue"], 2, "--tile-colour"),
         (["--mask", "none.png"], 4, "none.png"),
@@ -120,6 +120,13 @@ def test_options_are_checked_before_the_work(
     assert done.code == code
     assert message in done.err
     assert not (shadowed / "shadowed_deshadowed.png").exists()
+
+
+@pytest.mark.parametrize("words", ["deshadow - --save-mask", "albedo - --save-shading"])
+def test_no_layer_is_lost_next_to_stdout(words: str, command: Command, shadowed: Path) -> None:
+    done = command(*words.split(), *TINY, stdin=(shadowed / "shadowed.png").read_bytes())
+    assert (done.code, done.out) == (2, b"")
+    assert "by --output" in done.err
 
 
 @pytest.mark.parametrize(("suffix", "white"), [(".png", 65535), (".tif", 1.0)])

@@ -145,6 +145,8 @@ def test_the_threshold_holds_in_tiles_too(command: Command, folder: Path) -> Non
         (["--probability"], "--mask-only"),
         (["--mask-only", "--save-mask"], "--save-mask"),
         (["--mask-only", "--no-detail"], "--no-detail"),
+        (["--mask-only", "--strength", "0.5"], "--strength"),
+        (["--mask-only", "--probability", "--threshold", "0.5"], "--threshold"),
         (["--threshold", "0.5", "--no-detail"], "--no-detail"),
         (["--threshold", "1.5"], "--threshold"),
         (["--threshold", "nan"], "--threshold"),
@@ -155,6 +157,11 @@ def test_options_are_checked_before_the_work(command: Command, folder: Path, opt
     assert (done.code, done.err.count("\n")) == (2, 1)
     assert message in done.err
     assert [path.name for path in folder.iterdir()] == ["a.png"]
+
+
+def test_a_mask_drops_the_defaults_that_are_for_photos(command: Command, folder: Path) -> None:
+    Path("relight.toml").write_text("strength = 0.5\ndetail = false\n[deshadow]\nthreshold = 0.5\n")
+    assert command("deshadow", "a.png", *TINY, "--mask-only", "--probability").code == 0
 
 
 @pytest.mark.parametrize("side", [0, 64, 2000])

@@ -91,6 +91,14 @@ def test_grey_with_another_stride_can_be_written(kind, dtype):
     assert back.pixels.shape[:2] == (5, 7)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1, 300), (2, 3000), (4, 20000)])
+def test_narrow_grey_pictures_can_be_written_as_png(width, height):
+    """Write rows that are hardly longer than the byte that names their filter."""
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 1), np.uint8)
+    back, _ = through(photo_of(pixels), "PNG")
+    np.testing.assert_array_equal(back.pixels, pixels)
+
+
 @settings(max_examples=40, deadline=None)
 @given(photo=photos(), kind=st.sampled_from(["JPEG", "AVIF"]))
 def test_lossy_formats_keep_the_size(photo, kind):

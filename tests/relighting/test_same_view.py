@@ -21,7 +21,7 @@ from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.quotient import encoded, filled_quotient
 from relight_cli.relighting.reference import ReferenceLight
 from relight_cli.relighting.relight import view_of
-from relight_cli.relighting.same_view import SameView
+from relight_cli.relighting.same_view import SameView, light_same_view
 from relight_cli.relighting.view_match import ViewMatch, match_view
 
 RELIGHT = ("relight", "photo.png", "--light", "reference.png", "--model", "tiny")
@@ -98,6 +98,17 @@ def test_pictures_without_structure_are_other_scenes(shape: tuple[int, int]) -> 
     flat = np.full((*shape, 3), 0.5, np.float32)
     assert match_view(flat, unit(shot(view(0)))).kind == ReferenceKind.SCENE
     assert match_view(unit(shot(view(0))), flat).kind == ReferenceKind.SCENE
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_grey_reference_changes_the_brightness_and_no_colour(moved: bool) -> None:
+    photo, lit = unit(shot(view(1))), shot(view(1), light(1))
+    grey = np.repeat(cv2.cvtColor(lit, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    out = light_same_view(photo, unit(grey), np.eye(3) if moved else None, lambda own, healed: healed)[slice(0, 180)]
+    before, after, wanted = (to_linear(np.asarray(x)) for x in (photo, out, unit(grey)))
+    assert psnr(after.mean(2), wanted.mean(2)) > psnr(before.mean(2), wanted.mean(2)) + 6
+    shares = [x / x.sum(axis=2, keepdims=True).clip(1e-3, None) for x in (before, after)]
+    assert np.abs(shares[0] - shares[1]).mean() < 0.01
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -273,6 +284,17 @@ def test_contradictions_are_usage_errors(command: Command, tmp_path: Path, argum
     save(tmp_path, shot(view(1)), shot(view(1), light(1)))
     assert command(*arguments).code == 2
     assert not (tmp_path / "photo_relit.png").exists()
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_transparent_reference_gets_a_note(command: Command, tmp_path: Path, hidden: bool) -> None:
+    save(tmp_path, shot(view(1)), shot(view(1), light(1)))
+    alpha = np.full((180, 240), 255, np.uint8)
+    alpha[:, :100] = 0 if hidden else 255
+    write_photo(Photo(shot(view(1), light(1)), alpha), tmp_path / "reference.png", overwrite=True)
+    done = command(*RELIGHT, "--strength", 0)
+    assert done.code == 0
+    assert ("reference.png: its transparent pixels count" in done.err) == hidden
 
 
 def test_reference_overrules(command: Command, tmp_path: Path) -> None:

@@ -107,7 +107,11 @@ def _filtered(strip: NDArray) -> bytes:
     """Return the zlib stream of a PNG of the strip alone: its rows, filtered by libpng and not compressed."""
     # numpy allows any stride on a last axis of one, but imagecodecs refuses it.
     plane = np.ascontiguousarray(strip[..., 0] if strip.shape[2] == 1 else strip)
-    png, pieces, start = memoryview(imagecodecs.png_encode(plane, level=0)), [], _HEADER
+    # The room that imagecodecs takes by itself has no byte for the filter of each row, too little for narrow pictures.
+    size = plane.nbytes + len(plane)
+    room = size + size // 64 + 1024  # for the headers of blocks and chunks
+    png = memoryview(imagecodecs.png_encode(plane, level=0, out=room))
+    pieces, start = [], _HEADER
     while start < len(png):
         length, name = struct.unpack_from(">I4s", png, start)
         if name == b"IDAT":
