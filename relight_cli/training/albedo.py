@@ -181,7 +181,8 @@ def main(
     tests = {f"psnr_{path.name}": RenderedViews(path) for path in held_out}
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": sum(RenderedViews(path).count for path in views), "revision": code_revision()}
-    run.recipe.append(schedule | source)
+    if run.step < steps:
+        run.recipe.append(schedule | source)
     figures = take_steps(
         run,
         lambda rate: run.advance(pictures, batch, seed, rate),

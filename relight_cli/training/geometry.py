@@ -147,7 +147,8 @@ def main(
     run, data, test = Run(folder, encoder), GeometryViews(views), GeometryViews(held_out)
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": data.count, "encoder": encoder.name if encoder else None, "revision": code_revision()}
-    run.recipe.append(schedule | source)
+    if run.step < steps:
+        run.recipe.append(schedule | source)
     take_steps(
         run,
         lambda rate: run.advance(data, batch, seed, rate),

@@ -134,7 +134,7 @@ def test_runs_resume_and_are_exported_to_one_file(objects: Path, photos: Path, t
         told = {name: json.loads(text) for name, text in file.metadata().items() if name != "licence"}
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     assert told["refining"]["figures"] == lines[-1]
-    assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1, 2]
+    assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1]
     assert [part["from_step"] for part in told["alone"]["recipe"]] == [0]
     network = AlbedoNetwork(AlbedoConfig(**told["config"]), EfficientNetLite())
     missing, foreign = network.load_state_dict(weights, strict=False)
