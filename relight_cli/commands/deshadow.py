@@ -55,7 +55,9 @@ class DeshadowCommandOptions(MappingCommandOptions):
         if self.mask_only and self.strength != DeshadowOptions.strength:
             raise UsageError("--mask-only writes a mask, --strength is for photos: give only one of them.")
         if self.probability and self.threshold is not None:
-            raise UsageError("--probability tells how probable all shadows are: leave --threshold out.")
+            raise UsageError(
+                "--probability writes how probable all shadows are, whatever the --threshold: give only one of them."
+            )
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
             raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")

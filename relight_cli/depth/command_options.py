@@ -97,7 +97,10 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
     ] = DepthOptions.early_stop
     sky: Annotated[
         str,
-        typer.Option(metavar="auto|off|MASK", help="Do not refine what is infinitely far away, or white in MASK."),
+        typer.Option(
+            metavar="auto|off|MASK",
+            help="Do not refine what is infinitely far away, as tiny finds the sky, or what is white in MASK.",
+        ),
     ] = DepthOptions.sky
     max_side: Annotated[
         int, typer.Option(min=14, max=MOST_SIDE, help="Longer side of the copy that the networks see.")
@@ -130,8 +133,8 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
         """Raise UsageError for options that contradict each other."""
         self.check_engine()
         given = [name for name in _OF_RUNS if getattr(self, name) != getattr(DepthCommandOptions, name)]
-        if self.sky not in ("auto", "off"):  # which also decide whether the sky is infinitely far
-            given.append("sky")
+        if self.sky != DepthCommandOptions.sky and not (self.sky == "off" and self.depth_model == DepthSize.TINY):
+            given.append("sky")  # off also says that the sky of tiny is not infinitely far
         if given and not self.is_refined:
             name = f"--{given[0].replace('_', '-')}"
             raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")

@@ -17,7 +17,7 @@ from relight_cli.relighting.lights.look import from_toml, to_toml
 SUFFIX = ".toml"
 _PRESETS = Path(__file__).parent.parent / "relighting" / "lights" / "presets"
 _LARGEST = 1 << 20  # bytes of a TOML file; a light takes less than 2 kB
-_LEAST_WEIGHT, _MOST_WEIGHT = 1e-6, 1e6  # of a light in a mix: less of it is lost in the least irradiance of a light
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-6, 1e6  # of a light in a mix; the colour of a smaller one is lost
 
 Notify = Callable[[str], None]
 
@@ -78,8 +78,8 @@ def parse_mix(spec: str) -> list[tuple[str, float]]:
     """Return names and weights (1 where none is given) of "NAME[:WEIGHT],NAME[:WEIGHT]...".
 
     A name may itself contain commas and colons (C:\\looks\\a.toml) if it is that of a file: the fewest pieces between
-    commas that name a preset or an existing file are one name. Raises UsageError for weights that are
-    out of range.
+    commas that name a preset or an existing file are one name. Raises UsageError for weights out of
+    range.
     """
     pieces = spec.split(",")
     found = []
@@ -91,7 +91,7 @@ def parse_mix(spec: str) -> list[tuple[str, float]]:
             raise UsageError(f"{spec}: a light has no name; write NAME:WEIGHT,NAME:WEIGHT.")
         if weight != 0 and not _LEAST_WEIGHT <= weight <= _MOST_WEIGHT:
             raise UsageError(
-                f"{spec}: the weight {weight:g} is out of range; give 0, or {_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}."
+                f"{spec}: the weight {weight:g} is out of range; give 0, or {_LEAST_WEIGHT:f} to {_MOST_WEIGHT:.0f}."
             )
         found.append((name, weight))
         pieces = pieces[count:]

@@ -20,6 +20,8 @@ EXCLUSIVE = (
     ("max-side", "detail"),
     ("mask-only", "detail"),
     ("mask-only", "strength"),
+    ("probability", "detail"),
+    ("probability", "strength"),
     ("probability", "threshold"),
     ("between", "frames", "duration"),
     ("deflicker", "freeze"),

@@ -34,7 +34,7 @@ class ReferencePhoto:
         alpha = self._read.result().alpha if self._read else None
         if alpha is None or alpha.all():
             return None
-        return f"{self.path}: its transparent pixels count with the colours they hide; crop it to what shows the light"
+        return f"{self.path}: the colours of its transparent pixels count too; crop it to the part that shows the light"
 
     def photo(self) -> Photo:
         """Return the photo; release it here if it is large."""

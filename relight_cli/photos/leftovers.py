@@ -84,7 +84,9 @@ def _remove_lock(path: str) -> None:
                 if sys.platform != "win32":  # where releasing it removes it
                     os.unlink(path)  # noqa: PTH108  as above
         except OSError as error:
-            if is_without_locks(error):  # it claims nothing; trying to lock it may have made it
+            if is_without_locks(
+                error
+            ):  # there are none, or none now: it claims nothing; trying to lock it may have made it
                 os.unlink(path)  # noqa: PTH108  as above
 
 

@@ -126,7 +126,7 @@ def light_same_view(
     """
     own, known = np.nan_to_num(copy_within(picture, WORKING_SIDE)).clip(0, 1), None
     height, width = own.shape[:2]
-    grey = float(np.ptp(reference, axis=2).max()) <= GREY
+    grey = float(np.ptp(np.nan_to_num(reference), axis=2).max()) <= GREY
     if homography is None:
         other = resized(reference, height, width)
     else:
@@ -138,13 +138,17 @@ def light_same_view(
     latents = log_light(to_linear(lit)) - log_light(view.photo)
     gain = view.gain(latents)
     if beyond is not None and not view.known.all():
-        gain = view.continued(gain, enlarged(beyond(), height, width))
+        far = enlarged(beyond(), height, width)
+        gain = view.continued(gain, far.mean(axis=2, keepdims=True) + np.zeros_like(far) if grey else far)
     guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
 
 
 def with_colours_of(photo: Maps, grey: Maps) -> Maps:
-    """Return a grey picture in the colours of a photo, both sRGB (h, w, 3) from 0 to 1: each pixel keeps its light."""
+    """Return a grey picture in the colours of a photo, both sRGB (h, w, 3) from 0 to 1.
+
+    The luminance is the grey one's, as far as no colour is clipped at white.
+    """
     own = to_linear(photo)
     brightness = (own @ np.array(LUMINANCE, np.float32))[..., None]
     return encoded((own + DARK) * (to_linear(grey) + DARK) / (brightness + DARK) - DARK)

@@ -156,9 +156,9 @@ def _shadows(
 ) -> tuple[View, Maps, Maps]:
     """Return what is seen in a copy (h, w, 3), sRGB, the gain (h, w, 3) in stops against its shadows, and the sky.
 
-    The sky is (h, w, 1), in [0, 1]; there the gain is 0. It is the mean of passes over the copy in `sizes`, its own
-    first, where the network looks for `mapper`. The more of a pass's borders agree with those of the copy, the more it
-    counts.
+    The gain is the mean of passes over the copy in `sizes`, its own first, where the network looks for `mapper`; the
+    more of a pass's borders agree with those of the copy, the more it counts. The sky is (h, w, 1), in [0, 1]; where it
+    is 1 the gain is 0.
     """
     seen = np.nan_to_num(working).clip(0, 1)
     own = _batch(seen, tiling.device)
@@ -194,5 +194,5 @@ def _batch(picture: Maps, device: str) -> Tensor:
 
 
 def _array(maps: Tensor) -> Maps:
-    """Return maps (1, 3, h, w) as an array (h, w, 3)."""
+    """Return maps (1, C, h, w) as an array (h, w, C)."""
     return np.ascontiguousarray(maps[0].permute(1, 2, 0).float().cpu().numpy())

@@ -121,7 +121,7 @@ def test_the_light_of_a_map_turns(command: Command) -> None:
         ("save noon -o look.txt", 2, "end the name in .toml"),
         ("preview noon -o x.txt", 2, "not a known picture format"),
         ("preview noon:0 -o x.png", 2, "all weights are 0"),
-        ("preview noon:1e7 -o x.png", 2, "give 0, or 1e-06 to 1e+06"),
+        ("preview noon:1e7 -o x.png", 2, "give 0, or 0.000001 to 1000000"),
         ("preview noon:1e-30 -o x.png", 2, "the weight 1e-30 is out of range"),
         ("preview noon:-1 -o x.png", 2, "the weight -1 is out of range"),
     ],

@@ -162,6 +162,10 @@ def test_options_are_checked_before_the_work(command: Command, folder: Path, opt
 def test_a_mask_drops_the_defaults_that_are_for_photos(command: Command, folder: Path) -> None:
     Path("relight.toml").write_text("strength = 0.5\ndetail = false\n[deshadow]\nthreshold = 0.5\n")
     assert command("deshadow", "a.png", *TINY, "--mask-only", "--probability").code == 0
+    assert pixels(folder / "a_probability.png")[SHADOW].any()
+    Path("relight.toml").write_text("mask-only = true\nprobability = true\n")
+    assert command("deshadow", "a.png", *TINY, "--strength", 0.5).code == 0
+    assert (folder / "a_deshadowed.png").is_file()
 
 
 @pytest.mark.parametrize("side", [0, 64, 2000])

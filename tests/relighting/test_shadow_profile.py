@@ -71,9 +71,11 @@ def test_what_has_no_shadow_stays() -> None:
     assert np.array_equal(even_umbra(nothing), nothing)
 
 
-def test_nothing_is_darkened() -> None:
+@pytest.mark.parametrize("colour", [(1, 1, 1), (1, 0.5, 0)])
+def test_nothing_is_darkened(colour: tuple[float, float, float]) -> None:
     picture = in_shadow(-penumbra(118, 2))  # brighter where the gain says shadow
-    assert fit_penumbra(penumbra(120, 2), picture).min() > -1e-6
+    gain = penumbra(120, 2) * np.array(colour, np.float32)
+    assert fit_penumbra(gain, picture).min() > -1e-6
 
 
 @settings(max_examples=40, deadline=None)
