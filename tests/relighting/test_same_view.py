@@ -298,7 +298,7 @@ def test_a_transparent_reference_gets_a_note(command: Command, tmp_path: Path, h
     write_photo(Photo(shot(view(1), light(1)), alpha), tmp_path / "reference.png", overwrite=True)
     done = command(*RELIGHT, "--strength", 0)
     assert done.code == 0
-    assert ("reference.png: its transparent pixels count" in done.err) == hidden
+    assert ("reference.png: the colours of its transparent pixels count" in done.err) == hidden
 
 
 def test_reference_overrules(command: Command, tmp_path: Path) -> None:
