@@ -78,8 +78,7 @@ def parse_mix(spec: str) -> list[tuple[str, float]]:
     """Return names and weights (1 where none is given) of "NAME[:WEIGHT],NAME[:WEIGHT]...".
 
     A name may itself contain commas and colons (C:\\looks\\a.toml) if it is that of a file: the fewest pieces between
-    commas that name a preset or an existing file are one name. Raises UsageError for weights out of
-    range.
+    commas that name a preset or an existing file are one name. Raises UsageError for weights out of range.
     """
     pieces = spec.split(",")
     found = []

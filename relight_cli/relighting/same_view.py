@@ -133,18 +133,20 @@ def light_same_view(
         # A softer interpolation would take the fine texture that trust is judged by.
         other, known = warped(reference, homography, height, width, cv2.INTER_CUBIC)
     other = other.clip(0, 1)
-    view = SameView.of(own, with_colours_of(own, other) if grey else other, known)
+    view = SameView.of(own, _with_colours_of(own, other) if grey else other, known)
     lit = by_latents(own, encoded(view.healed()))
     latents = log_light(to_linear(lit)) - log_light(view.photo)
     gain = view.gain(latents)
     if beyond is not None and not view.known.all():
         far = enlarged(beyond(), height, width)
-        gain = view.continued(gain, far.mean(axis=2, keepdims=True) + np.zeros_like(far) if grey else far)
+        if grey:
+            far = np.repeat(far.mean(axis=2, keepdims=True), 3, axis=2)
+        gain = view.continued(gain, far)
     guided = fit_guided(gain * np.float32(strength), own)
     return apply_log_gain(picture, lambda rows, band: guided.rows(band, rows.start, picture.shape[0]))
 
 
-def with_colours_of(photo: Maps, grey: Maps) -> Maps:
+def _with_colours_of(photo: Maps, grey: Maps) -> Maps:
     """Return a grey picture in the colours of a photo, both sRGB (h, w, 3) from 0 to 1.
 
     The luminance is the grey one's, as far as no colour is clipped at white.

@@ -1,7 +1,6 @@
 """Lights as files: TOML that comes back, errors in one line, mixes, maps, presets."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +48,7 @@ def test_a_saved_light_comes_back(light: Light) -> None:
         np.testing.assert_allclose(one.irradiance, other.irradiance, rtol=1e-6)
         assert one.radius == pytest.approx(other.radius, rel=1e-6)
     assert back.origin == " ".join("".join(c if c.isprintable() else " " for c in light.origin).split())
-    again = from_toml(to_toml(back), "look.toml")
-    for one, other in zip(again.suns, back.suns, strict=True):
-        np.testing.assert_allclose(one.direction, other.direction, atol=1e-6)  # its length is made one each time
-    assert replace(again, suns=()) == replace(from_toml(to_toml(again), "look.toml"), suns=())
+    assert from_toml(to_toml(back), "look.toml") == from_toml(to_toml(from_toml(to_toml(back), "a")), "look.toml")
 
 
 def test_the_text_explains_itself() -> None:

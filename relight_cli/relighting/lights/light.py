@@ -21,6 +21,7 @@ _BEHIND = (0.0, math.sin(math.radians(10)), -math.cos(math.radians(10)))  # wher
 SUN_RADIUS = 0.27  # degrees, as seen from the earth
 WIDEST = 90.0  # degrees: half of the sphere
 MOST_STOPS = 100  # of exposure: beyond it products of lights overflow
+_ROUNDED = 1e-6  # by which a unit vector of rounded numbers differs in length, at most
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Sun:
             raise UsageError(f"the irradiance {irradiance} of a sun is negative: give red, green and blue from 0.")
         if not 0 < self.radius <= WIDEST:
             raise UsageError(f"the radius {self.radius} of a sun is out of range: give 0 to {WIDEST:g} degrees.")
-        object.__setattr__(self, "direction", tuple(part / length for part in direction))
+        if abs(length - 1) > _ROUNDED:  # a saved one comes back digit for digit
+            direction = _three([part / length for part in direction])
+        object.__setattr__(self, "direction", direction)
         object.__setattr__(self, "irradiance", irradiance)
 
     @property
