@@ -113,7 +113,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 
-    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, _completed(options))
+    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, _completed(options), str(light))
     if options.save_light:
         mapping_model = reference_light.mapping_model(model)
         save_light_of_reference(reference_light.scene_light(mapping_model, geometry.of), options, light)

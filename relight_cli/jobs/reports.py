@@ -13,8 +13,9 @@ import typer
 
 from relight_cli._version import __version__
 from relight_cli.devices import device_error
-from relight_cli.errors import DeviceError, ExitCode, OutputUnwritableError
+from relight_cli.errors import DeviceError, ExitCode, OutputUnwritableError, UsageError
 from relight_cli.jobs.console import notifier, say, show_traceback
+from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.progress import Outcome, current
@@ -55,7 +56,7 @@ class Summary:
     def add(self, job: Job, seconds: float, error: Exception | None = None, facts: ReportEntry | None = None) -> None:
         """Count a job, report it and print its error; raise the error of a single job.
 
-        An error that stops the run, of a photo or of the report, is printed by `finish`.
+        An error that stops the run, of a photo or of the report, is printed by `finish`. Usage errors name the photo.
         """
         lasting = error is not None and is_lasting(error)
         error = error and (device_error(error) or error)
@@ -70,14 +71,15 @@ class Summary:
         if error is None:
             return
         if self.is_single:
+            if isinstance(error, UsageError) and job.source != STDIO:
+                raise type(error)(_naming(job, error)) from error
             raise error
         if lasting:
             self._stopped_by = self._stopped_by or error
             self._count["failed"] -= 1  # it is made with the rest
             return
-        message = str(error) or type(error).__name__
         if not current().tells_failures:
-            say(message if message.startswith(str(job.source)) else f"{job.source}: {message}")
+            say(_naming(job, error))
         if self.options.verbose:
             show_traceback(error)
 
@@ -114,6 +116,12 @@ class Summary:
         left = self._jobs - sum(self._count.values())
         so_far = f"Stopped: {self._count['done']} of {self._jobs} photos are done{others}, {left} are left."
         return f"{so_far} To make the rest: {rest_of(self.options)}" if left else so_far
+
+
+def _naming(job: Job, error: Exception) -> str:
+    """Return what an error says, after the name of the photo unless it begins with that."""
+    message = str(error) or type(error).__name__
+    return message if message.startswith(str(job.source)) else f"{job.source}: {message}"
 
 
 def report_record(job: Job, model: ModelIdentity, seconds: float, error: Exception | None) -> dict[str, Any]:

@@ -43,12 +43,14 @@ class ReferenceLight:
         reference: Photo | Callable[[], Photo],
         geometry: GeometryFor | None = None,
         with_mappers: WithMappers = lambda model: model,
+        name: str = "the reference",
     ) -> None:
         """Take the reference, or a function that returns it each time it is encoded and so saves memory.
 
         `geometry` gives the reference's surfaces, where they come from elsewhere than the photos' do. `with_mappers` is
-        called when the light of another scene is needed, and may load what that takes.
+        called when the light of another scene is needed, and may load what that takes. Errors call it by its `name`.
         """
+        self.name = name
         self._reference, self._geometry, self._with_mappers = reference, geometry, with_mappers
         self._mapping_models: dict[tuple[RelightingModel, str], Model] = {}
         self._latents: dict[tuple[RelightingModel, TileGrid], Tensor] = {}

@@ -97,7 +97,7 @@ def _lit(
         return _same_view(model, photo, reference, options, view, progress, geometry), None
     if geometry is None:
         raise UsageError(
-            "the reference shows another scene, whose light needs the geometry of both: pass `geometry`, or say in "
+            f"{reference.name} shows another scene, whose light needs the geometry of both: pass `geometry`, or say in "
             "the options that it is the same view."
         )
     subject, light, gain = _scene(model, photo, reference, options, progress, geometry)
@@ -116,7 +116,7 @@ def reference_tiling(model: Model, options: RelightOptions) -> TileOptions:
 def view_of(photo: Photo, reference: ReferenceLight, options: RelightOptions) -> ViewMatch:
     """Return what a reference shows of a photo, or what the options say that it shows."""
     own = np.nan_to_num(copy_within(photo.srgb, VIEW_SIDE)).clip(0, 1)
-    return match_view(own, reference.copy(), options.reference)
+    return match_view(own, reference.copy(), options.reference, reference.name)
 
 
 def _scene(

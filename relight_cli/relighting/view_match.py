@@ -47,8 +47,10 @@ _SENTENCES = {
 }
 
 
-def match_view(photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind.AUTO) -> ViewMatch:
-    """Find out what a reference shows; both are sRGB-encoded copies (h, w, 3) of any size.
+def match_view(
+    photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind.AUTO, name: str = "the reference"
+) -> ViewMatch:
+    """Find out what a reference shows, called `name` in errors; both are sRGB-encoded copies (h, w, 3) of any size.
 
     `kind` overrules: ALIGNED and SCENE are taken at their word, and MOVED raises UsageError if it cannot be registered.
     """
@@ -69,7 +71,10 @@ def match_view(photo: Maps, reference: Maps, kind: ReferenceKind = ReferenceKind
         if moved >= (LIKELY if kind == ReferenceKind.MOVED else ALIKE):
             return ViewMatch(ReferenceKind.MOVED, matrix, "its edges agree")
     if kind == ReferenceKind.MOVED:
-        raise UsageError("the reference cannot be registered to the photo: give one of the same view, or sharper.")
+        raise UsageError(
+            f"{name} cannot be registered to the photo: give a reference of the same view, or a sharper one, or do not "
+            "say that it is moved."
+        )
     if likeness >= ALIKE:
         return ViewMatch(ReferenceKind.ALIGNED, because="its edges agree")
     return ViewMatch(ReferenceKind.SCENE, because="nothing in common")

@@ -173,6 +173,18 @@ def test_a_batch_says_each_answer_once(command: Command, tmp_path: Path) -> None
     assert len(done.lines) == 4  # and the summary of the batch
 
 
+@pytest.mark.parametrize("photos", [("c",), ("c", "a")])
+def test_an_error_names_the_photo_and_its_reference(command: Command, tmp_path: Path, photos: tuple[str, ...]) -> None:
+    save_views(tmp_path)
+    write_photo(Photo(np.full((9, 9, 1), 255, np.uint8)), tmp_path / "mask.png")
+    names = [f"photos/{name}.png" for name in photos]
+    run = ("relight", *names, "--model", "tiny", "--light", "reference.png", "--reference", "moved", "-q")
+    done, masked = command(*run, "-o", "out/"), command(*run, "-o", "masked/", "--mask", "mask.png")
+    assert done.code == masked.code == (2 if len(photos) == 1 else 23)
+    assert "photos/c.png: reference.png cannot be registered to the photo: give a reference" in done.err
+    assert "photos/c.png: mask.png is 9 x 9 pixels" in masked.err
+
+
 def test_a_new_network_makes_outputs_again(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_views(tmp_path)
     run = ("relight", "photos/a.png", "--model", "tiny", "--light", "reference.png", "--report", "r.jsonl", "-q")
