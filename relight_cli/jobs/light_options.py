@@ -89,7 +89,7 @@ def light_of(name: str | None, options: LightOptions, notify: Callable[[str], No
 
         light = load_mix(name, notify)
     elif options.sun_at is not None:
-        light = _light_of_place(options)
+        light = _light_of_place(options, notify)
     else:
         from relight_cli.relighting.lights.words import light_from_words
 
@@ -123,9 +123,9 @@ def check_one_source(name: str | None, options: LightOptions, *, needs_time: boo
             raise UsageError(f"{option} {value:g} is out of range: give {-most} to {most}.")
 
 
-def _light_of_place(options: LightOptions) -> "Light":
+def _light_of_place(options: LightOptions, notify: Callable[[str], None]) -> "Light":
     from relight_cli.relighting.lights.clear_sky import CLEAR
-    from relight_cli.relighting.lights.place import light_of_place, parse_place, parse_time
+    from relight_cli.relighting.lights.place import clock_note, light_of_place, parse_place, parse_time
     from relight_cli.relighting.lights.words import parse_facing
 
     if options.place is None:
@@ -134,4 +134,6 @@ def _light_of_place(options: LightOptions) -> "Light":
         raise UsageError("--sun-at needs --facing: where the camera looks, such as SW, or degrees from north.")
     latitude, longitude = parse_place(options.place)
     time, facing = parse_time(options.sun_at or "", latitude, longitude), parse_facing(options.facing)
+    if note := clock_note(time):
+        notify(note)
     return light_of_place(time, latitude, longitude, facing, CLEAR if options.turbidity is None else options.turbidity)

@@ -119,9 +119,15 @@ class LightSource:
         return words
 
     def light(self, photo: str, facts: "CaptureFacts", notify: Callable[[str], None] = lambda note: None) -> "Light":
-        """Return the light for a photo called `photo`. Raises UsageError, and what `light_files.load_light` raises."""
-        options = self.completed(photo, facts, notify) if self.of_place else self.options
-        return light_of(self.name, options, notify)
+        """Return the light for a photo called `photo`. Raises UsageError, and what `light_files.load_light` raises.
+
+        `notify` is called with a line on a light that is not quite the one asked for; it names a photo that states it.
+        """
+        if not self.of_place:
+            return light_of(self.name, self.options, notify)
+        options = self.completed(photo, facts, notify)
+        is_of_photo = options.sun_at != self.options.sun_at and not self.date
+        return light_of(self.name, options, lambda note: notify(f"{photo}: {note}" if is_of_photo else note))
 
     def completed(
         self, photo: str, facts: "CaptureFacts", notify: Callable[[str], None] = lambda note: None

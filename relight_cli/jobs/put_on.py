@@ -24,7 +24,7 @@ class ChosenLights:
     """The light of each photo: the same for all, unless it is that of a place and a time that the photos state."""
 
     def __init__(self, source: LightSource, notify: Callable[[str], None]) -> None:
-        self._source, self._notify = source, notify
+        self._source, self._tell, self._told = source, notify, set[str]()
         self.by_path: dict[Path, Light] = {}
 
     def choose(self, photos: Iterable[Path]) -> None:
@@ -47,6 +47,12 @@ class ChosenLights:
         if name == str(STDIO):
             return self._source.light("the photo", facts, self._notify)
         return self._source.light("the photo", facts)
+
+    def _notify(self, note: str) -> None:
+        """Print a note, but only once if it is that of all photos."""
+        if note not in self._told:
+            self._told.add(note)
+            self._tell(note)
 
     @cached_property
     def _shared(self) -> "Light":

@@ -1,6 +1,6 @@
 """The times and the lights of a moving sun."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,18 +20,26 @@ def sun_lights(source: LightSource, options: RelightCommandOptions, photo: Path,
     """Yield the light of each frame of a timelapse of a photo, after the notes on its place. Raises UsageError."""
     from relight_cli.photos.capture_place import read_facts
 
-    completed = source.completed(str(photo), read_facts(photo), notifier(options.quiet))
-    for time in sun_times(source, completed, photo, count):
+    notify = notifier(options.quiet)
+    completed = source.completed(str(photo), read_facts(photo), notify)
+    for time in sun_times(source, completed, photo, count, notify):
         yield light_of(None, replace(completed, sun_at=time.isoformat()))
 
 
-def sun_times(source: LightSource, options: LightOptions, photo: Path, count: int) -> list[datetime]:
+def sun_times(
+    source: LightSource,
+    options: LightOptions,
+    photo: Path,
+    count: int,
+    notify: Callable[[str], None] = lambda note: None,
+) -> list[datetime]:
     """Return evenly spaced times of a range, FROM..TO, as --sun-at takes each; TO by the clock may be the next day.
 
-    The steps are even also where the clocks are changed in between. `options` have a place. Raises UsageError.
+    The steps are even also where the clocks are changed in between. `options` have a place; `notify` is called with a
+    line on a time that the clocks skip or show twice. Raises UsageError.
     """
     from relight_cli.photos.capture_place import read_facts
-    from relight_cli.relighting.lights.place import parse_place, parse_time
+    from relight_cli.relighting.lights.place import clock_note, parse_place, parse_time
 
     assert options.place is not None
     assert options.sun_at is not None
@@ -46,6 +54,8 @@ def sun_times(source: LightSource, options: LightOptions, photo: Path, count: in
     begin = first.astimezone(UTC)  # differences and sums of local times would be those of the clock
     if last.astimezone(UTC) <= begin and not names_day(texts[1]):
         last += timedelta(days=1)  # the same time by the clock
+    for note in filter(None, map(clock_note, (first, last))):
+        notify(note)
     length = last.astimezone(UTC) - begin
     if length <= timedelta():
         raise UsageError(f"--sun-at {options.sun_at}: the range ends before it begins; swap the times.")

@@ -200,7 +200,14 @@ def test_a_depth_map_of_another_shape_is_refused(command: Command, ball: Path) -
     assert "depth.npz" in done.err
 
 
-def tagged(path: Path, *, facing: bool = True, north: str = "T") -> None:
+def tagged(
+    path: Path,
+    *,
+    facing: bool = True,
+    north: str = "T",
+    taken: str = "2026:06:21 08:00:00",
+    offset: str | None = "+02:00",
+) -> None:
     exif, gps = Image.Exif(), {}
     gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", (48.0, 8.0, 24.0)
     gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", (11.0, 34.0, 48.0)
@@ -208,7 +215,9 @@ def tagged(path: Path, *, facing: bool = True, north: str = "T") -> None:
         gps[ExifTags.GPS.GPSImgDirectionRef], gps[ExifTags.GPS.GPSImgDirection] = north, 180.0
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(gps)
     details = exif.get_ifd(ExifTags.IFD.Exif)
-    details[ExifTags.Base.DateTimeOriginal], details[ExifTags.Base.OffsetTimeOriginal] = "2026:06:21 08:00:00", "+02:00"
+    details[ExifTags.Base.DateTimeOriginal] = taken
+    if offset:
+        details[ExifTags.Base.OffsetTimeOriginal] = offset
     with Image.open(path) as image:
         image.save(path.with_suffix(".jpg"), exif=exif, quality=95)
 
@@ -256,6 +265,24 @@ def test_a_direction_of_a_photo_on_stdin_is_noted_too(command: Command, ball: Pa
     )
     assert done.code == 0, done.err
     assert [line for line in done.lines if "magnetic north" in line]
+
+
+@pytest.mark.parametrize(
+    ("photos", "given", "notes"),
+    [
+        (("photo.jpg", "photo.png"), ("02:30", "--date", "2026-10-25"), ["2026-10-25T02:30: "]),
+        (("photo.png",), ("02:30..06:00", "--date", "2026-03-29", "--frames", 2), ["2026-03-29T02:30: "]),
+        (("photo.jpg",), ("02:30", "--dry-run"), ["photo.jpg: 2026-10-25T02:30: "]),
+    ],
+)
+def test_a_time_that_the_clocks_skip_or_show_twice_is_noted_once(
+    photos: tuple[str, ...], given: tuple[object, ...], notes: list[str], command: Command, ball: Path
+) -> None:
+    tagged(ball / "photo.png", taken="2026:10:25 08:00:00", offset=None)
+    done = command("relight", *photos, *GIVEN, *PLACE, "--sun-at", *given, "-o", "out/")
+    found = [line for line in done.lines if "the clocks of" in line]
+    assert (done.code, len(found)) == (0, len(notes)), done.err
+    assert all(line.startswith(note) for line, note in zip(found, notes, strict=True))
 
 
 MOVING = ("relight", "photo.png", *GIVEN, "--sun-at", "07:00..19:00", "--date", "2026-06-21", *PLACE)

@@ -14,6 +14,7 @@ from relight_cli.relighting.lights.environment import light_of_environment, map_
 from relight_cli.relighting.lights.harmonics import sphere_grid
 from relight_cli.relighting.lights.light import LUMINANCE, Light
 from relight_cli.relighting.lights.place import (
+    clock_note,
     light_of_clear_sky,
     light_of_place,
     parse_time,
@@ -175,6 +176,22 @@ def test_times_without_an_offset_are_those_of_the_place() -> None:
     assert parse_time("2026-01-21 19:30", 48.14, 11.58) == datetime(2026, 1, 21, 18, 30, tzinfo=UTC)
     assert parse_time("2026-06-21T19:30-07:00", 48.14, 11.58).utcoffset() == -timedelta(hours=7)
     assert parse_time("2026-06-21T12:00", 0, -150).utcoffset() == -timedelta(hours=10)  # at sea
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("2026-03-29T02:30", ["2026-03-29T02:30: the clocks of Europe/Berlin skip", "2026-03-29T03:30+02:00 is taken"]),
+        ("2026-10-25T02:30", ["2026-10-25T02:30: the clocks of Europe/Berlin show", "(+02:00); for the second add"]),
+        ("2026-10-25T02:30+01:00", []),
+        ("2026-03-29T03:00", []),
+        ("2026-10-25T03:00", []),
+    ],
+)
+def test_times_that_the_clocks_skip_or_show_twice_are_noted(text: str, notes: list[str]) -> None:
+    note = clock_note(parse_time(text, 48.14, 11.58))
+    assert (note is None) == (not notes)
+    assert all(part in str(note) for part in notes)
 
 
 @pytest.mark.parametrize("text", ["", "noon", "2026-06-21", "19:30", "2026-13-21T19:30", "20260621"])

@@ -69,7 +69,7 @@ def parse_time(text: str, latitude: float, longitude: float) -> datetime:
     """Return the time of "2026-06-21T19:30+02:00"; without an offset it is the civil time of the place.
 
     Of a time that the clocks show twice the first is taken; one that they skip counts as if they had not been put
-    forward. Raises UsageError.
+    forward: `clock_note` says so. Raises UsageError.
     """
     try:
         time = datetime.fromisoformat(text.strip())
@@ -81,6 +81,19 @@ def parse_time(text: str, latitude: float, longitude: float) -> datetime:
             "where the time is not that of the place."
         )
     return time if time.tzinfo else time.replace(tzinfo=zone_of(latitude, longitude))
+
+
+def clock_note(time: datetime) -> str | None:
+    """Return a note on a time in the zone of a place if the clocks there skip it, or show it twice."""
+    if time.tzinfo is None or time.utcoffset() == time.replace(fold=1 - time.fold).utcoffset():
+        return None
+    shown = time.astimezone(UTC).astimezone(time.tzinfo)
+    clock, zone = time.replace(tzinfo=None).isoformat(timespec="minutes"), f"the clocks of {time.tzinfo}"
+    if shown.replace(tzinfo=None) != time.replace(tzinfo=None):
+        taken = shown.isoformat(timespec="minutes")
+        return f"{clock}: {zone} skip this time, and {taken} is taken; if it is another, give --sun-at with its offset"
+    taken, second = (time.replace(fold=fold).isoformat()[-6:] for fold in (0, 1))
+    return f"{clock}: {zone} show this time twice, and the first is taken ({taken}); for the second add {second}"
 
 
 def zone_of(latitude: float, longitude: float) -> tzinfo:
