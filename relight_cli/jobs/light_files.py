@@ -13,6 +13,7 @@ from relight_cli.photos.formats import format_of
 from relight_cli.places.objects import place_of
 from relight_cli.relighting.lights.light import Light, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
+from relight_cli.videos.names import is_video
 
 SUFFIX = ".toml"
 _PRESETS = Path(__file__).parent.parent / "relighting" / "lights" / "presets"
@@ -39,6 +40,7 @@ def load_light(name: str, notify: Notify = lambda note: None) -> Light:
     picture, MissingExtraError, UsageError for a name that is neither a preset nor a file, or a map that is not 2:1.
     """
     path = Path(name)
+    refuse_video(name)
     if not is_file(name):
         if name in preset_names():
             path = _PRESETS / f"{name}{SUFFIX}"
@@ -52,6 +54,16 @@ def load_light(name: str, notify: Notify = lambda note: None) -> Light:
     if path.suffix.lower() == SUFFIX:
         return from_toml(_read_text(path), name)
     return _light_of_map(path, notify)
+
+
+def refuse_video(name: str) -> None:
+    """Raise UsageError if the name of a light is that of a video."""
+    if is_video(Path(name)):
+        raise UsageError(
+            f"{name} is a video, which is no light: give a preset, a file (.toml, .hdr, .exr), or a frame as the "
+            f"reference photo; 'relight-cli interpolate-timelapse {name} --between 0 --mode image -o frames' writes "
+            "its frames."
+        )
 
 
 def save_light(light: Light, target: str | Path, *, overwrite: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import PhotoUnreadableError, UsageError
 from relight_cli.jobs.inputs import STDIO
-from relight_cli.jobs.light_files import is_light, light_paths, parse_mix
+from relight_cli.jobs.light_files import is_light, light_paths, parse_mix, refuse_video
 from relight_cli.jobs.light_options import LightOptions, check_one_source, light_of
 from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.formats import format_of
@@ -87,6 +87,8 @@ class LightSource:
                 "no light is named: give --light (a reference photo, a preset or a file), --sun or --sun-at; "
                 "'relight-cli lights list' shows the presets."
             )
+        if self.name is not None:
+            refuse_video(self.name)
         check_one_source(self.name, self.options, needs_time=False)
         time = self.options.sun_at
         if self.date and time and names_day(time.split("..")[0]):

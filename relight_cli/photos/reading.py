@@ -167,7 +167,7 @@ def _unreadable(name: str, error: Exception) -> str:
     if str(error).startswith("there is no page"):
         return f"{name}: {one_line(error)}; choose another --page"
     if isinstance(error, UnsupportedError):
-        return f"{name}: {one_line(error)}; convert it to 16-bit TIFF or PNG in the program that wrote it"
+        return f"{name}: {one_line(error)}; {error.remedy}"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
     return f"{name}: the picture cannot be decoded ({one_line(error)}); copy it again or convert it to PNG"

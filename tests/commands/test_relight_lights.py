@@ -160,6 +160,8 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
     [
         ((), "no light is named"),
         (("--light", "goldn-hour"), "did you mean golden-hour"),
+        (("--light", "day.mp4"), "day.mp4 is a video, which is no light: give a preset, a file (.toml, .hdr"),
+        (("--light", "golden-hour:0.5,day.mov:0.5"), "day.mov is a video"),
         (("--light", "golden-hour", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--reference", "aligned"), "--depth is for the light of another scene"),
@@ -186,6 +188,7 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
     ],
 )
 def test_bad_options_are_one_line(command: Command, ball: Path, arguments: tuple[str, ...], said: str) -> None:
+    (ball / "day.mp4").write_bytes(b"")
     done = command("relight", "photo.png", *GIVEN, *arguments, "-o", "out.png")
     assert done.code == 2
     assert len(done.lines) == 1

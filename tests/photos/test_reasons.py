@@ -166,7 +166,8 @@ def jxl_dng() -> bytes:
         (jxl_dng(), "JPEG XL, which LibRaw"),
         (b"8BPS\0\1" + bytes(50), "Photoshop"),
         (b"%PDF-1.7" + bytes(50), "PDF"),
-        (b"\0\0\0\x18ftypisom" + bytes(50), "a video"),
+        (b"\0\0\0\x18ftypisom" + bytes(50), "it is a video; give a frame: 'relight-cli interpolate-timelapse VIDEO"),
+        (b"RIFF\x80\0\0\0AVI LIST" + bytes(50), "it is a video"),
     ],
 )
 def test_the_reason_is_named_in_one_line(data: bytes, reason: str, command: Command) -> None:

@@ -17,7 +17,13 @@ SizeCheck = Callable[[int, int], None]
 
 
 class UnsupportedError(ValueError):
-    """A picture of a known kind that cannot be decoded; the message says which."""
+    """A picture of a known kind that cannot be decoded; the message says which, and `remedy` what to do."""
+
+    def __init__(
+        self, reason: str, remedy: str = "convert it to 16-bit TIFF or PNG in the program that wrote it"
+    ) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
 @dataclass

@@ -4,6 +4,8 @@ from typing import BinaryIO
 
 from relight_cli.photos.codecs.decoded import UnsupportedError
 
+VIDEO = "a video"
+_FRAMES = "give a frame: 'relight-cli interpolate-timelapse VIDEO --between 0 --mode image -o FOLDER' writes them all"
 _MAGIC = (
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (4, b"JXL \r\n\x87\n", "a JPEG XL picture"),
@@ -26,10 +28,12 @@ _MAGIC = (
     (0, b"BPG\xfb", "a BPG picture"),
     (0, b"\0\0\1\0", "an icon"),
     (0, b"icns", "an icon"),
-    (4, b"ftypqt  ", "a video"),
-    (4, b"ftypisom", "a video"),
-    (4, b"ftypmp4", "a video"),
-    (0, b"\x1aE\xdf\xa3", "a video"),
+    (4, b"ftypqt  ", VIDEO),
+    (4, b"ftypisom", VIDEO),
+    (4, b"ftypmp4", VIDEO),
+    (0, b"\x1aE\xdf\xa3", VIDEO),
+    (0, b"\0\0\1\xba", VIDEO),
+    (8, b"AVI LIST", VIDEO),
     (0, b"PK\3\4", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"<!DOCTYPE html", "a web page"),
@@ -45,4 +49,6 @@ def refuse_known(file: BinaryIO) -> None:
         raise ValueError("the AVIF is damaged or cut off")
     for at, magic, name in _MAGIC:
         if start[at : at + len(magic)] == magic:
+            if name == VIDEO:
+                raise UnsupportedError("it is a video", _FRAMES)
             raise UnsupportedError(f"it is {name}, which is not supported")
