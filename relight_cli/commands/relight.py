@@ -131,8 +131,8 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         )
         return layers.added(result, model, photo, command.options, batch)
 
-    tiles = RelightCost(reference_light, chosen).tiles
-    cost = TileCost(tiles, lambda model: model.network.reference_side, relighting.relighting_seconds)
+    spent = RelightCost(reference_light, chosen)
+    cost = TileCost(spent.tiles, lambda model: model.network.reference_side, spent.seconds)
     try:
         command.run(model, change, cost, lambda result: [result.shading] if result.shading and extras else [])
     finally:

@@ -42,6 +42,11 @@ def light_grid(network: RelightingModel, picture: Raster, change: ChangeOptions,
     return grid.aligned_to(views.stride) if views else grid
 
 
+def decoded_share(overlap: float) -> float:
+    """Return the pixels of windows, halos included, for each pixel of the tiles of a large picture."""
+    return ((1 - overlap) * (WINDOW + 2 * HALO) / WINDOW) ** 2
+
+
 def light_windows(
     views: WholeViews,
     picture: Raster,

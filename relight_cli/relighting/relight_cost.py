@@ -1,18 +1,20 @@
-"""How many tiles pass through the network when a photo is lit by a reference."""
+"""How many tiles pass through the network when a photo is lit by a reference, and how long each takes."""
 
 from collections.abc import Callable
 
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.relighting.lit_photo import tiles_to_put_on
-from relight_cli.relighting.lit_windows import light_grid
-from relight_cli.relighting.options import ReferenceKind, RelightOptions, change_options
+from relight_cli.relighting.lit_windows import decoded_share, light_grid, window_views
+from relight_cli.relighting.options import ReferenceKind, RelightOptions, TileOptions, change_options
 from relight_cli.relighting.reference import ReferenceLight
-from relight_cli.relighting.relight import reference_tiling, same_view_tiles, view_of
+from relight_cli.relighting.relight import reference_tiling, relighting_seconds, same_view_tiles, view_of
+from relight_cli.relighting.tiles import TileGrid
+from relight_cli.relighting.timing import Pixels, seconds_of_work
 
 
 class RelightCost:
-    """The tiles that photos take which a reference shows as it shows the first one."""
+    """What photos take which a reference shows as it shows the first one."""
 
     def __init__(self, reference: ReferenceLight, options: Callable[..., RelightOptions] = RelightOptions) -> None:
         """Take the reference, and the function that returns the options, given a `max_side`."""
@@ -30,3 +32,20 @@ class RelightCost:
         if self._kind == ReferenceKind.SCENE:
             return tiles_to_put_on(self._reference.mapping_model(model), photo, options)
         return same_view_tiles(network, photo, tiling)
+
+    def seconds(self, model: Model) -> float:
+        """Return the seconds for each of these tiles.
+
+        Where windows are lit, a tile is seen on its own, but decoded only as its share of the windows.
+        """
+        options, network = self._options(), model.network
+        whole = relighting_seconds(model)
+        if not window_views(network, change_options(options)):
+            return whole
+
+        def see(tiles: Pixels, tiling: TileOptions) -> None:
+            grid = TileGrid(tiles.shape[0], tiles.shape[1], network.tile_size, tiling.overlap)
+            ReferenceLight(Photo(tiles)).latents(network, grid, tiling, lambda count: None)
+
+        seen = seconds_of_work(model, see)
+        return seen + max(0.0, whole - seen) * decoded_share(options.tile_overlap)

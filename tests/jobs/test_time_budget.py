@@ -16,7 +16,9 @@ from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.relighting import mapping, relight, timing
+from relight_cli.relighting import mapping, relight, relight_cost, timing
+from relight_cli.relighting.options import RelightOptions
+from relight_cli.relighting.reference import ReferenceLight
 
 SIDE = 120  # of the photos
 TASKS = {"deshadow": (), "albedo": (), "relight": ("--light", "light.png")}
@@ -142,6 +144,22 @@ def test_a_tile_is_timed_again_if_the_first_was_fast(readings: list[float], expe
     clock = iter(readings)
     assert timing.seconds_per_tile(model, lambda grid, indices, intrinsic, own: own, lambda: next(clock)) == expected
     assert not list(clock)
+
+
+def test_tiles_of_windows_take_less_the_more_they_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is seen in a quarter of a second; windows are decoded once, whatever the overlap of the tiles."""
+    monkeypatch.setattr(relight_cost, "relighting_seconds", lambda model: 1.0)
+    monkeypatch.setattr(relight_cost, "seconds_of_work", lambda model, work: 0.25)
+    model, reference = Model(load_tiny(), "tiny", None, None), ReferenceLight(Photo(noise((8, 8, 3))))
+
+    def seconds(**chosen: object) -> float:
+        return relight_cost.RelightCost(reference, lambda **more: RelightOptions(**chosen, **more)).seconds(model)
+
+    overlaps = (0.0, 0.2, 0.5)
+    assert [seconds(tile_overlap=one) for one in overlaps] == pytest.approx(
+        [0.25 + 0.75 * 1.25**2, 1.0, 0.25 + 0.75 * 0.625**2]
+    )
+    assert [seconds(tile_overlap=one, detail=False) for one in overlaps] == [1.0] * 3
 
 
 @pytest.mark.parametrize(
