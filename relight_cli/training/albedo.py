@@ -29,6 +29,7 @@ from relight_cli.training.losses import Losses, albedo_terms, edge_loss, recorde
 from relight_cli.training.pairs import LitViews
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
+from relight_cli.training.start import load_exported, require_new
 from relight_cli.training.steps import take_steps
 from relight_cli.training.train import code_revision
 from relight_cli.training.views import RenderedViews
@@ -45,8 +46,11 @@ class Run:
     `tiny` and the encoder, from the package, stay as they are.
     """
 
-    def __init__(self, folder: Path, rate: float, *, alone: bool = False) -> None:
-        """Resume the run in the folder, or start one: of the decoder that refines, or of the one that sees alone."""
+    def __init__(self, folder: Path, rate: float, *, alone: bool = False, start: Path | None = None) -> None:
+        """Resume the run in the folder, or start one: of the decoder that refines, or of the one that sees alone.
+
+        A new run starts from the decoder in the exported file `start`, if given, and goes on with its recipe.
+        """
         self.name = "alone" if alone else "refining"
         self.tiny = None if alone else load_tiny(dtype=torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model = AlbedoNetwork(AlbedoConfig(), load_geometry().encoder)
@@ -61,6 +65,9 @@ class Run:
         self.folder = RunFolder(folder, {"model": self.decoder, "average": averaged, "optimiser": self.optimiser})
         if found := self.folder.restore():
             self.step, self.recipe = found
+        elif start:
+            described = load_exported(start, (self.decoder, averaged), self.name)
+            self.recipe = json.loads(described[self.name])["recipe"]
 
     def advance(self, pictures: AlbedoPictures, count: int, seed: int, rate: float) -> dict[str, float]:
         """Take one step; its number and the seed decide what it learns from."""
@@ -161,6 +168,10 @@ def main(
     alone: Annotated[
         bool, typer.Option("--alone", help="Train the decoder that does not see the maps of tiny.")
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="The safetensors file whose decoder a new run starts from; its recipe stays."),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="The safetensors file to write at the end; the other decoder in it stays.")
     ] = None,
@@ -171,8 +182,9 @@ def main(
     seed: int = 1,
 ) -> None:
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
+    require_new(folder, start)
     torch.manual_seed(seed)
-    run = Run(folder, rate, alone=alone)
+    run = Run(folder, rate, alone=alone, start=start)
     folders: list[LitViews] = [RenderedViews(path, varied=True) for path in views]
     shares = share or [1 / len(folders)] * len(folders)
     if grounds:
@@ -181,6 +193,8 @@ def main(
     tests = {f"psnr_{path.name}": RenderedViews(path) for path in held_out}
     schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"views": sum(RenderedViews(path).count for path in views), "revision": code_revision()}
+    if start:
+        source["start"] = start.name
     if run.step < steps:
         run.recipe.append(schedule | source)
     figures = take_steps(

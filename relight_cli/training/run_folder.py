@@ -12,6 +12,12 @@ import torch
 from relight_cli.photos.atomic_files import atomic_file, write_atomically
 
 Recipe = list[dict[str, Any]]
+_CHECKPOINT = "checkpoint.pt"
+
+
+def holds_run(folder: Path) -> bool:
+    """Return whether a folder holds a run, which can be resumed."""
+    return (folder / _CHECKPOINT).exists()
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class RunFolder:
 
     @property
     def _checkpoint(self) -> Path:
-        return self.path / "checkpoint.pt"
+        return self.path / _CHECKPOINT
 
 
 def _step_of(line: str) -> int | None:

@@ -19,7 +19,6 @@ from typing import Annotated, Any, cast
 import numpy as np
 import torch
 import typer
-from safetensors import safe_open
 from torch import Tensor
 
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
@@ -30,6 +29,7 @@ from relight_cli.training.pairs import LitViews, Pairs, mixed_pairs, photo_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.sheets import sample_sheet, save_picture
+from relight_cli.training.start import load_exported, require_new
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
@@ -94,12 +94,7 @@ class Run:
         if found := self.folder.restore(device):
             self.step, self.recipe = found
         elif start:
-            with safe_open(start, "pt") as file:
-                self.recipe = json.loads(file.metadata()["recipe"])
-                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            _, foreign = self.model.load_state_dict(weights, strict=False)  # new parts start from scratch
-            if foreign:
-                raise ValueError(f"{start} fits another network: {foreign}")
+            self.recipe = json.loads(load_exported(start, (self.model, self.average.module))["recipe"])
 
     def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
         """Take one step with the losses of `turn`; return them."""
@@ -190,7 +185,9 @@ def main(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; an earlier run there is resumed.")],
     views: Annotated[Path | None, typer.Option(help="Folder of rendered views.")] = None,
     grounds: Annotated[Path | None, typer.Option(help="Folder of painted grounds.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Exported weights that a new run starts from.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Exported weights that a new run starts from; their recipe stays.")
+    ] = None,
     turns: Annotated[
         str, typer.Option(help="The losses that steps train in turn: light, shadows or albedo.")
     ] = "light,shadows,albedo",
@@ -207,6 +204,7 @@ def main(
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt, RUN/log.jsonl and sample sheets."""
     if unknown := set(turns.split(",")) - set(TURNS):
         raise typer.BadParameter(f"unknown turns {', '.join(sorted(unknown))}: choose from {', '.join(TURNS)}.")
+    require_new(folder, start)
     torch.manual_seed(seed)
     train, held_out = split(photos)
     known = ([RenderedViews(views, varied=True)] if views else []) + ([Grounds(grounds)] if grounds else [])

@@ -7,6 +7,7 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+import typer
 from safetensors import safe_open
 
 from relight_cli.checkpoints.tiny import load_tiny
@@ -136,7 +137,27 @@ def test_runs_resume_and_are_exported_to_one_file(objects: Path, photos: Path, t
     assert told["refining"]["figures"] == lines[-1]
     assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1]
     assert [part["from_step"] for part in told["alone"]["recipe"]] == [0]
+    with pytest.raises(typer.BadParameter, match="holds a run, which is resumed: leave out --start"):
+        albedo.main(photos, run, steps=3, start=target, **options)
     network = AlbedoNetwork(AlbedoConfig(**told["config"]), EfficientNetLite())
     missing, foreign = network.load_state_dict(weights, strict=False)
     assert not foreign
     assert all(key.startswith("encoder.") for key in missing)
+
+
+@pytest.mark.parametrize("name", ["refining", "alone"])
+def test_a_new_run_starts_from_an_exported_decoder_and_goes_on_with_its_recipe(tmp_path: Path, name: str) -> None:
+    first = albedo.Run(tmp_path / "first", 1e-3, alone=name == "alone")
+    first.recipe = [{"from_step": 0, "steps": 9}]
+    torch.nn.init.uniform_(first.averaged.get_submodule(name).leave.bias)
+    target = tmp_path / "albedo.safetensors"
+    first.export(target, {"step": 9})
+    second = albedo.Run(tmp_path / "second", 1e-3, alone=name == "alone", start=target)
+    assert (second.step, second.recipe) == (0, first.recipe)
+    for network in (second.model, second.averaged):
+        learned = network.get_submodule(name).state_dict()
+        for key, value in first.averaged.get_submodule(name).state_dict().items():
+            torch.testing.assert_close(learned[key], value.half().to(value.dtype))
+    for other, reason in ((target, "has no"), (tmp_path / "none.safetensors", "cannot be read")):
+        with pytest.raises(typer.BadParameter, match=reason):
+            albedo.Run(tmp_path / "third", 1e-3, alone=name != "alone", start=other)
