@@ -1,4 +1,4 @@
-"""Pictures with a known truth for benchmarks/quality.py: made, rendered, and real ones by evaluate's protocols."""
+"""Pictures with a known truth for benchmarks: made, rendered, and real ones by evaluate's protocols."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +18,14 @@ from relight_cli.training.views import RenderedViews
 SEED, COUNT, SIZE = 77, 64, 256
 
 
+def files(folder: Path, pattern: str, fewest: int = 1) -> list[Path]:
+    """Return the files of a folder that fit a pattern, sorted; without enough of them end with one line."""
+    found = sorted(folder.glob(pattern))
+    if len(found) < fewest:
+        raise SystemExit(f"{folder} has {len(found)} files {pattern} of at least {fewest}: name another folder.")
+    return found
+
+
 def as_pictures(batch: Tensor) -> list[Picture]:
     """Return linear light or sRGB (B, 3, H, W) as pictures."""
     return [x.permute(1, 2, 0).numpy() for x in batch]
@@ -25,6 +33,7 @@ def as_pictures(batch: Tensor) -> list[Picture]:
 
 def made_photos(folder: Path) -> Pairs:
     """Return 64 crops of photos that were held out of the training, each under two made lights."""
+    files(folder, "*")
     return photo_pairs(PhotoCrops(split(folder)[1]), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
 
 
@@ -57,6 +66,9 @@ def unsound_shots(folder: Path) -> frozenset[str]:
 
 
 def samples(protocol: Protocol, folder: Path) -> Iterator[Sample]:
-    """Yield the pictures of a data set."""
-    for case in protocol.find(folder):
+    """Yield the pictures of a data set; without any end with one line."""
+    cases = protocol.find(folder)
+    if not cases:
+        raise SystemExit(f"{folder} holds no pictures for {protocol.name} ({protocol.layout}): name another folder.")
+    for case in cases:
         yield case.read()

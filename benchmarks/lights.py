@@ -23,7 +23,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 import typer
-from datasets import samples
+from datasets import files, samples
 from numpy.typing import NDArray
 
 from relight_cli.checkpoints.geometry import load_geometry
@@ -62,8 +62,7 @@ class Spoilt:
 
 def webcam(folder: Path) -> Iterator[Sample]:
     """Yield frames, each with a later frame as its truth, 640 pixels wide."""
-    paths = sorted(folder.glob("*.jpg"))
-    frames = [read_picture(path) for path in paths]
+    frames = [read_picture(path) for path in files(folder, "*.jpg")]
     frames = [cv2.resize(f, (640, round(len(f) * 640 / f.shape[1])), interpolation=cv2.INTER_AREA) for f in frames]
     for step in LATER:
         for i, frame in enumerate(frames):
@@ -72,11 +71,11 @@ def webcam(folder: Path) -> Iterator[Sample]:
 
 def lit_objects(folder: Path) -> Iterator[Sample]:
     """Yield objects under one lamp, with the same under another as their truth, in one exposure."""
-    for path in sorted(folder.glob("*_mask.png")):
+    for path in files(folder, "*_mask.png"):
         name, mask = path.stem.removesuffix("_mask"), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0
         lamps = sorted({lamp for pair in LIGHTS for lamp in pair})
-        files = [folder / f"{name}_light{lamp:02d}.png" for lamp in lamps]
-        lit = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(np.float32) for file in files]
+        paths = [folder / f"{name}_light{lamp:02d}.png" for lamp in lamps]
+        lit = [cv2.imread(str(file), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(np.float32) for file in paths]
         scale = 0.8 / np.percentile(np.concatenate([x[mask] for x in lit]), 99)
         shown = {lamp: encoded(x * scale) for lamp, x in zip(lamps, lit, strict=True)}
         for one, other in LIGHTS:
@@ -282,7 +281,7 @@ def main(
     only: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Print the tables."""
-    model, others = load_model("tiny"), [read_picture(path) for path in sorted(train.glob("*.jpg"))]
+    model, others = load_model("tiny"), [read_picture(path) for path in files(train, "*.jpg")]
     chosen = slice(first, None, every)
     shots = list(samples(multishot_pairs.PROTOCOL, real / "shadow"))[chosen]
     if only in (None, "aligned"):

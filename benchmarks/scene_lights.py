@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import typer
 from baselines import colour_transfer
+from datasets import files
 from known_lights import LitView, luminance, views
 
 from relight_cli.checkpoints.geometry import load_geometry
@@ -79,7 +80,7 @@ def put_on_views(model: Model, pairs: list[tuple[LitView, LitView]]) -> Iterator
 def put_on_objects(model: Model, folder: Path) -> Iterator[dict[str, float]]:
     """Yield the scores of each pair of pictures of an object, one lit like the other as if it were another scene."""
     of = estimated()
-    for diffuse in sorted(folder.glob("*_diffuse.png")):
+    for diffuse in files(folder, "*_diffuse.png"):
         name = diffuse.stem.removesuffix("_diffuse")
         mask = cv2.imread(str(folder / f"{name}_mask.png"), cv2.IMREAD_GRAYSCALE) > 0
         white = np.percentile(_samples(diffuse)[mask], 99) / 0.8
@@ -113,7 +114,7 @@ def leak(photos: list[Picture], references: list[Picture], light: Callable[[Pict
 
 def leak_of_scenes(model: Model, folder: Path) -> float:
     """Return the leak of photos of a folder lit by other photos of it."""
-    paths = sorted(folder.glob("*.jpg"))
+    paths = files(folder, "*.jpg", fewest=2 * LEAK_PHOTOS)
     chosen = [_small(path) for path in paths[:: len(paths) // (2 * LEAK_PHOTOS)][: 2 * LEAK_PHOTOS]]
     of = estimated()
 

@@ -152,6 +152,7 @@ def main(
     every: Annotated[int, typer.Option(help="Of its pairs.")] = 6,
 ) -> None:
     """Print one table for each mapper, and the seam of relight by latents."""
+    pairs = list(samples(multishot_pairs.PROTOCOL, real))[::every] if real else []
     model = load_model("tiny", device="cpu")
     network, table = model.network, defaultdict(lambda: defaultdict(list))
     for seed in range(FIRST_SEED, FIRST_SEED + scenes):
@@ -169,8 +170,7 @@ def main(
         for method, rows in methods.items():
             means = (np.mean([row[column] for row in rows]) for column in columns)
             print(f"| {method} | {' | '.join('' if np.isnan(m) else f'{m:.2f}' for m in means)} |")
-    if real:
-        pairs = list(samples(multishot_pairs.PROTOCOL, real))[::every]
+    if pairs:
         made, true = np.mean(list(relight_scores(model, pairs)), axis=0)
         print(f"\nrelight by latents, {len(pairs)} real shots: seam {made:.2f}, of the true change of light {true:.2f}")
 

@@ -228,6 +228,7 @@ def main(
     strip: Annotated[Path | None, typer.Option(help="Write one gap as a picture.")] = None,
 ) -> None:
     """Print three tables."""
+    days = [read_day(day, side)] if day else []
     model = load_model("tiny", device="cpu")
     kinds: dict[str, Callable[[int], list[Picture]]] = {"moving sun": moving_sun, "nightfall": nightfall}
     seeds = with_moving_shadows(scenes)
@@ -236,8 +237,8 @@ def main(
     for kind, sequence_of in kinds.items():
         judge_left_out(model, kind, [sequence_of(seed) for seed in seeds], say)
     judge_left_out(model, "flicker", [flickering(seed, lamp_alone=True)[0][:FRAMES] for seed in seeds], say)
-    if day:
-        judge_left_out(model, "a day", [read_day(day, side)], say)
+    if days:
+        judge_left_out(model, "a day", days, say)
     print("\n| between | mode | PSNR | GMSD |\n|---|---|---|---|")
     for kind, sequence_of in kinds.items():
         results = [judge_between(model.network, sequence_of(seed)) for seed in seeds]

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import torch
 import typer
+from datasets import files
 from numpy.typing import NDArray
 from timelapse import developed, linear_views, sun, sun_at
 
@@ -94,6 +95,7 @@ def main(
     days: Annotated[int, typer.Option(min=3)] = 60,
 ) -> None:
     """Print the weights, and the gain that they have over a cross-fade on each kind of day."""
+    files(photos, "*")
     network, rng = load_model("tiny", device="cpu").network, np.random.default_rng(0)
     crops = PhotoCrops(split(photos)[0])
     made: dict[str, list[tuple[LeftOut, Values]]] = {"photos": [], "scenes": [], "nightfalls": []}
