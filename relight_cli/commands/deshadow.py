@@ -13,9 +13,14 @@ from relight_cli.models.interface import SHADOW
 from relight_cli.relighting.options import DeshadowOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from relight_cli.jobs.time_budget import TileCost
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
+    from relight_cli.relighting import mapping
     from relight_cli.relighting.options import Progress
+    from relight_cli.sequences.mapping_command import MappingCommand
 
 MASK = "mask.png"
 
@@ -73,68 +78,63 @@ def deshadow(
     ] = False,
 ) -> None:
     """Remove cast shadows from each PHOTO."""
-    from relight_cli.checkpoints.geometry import load_geometry
-    from relight_cli.checkpoints.models import expected_model, load_model
-    from relight_cli.checkpoints.surfaces import expected_networks, find_surfaces
-    from relight_cli.checkpoints.weights import LookUp
+    from relight_cli.checkpoints.networks import Networks
     from relight_cli.jobs.masks import check_mask_options
     from relight_cli.jobs.outputs import Outputs
-    from relight_cli.jobs.photo_geometry import GeometrySource
-    from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
-    from relight_cli.jobs.time_budget import TileCost
-    from relight_cli.sequences.command import command_for
+    from relight_cli.sequences.mapping_command import MappingCommand, Task
 
     check_mask_options(photos, options, save_layer=save_mask)
     if save_mask and options.mask_only:
         raise UsageError("--mask-only writes a mask and no photo, --save-mask both: give only one of them.")
-    tasks = tasks_with_layers("deshadow", options)
-    expected = expected_model(options.model, tasks, options.weights_dir)
     outputs = options.outputs((MASK,) if save_mask else (), (MASK,))
     if options.mask_only:
         outputs = Outputs(default_suffix=".png")
-    unfit = {"--save-mask": save_mask, "--mask-only": options.mask_only, **options.compositing()}
-    task = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
-    more: dict[str, object] = {}
-    if options.layers is not None:
-        more |= expected_networks(options.model, options.weights_dir, estimated=not options.depth)
-    command = command_for(photos, task, expected, options, options.files(), more, unfit)
-    if not command.plan(photos, outputs):
+    made = "deshadowed" if not options.mask_only else "probability" if options.probability else "mask"
+    task = Task("deshadow", made, outputs, {}, {"--save-mask": save_mask, "--mask-only": options.mask_only})
+    run = MappingCommand.prepare(photos, task, options, Networks.of(**options.model_arguments()))
+    if run is None:
         return
-    mask = command.read_mask(options)
-    geometry = GeometrySource.of_command(options.depth, options, load_geometry) if options.layers is not None else None
-    if command.is_made_elsewhere():
-        return
-    model = load_model(tasks=tasks, **options.model_arguments())
-    if geometry and not geometry.is_given:
-        command.record(geometry.find(model, options, find_surfaces, LookUp))
-    layered = PhotoLayers(geometry)
+    if options.mask_only:
+        _write_masks(run, probability=options.probability)
+    else:
+        _remove_shadows(run, save_mask=save_mask)
+
+
+def _remove_shadows(run: "MappingCommand", *, save_mask: bool) -> None:
+    """Make the photos, and the masks of --save-mask."""
     from relight_cli.relighting import mapping
+
+    def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "mapping.DeshadowResult":
+        asked = _chosen(run, tile_batch=batch)
+        result = mapping.deshadow(model, photo, run.mask.for_photo(photo), asked, progress)
+        return run.with_layers(result, model, photo, batch)
+
+    cost = _cost(run, lambda model, photo, asked: mapping.tiles_to_map(model, photo, SHADOW, asked))
+    run.command.run(run.model, change, cost, lambda result: [result.shadow] if save_mask else [])
+
+
+def _write_masks(run: "MappingCommand", *, probability: bool) -> None:
+    """Make the masks of --mask-only, or of how probable shadows are."""
     from relight_cli.relighting.light_change import ChangeResult
     from relight_cli.relighting.shadow_mask import shadow_mask, tiles_of_mask
 
-    def chosen(**more: object) -> DeshadowOptions:
-        return subset(command.options, DeshadowOptions, **more)
-
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> ChangeResult:
-        weights, asked = mask.for_photo(photo), chosen(tile_batch=batch)
-        if not options.mask_only:
-            result = mapping.deshadow(model, photo, weights, asked, progress)
-            return layered.added(result, model, photo, command.options, batch)
-        found = shadow_mask(model, photo, weights, asked, progress)
-        return ChangeResult(found.probability if options.probability else found.photo)
+        found = shadow_mask(model, photo, run.mask.for_photo(photo), _chosen(run, tile_batch=batch), progress)
+        return ChangeResult(found.probability if probability else found.photo)
 
-    def layers(result: ChangeResult) -> "list[Photo]":
-        return [result.shadow] if save_mask and isinstance(result, mapping.DeshadowResult) else []
+    run.command.run(run.model, change, _cost(run, tiles_of_mask))
 
-    def tiles(model: "Model", photo: "Photo", side: int | None) -> int:
-        asked = chosen(max_side=side)
-        if options.mask_only:
-            return tiles_of_mask(model, photo, asked)
-        return mapping.tiles_to_map(model, photo, SHADOW, asked)
 
-    cost = TileCost(
-        tiles,
+def _chosen(run: "MappingCommand", **more: object) -> DeshadowOptions:
+    return subset(run.command.options, DeshadowOptions, **more)
+
+
+def _cost(run: "MappingCommand", tiles: "Callable[[Model, Photo, DeshadowOptions], int]") -> "TileCost":
+    from relight_cli.jobs.time_budget import TileCost
+    from relight_cli.relighting.mapping import mapping_seconds
+
+    return TileCost(
+        lambda model, photo, side: tiles(model, photo, _chosen(run, max_side=side)),
         lambda model: model.network.max_side,
-        lambda model: mapping.mapping_seconds(model, SHADOW),
+        lambda model: mapping_seconds(model, SHADOW),
     )
-    command.run(model, change, cost, layers)

@@ -1,6 +1,5 @@
 """relight-cli relight: other light on photos, from a reference photo, a preset, words, a map, or a place and a time."""
 
-import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,8 @@ from relight_cli.jobs.relight_options import MAPPERS, RelightCommandOptions
 from relight_cli.models.interface import SHADOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from relight_cli.checkpoints.networks import Networks
     from relight_cli.jobs.light_source import LightSource
-    from relight_cli.jobs.photo_geometry import GeometrySource
     from relight_cli.models.interface import Model
     from relight_cli.photos.photo import Photo
     from relight_cli.relighting.lit_photo import PutOnResult
@@ -80,8 +77,8 @@ def relight(
 
 
 def _relight_by_reference(photos: list[str], light: Path, options: RelightCommandOptions) -> None:
-    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.photo_geometry import GeometrySource
     from relight_cli.jobs.photo_layers import PhotoLayers, tasks_with_layers
     from relight_cli.jobs.put_on import check_save_light, recorded_of_reference, save_light_of_reference
     from relight_cli.jobs.reference import ReferencePhoto
@@ -91,21 +88,23 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
 
     plain = subset(options, LightCommandOptions)
     tasks = tasks_with_layers("relight", options)
-    expected = expected_model(options.model, tasks, options.weights_dir)
+    networks = _networks(options)
     files = {"light": light, **options.depth_file(), **options.mask_files(), **options.config_files()}
-    recorded = recorded_of_reference(options, _networks(options))
-    command = command_for(photos, "relit", expected, plain, files, recorded, options.unfit_for_videos())
+    recorded = recorded_of_reference(options, _recorded_networks(options, networks))
+    command = command_for(
+        photos, "relit", networks.expected_model(tasks), plain, files, recorded, options.unfit_for_videos()
+    )
     check_save_light(options, files.values())
     extras = (SHADING,) if options.save_shading else ()
     if not command.plan(photos, options.outputs(extras, (SHADING,))):
         return
-    mask, geometry = command.read_mask(options), _geometry(options)
+    mask, geometry = command.read_mask(options), GeometrySource.of_command(options.depth, options, networks)
     reference = ReferencePhoto(light, options)
     if command.is_made_elsewhere(reference.wait):
         return
-    model = load_model(tasks=tasks, **options.model_arguments())
+    model = networks.load_model(tasks)
     if _estimates_surfaces(options):
-        command.record(_find_surfaces(geometry, model, options))
+        command.record(geometry.find(model, networks))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()
     if note := reference.note():
@@ -113,7 +112,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost
 
-    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, _completed(options), str(light))
+    reference_light = relighting.ReferenceLight(reference.photo, geometry.estimated, networks.with_mappers, str(light))
     if options.save_light:
         mapping_model = reference_light.mapping_model(model)
         save_light_of_reference(reference_light.scene_light(mapping_model, geometry.of), options, light)
@@ -139,33 +138,24 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         notes.finish()
 
 
-def _completed(options: RelightCommandOptions) -> "Callable[[Model], Model]":
-    """Return the function that gives a model the mappers that a reference of another scene needs."""
-    from relight_cli.checkpoints.models import with_mappers
-    from relight_cli.checkpoints.weights import LookUp
-    from relight_cli.jobs.console import notifier
-
-    look_up = LookUp(**options.look_up_arguments())
-    return functools.partial(with_mappers, name=options.model, look_up=look_up, notify=notifier(options.quiet))
-
-
 def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:
     """Put a light that is no photo on each photo; everything is checked before a model is loaded."""
-    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.console import notifier
+    from relight_cli.jobs.photo_geometry import GeometrySource
     from relight_cli.jobs.photo_layers import PhotoLayers
     from relight_cli.jobs.put_on import ChosenLights, check_save_light, recorded, save_chosen
     from relight_cli.jobs.time_budget import TileCost
     from relight_cli.sequences.command import command_for
 
+    networks = _networks(options)
     extras = (SHADING,) if options.save_shading else ()
     command = command_for(
         photos,
         "relit",
-        expected_model(options.model, MAPPERS, options.weights_dir),
+        networks.expected_model(MAPPERS),
         subset(options, LightCommandOptions),
         source.files | options.depth_file() | options.mask_files() | options.config_files(),
-        recorded(source, options, _expected_networks(options, estimated=not options.depth)),
+        recorded(source, options, networks.expected_surfaces(estimated=not options.depth)),
         options.unfit_for_videos(),
     )
     check_save_light(options, command.files.values())
@@ -174,12 +164,12 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
         return
     lights.choose([job.source for job in command.jobs if not job.skip])
     save_chosen(lights, options)
-    mask, geometry = command.read_mask(options), _geometry(options)
+    mask, geometry = command.read_mask(options), GeometrySource.of_command(options.depth, options, networks)
     if command.is_made_elsewhere():
         return
-    model = load_model(tasks=MAPPERS, **options.model_arguments())
+    model = networks.load_model(MAPPERS)
     if not options.depth:
-        command.record(_find_surfaces(geometry, model, options))
+        command.record(geometry.find(model, networks))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     from relight_cli.relighting import lit_photo
     from relight_cli.relighting.mapping import mapping_seconds
@@ -211,51 +201,35 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
 
 def _move_sun(photos: list[str], source: "LightSource", options: RelightCommandOptions) -> None:
     """Make a timelapse of a moving sun from one photo."""
-    from relight_cli.checkpoints.models import expected_model, load_model
     from relight_cli.jobs.masks import MaskFile
+    from relight_cli.jobs.photo_geometry import GeometrySource
     from relight_cli.jobs.put_on import recorded
     from relight_cli.timelapse.moving_sun import MovingSun
 
-    expected = expected_model(options.model, MAPPERS, options.weights_dir)
-    networks = _expected_networks(options, estimated=not options.depth)
-    run = MovingSun.plan(photos, source, options, expected, recorded(source, options, networks))
+    networks = _networks(options)
+    more = recorded(source, options, networks.expected_surfaces(estimated=not options.depth))
+    run = MovingSun.plan(photos, source, options, networks.expected_model(MAPPERS), more)
     if run.is_finished():
         return
-    mask, geometry = MaskFile.read(options), _geometry(options)
-    model = load_model(tasks=MAPPERS, **options.model_arguments())
+    mask, geometry = MaskFile.read(options), GeometrySource.of_command(options.depth, options, networks)
+    model = networks.load_model(MAPPERS)
     if not options.depth:
-        run.record(_find_surfaces(geometry, model, options))
+        run.record(geometry.find(model, networks))
     run.run(model, geometry, mask)
 
 
-def _geometry(options: RelightCommandOptions) -> "GeometrySource":
-    from relight_cli.checkpoints.geometry import load_geometry
-    from relight_cli.jobs.photo_geometry import GeometrySource
+def _networks(options: RelightCommandOptions) -> "Networks":
+    from relight_cli.checkpoints.networks import Networks
 
-    return GeometrySource.of_command(options.depth, options, load_geometry)
-
-
-def _find_surfaces(geometry: "GeometrySource", model: "Model", options: RelightCommandOptions) -> dict[str, str | None]:
-    """Find the network that estimates surfaces where there is no depth map; return what is recorded of it."""
-    from relight_cli.checkpoints.surfaces import find_surfaces
-    from relight_cli.checkpoints.weights import LookUp
-
-    return geometry.find(model, options, find_surfaces, LookUp)
+    return Networks.of(**options.model_arguments())
 
 
-def _expected_networks(options: RelightCommandOptions, *, estimated: bool) -> dict[str, str | None]:
-    """Return what is recorded of the networks of the sky, and of surfaces if they are estimated."""
-    from relight_cli.checkpoints.surfaces import expected_networks
-
-    return expected_networks(options.model, options.weights_dir, estimated=estimated)
-
-
-def _networks(options: RelightCommandOptions) -> dict[str, str | None]:
+def _recorded_networks(options: RelightCommandOptions, networks: "Networks") -> dict[str, str | None]:
     """Return the hashes of the networks besides the model that the light of a reference may need."""
     from relight_cli.checkpoints.same_view import same_view_sha256
 
     shows = options.may_show_surfaces or options.layers is not None
-    found = _expected_networks(options, estimated=_estimates_surfaces(options)) if shows else {}
+    found = networks.expected_surfaces(estimated=_estimates_surfaces(options)) if shows else {}
     return found | ({"same_view": same_view_sha256()} if options.may_be_same_view else {})
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import LightCommandOptions
 
 if TYPE_CHECKING:
@@ -40,15 +39,25 @@ class LoadSky(Protocol):
     def __call__(self, *, device: str) -> "SurfaceNetwork": ...
 
 
+class SurfaceNetworks(Protocol):
+    """The networks that give surfaces to the photos of a run; see `checkpoints.networks`."""
+
+    def expected_surfaces(self, *, estimated: bool) -> dict[str, str | None]: ...
+    def find_surfaces(self, model: "Model", *, device: str) -> FoundSurfaces: ...
+    def load_sky(self, *, device: str) -> "SurfaceNetwork": ...
+
+
 class GeometrySource:
     """The depth map that --depth names, and networks that are loaded when a picture needs them."""
 
     @classmethod
-    def of_command(cls, depth: Path | None, options: LightCommandOptions, load_sky: LoadSky) -> "GeometrySource":
-        """Return that of the options of a command; `load_sky` is `checkpoints.geometry.load_geometry`."""
+    def of_command(
+        cls, depth: Path | None, options: LightCommandOptions, networks: SurfaceNetworks
+    ) -> "GeometrySource":
+        """Return that of the options of a command."""
         from relight_cli.devices import choose
 
-        return cls(depth, choose(options.device, options.dtype).device, options.max_pixels, load_sky)
+        return cls(depth, choose(options.device, options.dtype).device, options.max_pixels, networks.load_sky)
 
     def __init__(self, depth: Path | None, device: str, max_pixels: int, load_sky: LoadSky) -> None:
         """Read the depth map. Raises PhotoUnreadableError, MissingExtraError, UsageError."""
@@ -69,19 +78,9 @@ class GeometrySource:
         self._load = found.load
         return {"geometry": found.sha256}
 
-    def find(
-        self,
-        model: "Model",
-        options: LightCommandOptions,
-        find_surfaces: Callable[..., FoundSurfaces],
-        look_up: Callable[..., object],
-    ) -> dict[str, str | None]:
-        """Find a network for pictures without a depth map; return what `Recipe.more` says of it.
-
-        The last two are `checkpoints.surfaces.find_surfaces` and `checkpoints.weights.LookUp`.
-        """
-        places, notify = look_up(**options.look_up_arguments()), notifier(options.quiet)
-        return self.use(find_surfaces(options.model, model, places, device=self.device, notify=notify))
+    def find(self, model: "Model", networks: SurfaceNetworks) -> dict[str, str | None]:
+        """Find a network for pictures without a depth map; return what `Recipe.more` says of it."""
+        return self.use(networks.find_surfaces(model, device=self.device))
 
     def of(self, photo: "Photo") -> "GeometryOf":
         """Return a function from a working copy of a photo to its geometry; it raises UsageError if --depth misfits."""

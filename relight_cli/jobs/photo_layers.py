@@ -1,10 +1,11 @@
 """What --layers writes of each photo of a command."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from relight_cli.jobs.options import LightCommandOptions, subset
-from relight_cli.jobs.photo_geometry import GeometrySource
+from relight_cli.jobs.photo_geometry import GeometrySource, SurfaceNetworks
 
 if TYPE_CHECKING:
     from relight_cli.models.interface import Model
@@ -26,6 +27,17 @@ class PhotoLayers:
     """Adds layers to the results of a command, if --layers asks for them."""
 
     geometry: GeometrySource | None  # None: no layers
+
+    @classmethod
+    def of_command(cls, depth: Path | None, options: LightCommandOptions, networks: SurfaceNetworks) -> "PhotoLayers":
+        """Return those of the options of a command, and read the depth map, if they need one."""
+        return cls(None if options.layers is None else GeometrySource.of_command(depth, options, networks))
+
+    def find_surfaces(self, model: "Model", networks: SurfaceNetworks) -> dict[str, str | None]:
+        """Find the network that estimates surfaces, if layers need it; return what `Recipe.more` says of it."""
+        if self.geometry is None or self.geometry.is_given:
+            return {}
+        return self.geometry.find(model, networks)
 
     def added(
         self, result: Result, model: "Model", photo: "Photo", options: LightCommandOptions, tile_batch: int
