@@ -14,13 +14,14 @@ from starlette.exceptions import HTTPException
 from relight_cli._version import __version__
 from relight_cli.serving.errors import ProblemError
 from relight_cli.serving.intake import documented, take
-from relight_cli.serving.jobs import Job, Run, State, Worker
+from relight_cli.serving.jobs import Job, State
 from relight_cli.serving.limits import Guard, answer_problem
 from relight_cli.serving.metrics import MEDIA_TYPE as METRICS_TYPE
 from relight_cli.serving.metrics import Metrics
 from relight_cli.serving.options import ServeOptions
 from relight_cli.serving.tasks import TASKS, Task
 from relight_cli.serving.uploads import media_type
+from relight_cli.serving.worker import Run, Worker
 
 _LOOK = 0.5  # seconds between looks whether a client is still there
 _GRACE = 2.0  # seconds after the time limit in which the work may stop by itself

@@ -12,8 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.photos.atomic_files import atomic_file
 from relight_cli.serving.errors import ProblemError, problem_of
-from relight_cli.serving.jobs import Job, Worker
+from relight_cli.serving.jobs import Job
 from relight_cli.serving.uploads import media_type
+from relight_cli.serving.worker import Worker
 from relight_cli.studio.work import OUT
 
 ALL = "all.zip"

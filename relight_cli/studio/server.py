@@ -26,7 +26,7 @@ from relight_cli.studio.screen import TASKS
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from relight_cli.serving.jobs import Run, Worker
+    from relight_cli.serving.worker import Run, Worker
 
 _PATIENCE = 5  # seconds in which a cancelled job may stop by itself
 # Before Gradio and the Hub's library are imported: nothing is counted, nothing is asked from elsewhere.
@@ -62,8 +62,8 @@ def show_on(place: socket.socket, context: typer.Context, options: StudioOptions
     os.environ.update(_QUIET | {"GRADIO_TEMP_DIR": str(root / "gradio")})
     import uvicorn
 
-    from relight_cli.serving.jobs import Worker
     from relight_cli.serving.running import commands_of, run_in
+    from relight_cli.serving.worker import Worker
 
     commands = commands_of(context, TASKS)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from relight_cli.serving.errors import ProblemError
-from relight_cli.serving.jobs import Job, Worker
+from relight_cli.serving.jobs import Job
+from relight_cli.serving.worker import Worker
 from relight_cli.studio.previews import SmallPhoto
 from relight_cli.studio.screen import Given
 

@@ -9,7 +9,8 @@ import typer
 
 from relight_cli.errors import RelightError
 from relight_cli.serving.errors import ProblemError
-from relight_cli.serving.jobs import Job, Run
+from relight_cli.serving.jobs import Job
+from relight_cli.serving.worker import Run
 from relight_cli.studio.options import StudioOptions
 from relight_cli.studio.previews import SmallPhoto, shown_file, small_mask, small_photo
 from relight_cli.studio.screen import (

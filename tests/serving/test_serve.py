@@ -359,8 +359,10 @@ def test_work_that_was_done_in_time_is_not_lost_while_its_memory_is_returned(
         late[0] = 3600.0
         time.sleep(0.1)
 
-    monkeypatch.setattr("relight_cli.serving.jobs.release_memory", release)
-    monkeypatch.setattr("relight_cli.serving.jobs.time", SimpleNamespace(monotonic=lambda: monotonic() + late[0]))
+    monkeypatch.setattr("relight_cli.serving.worker.release_memory", release)
+    for module in ("jobs", "worker"):
+        clock = SimpleNamespace(monotonic=lambda: monotonic() + late[0])
+        monkeypatch.setattr(f"relight_cli.serving.{module}.time", clock)
     monkeypatch.setattr("relight_cli.serving.app._LOOK", 0.01)
     with served(context, run=lambda name, words: Path(words[0].partition("=")[2]).write_bytes(b"made")) as client:
         answer = client.post("/v1/deshadow", content=PHOTO)

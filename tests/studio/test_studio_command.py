@@ -26,7 +26,8 @@ from relight_cli.errors import OutputUnwritableError, RelightError, UsageError
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
-from relight_cli.serving.jobs import Job, State, Worker
+from relight_cli.serving.jobs import Job, State
+from relight_cli.serving.worker import Worker
 from relight_cli.studio.downloads import add_downloads
 from relight_cli.studio.guard import POLICY, PageGuard, WithPolicy
 from relight_cli.studio.options import StudioOptions
@@ -139,7 +140,7 @@ def test_photos_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_windows_take_no_places_of_jobs_that_nobody_waits_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relight_cli.serving.jobs.MOST_KEPT", 3)
+    monkeypatch.setattr("relight_cli.serving.worker.MOST_KEPT", 3)
 
     def work(job: Job) -> None:
         while True:
