@@ -12,6 +12,7 @@ from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.evaluation.options import Dataset, EvaluateOptions
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import with_options
+from relight_cli.jobs.weights_look_up import look_up_arguments
 from relight_cli.relighting.options import ReferenceKind
 
 if TYPE_CHECKING:
@@ -249,7 +250,7 @@ def _lpips(name: str, options: NetworkOptions) -> "LPIPS":
     from relight_cli.checkpoints.lpips import REMEDY, load_lpips
     from relight_cli.checkpoints.weights import LookUp
 
-    look_up = LookUp(**options.look_up_arguments())
+    look_up = LookUp(**look_up_arguments(options))
     file = None if name == "vgg" else Path(name)
     try:
         return load_lpips("vgg" if file is None else "alex", file, look_up, notifier(options.quiet))

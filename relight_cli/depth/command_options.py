@@ -13,7 +13,7 @@ from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.engine_options import EngineOptions
 from relight_cli.jobs.option_types import Dtype
 from relight_cli.jobs.options import CommandOptions
-from relight_cli.jobs.questions import terminal_question
+from relight_cli.jobs.weights_look_up import look_up_arguments
 
 
 class DepthSize(StrEnum):
@@ -146,18 +146,13 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
 
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.depth.load_depth_model`."""
-        return {
+        chosen = {
             "size": self.depth_model,
             "fast": self.fast,
             "caption": self.caption,
             "refined": self.is_refined,
             "device": self.device,
             "dtype": self.dtype,
-            "weights_dir": self.weights_dir,
-            "offline": self.offline,
-            "progress": not self.quiet,
-            "accept_licence": self.yes,
-            "ask": terminal_question(),
-            "download": not self.dry_run,
             "notify": notifier(self.quiet),
         }
+        return chosen | look_up_arguments(self, download=not self.dry_run)

@@ -12,7 +12,7 @@ from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_types import Device, Dtype, Offline, ProgressOption, Quiet, Verbose, WeightsDir, Yes
 from relight_cli.jobs.progress import ProgressMode
-from relight_cli.jobs.questions import terminal_question
+from relight_cli.jobs.weights_look_up import look_up_arguments
 
 Dataset = Annotated[Path, typer.Argument(metavar="DATASET", help="Folder of the data set, in its own layout.")]
 
@@ -70,17 +70,7 @@ class EvaluateOptions:
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of the loaders of networks that these options set."""
         chosen = {"device": self.device, "dtype": self.dtype, "notify": notifier(self.quiet)}
-        return chosen | self.look_up_arguments()
-
-    def look_up_arguments(self) -> dict[str, Any]:
-        """Return those of them that say where files come from, which are the fields of `LookUp`."""
-        return {
-            "weights_dir": self.weights_dir,
-            "offline": self.offline,
-            "progress": not self.quiet and self.progress != ProgressMode.JSON,
-            "accept_licence": self.yes,
-            "ask": terminal_question(),
-        }
+        return chosen | look_up_arguments(self)
 
 
 def require_extra() -> None:

@@ -27,10 +27,10 @@ from relight_cli.jobs.option_types import (
     Yes,
 )
 from relight_cli.jobs.progress import ProgressMode, begin_progress
-from relight_cli.jobs.questions import terminal_question
 from relight_cli.jobs.sequence_options import SequenceOptions
 from relight_cli.jobs.shards import check_shard
 from relight_cli.jobs.streams import reserve_stdout
+from relight_cli.jobs.weights_look_up import look_up_arguments
 from relight_cli.photos.effort import Effort
 from relight_cli.places.appending import appended_whole
 from relight_cli.places.objects import kept, place_of
@@ -197,18 +197,7 @@ class PhotoCommandOptions(CommandOptions):
     def model_arguments(self) -> dict[str, Any]:
         """Return the arguments of `checkpoints.models.load_model` that these options set."""
         chosen = {"name": self.model, "device": self.device, "dtype": self.dtype, "notify": notifier(self.quiet)}
-        return chosen | self.look_up_arguments()
-
-    def look_up_arguments(self) -> dict[str, Any]:
-        """Return those of them that say where its files come from, which are the fields of `LookUp`."""
-        return {
-            "weights_dir": self.weights_dir,
-            "offline": self.offline,
-            "progress": not self.quiet and self.progress != ProgressMode.JSON,
-            "accept_licence": self.yes,
-            "ask": terminal_question(),
-            "download": not self.dry_run,
-        }
+        return chosen | look_up_arguments(self, download=not self.dry_run)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ from forked import run_forked
 from photo_fixtures import noise
 from test_signals import PROGRAM
 
+from relight_cli.depth.command_options import DepthCommandOptions
+from relight_cli.evaluation.options import EvaluateOptions
 from relight_cli.jobs import progress, progress_bars
+from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.jobs.progress import Outcome, RunProgress
 from relight_cli.jobs.resuming import resume_command
 from relight_cli.photos.photo import Photo
@@ -203,6 +206,12 @@ def test_a_run_in_events(photos: Path, command: Command) -> None:
     assert told[-1] | {"seconds": 0} == {
         "event": "end", "exit_code": 23, "done": 4, "skipped": 0, "failed": 1, "seconds": 0, "resume": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [PhotoCommandOptions, DepthCommandOptions, EvaluateOptions])
+def test_downloads_draw_no_bar_among_events(options: Callable[..., PhotoCommandOptions]) -> None:
+    bars = {mode: options(progress=mode).model_arguments()["progress"] for mode in progress.ProgressMode}
+    assert bars == {mode: mode != progress.ProgressMode.JSON for mode in progress.ProgressMode}
 
 
 def test_quiet_leaves_the_notes_out_of_events(photos: Path, command: Command) -> None:
