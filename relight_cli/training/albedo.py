@@ -30,8 +30,7 @@ from relight_cli.training.pairs import LitViews
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.start import load_exported, require_new
-from relight_cli.training.steps import take_steps
-from relight_cli.training.train import code_revision
+from relight_cli.training.steps import Schedule, take_steps
 from relight_cli.training.views import RenderedViews
 
 LOG_EVERY = 100  # steps
@@ -191,19 +190,14 @@ def main(
         folders, shares = [*folders, Grounds(grounds)], [*shares, GROUNDS * sum(shares)]
     pictures = AlbedoPictures(folders, shares, PhotoCrops(split(photos)[0]))
     tests = {f"psnr_{path.name}": RenderedViews(path) for path in held_out}
-    schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
-    source = {"views": sum(RenderedViews(path).count for path in views), "revision": code_revision()}
-    if start:
-        source["start"] = start.name
-    if run.step < steps:
-        run.recipe.append(schedule | source)
+    source = {"views": sum(RenderedViews(path).count for path in views)} | ({"start": start.name} if start else {})
     figures = take_steps(
         run,
+        Schedule(steps, batch, rate, seed),
+        source,
         lambda rate: run.advance(pictures, batch, seed, rate),
         lambda: {name: round(evaluate(run.averaged, run.tiny, test), 2) for name, test in tests.items()},
-        steps=steps,
         minutes=minutes,
-        rate=rate,
         log_every=LOG_EVERY,
     )
     if export:

@@ -19,8 +19,7 @@ from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
 from relight_cli.training.geometry_pictures import GeometryViews
 from relight_cli.training.run_folder import RunFolder
-from relight_cli.training.steps import take_steps
-from relight_cli.training.train import code_revision
+from relight_cli.training.steps import Schedule, take_steps
 
 LOG_EVERY = 40  # steps
 _PARTS = {
@@ -145,17 +144,14 @@ def main(
     """Train until the schedule or the minutes end; write RUN/checkpoint.pt and RUN/log.jsonl."""
     torch.manual_seed(seed)
     run, data, test = Run(folder, encoder), GeometryViews(views), GeometryViews(held_out)
-    schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
-    source = {"views": data.count, "encoder": encoder.name if encoder else None, "revision": code_revision()}
-    if run.step < steps:
-        run.recipe.append(schedule | source)
+    source = {"views": data.count, "encoder": encoder.name if encoder else None}
     take_steps(
         run,
+        Schedule(steps, batch, rate, seed),
+        source,
         lambda rate: run.advance(data, batch, seed, rate),
         lambda: evaluate(run.averaged, test),
-        steps=steps,
         minutes=minutes,
-        rate=rate,
         log_every=LOG_EVERY,
     )
     if export:

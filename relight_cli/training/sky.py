@@ -22,8 +22,7 @@ from relight_cli.training.geometry_pictures import GeometryViews
 from relight_cli.training.photos import split
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.sky_pictures import NONE, SKY, SkyPhotos, SkyPictures
-from relight_cli.training.steps import take_steps
-from relight_cli.training.train import code_revision
+from relight_cli.training.steps import Schedule, take_steps
 
 LOG_EVERY = 40  # steps
 NEAR, BORDER = 7, 3.0  # side in pixels of what is near the border of the sky, and how much more it counts
@@ -134,18 +133,15 @@ def main(
     torch.manual_seed(seed)
     train, test = (SkyPhotos(paths, masks) for paths in split(photos))
     run, data, test_views = Run(folder), GeometryViews(views), GeometryViews(held_out)
-    schedule = {"from_step": run.step, "steps": steps, "batch": batch, "rate": rate, "seed": seed}
     source = {"photos": len(train.pictures), "views": data.count, "network": geometry_sha256()}
-    if run.step < steps:
-        run.recipe.append(schedule | source | {"revision": code_revision()})
     pictures = SkyPictures(train, data)
     figures = take_steps(
         run,
+        Schedule(steps, batch, rate, seed),
+        source,
         lambda rate: run.advance(pictures, batch, seed, rate),
         lambda: evaluate(run.averaged, test, test_views),
-        steps=steps,
         minutes=minutes,
-        rate=rate,
         log_every=LOG_EVERY,
     )
     if export:

@@ -1,8 +1,11 @@
-"""The steps of a training run on a CPU: their learning rate, and a loop that logs, evaluates and saves."""
+"""A stage of a training run on a CPU: its learning rates, and a loop that logs, evaluates and saves."""
 
 import math
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +24,27 @@ class Steps(Protocol):
     folder: RunFolder
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """The steps of a stage."""
+
+    steps: int  # of the learning rates, and of the run
+    batch: int
+    rate: float  # the highest
+    seed: int
+
+
+def code_revision() -> str | None:
+    """Return the git revision of this code, with a + if files differ from it; None outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    answers = [
+        subprocess.run([*git, *words], capture_output=True, text=True) for words in (["rev-parse", "HEAD"], ["diff"])
+    ]
+    if any(answer.returncode for answer in answers):
+        return None
+    return answers[0].stdout.strip() + ("+" if answers[1].stdout else "")
+
+
 def learning_rate(step: int, steps: int, highest: float) -> float:
     """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
     return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1, step / steps))))
@@ -28,24 +52,27 @@ def learning_rate(step: int, steps: int, highest: float) -> float:
 
 def take_steps(
     run: Steps,
+    schedule: Schedule,
+    source: Mapping[str, Any],
     advance: Callable[[float], dict[str, float]],
     evaluate: Callable[[], dict[str, float]],
     *,
-    steps: int,
     minutes: float,
-    rate: float,
     log_every: int,
 ) -> dict[str, Any]:
-    """Train until the schedule of so many steps or the minutes end; return the log's last line, also of a finished run.
+    """Train until the schedule or the minutes end; return the log's last line, also of a finished run.
 
+    Unless the run is finished, its recipe gets a stage: the schedule, `source` (what is learned from), the revision.
     `advance` gets a learning rate, takes one step and returns losses; not every step has all of them.
     """
+    if run.step < schedule.steps:
+        run.recipe.append({"from_step": run.step, **asdict(schedule), **source, "revision": code_revision()})
     started, losses, figures = time.monotonic(), list[dict[str, float]](), run.folder.last_record(run.step)
-    done = run.step >= steps
+    done = run.step >= schedule.steps
     while not done:
-        losses.append(advance(learning_rate(run.step, steps, rate)))
+        losses.append(advance(learning_rate(run.step, schedule.steps, schedule.rate)))
         seconds = time.monotonic() - started
-        done = run.step >= steps or seconds > 60 * minutes
+        done = run.step >= schedule.steps or seconds > 60 * minutes
         if done or run.step % log_every == 0:
             names = {name: None for part in losses for name in part}
             means = {name: round(float(np.mean([part[name] for part in losses if name in part])), 4) for name in names}

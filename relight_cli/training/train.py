@@ -7,7 +7,6 @@ With N workers (`workers.py`) each step learns from N batches.
 
 import json
 import math
-import subprocess
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.start import load_exported, require_new
+from relight_cli.training.steps import code_revision
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
@@ -141,17 +141,6 @@ def evaluate(model: Tiny, pairs: Pairs) -> dict[str, float]:
 def learning_rate(step: int, steps: int, highest: float) -> float:
     """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
     return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
-
-
-def code_revision() -> str | None:
-    """Return the git revision of this code, with a + if files differ from it; None outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    answers = [
-        subprocess.run([*git, *words], capture_output=True, text=True) for words in (["rev-parse", "HEAD"], ["diff"])
-    ]
-    if any(answer.returncode for answer in answers):
-        return None
-    return answers[0].stdout.strip() + ("+" if answers[1].stdout else "")
 
 
 def learn(run: Run, mixture: Mixture, held_out_pairs: Pairs, *, steps: int, rate: float, minutes: float) -> None:
