@@ -172,3 +172,19 @@ def test_boxes_of_jpeg2000_are_kept_unless_the_picture_is_turned(orientation: in
     assert text[1] in data
     assert (place[1] in data) == (orientation == 1)
     assert len(notes) == (orientation != 1)
+
+
+@pytest.mark.parametrize("source", ["jpg", "tif"])
+def test_texts_of_exif_data_keep_their_bytes_in_a_tiff(source: str, command: Command) -> None:
+    said = {"Exif.Image.Artist": "Ä. Person", "Exif.Photo.CameraOwnerName": "Jörg 中"}
+    Path(f"a.{source}").write_bytes(jpeg() if source == "jpg" else tiff([]))
+    image = exiv2.ImageFactory.open(f"a.{source}")
+    exif = exiv2.ExifData()
+    for key, text in said.items():
+        exif[key] = text
+    image.setExifData(exif)
+    image.writeMetadata()
+    unchanged(command, f"a.{source}", "b.tif")
+    image = exiv2.ImageFactory.open("b.tif")
+    image.readMetadata()
+    assert {datum.key(): datum.toString() for datum in image.exifData()}.items() >= said.items()
