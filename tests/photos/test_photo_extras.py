@@ -188,3 +188,28 @@ def test_texts_of_exif_data_keep_their_bytes_in_a_tiff(source: str, command: Com
     image = exiv2.ImageFactory.open("b.tif")
     image.readMetadata()
     assert {datum.key(): datum.toString() for datum in image.exifData()}.items() >= said.items()
+
+
+@pytest.mark.parametrize("order", [exiv2.ByteOrder.littleEndian, exiv2.ByteOrder.bigEndian])
+def test_comments_of_exif_data_can_be_read_in_a_tiff(order: exiv2.ByteOrder, command: Command) -> None:
+    said = {
+        "Exif.Photo.UserComment": "charset=Unicode Grüße 中",
+        "Exif.GPSInfo.GPSAreaInformation": "charset=Unicode Straße",
+        "Exif.Photo.ShutterSpeedValue": "-2/1",
+    }
+    Path("a.jpg").write_bytes(jpeg())
+    image = exiv2.ImageFactory.open("a.jpg")
+    exif = exiv2.ExifData()
+    for key, text in said.items():
+        exif[key] = text
+    image.setByteOrder(order)
+    image.setExifData(exif)
+    image.writeMetadata()
+    unchanged(command, "a.jpg", "b.tif")
+    unchanged(command, "b.tif", "c.jpg")
+    for path in ("a.jpg", "b.tif", "c.jpg"):
+        image = exiv2.ImageFactory.open(path)
+        image.readMetadata()
+        found = {datum.key(): (datum.typeName(), datum.toString()) for datum in image.exifData()}
+        kinds = ("Undefined", "Undefined", "SRational")
+        assert [found[key] for key in said] == list(zip(kinds, said.values(), strict=True)), path

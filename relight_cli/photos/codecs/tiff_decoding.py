@@ -17,6 +17,7 @@ from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.decoded import UnsupportedError
 from relight_cli.photos.codecs.tiff_colours import read_colours
+from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_ycbcr
@@ -244,33 +245,11 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
         found.load_from_fp(file, offset)
         for tag in DESCRIPTIVE_TAGS:
             if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
-                kept[tag] = _same_bytes(found[tag])
+                kept[tag] = same_bytes(found[tag])
         for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
             if directory in found:
                 kept[directory] = with_interop(found, directory)
     return kept.tobytes()[6:] if len(kept) else None
-
-
-def with_interop(exif: Image.Exif, directory: int) -> dict[int, Any]:
-    """Return the tags of a directory, the Interop directory in the Exif directory as tags too, not as an offset."""
-    values = {tag: _same_bytes(value) for tag, value in exif.get_ifd(directory).items()}
-    interop = exif.get_ifd(ExifTags.IFD.Interop) if values.pop(ExifTags.IFD.Interop, None) else {}
-    return {**values, ExifTags.IFD.Interop: dict(interop)} if interop else values
-
-
-class _Text(str):
-    """A text of EXIF data: Pillow reads its bytes as Latin-1, whatever they are, and would write them as ASCII."""
-
-    __slots__ = ()
-
-    def encode(self, encoding: str = "latin-1", errors: str = "replace") -> bytes:
-        """Return the bytes that Pillow has read."""
-        return super().encode("latin-1", "replace")
-
-
-def _same_bytes(value: Any) -> Any:
-    """Return the value of a tag so that Pillow writes a text as the bytes that it has read."""
-    return _Text(value) if isinstance(value, str) else value
 
 
 def _describes_array(description: object) -> bool:
