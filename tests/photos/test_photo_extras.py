@@ -213,3 +213,16 @@ def test_comments_of_exif_data_can_be_read_in_a_tiff(order: exiv2.ByteOrder, com
         found = {datum.key(): (datum.typeName(), datum.toString()) for datum in image.exifData()}
         kinds = ("Undefined", "Undefined", "SRational")
         assert [found[key] for key in said] == list(zip(kinds, said.values(), strict=True)), path
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_data_of_an_avif_keeps_its_bytes(orientation: int, command: Command) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x8769] = orientation, {0xA430: "J?rg"}  # CameraOwnerName
+    Image.fromarray(PIXELS).save("a.avif", exif=exif)
+    Path("a.avif").write_bytes(Path("a.avif").read_bytes().replace(b"J?rg", b"J\xf8rg"))
+    assert not unchanged(command, "a.avif", "b.webp")
+    with Image.open("b.webp") as image:
+        assert image.size == (PIXELS.shape[1::-1] if orientation == 1 else PIXELS.shape[:2])
+        assert image.getexif().get_ifd(0x8769)[0xA430] == "Jørg"
+        assert image.getexif().get(0x0112, 1) == 1
