@@ -189,11 +189,11 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
     colours = _COLOURS.get(photometric, 1)
     if samples.ndim != 3 or samples.shape[2] < colours + len(extra):
         raise ValueError("the TIFF has fewer samples than its tags say")
+    kinds = [int(kind) for kind in extra] or [0] * (samples.shape[2] - colours)  # a missing tag says nothing of them
     pixels = samples[..., :colours]
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
         np.subtract(full, pixels, out=pixels, casting="unsafe")
-    kinds = [int(kind) for kind in extra]
     number = next((number for number, kind in enumerate(kinds) if kind in _ALPHA), None)
     others = [colours + at for at in range(len(kinds)) if at != number]
     extra = samples[..., others] if others else None
@@ -201,7 +201,8 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
-        unmultiplied = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
+        opacity = np.where(alpha > 0, alpha, full).astype(np.float32)  # light without coverage stays as it is
+        unmultiplied = pixels * (full / opacity)[..., None]
         pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
     return pixels, alpha, extra
 
