@@ -42,6 +42,14 @@ def test_bigtiff_of_both_byte_orders(order: str, said: str | None, command: Comm
         assert tiff.pages.first.tags.valueof("ImageDescription") == (said if kept else None)
 
 
+@pytest.mark.parametrize("largest", [255, 65535])
+def test_a_palette_has_8_or_16_bits(largest: int, command: Command) -> None:
+    colours = noise((3, 256))
+    tifffile.imwrite("a.tif", noise((6, 7)), photometric="palette", colormap=colours.astype("u2") * (largest // 255))
+    assert command("deshadow", *SAME, "a.tif", "-o", "b.tif").lines == []
+    np.testing.assert_array_equal(tifffile.imread("b.tif"), colours.T[noise((6, 7))])
+
+
 def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise((4, 4, 3)), photometric="rgb", bigtiff=True, metadata=None)
