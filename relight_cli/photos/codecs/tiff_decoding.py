@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import PHOTOMETRIC, SAMPLEFORMAT
 
-from relight_cli.photos.codecs.decoded import UnsupportedError
+from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
 from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
@@ -201,9 +201,7 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
-        opacity = np.where(alpha > 0, alpha, full).astype(np.float32)  # light without coverage stays as it is
-        unmultiplied = pixels * (full / opacity)[..., None]
-        pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
+        pixels = unassociated(pixels, alpha)
     return pixels, alpha, extra
 
 
