@@ -14,6 +14,7 @@ from relight_cli.photos.xmp_packets import (
     without_extension,
 )
 
+PROFILE = b"ICC_PROFILE\0"  # then number and count of the parts (ICC.1:2010, section B.4)
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"  # then name, length, offset (XMP, part 3, section 1.1.3.1)
@@ -34,6 +35,22 @@ def read_extras(image: Image.Image, notes: list[str]) -> tuple[bytes | None, Ext
         xmp = unlinked
     comments = tuple(body for name, body in segments if name == "COM" and body.strip(b"\0 "))
     return xmp, Extras(iptc, resources, extension, comments)
+
+
+def read_profile(image: Image.Image, notes: list[str]) -> bytes | None:
+    """Return the ICC profile, also one whose parts are counted wrongly or repeated; add a note if parts are missing."""
+    if found := image.info.get("icc_profile"):
+        return found
+    parts: dict[int, bytes] = {}
+    for name, body in getattr(image, "applist", []):
+        if _is(name, body, "APP2", PROFILE) and len(body) > len(PROFILE) + 2:
+            parts.setdefault(body[len(PROFILE)], body[len(PROFILE) + 2 :])
+    whole = b"".join(parts[number] for number in sorted(parts))
+    if whole and int.from_bytes(whole[:4]) == len(whole):
+        return whole
+    if parts:
+        notes.append("its colour profile is damaged and dropped")
+    return None
 
 
 def has_gain_map(image: Image.Image) -> bool:

@@ -63,7 +63,8 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
         if jpeg:
             xmp, extras = jpeg_segments.read_extras(image, notes)
         aspect = aspect_of_dots(info)
-        samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        samples, alpha = np.empty((0, 0, 1), np.uint8), None
+        icc = jpeg_segments.read_profile(image, notes) if jpeg else info.get("icc_profile")
         colour = ColourTags(srgb=True) if image.mode == "CMYK" else None
         exif, orientation = strip_exif_header(info["exif"]) if info.get("exif") else None, None
         if pixels:
