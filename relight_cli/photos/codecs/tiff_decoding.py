@@ -20,7 +20,7 @@ from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
-from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_ycbcr
+from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape, aspect_of
@@ -154,7 +154,7 @@ def _exif_of_pages(
 def read_plain_ycbcr(file: BinaryIO, header: TiffHeader) -> NDArray[np.uint8]:
     """Decode YCbCr pixels for which `is_plain_ycbcr` holds to RGB (H, W, 3), not yet upright."""
     with tifffile.TiffFile(file) as tiff:
-        samples = header.place.of(tiff).asarray(buffersize=_READ_BYTES)
+        samples = read_samples(file, header.place.of(tiff))
     if header.ycbcr:
         return header.ycbcr.to_rgb(samples)
     return np.asarray(Image.frombytes("YCbCr", samples.shape[1::-1], samples.tobytes()).convert("RGB"))
