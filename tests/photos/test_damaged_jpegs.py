@@ -4,8 +4,10 @@ import io
 import struct
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import simplejpeg
 from command_line import Command
 from photo_fixtures import wide_profile
 from PIL import Image
@@ -74,6 +76,22 @@ def test_parts_of_a_profile(name: str, damaged: bool) -> None:
     photo = read_photo(io.BytesIO(data[:2] + packed + data[2:]))
     assert photo.metadata.icc == (ICC if whole else None)
     assert set(photo.notes) == {NOTE if damaged else None, None if whole else DROPPED} - {None}
+
+
+@pytest.mark.parametrize("channels", [(), (3,)], ids=["grey", "colours"])
+def test_a_lossless_jpeg_is_read_and_never_scaled(channels: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict] = []  # libjpeg writes beyond its buffer if it is to scale one
+    decode = simplejpeg.decode_jpeg
+
+    def decode_whole(data: bytes, colours: str, **options: object) -> np.ndarray:
+        asked.append(options)
+        return decode(data, colours, strict=True)
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", decode_whole)
+    pixels = np.random.default_rng(5).integers(0, 256, (20, 30, *channels), dtype=np.uint8)
+    photo = read_photo(io.BytesIO(imagecodecs.jpeg8_encode(pixels, lossless=True, bitspersample=8)))
+    np.testing.assert_array_equal(photo.pixels.squeeze(), pixels)
+    assert (photo.notes, asked) == ((), [{"strict": True}])
 
 
 def test_the_command_names_the_file(command: Command) -> None:

@@ -129,7 +129,7 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     data = file.read()
     missing = jpeg.missing_scan_data(data, frame, decoded.pixels, jpeg.decode_plain) if frame else None
-    if note := missing or damage_note(data):
+    if note := missing or damage_note(data, scaled=bool(frame and not frame.is_lossless)):
         decoded.notes.append(note)
     return decoded
 
