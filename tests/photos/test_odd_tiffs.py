@@ -85,6 +85,17 @@ def test_subsampled_ycbcr_without_compression(shared: tuple[int, int], command: 
     assert (done.code, "its pixels are cut off" in done.err) == (4, True)
 
 
+@pytest.mark.parametrize(("photometric", "shape"), [("minisblack", (32, 40)), ("rgb", (32, 40, 3))])
+@pytest.mark.parametrize("packing", ["jpeg", "zlib", None])
+def test_a_cut_tiff_is_refused(packing: str | None, photometric: str, shape: tuple, command: Command) -> None:
+    options = {"compressionargs": {"outcolorspace": "rgb"}} if (packing, photometric) == ("jpeg", "rgb") else {}
+    tifffile.imwrite("a.tif", noise(shape), photometric=photometric, compression=packing, metadata=None, **options)
+    Path("b.tif").write_bytes(Path("a.tif").read_bytes()[:-400])
+    assert command("deshadow", *SAME, "a.tif", "-o", "c.tif").lines == []
+    done = command("deshadow", *SAME, "b.tif", "-o", "d.tif")
+    assert (done.code, len(done.lines), Path("d.tif").exists()) == (4, 1, False)
+
+
 def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise((4, 4, 3)), photometric="rgb", bigtiff=True, metadata=None)

@@ -3,6 +3,7 @@
 Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to stderr.
 """
 
+import io
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
-from tifffile import PHOTOMETRIC, SAMPLEFORMAT
+from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
 from relight_cli.photos.codecs.tiff_colours import read_colours
@@ -175,6 +176,8 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
             )
         if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF with {page.bitspersample} bits a sample is not supported")
+        if page.compression == COMPRESSION.JPEG and _is_cut(file, page):
+            raise ValueError("its pixels are cut off")  # the decoder would fill them with grey
         samples = page.asarray(buffersize=_READ_BYTES)
         axes, photometric, extra = page.axes, page.photometric, page.extrasamples
     if samples.dtype == np.float64:
@@ -212,6 +215,11 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
     bits = page.bitspersample
     deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
     return deep or (bits == 8 and (page.photometric in PLAIN or _has_more_than_inks(page)))
+
+
+def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
+    """Return whether a file ends before the pixels of a page do."""
+    return file.seek(0, io.SEEK_END) < max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:
