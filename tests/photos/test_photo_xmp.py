@@ -143,6 +143,13 @@ def test_pictures_in_xmp_data_are_not_those_of_the_old_light(target: str, comman
     assert b"/9j/" not in Path(f"d.{target}").read_bytes()
 
 
+def test_data_of_cameras_that_is_dropped_gets_one_note(command: Command) -> None:
+    segments = ((0xE1, b"FLIR\0\1\0\0" + bytes(20)), (0xE6, b"GoPro\0DVID"), (0xEB, b"HDR_RI ver=11\n"))
+    Path("a.jpg").write_bytes(jpeg(*segments))
+    (note,) = unchanged(command, "a.jpg", "b.jpg")
+    assert "its GoPro data and HDR gain map and thermal data are dropped" in note
+
+
 def test_a_packet_that_promises_parts_but_is_broken_is_dropped(command: Command) -> None:
     Path("a.jpg").write_bytes(with_xmp(MOTION[:-20], VIDEO))
     (note,) = unchanged(command, "a.jpg", "b.jpg")

@@ -90,7 +90,7 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
             orientation,
             notes=notes,
             extras=extras,
-            dropped={GAIN_MAP} if gain_map else set(),
+            dropped=({GAIN_MAP} if gain_map else set()) | (jpeg_segments.camera_data(image) if jpeg else set()),
             shape=None if aspect == 1 else Shape(aspect),
             colour=colour,
         )
