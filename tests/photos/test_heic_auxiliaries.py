@@ -93,6 +93,27 @@ def test_auxiliary_pictures_are_noted(kind: str, suffix: str, command: Command) 
         np.testing.assert_array_equal(np.asarray(Image.open("b.png")), noise((64, 64, 3)))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        (b"Exif", b"tmap", "HDR gain map"),  # an item that another one was
+        (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "depth map"),
+        (
+            b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
+            b"urn:com:apple:photo:2020:aux:hdrgainmap\0\0\0\0",
+            "HDR gain map",
+        ),
+    ],
+)
+def test_auxiliary_pictures_of_an_avif_are_noted(old: bytes, new: bytes, name: str, command: Command) -> None:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x010F] = "Camera1"
+    Image.fromarray(noise((64, 64, 4))).save(file, "AVIF", exif=exif)
+    Path("a.avif").write_bytes(file.getvalue().replace(old, new, 1))
+    done = command("deshadow", *SAME, "a.avif", "-o", "b.png")
+    assert (done.code, len(done.lines), f"its {name} is dropped" in done.err) == (0, 1, True), done.err
+
+
 def test_alpha_is_no_auxiliary_that_is_lost(command: Command) -> None:
     file = io.BytesIO()
     pillow_heif.from_pillow(Image.fromarray(noise((64, 64, 4)))).save(file, quality=-1, chroma=444)

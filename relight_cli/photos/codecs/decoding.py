@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from relight_cli.photos.codecs import (
+    iso_items,
     jpeg,
     jpeg2000,
     netpbm,
@@ -56,6 +57,8 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
             decoded = apply_heif_shape(decoded, read_shape(file))
     complete_colours(decoded, file)
+    if decoded.format in ("AVIF", "HEIF"):
+        decoded.dropped |= iso_items.dropped_parts(file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += warned

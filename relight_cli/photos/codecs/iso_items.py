@@ -1,9 +1,15 @@
 """The items of an AVIF or HEIF: what each one is, and where its bytes are."""
 
+import contextlib
 import struct
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from relight_cli.photos.codecs.jpeg2000 import iso_boxes
+from relight_cli.photos.xmp_packets import GAIN_MAP
+
+_SEARCHED = 1 << 24  # bytes at the start of a file
+_ALPHA, _DEPTH = (b":alpha", b"hevc:2015:auxid:1"), b"hevc:2015:auxid:2"
 
 
 def read_exif(data: bytes) -> bytes | None:
@@ -20,6 +26,23 @@ def read_exif(data: bytes) -> bytes | None:
     except (KeyError, IndexError, ValueError, struct.error):
         pass
     return None
+
+
+def dropped_parts(file: BinaryIO) -> set[str]:
+    """Return the names of the pictures in a file that belong to the main one and are not written again."""
+    file.seek(0)
+    meta = dict(iso_boxes(file.read(_SEARCHED))).get(b"meta", b"")
+    found: set[str] = set()
+    with contextlib.suppress(KeyError, IndexError, struct.error):
+        parts = dict(iso_boxes(meta[4:]))
+        if b"tmap" in dict(item_kinds(parts[b"iinf"])).values():  # ISO 21496-1
+            found.add(GAIN_MAP)
+        for name, body in iso_boxes(dict(iso_boxes(parts[b"iprp"]))[b"ipco"]):
+            kind = body[4:].split(b"\0", 1)[0].lower()  # ISO 23008-12, section 6.5.8
+            if name == b"auxC" and not kind.endswith(_ALPHA):
+                depth = b"depth" in kind or kind.endswith(_DEPTH)
+                found.add(GAIN_MAP if b"gainmap" in kind else "depth map" if depth else "auxiliary picture")
+    return found
 
 
 def item_kinds(iinf: bytes) -> Iterator[tuple[int, bytes]]:
