@@ -226,3 +226,16 @@ def test_exif_data_of_an_avif_keeps_its_bytes(orientation: int, command: Command
         assert image.size == (PIXELS.shape[1::-1] if orientation == 1 else PIXELS.shape[:2])
         assert image.getexif().get_ifd(0x8769)[0xA430] == "Jørg"
         assert image.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("target", ["tif", "jpg"])
+def test_exposures_in_the_first_directory_of_a_tiff_are_kept(target: str, command: Command) -> None:
+    time = "2020:01:02 03:04:05"
+    tags = [(33434, "2I", 1, (1, 50), True), (34855, "H", 1, 400, True), (36867, "s", 0, time, True)]
+    Path("a.tif").write_bytes(tiff(tags))
+    assert unchanged(command, "a.tif", f"b.{target}") == []
+    image = exiv2.ImageFactory.open(f"b.{target}")
+    image.readMetadata()
+    found = {datum.key(): datum.toString() for datum in image.exifData()}
+    keys = (f"Exif.Photo.{name}" for name in ("ExposureTime", "ISOSpeedRatings", "DateTimeOriginal"))
+    assert [found.get(key) for key in keys] == ["1/50", "400", time]

@@ -48,6 +48,14 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.XPKeywords,
     ExifTags.Base.XPSubject,
 )
+# Tags of the Exif directory that scanners and TIFF/EP (ISO 12234-2) have in IFD0.
+_SHOT_TAGS = (
+    *(ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.ExposureProgram, ExifTags.Base.ISOSpeedRatings),
+    *(ExifTags.Base.DateTimeOriginal, ExifTags.Base.ShutterSpeedValue, ExifTags.Base.ApertureValue),
+    *(ExifTags.Base.BrightnessValue, ExifTags.Base.ExposureBiasValue, ExifTags.Base.MaxApertureValue),
+    *(ExifTags.Base.SubjectDistance, ExifTags.Base.MeteringMode, ExifTags.Base.LightSource, ExifTags.Base.Flash),
+    ExifTags.Base.FocalLength,
+)
 PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _ASSOCIATED = 1
 _ALPHA = (_ASSOCIATED, 2)  # ExtraSamples (TIFF 6.0, section 18)
@@ -141,7 +149,7 @@ def _exif_of_pages(
     file: BinaryIO, tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], notes: list[str]
 ) -> bytes | None:
     """Return the EXIF data of pages, if they have any; add a note if it is broken."""
-    codes = (*DESCRIPTIVE_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    codes = (*DESCRIPTIVE_TAGS, *_SHOT_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     try:
         if not any(code in one.tags for one in pages for code in codes):
             return None
@@ -253,9 +261,13 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
         for tag in DESCRIPTIVE_TAGS:
             if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
                 kept[tag] = same_bytes(found[tag])
-        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            if directory in found:
-                kept[directory] = with_interop(found, directory)
+        directories = {
+            tag: with_interop(found, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) if tag in found
+        }
+        if shot := {tag: same_bytes(found[tag]) for tag in _SHOT_TAGS if tag in found}:
+            directories[ExifTags.IFD.Exif] = shot | directories.get(ExifTags.IFD.Exif, {})
+        for directory, values in directories.items():
+            kept[directory] = values
     return kept.tobytes()[6:] if len(kept) else None
 
 
