@@ -18,6 +18,7 @@ from relight_cli.photos.codecs import (
     jpeg_segments,
 )
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.heif_shape import main_property
 from relight_cli.photos.codecs.unsupported import refuse_known
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.colour_tags import ColourTags
@@ -68,10 +69,11 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
         colour = ColourTags(srgb=True) if image.mode == "CMYK" else None
         exif, orientation = strip_exif_header(info["exif"]) if info.get("exif") else None, None
         if pixels:
-            bits = _avif_bits(file) if image.format == "AVIF" else 8
+            bits = 8
             if image.format == "AVIF":
                 file.seek(0)
                 data = file.read()
+                bits = _avif_bits(data)
                 colour = avif_colours.read_colours(data)
                 exif, orientation = _avif_exif(data, exif)
             if bits > 8:  # Pillow would reduce them to 8
@@ -165,14 +167,15 @@ def _avif_exif(data: bytes, found: bytes | None) -> tuple[bytes | None, int | No
     return found, None
 
 
-def _avif_bits(file: BinaryIO) -> int:
-    """Read high_bitdepth and twelve_bit from the av1C box (AV1 in ISOBMFF, section 2.3.3): 8, 10 or 12 bits."""
-    file.seek(0)
-    head = file.read(1 << 16)
-    box = head.find(b"av1C")
-    if box < 0 or box + 6 >= len(head) or not head[box + 6] & 0x40:
+def _avif_bits(data: bytes) -> int:
+    """Return 8, 10 or 12 bits: high_bitdepth and twelve_bit of the main picture (AV1 in ISOBMFF, section 2.3.3).
+
+    Of a grid, the first tile says them.
+    """
+    settings = main_property(data, b"av1C") or data.partition(b"av1C")[2]
+    if len(settings) < 3 or not settings[2] & 0x40:
         return 8
-    return 12 if head[box + 6] & 0x20 else 10
+    return 12 if settings[2] & 0x20 else 10
 
 
 def valid_dpi(dpi: object) -> tuple[float, float] | None:
