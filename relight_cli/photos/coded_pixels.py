@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from relight_cli.photos.codecs.iso_items import item_extents, item_kinds
 from relight_cli.photos.codecs.jpeg2000 import iso_boxes
 from relight_cli.photos.gif_comments import split_comment
 
@@ -89,8 +90,8 @@ def _iso_media(data: Data) -> Pieces:
         yield from (body for name, body in boxes if name == b"mdat")
         return
     parts = dict(iso_boxes(meta))
-    kinds = dict(_item_kinds(parts[b"iinf"]))
-    for item, extents in _item_extents(parts[b"iloc"]):
+    kinds = dict(item_kinds(parts[b"iinf"]))
+    for item, extents in item_extents(parts[b"iloc"]):
         if kinds.get(item) not in (b"Exif", b"mime", b"uri "):
             yield from (data[start : start + length] for start, length in extents)
 
@@ -109,39 +110,6 @@ def _boxes(data: Data) -> list[tuple[bytes, Data]]:
         found.append((name, data[at + head : at + length]))
         at += length
     return found
-
-
-def _item_kinds(iinf: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield number and type of the items (ISO 14496-12, section 8.11.6)."""
-    for _, infe in iso_boxes(iinf[8 if iinf[0] else 6 :]):
-        wide = infe[0] >= 3
-        (number,) = struct.unpack_from(">I" if wide else ">H", infe, 4)
-        start = 10 if wide else 8
-        yield number, infe[start : start + 4]
-
-
-def _item_extents(iloc: bytes) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yield number and extents (start in the file, length) of the items (ISO 14496-12, section 8.11.3)."""
-    version, sizes, more, at = iloc[0], iloc[4], iloc[5], 6
-
-    def number(size: int) -> int:
-        nonlocal at
-        at += size
-        if at > len(iloc):
-            raise ValueError("the table of items is cut off")
-        return int.from_bytes(iloc[at - size : at])
-
-    wide = 4 if version == 2 else 2
-    for _ in range(number(wide)):
-        item, method = number(wide), number(2) if version else 0
-        number(2)  # of the data reference
-        base, extents = number(more >> 4), []
-        for _ in range(number(2)):
-            number(more & 15 if version else 0)  # an index
-            start, length = number(sizes >> 4), number(sizes & 15)
-            extents.append((base + start, length))
-        if method & 15 == 0:  # in the file; else in the header, where only small metadata is
-            yield item, extents
 
 
 def _matroska(data: Data) -> Pieces:

@@ -45,7 +45,7 @@ class Photo:
     format: str = "PNG"  # one of `formats.SUFFIXES`
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()  # for the user: what was lost when the file was read
-    # (H, W, N): samples of a TIFF that are neither colours nor alpha; only TIFF keeps them
+    # (H, W, N): samples that are neither colours nor alpha; only TIFF keeps them
     extra: NDArray | None = None
     recoloured: bool = False  # the file alone does not say these colours: converted PQ or HLG, or given by the user
 

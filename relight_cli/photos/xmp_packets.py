@@ -19,14 +19,17 @@ _APPENDED = (  # lists of what follows the picture in the file
     "http://ns.google.com/photos/dd/1.0/device/",
 )
 _TERMS = "http://purl.org/dc/terms/"
-_HINTED = (_CAMERA, _OPPO, *_GAIN_MAPS, _TERMS)
-_HINTS = tuple(uri.encode() for uri in (*_HINTED, *_APPENDED))
+_XMP, _XMP_IMAGE = "http://ns.adobe.com/xap/1.0/", "http://ns.adobe.com/xap/1.0/g/img/"  # of thumbnails
+_OLD_PICTURE = "http://ns.google.com/photos/1.0/image/"  # before an effect of the camera
+_HINTED = (_CAMERA, _OPPO, *_GAIN_MAPS, _TERMS, _OLD_PICTURE)
+_HINTS = tuple(uri.encode() for uri in (*_HINTED, *_APPENDED, _XMP_IMAGE))
 _VIDEO_NAMES = ("MotionPhoto", "MicroVideo", "OLivePhoto", "VideoLength")
 _DEVELOPMENT = "http://ns.adobe.com/camera-raw-settings/1.0/"
 _DEEPEST = 60  # nested elements; minidom recurses
 _Document = Any  # minidom's stubs have None wherever a document might be empty
 _Element = Any
 MOTION, GAIN_MAP, CREDENTIALS = "motion video", "HDR gain map", "Content Credentials"
+OLD_PICTURE, THUMBNAIL = "picture before the camera's effect", "thumbnail"
 APPENDED = "appended pictures"
 _HEAD = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
@@ -34,10 +37,10 @@ _TAIL = b'\n<?xpacket end="w"?>'
 
 
 def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
-    """Remove tags about parts that are not written again: motion videos, gain maps, Content Credentials.
+    """Remove what shows the old picture, and tags about parts that are not written again, such as motion videos.
 
-    Return the packet and the names of the parts; without such tags it keeps its bytes. A packet that has such tags but
-    cannot be parsed is dropped.
+    Return the packet and the names of the parts but thumbnails; without such tags it keeps its bytes. A packet that has
+    such tags but cannot be parsed is dropped.
     """
     if not has_dropped_parts(xmp):
         return xmp, set()
@@ -55,6 +58,7 @@ def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
             found.add(part)
             element.parentNode.removeChild(element)
     packet = _serialise(document, xmp) if found else xmp
+    found -= {THUMBNAIL}
     return packet, found - {APPENDED} or found
 
 
@@ -160,6 +164,10 @@ def _dropped_part(namespace: str | None, name: str, value: str) -> str | None:
         return GAIN_MAP
     if namespace in _APPENDED:
         return MOTION if "MotionPhoto" in value else GAIN_MAP if "GainMap" in value else APPENDED
+    if namespace == _OLD_PICTURE:
+        return OLD_PICTURE
+    if (namespace, name) == (_XMP, "Thumbnails"):
+        return THUMBNAIL
     embedded = (namespace, name) == (_TERMS, "provenance") and "jumbf" in value
     return CREDENTIALS if embedded else None
 

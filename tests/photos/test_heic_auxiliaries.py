@@ -4,11 +4,14 @@ import io
 import struct
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 from command_line import Command
 from photo_fixtures import noise
 from PIL import Image
+
+from relight_cli.photos.reading import read_photo
 
 pillow_heif = pytest.importorskip("pillow_heif")
 SAME = ("--model", "tiny", "--strength", "0")
@@ -91,6 +94,38 @@ def test_auxiliary_pictures_are_noted(kind: str, suffix: str, command: Command) 
     assert f"its {KINDS[kind]} is dropped" in done.err
     if suffix == "png":
         np.testing.assert_array_equal(np.asarray(Image.open("b.png")), noise((64, 64, 3)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        (b"Exif", b"tmap", "HDR gain map"),  # an item that another one was
+        (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "depth map"),
+        (
+            b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
+            b"urn:com:apple:photo:2020:aux:hdrgainmap\0\0\0\0",
+            "HDR gain map",
+        ),
+    ],
+)
+def test_auxiliary_pictures_of_an_avif_are_noted(old: bytes, new: bytes, name: str, command: Command) -> None:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x010F] = "Camera1"
+    Image.fromarray(noise((64, 64, 4))).save(file, "AVIF", exif=exif)
+    Path("a.avif").write_bytes(file.getvalue().replace(old, new, 1))
+    done = command("deshadow", *SAME, "a.avif", "-o", "b.png")
+    assert (done.code, len(done.lines), f"its {name} is dropped" in done.err) == (0, 1, True), done.err
+
+
+def test_the_bits_of_an_avif_are_those_of_its_main_picture() -> None:
+    samples = noise((64, 64, 3), "uint16") >> 6
+    data = bytes(imagecodecs.avif_encode(samples, level=100, bitspersample=10, pixelformat="444"))
+    first, (_, meta), *rest = boxes(data)
+    other = box(b"free", box(b"av1C", b"\x81\0\x0c\0"))  # of 8 bits
+    inside = [(name, shifted(body, len(other)) if name == b"iloc" else body) for name, body in boxes(meta[4:])]
+    changed = (b"meta", meta[:4] + b"".join(box(*one) for one in inside))
+    photo = read_photo(io.BytesIO(box(*first) + other + b"".join(box(*one) for one in (changed, *rest))))
+    assert photo.pixels.dtype == np.uint16
 
 
 def test_alpha_is_no_auxiliary_that_is_lost(command: Command) -> None:

@@ -83,6 +83,10 @@ def write_exr(kind: str) -> None:
     spec = oiio.ImageSpec(16, 16, 3, oiio.FLOAT)
     spec.channelnames, pixels = ("R", "G", "B"), noise((16, 16, 3), "float32")
     name = str(Path("a.exr").absolute())
+    if kind == "whole numbers":
+        planes = {name: noise((4, 4)).astype(np.uint32) for name in "RGB"}
+        OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(name)
+        return
     file = oiio.ImageOutput.create(name)
     if kind == "mipmap":
         spec.tile_width = spec.tile_height = 16
@@ -98,7 +102,7 @@ def write_exr(kind: str) -> None:
     file.close()
 
 
-@pytest.mark.parametrize("kind", ["mipmap", "deep"])
+@pytest.mark.parametrize("kind", ["mipmap", "deep", "whole numbers"])
 def test_an_exr_of_another_kind_is_named(kind: str, command: Command) -> None:
     write_exr(kind)
     done = command("deshadow", *SAME, "a.exr", "-o", "b.exr")

@@ -172,3 +172,70 @@ def test_boxes_of_jpeg2000_are_kept_unless_the_picture_is_turned(orientation: in
     assert text[1] in data
     assert (place[1] in data) == (orientation == 1)
     assert len(notes) == (orientation != 1)
+
+
+@pytest.mark.parametrize("source", ["jpg", "tif"])
+def test_texts_of_exif_data_keep_their_bytes_in_a_tiff(source: str, command: Command) -> None:
+    said = {"Exif.Image.Artist": "Ä. Person", "Exif.Photo.CameraOwnerName": "Jörg 中"}
+    Path(f"a.{source}").write_bytes(jpeg() if source == "jpg" else tiff([]))
+    image = exiv2.ImageFactory.open(f"a.{source}")
+    exif = exiv2.ExifData()
+    for key, text in said.items():
+        exif[key] = text
+    image.setExifData(exif)
+    image.writeMetadata()
+    unchanged(command, f"a.{source}", "b.tif")
+    image = exiv2.ImageFactory.open("b.tif")
+    image.readMetadata()
+    assert {datum.key(): datum.toString() for datum in image.exifData()}.items() >= said.items()
+
+
+@pytest.mark.parametrize("order", [exiv2.ByteOrder.littleEndian, exiv2.ByteOrder.bigEndian])
+def test_comments_of_exif_data_can_be_read_in_a_tiff(order: exiv2.ByteOrder, command: Command) -> None:
+    said = {
+        "Exif.Photo.UserComment": "charset=Unicode Grüße 中",
+        "Exif.GPSInfo.GPSAreaInformation": "charset=Unicode Straße",
+        "Exif.Photo.ShutterSpeedValue": "-2/1",
+    }
+    Path("a.jpg").write_bytes(jpeg())
+    image = exiv2.ImageFactory.open("a.jpg")
+    exif = exiv2.ExifData()
+    for key, text in said.items():
+        exif[key] = text
+    image.setByteOrder(order)
+    image.setExifData(exif)
+    image.writeMetadata()
+    unchanged(command, "a.jpg", "b.tif")
+    unchanged(command, "b.tif", "c.jpg")
+    for path in ("a.jpg", "b.tif", "c.jpg"):
+        image = exiv2.ImageFactory.open(path)
+        image.readMetadata()
+        found = {datum.key(): (datum.typeName(), datum.toString()) for datum in image.exifData()}
+        kinds = ("Undefined", "Undefined", "SRational")
+        assert [found[key] for key in said] == list(zip(kinds, said.values(), strict=True)), path
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_exif_data_of_an_avif_keeps_its_bytes(orientation: int, command: Command) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x8769] = orientation, {0xA430: "J?rg"}  # CameraOwnerName
+    Image.fromarray(PIXELS).save("a.avif", exif=exif)
+    Path("a.avif").write_bytes(Path("a.avif").read_bytes().replace(b"J?rg", b"J\xf8rg"))
+    assert not unchanged(command, "a.avif", "b.webp")
+    with Image.open("b.webp") as image:
+        assert image.size == (PIXELS.shape[1::-1] if orientation == 1 else PIXELS.shape[:2])
+        assert image.getexif().get_ifd(0x8769)[0xA430] == "Jørg"
+        assert image.getexif().get(0x0112, 1) == 1
+
+
+@pytest.mark.parametrize("target", ["tif", "jpg"])
+def test_exposures_in_the_first_directory_of_a_tiff_are_kept(target: str, command: Command) -> None:
+    time = "2020:01:02 03:04:05"
+    tags = [(33434, "2I", 1, (1, 50), True), (34855, "H", 1, 400, True), (36867, "s", 0, time, True)]
+    Path("a.tif").write_bytes(tiff(tags))
+    assert unchanged(command, "a.tif", f"b.{target}") == []
+    image = exiv2.ImageFactory.open(f"b.{target}")
+    image.readMetadata()
+    found = {datum.key(): datum.toString() for datum in image.exifData()}
+    keys = (f"Exif.Photo.{name}" for name in ("ExposureTime", "ISOSpeedRatings", "DateTimeOriginal"))
+    assert [found.get(key) for key in keys] == ["1/50", "400", time]

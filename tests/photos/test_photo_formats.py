@@ -42,6 +42,17 @@ def test_expanded_and_reduced_bits_are_unchanged(bits: int) -> None:
     np.testing.assert_array_equal(reduce_bits(expand_bits(steps, bits), bits), steps)
 
 
+def test_colours_of_a_heic_that_are_multiplied_by_alpha() -> None:
+    straight, alpha = noise((16, 24, 3)), np.maximum(noise((16, 24), seed=1), 100)
+    stored = np.rint(straight * (alpha[..., None] / 255)).astype(np.uint8)
+    picture = pillow_heif.from_bytes("RGBa", (24, 16), np.dstack((stored, alpha)).tobytes())
+    file = io.BytesIO()
+    picture.save(file, quality=-1, chroma=444, matrix_coefficients=0)
+    photo = read_photo(file)
+    np.testing.assert_array_equal(photo.alpha, alpha)
+    np.testing.assert_allclose(photo.pixels.astype(int), straight, atol=2)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("transparent", [False, True])

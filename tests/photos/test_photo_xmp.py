@@ -123,6 +123,33 @@ def test_dropped_parts_get_one_note_and_leave_no_tags(name: str, target: str, co
         assert xmp_of(f"b.{target}")["Xmp.dc.format"] == "image/jpeg"
 
 
+@pytest.mark.parametrize("target", ["jpg", "webp"])
+def test_pictures_in_xmp_data_are_not_those_of_the_old_light(target: str, command: Command) -> None:
+    spaces = (
+        'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:g="http://ns.adobe.com/xap/1.0/g/img/" '
+        'xmlns:GImage="http://ns.google.com/photos/1.0/image/"'
+    )
+    thumbnail = "<rdf:Alt><rdf:li rdf:parseType='Resource'><g:image>/9j/</g:image></rdf:li></rdf:Alt>"
+    children = f"<xmp:Thumbnails>{thumbnail}</xmp:Thumbnails><xmp:Rating>4</xmp:Rating>"
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    Path("a.jpg").write_bytes(jpeg((0xE1, head + packet(spaces, children))))
+    assert unchanged(command, "a.jpg", f"b.{target}") == []
+    found = xmp_of(f"b.{target}")
+    assert found["Xmp.xmp.Rating"] == "4"
+    assert not [key for key in found if "Thumbnails" in key]
+    Path("c.jpg").write_bytes(jpeg((0xE1, head + packet(f'{spaces} GImage:Data="/9j/"', children))))
+    (note,) = unchanged(command, "c.jpg", f"d.{target}")
+    assert "its picture before the camera's effect is dropped" in note
+    assert b"/9j/" not in Path(f"d.{target}").read_bytes()
+
+
+def test_data_of_cameras_that_is_dropped_gets_one_note(command: Command) -> None:
+    segments = ((0xE1, b"FLIR\0\1\0\0" + bytes(20)), (0xE6, b"GoPro\0DVID"), (0xEB, b"HDR_RI ver=11\n"))
+    Path("a.jpg").write_bytes(jpeg(*segments))
+    (note,) = unchanged(command, "a.jpg", "b.jpg")
+    assert "its GoPro data and HDR gain map and thermal data are dropped" in note
+
+
 def test_a_packet_that_promises_parts_but_is_broken_is_dropped(command: Command) -> None:
     Path("a.jpg").write_bytes(with_xmp(MOTION[:-20], VIDEO))
     (note,) = unchanged(command, "a.jpg", "b.jpg")

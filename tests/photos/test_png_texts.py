@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import Command
-from extras_fixtures import PIXELS, hexadecimal, packet, png, unchanged, xmp_of
+from extras_fixtures import IPTC, PIXELS, block, hexadecimal, iptc_of, packet, png, unchanged, xmp_of
 from photo_fixtures import exif_block
 from PIL import Image
 
@@ -78,6 +78,14 @@ def test_raw_xmp_profiles_of_a_png_are_read(kind: str, command: Command) -> None
     Path("a.png").write_bytes(png((b"zTXt", hexadecimal(kind, head + packet('dc:format="image/png"')))))
     unchanged(command, "a.png", "b.webp")
     assert xmp_of("b.webp")["Xmp.dc.format"] == "image/png"
+
+
+def test_a_raw_iptc_profile_as_exiftool_writes_it_is_read(command: Command) -> None:
+    blocks = block(0x0404, IPTC)
+    text = b"\nIPTC profile\n%8d\n%s\n" % (len(blocks), blocks.hex().encode())
+    Path("a.png").write_bytes(png((b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text))))
+    assert not unchanged(command, "a.png", "b.png")
+    assert iptc_of("b.png") == iptc_of("a.png") == ["A harbour", "harbour", "noon"]
 
 
 @pytest.mark.parametrize("text", [b"\nexif\n 9\nzz", b"", b"\nexif\n", b"\nexif\nx\n00", b"\nexif\n  4\n4949"])

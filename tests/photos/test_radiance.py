@@ -40,6 +40,20 @@ def test_commands_take_it_and_write_png(command: Command) -> None:
     np.testing.assert_allclose(encoded / np.iinfo(encoded.dtype).max, 0.7354, atol=0.005)  # 0.5 in the curve of sRGB
 
 
+def test_old_runs_are_read(tmp_path: Path) -> None:
+    size = b"-Y 20 +X 30\n"
+    colours = [bytes((100, 50, 25, 129)), bytes((10, 20, 200, 128))]
+    old = colours[0] + bytes((1, 1, 1, 44)) + bytes((1, 1, 1, 1)) + colours[1] + bytes((1, 1, 1, 254))
+    old += colours[0] * 44  # 1 + 44 + 256, then 1 + 254, then 44
+    plain = colours[0] * 301 + colours[1] * 255 + colours[0] * 44
+    for name, data in (("old.hdr", old), ("plain.hdr", plain), ("cut.hdr", old[:-4])):
+        (tmp_path / name).write_bytes(HEAD + size + data)
+    seen = oiio.ImageBuf(str(tmp_path / "plain.hdr")).get_pixels(oiio.FLOAT)
+    np.testing.assert_allclose(read_photo(tmp_path / "old.hdr").pixels, seen, rtol=1e-6)
+    with pytest.raises(PhotoUnreadableError, match="cannot be decoded"):
+        read_photo(tmp_path / "cut.hdr")
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -1,6 +1,7 @@
 """Pages and extra samples of a TIFF; judged with tifffile and pyvips."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,33 @@ def test_the_sample_that_says_alpha_is_the_alpha(
         assert [int(kind) for kind in page.extrasamples] == [2] * (alpha is not None) + [0] * len(others)
     notes = write_photo(photo, io.BytesIO(), format="PNG")
     assert any("extra channels" in note for note in notes) == noted
+
+
+@pytest.mark.parametrize("photometric", ["rgb", "minisblack"])
+def test_samples_that_no_tag_counts_are_kept(photometric: str) -> None:
+    samples = noise((5, 6, 4 if photometric == "rgb" else 2))
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, photometric=photometric, extrasamples=("unspecified",), metadata=None)
+    data = bytearray(file.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        place = tiff.pages.first.tags["ExtraSamples"].offset
+    data[place : place + 2] = struct.pack("<H", 65000)  # a tag of no meaning
+    photo = read_photo(io.BytesIO(data))
+    assert photo.alpha is None
+    out = io.BytesIO()
+    assert write_photo(photo, out, format="TIFF") == ()
+    np.testing.assert_array_equal(tifffile.imread(io.BytesIO(out.getvalue())), samples)
+    assert write_photo(photo, io.BytesIO(), format="PNG") == ("its extra channels are dropped",)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_light_without_coverage_stays(dtype: str) -> None:
+    stored = noise((5, 6, 4), dtype)
+    stored[:2, :, 3] = 0
+    file = io.BytesIO()
+    tifffile.imwrite(file, stored, photometric="rgb", extrasamples=("assocalpha",), metadata=None)
+    photo = read_photo(file)
+    np.testing.assert_array_equal(photo.pixels[:2], stored[:2, :, :3])
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

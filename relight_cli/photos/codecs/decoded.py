@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 from numpy.typing import NDArray
 
 from relight_cli.photos.metadata import Extras
@@ -42,7 +43,7 @@ class Decoded:
     extras: Extras = field(default_factory=Extras)
     dropped: set[str] = field(default_factory=set)  # names of parts that are not written again
     shape: Shape | None = None  # of the stored picture
-    extra: NDArray | None = None  # (H, W, N), same dtype: samples of a TIFF that are neither colours nor alpha
+    extra: NDArray | None = None  # (H, W, N), same dtype: samples that are neither colours nor alpha
     colour: "ColourTags | None" = None  # what the container says about colours besides `icc`
     recoloured: bool = False  # as in Photo
     undecided: str | None = None  # the name of an unknown colour space that an EXR states; empty: it states none
@@ -56,3 +57,14 @@ def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:
     if channels in (1, 3):
         return samples, None
     return samples[..., :-1], samples[..., -1]
+
+
+def unassociated(pixels: NDArray, alpha: NDArray) -> NDArray:
+    """Return (H, W, C) colours without the (H, W) alpha that they are multiplied by, in their dtype.
+
+    Light without coverage, where alpha is 0, stays as it is.
+    """
+    full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
+    opacity = np.where(alpha > 0, alpha, full).astype(np.float32)
+    colours = pixels * (full / opacity)[..., None]
+    return colours if full == 1.0 else np.rint(np.minimum(colours, full)).astype(pixels.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from relight_cli.photos.codecs import (
+    iso_items,
     jpeg,
     jpeg2000,
     netpbm,
@@ -41,6 +42,7 @@ from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
 
+_COLOUR_MAP = 320
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
@@ -55,6 +57,8 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
             decoded = apply_heif_shape(decoded, read_shape(file))
     complete_colours(decoded, file)
+    if decoded.format in ("AVIF", "HEIF"):
+        decoded.dropped |= iso_items.dropped_parts(file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += warned
@@ -128,7 +132,7 @@ def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     file.seek(0)
     data = file.read()
     missing = jpeg.missing_scan_data(data, frame, decoded.pixels, jpeg.decode_plain) if frame else None
-    if note := missing or damage_note(data):
+    if note := missing or damage_note(data, scaled=bool(frame and not frame.is_lossless)):
         decoded.notes.append(note)
     return decoded
 
@@ -166,6 +170,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
+                _widen_palette(image)
                 if header.ycbcr and image.mode == "YCbCr":  # else libjpeg has made RGB of it
                     pixels, alpha = header.ycbcr.to_rgb(np.asarray(image)), None
                 else:
@@ -197,6 +202,16 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         extra=extra,
         colour=colour,
     )
+
+
+def _widen_palette(image: Image.Image) -> None:
+    """Take a palette without a value above 255 for one of 8 bits, as libtiff does; TIFF wants 16 (TIFF 6.0, section 5).
+
+    `image` is a page of a TIFF.
+    """
+    values = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
+    if image.mode in ("P", "PA") and values and max(values) < 256:
+        image.putpalette(bytes(values), "RGB;L")
 
 
 def _brands(start: bytes) -> set[bytes]:

@@ -75,6 +75,8 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
         or len(shapes) != 1
     ):
         raise ValueError(f"the EXR has the channels {', '.join(planes)}, not R, G, B or Y")
+    if any(wanted[name].dtype.kind == "u" for name in used):
+        raise UnsupportedError("its colours are whole numbers, which are no light")
     if len(planes) > len(wanted):
         notes.append("its extra channels are dropped")
     pixels = np.stack([wanted[name] for name in used], axis=-1).astype(np.float32)

@@ -65,6 +65,13 @@ def apply_heif_shape(decoded: Decoded, shape: HeifShape) -> Decoded:
     return replace(decoded, pixels=decoded.pixels[rows, columns], alpha=alpha, shape=stated)
 
 
+def main_property(data: bytes, name: bytes) -> bytes | None:
+    """Return the content of a property of the primary picture; None if it has none or the file is broken."""
+    with contextlib.suppress(struct.error, IndexError):
+        return next((body for found, body in _properties(data) if found == name), None)
+    return None
+
+
 def _properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield name and content of the properties of the primary picture."""
     meta = next((body[4:] for name, body in iso_boxes(data) if name == b"meta"), b"")

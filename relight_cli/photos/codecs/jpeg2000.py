@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.cores import available_cores
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha, unassociated
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
@@ -30,6 +30,7 @@ _PROFILES = (b"\2", b"\3")  # restricted, and any ICC profile (15444-2, table M.
 _METHODS = (b"\1", *_PROFILES, b"\5")  # enumerated, and code points of ITU-T H.273
 _SRGB_SPACES, _ROMM = (0, 15, 16, 17, 18), 21  # 0, 15: black and white; 17: grey; 18: sYCC, which the decoder converts
 ROMM_PRIMARIES = (0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585)  # ISO 22028-2
+_OPACITY, _PREMULTIPLIED, _UNSPECIFIED = 1, 2, 65535  # kinds of channels (I.5.3.6)
 _OTHER_SPACES = {
     **dict.fromkeys((1, 3, 4, 22, 23), "YCbCr"),
     **{11: "CMY", 12: "CMYK", 13: "YCCK", 14: "CIELab", 19: "CIEJab", 20: "e-sRGB", 24: "e-sYCC"},
@@ -56,10 +57,16 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:
         samples = expand_bits(samples, (depth & 0x7F) + 1)
-    pixels, alpha = split_alpha(samples)
+    pixels, alpha = (None if part is None else np.ascontiguousarray(part) for part in split_alpha(samples))
+    assert pixels is not None
+    kinds, extra = _channel_kinds(data), None
+    if alpha is not None and _PREMULTIPLIED in kinds:
+        pixels = unassociated(pixels, alpha)
+    elif alpha is not None and _UNSPECIFIED in kinds and _OPACITY not in kinds:
+        extra, alpha = alpha[..., None], None
     return Decoded(
-        np.ascontiguousarray(pixels),
-        None if alpha is None else np.ascontiguousarray(alpha),
+        pixels,
+        alpha,
         "JPEG2000",
         found.exif,
         found.icc,
@@ -67,6 +74,7 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         dpi or _display_resolution(data),
         extras=found.extras,
         notes=notes,
+        extra=extra,
         colour=colour,
     )
 
@@ -78,7 +86,8 @@ def encode_jpeg2000(samples: NDArray, metadata: Metadata, quality: int) -> bytes
     level = 0 if lossless else 20 + 3 * quality // 10
     data = imagecodecs.jpeg2k_encode(plane, level=level, codecformat="jp2", numthreads=available_cores())
     colour = b"\2\0\0" + metadata.icc if metadata.icc else None
-    data = _with_colour_box(bytes(data), colour, _resolution_box(*metadata.dpi) if metadata.dpi else b"")
+    more = _channels_box(samples.shape[2]) + (_resolution_box(*metadata.dpi) if metadata.dpi else b"")
+    data = _with_colour_box(bytes(data), colour, more)
     if metadata.extras.comments:
         data = _with_comments(data, metadata.extras.comments)
     for name, body in metadata.extras.boxes:
@@ -137,6 +146,21 @@ def _read_colours(data: bytes, notes: list[str]) -> ColourTags | None:
     elif boxes and not first:
         notes.append("its colour space is in a form that is not known; the colours are read as sRGB")
     return None
+
+
+def _channel_kinds(data: bytes) -> set[int]:
+    """Return the kinds of channels that the header defines (I.5.3.6); none if it defines no channels."""
+    header = dict(iso_boxes(data)).get(b"jp2h", b"") if data.startswith(MAGIC[0]) else b""
+    body = dict(iso_boxes(header)).get(b"cdef", b"")
+    return {struct.unpack_from(">H", body, at + 2)[0] for at in range(2, len(body) - 5, 6)}
+
+
+def _channels_box(channels: int) -> bytes:
+    """Return a box that says that the 2nd or 4th channel is alpha; nothing for colours alone."""
+    if channels % 2:
+        return b""
+    kinds = [(number, 0, number + 1) for number in range(channels - 1)] + [(channels - 1, _OPACITY, 0)]
+    return _box(b"cdef", struct.pack(">H", channels) + b"".join(struct.pack(">3H", *kind) for kind in kinds))
 
 
 def _with_colour_box(data: bytes, colour: bytes | None, more: bytes = b"") -> bytes:

@@ -7,6 +7,7 @@ from PIL import Image
 from relight_cli.photos.image_resources import join_iptc, split_iptc
 from relight_cli.photos.metadata import Extras, Metadata
 from relight_cli.photos.xmp_packets import (
+    GAIN_MAP,
     extension_name,
     has_gain_map_tags,
     merge_extension,
@@ -14,10 +15,16 @@ from relight_cli.photos.xmp_packets import (
     without_extension,
 )
 
+PROFILE = b"ICC_PROFILE\0"  # then number and count of the parts (ICC.1:2010, section B.4)
 _PHOTOSHOP = b"Photoshop 3.0\0"
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"  # then name, length, offset (XMP, part 3, section 1.1.3.1)
 _GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1\0"  # ISO 21496-1, annex C
+_CAMERA_DATA = (  # segments that describe the old pixels or have no place elsewhere, and what a note calls them
+    ("APP1", b"FLIR\0", "thermal data"),
+    ("APP6", b"GoPro\0", "GoPro data"),
+    ("APP11", b"HDR_RI ", GAIN_MAP),
+)
 _SEGMENT = 65533  # bytes at most
 _XMP_BYTES = _SEGMENT - len(_XMP)
 
@@ -36,11 +43,33 @@ def read_extras(image: Image.Image, notes: list[str]) -> tuple[bytes | None, Ext
     return xmp, Extras(iptc, resources, extension, comments)
 
 
+def read_profile(image: Image.Image, notes: list[str]) -> bytes | None:
+    """Return the ICC profile, also one whose parts are counted wrongly or repeated; add a note if parts are missing."""
+    if found := image.info.get("icc_profile"):
+        return found
+    parts: dict[int, bytes] = {}
+    for name, body in getattr(image, "applist", []):
+        if _is(name, body, "APP2", PROFILE) and len(body) > len(PROFILE) + 2:
+            parts.setdefault(body[len(PROFILE)], body[len(PROFILE) + 2 :])
+    whole = b"".join(parts[number] for number in sorted(parts))
+    if whole and int.from_bytes(whole[:4]) == len(whole):
+        return whole
+    if parts:
+        notes.append("its colour profile is damaged and dropped")
+    return None
+
+
 def has_gain_map(image: Image.Image) -> bool:
     """Return whether a JPEG has an HDR gain map (Ultra HDR), as a picture of its own after the first."""
     segments: list[tuple[str, bytes]] = getattr(image, "applist", [])
     said = has_gain_map_tags(image.info.get("xmp") or b"")
     return said or any(_is(name, body, "APP2", _GAIN_MAP_SEGMENT) for name, body in segments)
+
+
+def camera_data(image: Image.Image) -> set[str]:
+    """Return the names of segments of cameras that are not written again."""
+    segments: list[tuple[str, bytes]] = getattr(image, "applist", [])
+    return {said for kind, begin, said in _CAMERA_DATA if any(_is(name, body, kind, begin) for name, body in segments)}
 
 
 def segments_of(metadata: Metadata) -> bytes:

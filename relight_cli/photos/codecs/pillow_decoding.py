@@ -14,14 +14,16 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from relight_cli.photos.codecs import (
     avif_colours,
     bmp,
+    iso_items,
     jpeg_segments,
 )
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.heif_shape import main_property
 from relight_cli.photos.codecs.unsupported import refuse_known
 from relight_cli.photos.colour_profiles import cmyk_to_srgb, converts_to_srgb
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import exif_resolution
-from relight_cli.photos.metadata import Extras, strip_exif_header
+from relight_cli.photos.metadata import Extras, drop_exif_orientation, reset_exif_orientation, strip_exif_header
 from relight_cli.photos.shape import Shape, aspect_of, aspect_of_dots
 from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits
@@ -62,13 +64,18 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
         if jpeg:
             xmp, extras = jpeg_segments.read_extras(image, notes)
         aspect = aspect_of_dots(info)
-        samples, alpha, icc = np.empty((0, 0, 1), np.uint8), None, info.get("icc_profile")
+        samples, alpha = np.empty((0, 0, 1), np.uint8), None
+        icc = jpeg_segments.read_profile(image, notes) if jpeg else info.get("icc_profile")
         colour = ColourTags(srgb=True) if image.mode == "CMYK" else None
+        exif, orientation = strip_exif_header(info["exif"]) if info.get("exif") else None, None
         if pixels:
-            bits = _avif_bits(file) if image.format == "AVIF" else 8
+            bits = 8
             if image.format == "AVIF":
                 file.seek(0)
-                colour = avif_colours.read_colours(file.read())
+                data = file.read()
+                bits = _avif_bits(data)
+                colour = avif_colours.read_colours(data)
+                exif, orientation = _avif_exif(data, exif)
             if bits > 8:  # Pillow would reduce them to 8
                 file.seek(0)
                 samples, alpha = split_alpha(expand_bits(imagecodecs.avif_decode(file.read(), index=0), bits))
@@ -78,13 +85,14 @@ def decode_with_pillow(file: BinaryIO, check_size: SizeCheck, *, pixels: bool = 
             samples,
             alpha,
             _WRITTEN_AS.get(str(image.format), str(image.format)),
-            strip_exif_header(info["exif"]) if info.get("exif") else None,
+            exif,
             icc,
             xmp,
             valid_dpi(_resolution(image)) if aspect == 1 else None,
+            orientation,
             notes=notes,
             extras=extras,
-            dropped={GAIN_MAP} if gain_map else set(),
+            dropped=({GAIN_MAP} if gain_map else set()) | (jpeg_segments.camera_data(image) if jpeg else set()),
             shape=None if aspect == 1 else Shape(aspect),
             colour=colour,
         )
@@ -147,14 +155,27 @@ def _samples(image: Image.Image) -> NDArray[np.uint8]:
     return samples
 
 
-def _avif_bits(file: BinaryIO) -> int:
-    """Read high_bitdepth and twelve_bit from the av1C box (AV1 in ISOBMFF, section 2.3.3): 8, 10 or 12 bits."""
-    file.seek(0)
-    head = file.read(1 << 16)
-    box = head.find(b"av1C")
-    if box < 0 or box + 6 >= len(head) or not head[box + 6] & 0x40:
+def _avif_exif(data: bytes, found: bytes | None) -> tuple[bytes | None, int | None]:
+    """Return the EXIF data of an AVIF as stored, without an orientation, and the orientation of its boxes.
+
+    Pillow builds EXIF data of the two that loses texts and maker notes; that is `found`, which is kept if it must be.
+    """
+    with contextlib.suppress(ValueError):
+        orientation = (reset_exif_orientation(found)[1] if found else None) or 1
+        stored = iso_items.read_exif(data)
+        return drop_exif_orientation(stored) if stored else None, orientation
+    return found, None
+
+
+def _avif_bits(data: bytes) -> int:
+    """Return 8, 10 or 12 bits: high_bitdepth and twelve_bit of the main picture (AV1 in ISOBMFF, section 2.3.3).
+
+    Of a grid, the first tile says them.
+    """
+    settings = main_property(data, b"av1C") or data.partition(b"av1C")[2]
+    if len(settings) < 3 or not settings[2] & 0x40:
         return 8
-    return 12 if head[box + 6] & 0x20 else 10
+    return 12 if settings[2] & 0x20 else 10
 
 
 def valid_dpi(dpi: object) -> tuple[float, float] | None:

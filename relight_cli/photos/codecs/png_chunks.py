@@ -1,6 +1,7 @@
 """Chunks of a PNG with metadata: EXIF, XMP, texts, and the "Raw profile" texts of ImageMagick, ExifTool and Exiv2."""
 
 import contextlib
+import re
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ _APP1_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _LONGEST = 64 << 20  # bytes of a decompressed text
 _RAW_KINDS = (b"exif", b"app1", b"xmp", b"iptc", b"8bim", b"icc", b"icm")
 _LINE = 72  # hexadecimal digits, as ImageMagick writes them
+_RAW_HEAD = re.compile(rb"\s{0,9}\S[^\r\n]{0,80}?\s{1,80}(\d+)\s")  # a name, ExifTool's with a space, and the length
 
 
 @dataclass
@@ -118,10 +120,10 @@ def comment_chunk(comment: bytes) -> tuple[bytes, bytes]:
 
 def _raw_profile(text: bytes) -> bytes:
     """Decode a "Raw profile": name, length and hexadecimal digits, each on lines of its own."""
-    parts = text.split(None, 2)
-    with contextlib.suppress(ValueError, IndexError):
-        content = bytes.fromhex(b"".join(parts[2].split()).decode("ascii"))
-        return content[: int(parts[1])]
+    head = _RAW_HEAD.match(text)
+    with contextlib.suppress(ValueError):
+        if head:
+            return bytes.fromhex(b"".join(text[head.end() :].split()).decode("ascii"))[: int(head[1])]
     return b""
 
 

@@ -1,4 +1,4 @@
-"""Decode PNG: Pillow for 8 bits and metadata, libpng for 16 bits."""
+"""Decode PNG: Pillow for up to 8 bits and metadata, libpng for 16 bits."""
 
 import contextlib
 import io
@@ -12,35 +12,57 @@ import imagecodecs
 from relight_cli.photos.codecs import (
     png_colours,
 )
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.pillow_decoding import decode_with_pillow
 from relight_cli.photos.codecs.png_chunks import has_chunk, read_png_metadata
+
+_GREY = 0  # colour type
 
 
 def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode a PNG of any depth with its metadata; damaged metadata gives a note."""
-    width, height, depth = struct.unpack_from(">IIB", file.read(25), 16)  # IHDR (PNG, section 11.2.1)
+    if has_chunk(file, b"CgBI"):
+        raise UnsupportedError("it is a PNG of an app for iPhones (CgBI)")
+    file.seek(0)
+    width, height, depth, kind = struct.unpack_from(">IIBB", file.read(26), 16)  # IHDR (PNG, section 11.2.1)
     check_size(width, height)
+    # Pillow takes the transparent one of 4 or 16 greys for one of 256.
+    by_pillow = depth != 16 and not (depth in (2, 4) and kind == _GREY and has_chunk(file, b"tRNS"))
     notes: list[str] = []
     colour, decoded = png_colours.read_colours(file, notes), None
     file.seek(0)
     with contextlib.suppress(Exception):  # Pillow also refuses a damaged text or EXIF chunk
-        decoded = decode_with_pillow(file, check_size, pixels=depth != 16)
+        decoded = decode_with_pillow(file, check_size, pixels=by_pillow)
     if decoded is None:
         with contextlib.suppress(Exception):
-            decoded = decode_with_pillow(_undamaged_png(file), check_size, pixels=depth != 16)
+            decoded = decode_with_pillow(_undamaged_png(file), check_size, pixels=by_pillow)
             notes.append("a part of its metadata is damaged and is dropped")
     if decoded:
         decoded = _with_png_metadata(decoded, file)
         if decoded.icc is None and has_chunk(file, b"iCCP"):
             notes.append("its colour profile is damaged and dropped")
-    if decoded and depth != 16:
+    if decoded and by_pillow:
+        _require_all_rows(file, decoded)
         return replace(decoded, colour=colour, notes=notes + decoded.notes)
     file.seek(0)
     pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
     if decoded:
         return replace(decoded, pixels=pixels, alpha=alpha, colour=colour, notes=notes + decoded.notes)
     return Decoded(pixels, alpha, "PNG", notes=[*notes, "its metadata is damaged and is dropped"], colour=colour)
+
+
+def _require_all_rows(file: BinaryIO, decoded: Decoded) -> None:
+    """Raise ValueError if the rows of a picture end too early; Pillow leaves the others black.
+
+    Only a picture whose last row is of one colour is decoded again.
+    """
+    if (decoded.pixels[-1] == decoded.pixels[-1, 0]).all():
+        file.seek(0)
+        try:
+            imagecodecs.png_decode(_png_without_metadata(file))
+        except imagecodecs.PngError as error:  # libpng is stricter than Pillow in other things
+            if "Not enough image data" in str(error):
+                raise ValueError("its pixels are cut off") from error
 
 
 def _with_png_metadata(decoded: Decoded, file: BinaryIO) -> Decoded:

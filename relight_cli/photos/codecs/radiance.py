@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
+from numpy.typing import NDArray
 
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
 from relight_cli.photos.codecs.linear_colours import linear_colours
@@ -16,6 +17,7 @@ from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.shape import Shape, aspect_of
 
 MAGIC = (b"#?RADIANCE", b"#?RGBE")
+_RUN = b"\1\1\1"
 _LONGEST_HEADER = 1 << 16  # bytes
 _SIZE = re.compile(rb"\n([-+][XY]) (\d+) ([-+][XY]) (\d+)\r?\n")
 
@@ -29,7 +31,7 @@ def decode_radiance(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     width, height, header = _read_header(file)
     check_size(width, height)
     file.seek(0)
-    pixels = np.ascontiguousarray(imagecodecs.rgbe_decode(file.read()), np.float32)
+    pixels = _decode(file.read(), width * height)
     notes: list[str] = []
     if (correction := _product(header, b"COLORCORR", 3, notes)) != (1, 1, 1):
         pixels /= np.array(correction, np.float32)
@@ -38,6 +40,35 @@ def decode_radiance(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     icc, colour = linear_colours(_numbers(header.get(b"PRIMARIES", [b""])[-1]) or REC709, notes)
     aspect = aspect_of(1, _product(header, b"PIXASPECT", 1, notes)[0])
     return Decoded(pixels, None, "PNG", icc=icc, notes=notes, shape=Shape(aspect), colour=colour)
+
+
+def _decode(data: bytes, count: int) -> NDArray[np.float32]:
+    """Return (H, W, 3) light of `count` pixels, also of runs as Radiance wrote them until 1991."""
+    try:
+        return np.ascontiguousarray(imagecodecs.rgbe_decode(data), np.float32)
+    except imagecodecs.RgbeError:
+        start = _SIZE.search(data)
+        plain = _without_runs(data[start.end() :], count) if start else None
+        if start is None or plain is None:
+            raise
+        return np.ascontiguousarray(imagecodecs.rgbe_decode(data[: start.end()] + plain), np.float32)
+
+
+def _without_runs(data: bytes, count: int) -> bytes | None:
+    """Return `count` pixels of 4 bytes each; None if they are cut off.
+
+    A pixel of 1, 1, 1 and n stands for n more of the one before it; the next one after it counts 256 times as much.
+    """
+    pixels, shift, at = bytearray(), 0, 0
+    while len(pixels) < 4 * count:
+        pixel = data[at : at + 4]
+        if len(pixel) < 4 or (pixel[:3] == _RUN and not pixels):
+            return None
+        repeated = pixel[:3] == _RUN
+        pixels += bytes(pixels[-4:]) * min(pixel[3] << shift, count) if repeated else pixel
+        shift = shift + 8 if repeated else 0
+        at += 4
+    return bytes(pixels[: 4 * count])
 
 
 def read_size(file: BinaryIO) -> tuple[int, int]:

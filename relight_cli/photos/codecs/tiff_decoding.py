@@ -3,6 +3,7 @@
 Pillow would silently reduce deep pixels to 8 bits, and its libtiff writes to stderr.
 """
 
+import io
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
-from tifffile import PHOTOMETRIC, SAMPLEFORMAT
+from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
-from relight_cli.photos.codecs.decoded import UnsupportedError
+from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
 from relight_cli.photos.codecs.tiff_colours import read_colours
+from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
-from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_ycbcr
+from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape, aspect_of
@@ -45,6 +47,14 @@ DESCRIPTIVE_TAGS = (
     ExifTags.Base.XPAuthor,
     ExifTags.Base.XPKeywords,
     ExifTags.Base.XPSubject,
+)
+# Tags of the Exif directory that scanners and TIFF/EP (ISO 12234-2) have in IFD0.
+_SHOT_TAGS = (
+    *(ExifTags.Base.ExposureTime, ExifTags.Base.FNumber, ExifTags.Base.ExposureProgram, ExifTags.Base.ISOSpeedRatings),
+    *(ExifTags.Base.DateTimeOriginal, ExifTags.Base.ShutterSpeedValue, ExifTags.Base.ApertureValue),
+    *(ExifTags.Base.BrightnessValue, ExifTags.Base.ExposureBiasValue, ExifTags.Base.MaxApertureValue),
+    *(ExifTags.Base.SubjectDistance, ExifTags.Base.MeteringMode, ExifTags.Base.LightSource, ExifTags.Base.Flash),
+    ExifTags.Base.FocalLength,
 )
 PLAIN = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 _ASSOCIATED = 1
@@ -139,7 +149,7 @@ def _exif_of_pages(
     file: BinaryIO, tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], notes: list[str]
 ) -> bytes | None:
     """Return the EXIF data of pages, if they have any; add a note if it is broken."""
-    codes = (*DESCRIPTIVE_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    codes = (*DESCRIPTIVE_TAGS, *_SHOT_TAGS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
     try:
         if not any(code in one.tags for one in pages for code in codes):
             return None
@@ -153,7 +163,7 @@ def _exif_of_pages(
 def read_plain_ycbcr(file: BinaryIO, header: TiffHeader) -> NDArray[np.uint8]:
     """Decode YCbCr pixels for which `is_plain_ycbcr` holds to RGB (H, W, 3), not yet upright."""
     with tifffile.TiffFile(file) as tiff:
-        samples = header.place.of(tiff).asarray(buffersize=_READ_BYTES)
+        samples = read_samples(file, header.place.of(tiff))
     if header.ycbcr:
         return header.ycbcr.to_rgb(samples)
     return np.asarray(Image.frombytes("YCbCr", samples.shape[1::-1], samples.tobytes()).convert("RGB"))
@@ -174,6 +184,8 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
             )
         if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF with {page.bitspersample} bits a sample is not supported")
+        if page.compression == COMPRESSION.JPEG and _is_cut(file, page):
+            raise ValueError("its pixels are cut off")  # the decoder would fill them with grey
         samples = page.asarray(buffersize=_READ_BYTES)
         axes, photometric, extra = page.axes, page.photometric, page.extrasamples
     if samples.dtype == np.float64:
@@ -188,11 +200,11 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
     colours = _COLOURS.get(photometric, 1)
     if samples.ndim != 3 or samples.shape[2] < colours + len(extra):
         raise ValueError("the TIFF has fewer samples than its tags say")
+    kinds = [int(kind) for kind in extra] or [0] * (samples.shape[2] - colours)  # a missing tag says nothing of them
     pixels = samples[..., :colours]
     full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     if photometric == PHOTOMETRIC.MINISWHITE:
         np.subtract(full, pixels, out=pixels, casting="unsafe")
-    kinds = [int(kind) for kind in extra]
     number = next((number for number, kind in enumerate(kinds) if kind in _ALPHA), None)
     others = [colours + at for at in range(len(kinds)) if at != number]
     extra = samples[..., others] if others else None
@@ -200,8 +212,7 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
-        unmultiplied = pixels * (full / np.maximum(alpha, 1 if full > 1 else 1e-6).astype(np.float32))[..., None]
-        pixels = unmultiplied if full == 1.0 else np.rint(np.minimum(unmultiplied, full)).astype(pixels.dtype)
+        pixels = unassociated(pixels, alpha)
     return pixels, alpha, extra
 
 
@@ -212,6 +223,11 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
     bits = page.bitspersample
     deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
     return deep or (bits == 8 and (page.photometric in PLAIN or _has_more_than_inks(page)))
+
+
+def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
+    """Return whether a file ends before the pixels of a page do."""
+    return file.seek(0, io.SEEK_END) < max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
 
 
 def _has_cmyk_inks(page: tifffile.TiffPage) -> bool:
@@ -244,18 +260,15 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
         found.load_from_fp(file, offset)
         for tag in DESCRIPTIVE_TAGS:
             if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
-                kept[tag] = found[tag]
-        for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            if directory in found:
-                kept[directory] = with_interop(found, directory)
+                kept[tag] = same_bytes(found[tag])
+        directories = {
+            tag: with_interop(found, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) if tag in found
+        }
+        if shot := {tag: same_bytes(found[tag]) for tag in _SHOT_TAGS if tag in found}:
+            directories[ExifTags.IFD.Exif] = shot | directories.get(ExifTags.IFD.Exif, {})
+        for directory, values in directories.items():
+            kept[directory] = values
     return kept.tobytes()[6:] if len(kept) else None
-
-
-def with_interop(exif: Image.Exif, directory: int) -> dict[int, Any]:
-    """Return the tags of a directory, the Interop directory in the Exif directory as tags too, not as an offset."""
-    values = dict(exif.get_ifd(directory))
-    interop = exif.get_ifd(ExifTags.IFD.Interop) if values.pop(ExifTags.IFD.Interop, None) else {}
-    return {**values, ExifTags.IFD.Interop: dict(interop)} if interop else values
 
 
 def _describes_array(description: object) -> bool:

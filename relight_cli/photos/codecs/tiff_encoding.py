@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from relight_cli.cores import Pool
-from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS, with_interop
+from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
+from relight_cli.photos.codecs.tiff_exif import with_interop
 from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.metadata import Metadata
@@ -77,7 +78,7 @@ def encode_tiff(
         resolutionunit="INCH" if metadata.dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
-    directories = {int(tag): with_interop(exif, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    directories = {int(tag): with_interop(exif, tag, "<") for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 

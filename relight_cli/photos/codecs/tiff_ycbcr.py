@@ -1,7 +1,7 @@
 """YCbCr pixels of a TIFF, whose tags say how they were made (TIFF 6.0, sections 20 and 21); Pillow ignores the tags."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,32 @@ class YCbCr:
 
 
 def is_plain_ycbcr(page: Any) -> bool:
-    """Return whether a YCbCr page of tifffile has 8 bits, no compression and all of its chroma.
+    """Return whether a YCbCr page of tifffile has 8 bits and no compression; Pillow 12 finds these cut off."""
+    return bool(page.compression == 1 and page.bitspersample == 8 and page.axes == "YXS" and not page.is_tiled)
 
-    Pillow 12 finds these cut off.
+
+def read_samples(file: BinaryIO, page: Any) -> NDArray[np.uint8]:
+    """Read the (H, W, 3) samples of a page for which `is_plain_ycbcr` holds, chroma repeated (TIFF 6.0, section 21).
+
+    A block has the luma of its pixels, then one Cb and one Cr. Raises ValueError for samples that are cut off.
     """
-    whole = page.tags.valueof("YCbCrSubSampling") == (1, 1)
-    return bool(whole and page.compression == 1 and page.bitspersample == 8 and page.axes == "YXS")
+    across, down = page.tags.valueof("YCbCrSubSampling", (2, 2))
+    height, width = page.imagelength, page.imagewidth
+    wide, rows = -(-width // across), min(page.rowsperstrip, height)
+    samples = np.empty((height, width, 3), np.uint8)
+    for top, start in zip(range(0, height, rows), page.dataoffsets, strict=True):
+        high = -(-min(rows, height - top) // down)
+        size = high * wide * (across * down + 2)
+        file.seek(start)
+        data = file.read(size)
+        if len(data) < size:
+            raise ValueError("its pixels are cut off")
+        blocks = np.frombuffer(data, np.uint8).reshape(high, wide, -1)
+        luma = blocks[..., :-2].reshape(high, wide, down, across).swapaxes(1, 2).reshape(high * down, wide * across)
+        chroma = blocks[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+        strip = samples[top : top + rows]
+        strip[..., 0], strip[..., 1:] = luma[: len(strip), :width], chroma[: len(strip), :width]
+    return samples
 
 
 def read_ycbcr(page: Any) -> YCbCr | None:
