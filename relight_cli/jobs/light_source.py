@@ -156,23 +156,25 @@ class LightSource:
         return replace(options, place=place, facing=facing, sun_at=self.time(options.sun_at, photo, facts))
 
     def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
-        """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
+        """Return a date and a time, with the offset that is given; that of the photo is for its own time alone.
+
+        The camera's clock may be that of another place, or its offset that of another season. Raises UsageError.
+        """
         clock = None if text is None else _CLOCK.fullmatch(text.strip())
         if text is not None and clock is None:
             return text
         taken = None if facts.taken is None else datetime.fromtimestamp(facts.taken, UTC).replace(tzinfo=None)
-        offset = _offset_text(facts.offset)
         if clock is None:
             if taken is None:
                 raise UsageError(f"{photo} does not say when it was taken: give --sun-at, such as 2026-06-21T19:30.")
-            return taken.isoformat(timespec="seconds") + offset
+            return taken.isoformat(timespec="seconds") + _offset_text(facts.offset)
         hour, minute, second, zone = clock.groups()
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
         if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
             day, hour = day + timedelta(days=1), 0
-        return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"
+        return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or ''}"
 
     def _sha256(self) -> str:
         from relight_cli.relighting.lights.look import to_toml

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from relight_cli.jobs.light_options import LightOptions
 from relight_cli.jobs.light_source import LightSource
+from relight_cli.photos.capture_place import read_facts
 from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.header import recorded_parameters
 from relight_cli.photos.metadata import Metadata
@@ -286,6 +287,23 @@ def test_a_time_that_the_clocks_skip_or_show_twice_is_noted_once(
     found = [line for line in done.lines if "the clocks of" in line]
     assert (done.code, len(found)) == (0, len(notes)), done.err
     assert all(line.startswith(note) for line, note in zip(found, notes, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({"facing": "S"}, "2026-06-21T08:00+02:00"),  # its own time is by its own offset
+        ({"sun_at": "12:00"}, "2026-06-21T12:00+02:00"),
+        ({"sun_at": "12:00", "place": "-33.87,151.2"}, "2026-06-21T12:00+10:00"),
+        ({"sun_at": "12:00", "date": "2026-12-21"}, "2026-12-21T12:00+01:00"),
+        ({"sun_at": "12:00-07:00"}, "2026-06-21T12:00-07:00"),
+    ],
+)
+def test_a_time_that_is_given_is_that_of_the_place(words: dict[str, str], expected: str, ball: Path) -> None:
+    tagged(ball / "photo.png")
+    day = words.pop("date", None)
+    light = LightSource(None, LightOptions(**words), day).light("photo.jpg", read_facts(ball / "photo.jpg"))
+    assert light.origin.startswith(f"{expected} at ")
 
 
 MOVING = ("relight", "photo.png", *GIVEN, "--sun-at", "07:00..19:00", "--date", "2026-06-21", *PLACE)
