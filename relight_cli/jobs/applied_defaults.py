@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,11 @@ def origin_of(context: Any, parameter: Any) -> str | None:
     return next((one.source for one in stated.values() if one.option.field == parameter.name), None)
 
 
-def drop_weaker(context: typer.Context, values: dict[str, Any], options: type) -> None:
-    """Reset values that contradict one from a stronger source: `overwrite = true` of a file under --skip-existing."""
-    defaults = {one.name: one.default for one in fields(options)}
+def drop_weaker(context: typer.Context, values: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Reset values that contradict one from a stronger source: `overwrite = true` of a file under --skip-existing.
+
+    `defaults` are those of the command itself, by the name of the parameter.
+    """
 
     def strength(name: str) -> int:
         active = values[name] != defaults[name]

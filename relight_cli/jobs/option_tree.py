@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations, product
 from enum import StrEnum
 from typing import Any
 
@@ -10,6 +11,13 @@ CommandPath = tuple[str, ...]  # ("deshadow",), ("weights", "fetch")
 PHOTO_COMMANDS = ("relight", "deshadow", "albedo", "interpolate-timelapse", "refine-depth")
 SHARED = ("weights-dir", "offline", "yes", "quiet", "verbose", "device", "dtype")  # mean the same in other commands
 PREFIX = "RELIGHT_"
+
+# Ways to name a light, of which one is given.
+_LIGHTS = (
+    ("light",),
+    ("sun", "kelvin", "soft", "ambient", "ambient-kelvin"),
+    ("sun-at", "place", "facing", "turbidity", "date"),
+)
 
 # Options of which at most one is given: a stronger source replaces what a weaker one says of the others.
 EXCLUSIVE = (
@@ -20,11 +28,14 @@ EXCLUSIVE = (
     ("max-side", "detail"),
     ("mask-only", "detail"),
     ("mask-only", "strength"),
+    ("mask-only", "save-mask"),
+    ("mask-only", "layers"),
     ("probability", "detail"),
     ("probability", "strength"),
     ("probability", "threshold"),
     ("between", "frames", "duration"),
     ("deflicker", "freeze"),
+    *(pair for one, other in combinations(_LIGHTS, 2) for pair in product(one, other)),
 )
 
 

@@ -265,12 +265,13 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             for f in fields(options)
         ]
 
+        defaults = {p.name: p.default for p in (*own, *shared)}
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
         @functools.wraps(command)
         def run(context: typer.Context, **values: Any) -> None:
             """Call the command with these fields as one object."""
-            drop_weaker(context, values, options)
+            drop_weaker(context, values, defaults)
             values = {name: kept(place_of(v)) if isinstance(v, Path) else v for name, v in values.items()}
             chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
             if isinstance(chosen, CommandOptions):  # `lights` makes no photos

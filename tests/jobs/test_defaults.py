@@ -132,6 +132,32 @@ def test_the_command_line_replaces_what_contradicts_it(
     assert {name: found[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments", "made"),
+    [
+        ("light = 'noon'", ("--sun", "left,35"), "words: sun -90,35"),
+        ("sun = 'left,35'\nkelvin = 3000", ("--light", "noon"), "high summer sun"),
+        ("place = '48,11'\nfacing = 'S'\ndate = '2026-06-21'", ("--light", "noon"), "high summer sun"),
+        ("place = '48,11'\nfacing = 'S'\nlight = 'noon'", ("--sun-at", "2026-06-21T12:00"), "2026-06-21T12:00"),
+        ("kelvin = 3000", ("--sun", "left,35"), "words: sun -90,35, 3000 K"),
+    ],
+)
+def test_a_light_of_the_command_line_replaces_one_of_a_file(
+    command: Command, photo: Path, text: str, arguments: tuple[str, ...], made: str
+) -> None:
+    project(f"[relight]\n{text}")
+    done = command("relight", "a.png", *SAME, *arguments, "--save-light", "found.toml")
+    assert done.code == 0, done.err
+    assert f'origin = "{made}' in Path("found.toml").read_text()
+
+
+def test_a_mask_alone_replaces_a_mask_besides(command: Command, photo: Path) -> None:
+    project("save-mask = true\nlayers = 'layers/'")
+    done = command("deshadow", "a.png", "--model", "tiny", "--mask-only", "-o", "where.png")
+    assert done.code == 0, done.err
+    assert not Path("layers").exists()
+
+
 def test_the_project_replaces_what_contradicts_it(command: Command, photo: Path) -> None:
     user("overwrite = true")
     project("skip-existing = true")
