@@ -48,7 +48,7 @@ def interpolate_timelapse(
     from relight_cli.timelapse.compared_frames import show_existing
     from relight_cli.timelapse.destination import is_video
     from relight_cli.timelapse.planning import check_options, plan_frames
-    from relight_cli.timelapse.record import TimelapseRecord
+    from relight_cli.timelapse.record import TimelapseRecord, note_other_frames
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
     from relight_cli.timelapse.shared_frames import claimed_video
     from relight_cli.videos.video import require_video
@@ -72,8 +72,7 @@ def interpolate_timelapse(
                 finish(report, 0)
                 return
         writer.refuse_existing(overwrite=options.overwrite)
-        if writer.other_frames:
-            notify(f"{writer.path} also contains frames of another run, from {writer.other_frames[0].name} on.")
+        note_other_frames(writer, notify)
         if options.dry_run and not _print_plan(options, frames, planned, writer):
             finish(report, 0)
             return

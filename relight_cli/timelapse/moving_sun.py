@@ -38,7 +38,7 @@ from relight_cli.timelapse.compared_frames import ComparedFrames
 from relight_cli.timelapse.compared_sun import compared_sun, keep_photo, show_existing_sun
 from relight_cli.timelapse.destination import is_video, refuse_codec
 from relight_cli.timelapse.dry_run import print_sequence, print_work
-from relight_cli.timelapse.record import note_left_alone
+from relight_cli.timelapse.record import note_left_alone, note_other_frames
 from relight_cli.timelapse.report import stopped
 from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.sun_times import sun_lights
@@ -105,6 +105,7 @@ class MovingSun:
         if self.options.skip_existing:
             self._resolve_existing()
         self.writer.refuse_existing(overwrite=self.options.overwrite)
+        note_other_frames(self.writer, notifier(self.options.quiet))
         if self.options.report:
             require_report(self.options.report, create=not self.options.dry_run)
         if self.writer.finished and not self.options.dry_run:

@@ -164,6 +164,12 @@ def note_left_alone(foreign: list[Path], touched: list[Path], notify: Callable[[
             notify(f"{paths[0]}: left as it is, since {one}; --overwrite makes all again.")
 
 
+def note_other_frames(writer: Writer, notify: Callable[[str], None]) -> None:
+    """Say that a folder has numbered frames that are no part of this timelapse."""
+    if others := writer.other_frames:
+        notify(f"{writer.path} also contains frames of another run, from {others[0].name} on.")
+
+
 def _digest(facts: object) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -324,6 +324,8 @@ def test_the_sun_moves_over_one_photo(command: Command, ball: Path) -> None:
     assert [frame.read_bytes() for frame in frames] == made
     assert command(*moving, "-o", "day/", "--skip-existing", "--turbidity", "6").code == 0
     assert [frame.read_bytes() for frame in frames] != made
+    done = command(*MOVING, "--frames", "2", "-o", "day/", "--overwrite")
+    assert (done.code, done.lines) == (0, ["day also contains frames of another run, from frame_0003.png on."])
 
 
 def test_the_sun_moves_in_a_video(command: Command, ball: Path) -> None:
