@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
 from enum import StrEnum
+from itertools import combinations, product
 from typing import Any
 
 CommandPath = tuple[str, ...]  # ("deshadow",), ("weights", "fetch")
