@@ -11,7 +11,7 @@ from relight_cli.depth.options import MOST_SIDE, DepthOptions
 from relight_cli.errors import UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.engine_options import EngineOptions
-from relight_cli.jobs.option_types import Dtype
+from relight_cli.jobs.option_types import Dtype, check_output
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.weights_look_up import look_up_arguments
 
@@ -47,6 +47,7 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
         typer.Option(
             "--output",
             "-o",
+            callback=check_output,
             metavar="FILE|DIR|-",
             help="A file (.png, .tif, .exr, .npz; one input), a folder, or - for stdout. Default: <name>_depth.png.",
         ),

@@ -1,5 +1,6 @@
 """Find the inputs of a command: files, folders, globs that the shell did not expand, and lists of names."""
 
+import codecs
 import contextlib
 import glob
 import hashlib
@@ -22,6 +23,7 @@ from relight_cli.places.urls import is_url, redact
 
 STDIO = Path("-")  # stdin or stdout
 _BLOCK = 1 << 16  # bytes of a list that are read at a time
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # before a list that PowerShell wrote, or an editor as "Unicode"
 LIST_PREFIX = "@"  # before the name of a list of names; @- is a list on stdin
 
 
@@ -48,8 +50,10 @@ def expand_inputs(
     cannot be listed, are kept and fail later, on their own. Folders and lists without photos are left out, with a note.
     Files that lie next to photos (`is_companion`) are left out if there is anything else. With `null` the names in
     lists end in NUL, else in a line end. `recursive` is None where -r does not apply. Raises UsageError if there is no
-    photo at all or stdin has two uses, PhotoUnreadableError if a list cannot be read.
+    photo at all, a name is empty or stdin has two uses, PhotoUnreadableError if a list cannot be read.
     """
+    if "" in photos:
+        raise UsageError("the name of a photo is empty: name a file or a folder; . is the folder here.")
     if null and not any(name.startswith(LIST_PREFIX) for name in photos):
         raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
     if "-" in photos and f"{LIST_PREFIX}-" in photos:
@@ -162,15 +166,18 @@ class _Expansion:
             self.empty.append((_list_name(path), ": the list names no photo: name at least one"))
 
     def _read_list(self, path: str) -> Iterator[str]:
-        """Yield the names in a list, in the bytes of the file system."""
+        """Yield the names in a list, in the bytes of the file system, without a byte order mark before the first."""
         if path != "-":
             require_no_special_file(place_of(path))
         try:
             with contextlib.nullcontext(stdin_stream()) if path == "-" else place_of(path).open("rb") as file:
-                for line in _split(file, b"\0" if self.null else b"\n"):
+                for number, line in enumerate(_split(file, b"\0" if self.null else b"\n")):
+                    if number == 0 and line.startswith(_UTF_16):
+                        raise UsageError(f"{_list_name(path)}: the list is in UTF-16: save it in UTF-8.")
                     if not self.null and b"\0" in line:
                         raise UsageError(f"{_list_name(path)}: the names end in NUL, not in line ends: give -0.")
-                    if name := line if self.null else line.removesuffix(b"\r"):
+                    name = line if self.null else line.removesuffix(b"\r")
+                    if name := name if number else name.removeprefix(codecs.BOM_UTF8):
                         yield os.fsdecode(name)
         except OSError as error:
             message = f"{redact(path)}: the list cannot be read ({error.strerror}): check its name."

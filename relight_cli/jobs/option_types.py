@@ -31,6 +31,13 @@ def check_model(name: str) -> str:
     return name
 
 
+def check_output(name: str | None) -> str | None:
+    """Return --output as it is given. Raises BadParameter for an empty text, as of a variable that is not set."""
+    if name == "":
+        raise typer.BadParameter("the name is empty: name a file or a folder, or leave it out.")
+    return name
+
+
 def complete_model(incomplete: str) -> list[str]:
     """Return the models, and the files here, whose names begin so."""
     files = sorted(str(path) for path in Path().glob("*.safetensors"))

@@ -25,6 +25,7 @@ from relight_cli.jobs.option_types import (
     Verbose,
     WeightsDir,
     Yes,
+    check_output,
 )
 from relight_cli.jobs.progress import ProgressMode, begin_progress
 from relight_cli.jobs.sequence_options import SequenceOptions
@@ -57,6 +58,7 @@ class CommandOptions:
         typer.Option(
             "--output",
             "-o",
+            callback=check_output,
             metavar="FILE|DIR|TEMPLATE|-",
             help="File (for one input), folder, template with {stem} {task} {ext} {index}, or - for stdout. "
             "Default: <name>_<task>.<ext> next to the input.",

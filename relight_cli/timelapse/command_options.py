@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relight_cli.jobs.option_types import Codec, Crf
+from relight_cli.jobs.option_types import Codec, Crf, check_output
 from relight_cli.jobs.options import PhotoCommandOptions
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.sequencing import Content, Ease, Mode
@@ -63,6 +63,7 @@ class TimelapseCommandOptions(PhotoCommandOptions, OwnOptions):
         typer.Option(
             "--output",
             "-o",
+            callback=check_output,
             metavar="DIR|VIDEO",
             help="A folder for frames, or a .mp4, .mov, .mkv, .webm or .gif. Default: <name>_interpolated, next to it.",
         ),

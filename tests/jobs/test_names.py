@@ -55,6 +55,39 @@ def test_the_folder_of_every_file_is_made(command: Command, arguments: tuple[str
     assert all(path.stat().st_size for path in written)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("albedo", ""),
+        ("deshadow", "a.png", ""),
+        ("interpolate-timelapse", "", "a.png", "--between", "1"),
+        ("albedo", "a.png", "-o", ""),
+        ("refine-depth", "a.png", "--depth-model", "tiny", "--steps", "0", "-o", ""),
+        ("interpolate-timelapse", "a.png", "b.png", "--between", "1", "-o", ""),
+    ],
+)
+def test_an_empty_name_is_no_name(command: Command, arguments: tuple[str, ...]) -> None:
+    put("a.png")
+    put("b.png", 1)
+    done = command(*arguments)
+    assert (done.code, len(done.lines)) == (2, 1)
+    assert "empty" in done.err
+    assert files_in(".") == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("\ufeffa.png\r\nb.png\n".encode(), 0), ("a.png\nb.png\n".encode("utf-16"), 2)]
+)
+def test_a_list_of_an_editor_has_a_byte_order_mark(command: Command, text: bytes, code: int) -> None:
+    put("a.png")
+    put("b.png", 1)
+    Path("list.txt").write_bytes(text)
+    done = command("albedo", "@list.txt", *SAME, "-o", "out/")
+    assert done.code == code, done.err
+    assert files_in("out") == (["a_albedo.png", "b_albedo.png"] if code == 0 else [])
+    assert code == 0 or "UTF-16" in done.err
+
+
 @pytest.mark.parametrize("command_line", [("save", "new/x.toml"), ("preview", "new/x.png")])
 def test_lights_are_written_to_a_new_folder(command: Command, command_line: tuple[str, str]) -> None:
     name, output = command_line
