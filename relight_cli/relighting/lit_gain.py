@@ -141,18 +141,45 @@ def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
 
 
 def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
-    """Return the change with that of the sky, which is lit by nothing: its colour and brightness are the new sky's."""
+    """Return the change with that of the sky, which is lit by nothing: its colour and brightness are the new sky's.
+
+    Its own colour is taken off each pixel as far as the pixel has it: white clouds do not get its complement.
+    """
     sky = subject.geometry.sky[..., None]
     if not sky.any():
         return change
-    own = (subject.linear * sky).sum(axis=(0, 1)) / sky.sum() / subject.own.level
+    own = (subject.linear * sky).sum(axis=(0, 1)) / sky.sum()
     sky = sky * np.float32(subject.sky_found)
-    new = light.visible_sky(_rays(subject.geometry)).astype(np.float32) / np.float32(level)
-    heaven = np.log2((new + np.float32(_FILL)) / (own + _FILL).astype(np.float32))
-    grey = (heaven @ _GREY)[..., None]
-    colour = (heaven - grey) * np.float32(1 if light.sky is None else _SKY_COLOUR)
-    heaven = colour + np.float32(_SKY) * np.tanh(grey / np.float32(_SKY))
+    brightness, colour = _levels(light.visible_sky(_rays(subject.geometry)) / level)
+    own_brightness, own_colour = _levels(own / subject.own.level)
+    _, seen = _levels(subject.linear / subject.own.level)
+    has = (seen @ own_colour / max(float(own_colour @ own_colour), 1e-6)).clip(0, 1)[..., None]
+    taken = _colour_told(light, colour, own_colour) * has
+    heaven = (colour - taken * own_colour) * np.float32(1 if light.sky is None else _SKY_COLOUR)
+    heaven = heaven + np.float32(_SKY) * np.tanh((brightness - own_brightness) / np.float32(_SKY))
     return (change * (1 - sky) + heaven * sky).astype(np.float32)
+
+
+def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32:
+    """Return how far a light tells what the sky of a picture looks like, (h, w, 1), 0 to 1.
+
+    `colour` is that of its sky in stops, `own_colour` that of the picture's. A light with a sun and a white sky says
+    little: a clear sky is not white.
+    """
+    if light.sky is not None:
+        return np.float32(1)
+    sun = sum(sun.luminance for sun in light.suns)
+    above = math.pi * float(light.radiance((0.0, 1.0, 0.0)) @ LUMINANCE) / light.factor
+    sunny = min(1.0, 2 * sun / max(sun + above, 1e-9))
+    coloured = np.linalg.norm(colour, axis=-1, keepdims=True) / max(float(np.linalg.norm(own_colour)), 1e-3)
+    return np.asarray(1 - np.float32(sunny) * (1 - coloured.clip(0, 1)), np.float32)
+
+
+def _levels(light: NDArray[np.floating]) -> tuple[Map, Map]:
+    """Return brightness (..., 1) and colour (..., 3) of light (..., 3), in stops; their sum is the light over black."""
+    stops = np.log2(light + _FILL).astype(np.float32)
+    grey = (stops @ _GREY)[..., None]
+    return grey, stops - grey
 
 
 def _rays(geometry: Geometry) -> Map:

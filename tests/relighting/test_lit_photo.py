@@ -247,6 +247,31 @@ def test_the_sky_of_another_scene_comes_over(tiny: Model) -> None:
     assert skies[0] > 1.1 * skies[1]
 
 
+@pytest.mark.parametrize(
+    ("light", "blue"),
+    [
+        (light_from_words("left,35"), (0.85, 1.15)),  # a clear sky stays one in white light
+        (light_from_words(), (0.0, 0.55)),  # an overcast one is grey
+        (replace(light_from_words("left,35"), sky=(0.5, 0.5, 0.5)), (0.6, 0.8)),  # half of one that is told
+    ],
+)
+def test_white_clouds_stay_white_in_white_light(light: Light, blue: tuple[float, float]) -> None:
+    """Taking the blue off a sky as a whole would turn them red."""
+    picture = np.full((96, 128, 3), (0.4, 0.42, 0.4), np.float32)
+    picture[:64], picture[20:40, 30:60] = (0.35, 0.55, 0.85), 0.85
+    sky = np.zeros((96, 128), np.float32)
+    sky[:64] = 1
+    lit = put_on(model_of(MeanLight()), Photo(picture), light, lambda copy: replace(flat_wall(copy), sky=sky))
+    result = to_linear(np.asarray(lit.photo.to_srgb(), np.float32))
+
+    def colour(samples: Map) -> float:
+        return float(np.log2(samples[..., 2].mean() / samples[..., 0].mean()))
+
+    assert abs(colour(result[26:34, 38:52])) < 0.1
+    share = colour(result[4:16]) / colour(to_linear(picture)[4:16])
+    assert blue[0] < share < blue[1]
+
+
 def test_without_a_sky_the_light_of_a_scene_has_a_usual_one(tiny: Model) -> None:
     reference = np.full((64, 64, 3), 0.5, np.float32)
     light = light_of_scene(tiny, Photo(reference), ball_of)
