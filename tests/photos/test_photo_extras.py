@@ -239,3 +239,13 @@ def test_exposures_in_the_first_directory_of_a_tiff_are_kept(target: str, comman
     found = {datum.key(): datum.toString() for datum in image.exifData()}
     keys = (f"Exif.Photo.{name}" for name in ("ExposureTime", "ISOSpeedRatings", "DateTimeOriginal"))
     assert [found.get(key) for key in keys] == ["1/50", "400", time]
+
+
+@pytest.mark.parametrize("source", ["png", "webp", "avif"])
+def test_a_resolution_that_only_exif_data_says_reaches_a_tiff(source: str, command: Command) -> None:
+    exif = Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 300.0, 2  # XResolution, YResolution, ResolutionUnit: inches
+    Image.fromarray(PIXELS).save(f"a.{source}", exif=exif)
+    unchanged(command, f"a.{source}", "b.tif")
+    with Image.open("b.tif") as image:
+        assert image.info["dpi"] == (300, 300)
