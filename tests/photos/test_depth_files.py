@@ -109,7 +109,7 @@ def test_the_channel_of_an_exr_says_what_it_is(tmp_path: Path, channel: str, qua
 @pytest.mark.parametrize("vector", ["N.X N.Y N.Z", "P.X P.Y P.Z", "UV.U UV.V", "X Y Z"])
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_vector_of_an_exr_is_no_depth(tmp_path: Path, vector: str, parts: int) -> None:
-    wrong = {name: RAMP * 0 + 7 for name in vector.split()}
+    wrong = dict.fromkeys(vector.split(), RAMP * 0 + 7)
     depth = {"Z": RAMP} if parts == 2 else {"depth.Z": RAMP}
     pictures = [{**wrong, **depth}] if parts == 1 else [wrong, depth]
     headers = [{"type": OpenEXR.scanlineimage, "name": f"part {number}"} for number in range(parts)]
