@@ -174,6 +174,16 @@ def test_boxes_of_jpeg2000_are_kept_unless_the_picture_is_turned(orientation: in
     assert len(notes) == (orientation != 1)
 
 
+def test_exif_data_that_photoshop_wrote_into_jpeg2000_is_read(command: Command) -> None:
+    photo = Photo(np.ascontiguousarray(np.rot90(PIXELS)), None, "JPEG2000", Metadata(exif_block(6)))
+    write_photo(photo, "a.jp2", quality=100)
+    ours, photoshop = b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e")
+    Path("a.jp2").write_bytes(Path("a.jp2").read_bytes().replace(ours, photoshop))
+    assert not unchanged(command, "a.jp2", "b.png")
+    with Image.open("b.png") as image:
+        assert (image.size, image.getexif()[0x0112]) == (PIXELS.shape[1::-1], 1)
+
+
 @pytest.mark.parametrize("source", ["jpg", "tif"])
 def test_texts_of_exif_data_keep_their_bytes_in_a_tiff(source: str, command: Command) -> None:
     said = {"Exif.Image.Artist": "Ä. Person", "Exif.Photo.CameraOwnerName": "Jörg 中"}
