@@ -17,6 +17,8 @@ from PIL import Image, PngImagePlugin
 from relight_cli.errors import MissingExtraError, OutputUnwritableError
 from relight_cli.photos.codecs import exr as exr_photos
 from relight_cli.photos.fingerprints import fingerprint_of, sealed, split_record, with_fingerprint
+from relight_cli.photos.metadata import Metadata
+from relight_cli.photos.shape import Shape
 from relight_cli.photos.special_files import require_no_special_file
 
 KINDS = (".png", ".tif", ".tiff", ".exr", ".npz")
@@ -34,6 +36,7 @@ class MapScale:
     high: float  # the value of 65535 in a 16-bit PNG
     software: str  # the program that made the map
     made: str = ""  # the `Provenance.record`
+    shape: Shape | None = None  # of the photo; an EXR has its windows and the aspect of its pixels
 
     def texts(self) -> dict[str, str]:
         """Return the texts of a file's metadata."""
@@ -177,6 +180,7 @@ def _encode_exr(values: Map, scale: MapScale) -> bytes:
     header = {"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage, "comments": scale.quantity}
     if scale.made:
         header["made"] = scale.made
+    header |= exr_photos.shape_attributes(Metadata(shape=scale.shape), values.shape)
     channels = {"Y": values} if values.ndim == 2 else {"RGB": values}
     with tempfile.TemporaryDirectory() as folder:  # the library can write only to a path
         path = Path(folder) / "map.exr"

@@ -22,6 +22,7 @@ from relight_cli.places.objects import ObjectPath, described, exists
 
 if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
+    from relight_cli.photos.shape import Shape
 
 SOFTWARE = f"relight-cli {__version__}"
 POSSIBLE_EXTRAS = ("normals", "uncertainty", "initial", "preview.png", "plot.png")
@@ -39,10 +40,11 @@ def write_outputs(
     focal: float | None,
     made: str,
     marks: Mapping[str, str],
+    shape: "Shape | None" = None,
 ) -> MapScale:
-    """Write every wanted file, the disparity last, and return the scale of the disparity."""
+    """Write every wanted file, the disparity last, and return the scale of the disparity; `shape` is the photo's."""
     kind = ".png" if job.target == STDIO else job.target.suffix.lower()
-    scale = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made)
+    scale = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made, shape=shape)
     data = encode_map(depth.disparity, kind, scale)
     if job.target == STDIO:
         stream = stdout_stream()
@@ -55,7 +57,7 @@ def write_outputs(
         return scale
     overwrite = options.overwrite or job.may_replace
     make_folder(job.target.parent)
-    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, made), strict=True):
+    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, scale), strict=True):
         write_atomically(described(path, marks), extra, overwrite=overwrite)
     if options.point_cloud and focal:
         points = encode_points(*depth.points, depth.picture, focal)
@@ -65,8 +67,9 @@ def write_outputs(
     return scale
 
 
-def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str, made: str) -> Iterator[bytes]:
-    """Yield the encoded extra files, in the order of `extras`."""
+def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str, scale: MapScale) -> Iterator[bytes]:
+    """Yield the encoded extra files, in the order of `extras`, made as the disparity of `scale`."""
+    made = scale.made
     for name in extras(options):
         if name == "preview.png":
             yield encode_picture(coloured_map(depth.disparity), SOFTWARE, made)
@@ -78,7 +81,7 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
             continue
         values = getattr(depth, name)
         quantity = "disparity" if name == "initial" else name
-        yield encode_map(values, kind, replace(map_scale(values, quantity, SOFTWARE), made=made))
+        yield encode_map(values, kind, replace(map_scale(values, quantity, SOFTWARE), made=made, shape=scale.shape))
 
 
 def point_cloud_path(options: DepthCommandOptions) -> Path | None:

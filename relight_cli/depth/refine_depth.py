@@ -13,6 +13,7 @@ from relight_cli.depth.sky import keep_sky
 from relight_cli.errors import UsageError
 from relight_cli.models.depth_model import DepthModel
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.shape import Shape
 
 SkyMask = NDArray[np.float32]  # (H, W) in [0, 1], 1 where the initial disparity stays
 
@@ -24,6 +25,7 @@ class PreparedPhoto:
     picture: NDArray[np.float32]  # (H, W, 3), sRGB-encoded
     scene: Scene
     prompt: str | None  # text for the diffusion model: what the photo shows; None if nothing is refined
+    shape: Shape | None = None  # of the photo
 
 
 def refine_depth(
@@ -66,7 +68,7 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
     scene = encode_scene(model.network, picture, model.device, options.max_side)
     if sky_mask is not None or options.sky != "off":
         scene = keep_sky(scene, sky_mask)
-    return PreparedPhoto(picture, scene, prompt)
+    return PreparedPhoto(picture, scene, prompt, photo.metadata.shape)
 
 
 def require_sky_shape(mask: SkyMask, photo: Photo, name: str = "the sky mask") -> None:

@@ -80,7 +80,7 @@ class DepthRun:
             focal = self.plan.focal(self.options, *prepared.picture.shape[:2])
             recipe = self.plan.recipe.provenance({"photo": photo_sha256}).record()
             marks = self.plan.recipe.marks(job, {"photo": photo_sha256})
-            scale = write_outputs(depth, job, self.options, focal, recipe, marks)
+            scale = write_outputs(depth, job, self.options, focal, recipe, marks, prepared.shape)
         except BaseException:
             if store and store.count():
                 self.notify(

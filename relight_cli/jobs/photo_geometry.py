@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
+from relight_cli.jobs.console import notifier
 from relight_cli.jobs.options import LightCommandOptions
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from relight_cli.relighting.lit_subject import GeometryOf
 
     Load = Callable[[], SurfaceNetwork | DepthNetwork]
+
+
+# Notes on depth maps that do not say what their numbers are, by what they are taken for.
+_ASSUMED = {
+    "disparity": "read as disparity, larger is nearer, as whole numbers mostly are; distances need an npz named depth",
+    "depth": "read as distances, larger is further away, as floats mostly are; disparity needs an npz named disparity",
+}
 
 
 class FoundSurfaces(Protocol):
@@ -57,7 +65,10 @@ class GeometrySource:
         """Return that of the options of a command."""
         from relight_cli.devices import choose
 
-        return cls(depth, choose(options.device, options.dtype).device, options.max_pixels, networks.load_sky)
+        source = cls(depth, choose(options.device, options.dtype).device, options.max_pixels, networks.load_sky)
+        if source._map and not source._map.stated:
+            notifier(options.quiet)(f"{depth}: {_ASSUMED[source._map.quantity]}")
+        return source
 
     def __init__(self, depth: Path | None, device: str, max_pixels: int, load_sky: LoadSky) -> None:
         """Read the depth map. Raises PhotoUnreadableError, MissingExtraError, UsageError."""

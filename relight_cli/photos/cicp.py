@@ -8,7 +8,7 @@ import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.colour_profiles import REC709, is_srgb, linear_profile
+from relight_cli.photos.colour_profiles import REC709, is_srgb, linear_profile, profile_space
 
 D65, _ILLUMINANT_C = (0.3127, 0.3290), (0.310, 0.316)
 PRIMARIES: dict[int, tuple[float, ...]] = {  # (x, y) of red, green, blue and white (H.273, table 2)
@@ -94,10 +94,30 @@ def profile_of(chromaticities: tuple[float, ...], curve: Curve | bytes, *, grey:
     return None if is_srgb(profile) else profile
 
 
-def with_curve(profile: bytes, curve: bytes) -> bytes:
-    """Return a profile with other curves, all the same (the tag table: ICC.1:2010, section 7.3)."""
+def grey_profile_of(profile: bytes) -> bytes | None:
+    """Return the grey profile whose light is that of grey in an RGB profile of three equal curves and a matrix.
+
+    None for any other profile, for one that is grey already, and for one whose grey is that of sRGB.
+    """
+    if profile_space(profile) != "rgb":
+        return None
+    tags = {name: profile[start : start + size] for name, start, size in _tags_of(profile)}
+    curves = {tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")}
+    if b"A2B0" in tags or len(curves) > 1 or not (curve := curves.pop()):
+        return None
+    return profile_of(REC709, curve, grey=True)
+
+
+def _tags_of(profile: bytes) -> list[tuple[bytes, int, int]]:
+    """Return name, offset and size of each tag of a profile (the tag table: ICC.1:2010, section 7.3)."""
     (count,) = struct.unpack_from(">I", profile, 128)
-    tags = [struct.unpack_from(">4sII", profile, 132 + 12 * number) for number in range(count)]
+    return [struct.unpack_from(">4sII", profile, 132 + 12 * number) for number in range(count)]
+
+
+def with_curve(profile: bytes, curve: bytes) -> bytes:
+    """Return a profile with other curves, all the same."""
+    tags = _tags_of(profile)
+    count = len(tags)
     data, table, places = bytearray(), b"", {}
     for name, start, size in tags:
         body = curve if name.endswith(b"TRC") else profile[start : start + size]

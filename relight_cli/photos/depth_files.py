@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,13 @@ def _quantity_of(name: str) -> str | None:
     return DEPTH if any(word in _DEPTH_WORDS for word in words) else None
 
 
+def _is_of_vector(name: str, channels: Iterable[str]) -> bool:
+    """Return whether a channel is Y or Z of normals or positions, which have an X, or V of texture coordinates."""
+    *layer, last = name.split(".")
+    first = {"y": "x", "z": "x", "v": "u"}.get(last.lower())
+    return first is not None and ".".join((*layer, first)).lower() in (other.lower() for other in channels)
+
+
 def _read_numpy(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool]:
     loaded = np.load(path, allow_pickle=False, mmap_mode="r")
     if isinstance(loaded, np.ndarray):
@@ -160,18 +168,20 @@ def _read_exr(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bo
 
     with quiet(), OpenEXR.File(os.fspath(path), separate_channels=True) as exr:
         planes: dict[str, NDArray[Any]] = {}
+        named: list[tuple[NDArray[Any], str]] = []
         for number in range(len(exr.parts)):
-            for name, channel in exr.channels(number).items():
-                planes.setdefault(name, channel.pixels)
+            channels = {name: channel.pixels for name, channel in exr.channels(number).items()}
+            found = {name: _quantity_of(name) for name in channels if not _is_of_vector(name, channels)}
+            named += [(channels[name], quantity) for name, quantity in found.items() if quantity]
+            planes = channels | planes
         comments = str(exr.header(0).get("comments", "")) if exr.parts else ""
     if not planes:  # the library could not read the pixels
         raise ValueError("its pixels are damaged or cut off")
     for plane in planes.values():
         _check_size(path, plane.shape, max_pixels)
-    for name, plane in planes.items():
-        if found := _quantity_of(name):
-            return plane, found, False
-    if "Y" in planes:
+    if named:
+        return *named[0], False
+    if "Y" in planes and not _is_of_vector("Y", planes):
         return planes["Y"], comments if comments in (*QUANTITIES, "normals", "uncertainty") else None, False
     if {"R", "G", "B"} <= set(planes):
         if comments in ("normals", "uncertainty"):

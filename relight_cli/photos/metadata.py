@@ -17,7 +17,8 @@ TOOL = "relight-cli"
 SOFTWARE = f"{TOOL} {__version__}"  # the Software tag of every output
 
 _ORIENTATION = 0x0112
-_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])(?=\s*[\"'<])")
+_XMP_ORIENTATION = rb"(?<![\w.-])%s:Orientation(?:\s*=\s*[\"']|\s*>\s*)([1-8])(?=\s*[\"'<])"
+_XMP_PREFIX = re.compile(rb"xmlns:([\w.-]+)\s*=\s*[\"']http://ns\.adobe\.com/tiff/1\.0/[\"']")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def _find_orientation(exif: bytes) -> tuple[str, int] | None:
 
 def reset_xmp_orientation(xmp: bytes) -> tuple[bytes, int | None]:
     """Patch tiff:Orientation to 1 in an XMP packet; return the packet and the old value, None if there was none."""
-    found = _XMP_ORIENTATION.search(xmp)
+    prefixes = {re.escape(prefix) for prefix in (*_XMP_PREFIX.findall(xmp), b"tiff")}
+    found = re.search(_XMP_ORIENTATION % (b"(?:%s)" % b"|".join(sorted(prefixes))), xmp)
     if found is None:
         return xmp, None
     start, end = found.span(1)

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from relight_cli.errors import MissingExtraError, OutputUnwritableError, UsageError
 from relight_cli.photos.atomic_files import atomic_file
+from relight_cli.photos.cicp import grey_profile_of
 from relight_cli.photos.codecs.encoding import encode
 from relight_cli.photos.codecs.exr_layers import encode_layers
 from relight_cli.photos.codecs.heif import BITS as HEIF_BITS
@@ -22,6 +24,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.working_space import WorkingSpace, in_working_space
 from relight_cli.places.objects import place_of
 
+_GREY = ("JPEG", "PNG", "TIFF", "JPEG2000")  # formats that store grey as such
 _SPOOLED = 1 << 26  # bytes of an encoded picture for a pipe that stay in memory
 
 
@@ -82,6 +85,10 @@ def _as_stored(photo: Photo, kind: str) -> tuple[Photo, tuple[str, ...]]:
     if photo.pixels.shape[2] == 1 and kind in ("WEBP", "AVIF", "HEIF") and icc and profile_space(icc) == "gray":
         # These formats store grey as RGB, which a grey profile does not describe.
         photo, notes = photo.in_srgb(), (f"{kind} cannot store a grey profile; the picture is converted to sRGB",)
+    elif photo.pixels.shape[2] == 1 and kind in _GREY and kind != photo.format and photo.metadata.icc:
+        # Readers ignore an RGB profile of a picture without colours.
+        icc = grey_profile_of(photo.metadata.icc) or photo.metadata.icc
+        photo = replace(photo, metadata=replace(photo.metadata, icc=icc))
     if kind == "HEIF" != photo.format and photo.pixels.dtype == np.uint16:
         notes += (f"HEIF is written with at most {HEIF_BITS} bits a channel; the rest is rounded",)
     return photo, notes

@@ -39,11 +39,11 @@ def brightness_note(photo: Photo) -> str | None:
     kind, height = photo.pixels.dtype, photo.pixels.shape[0]
     white = 1 if kind.kind == "f" else np.iinfo(kind).max
     samples = photo.pixels[slice(0, height)]
-    counts = np.isfinite(samples) if photo.alpha is None else np.isfinite(samples) & (photo.alpha > 0)[..., None]
-    largest = float(samples.max(initial=0, where=counts))
+    shown = True if photo.alpha is None else (photo.alpha > 0)[..., None]
+    largest = float(samples.max(initial=0, where=np.isfinite(samples) & shown))
     if largest > _BRIGHT * white:
         return f"its values go up to {largest:g}, but {white} is white and what is above counts as white; scale them"
-    if largest > white / _DARK:
+    if largest > white / _DARK or (np.isposinf(samples) & shown).any():  # infinity is white
         return None
     almost = "almost " if largest > 0 else ""
     return f"its largest value is {largest:g} of {white}, so it is {almost}black everywhere; white is {white}"

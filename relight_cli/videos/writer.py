@@ -96,9 +96,7 @@ class VideoWriter:
         stream.pix_fmt = encoding.pixel_format
         if encoding.codec:
             tag_codec(stream, encoding, self._file)
-            context = stream.codec_context
-            context.color_primaries = context.color_trc = context.colorspace = _BT709
-            context.color_range = _LIMITED
+            _state_colours(stream.codec_context)
         if output.pixel_aspect != 1:
             stream.codec_context.sample_aspect_ratio = output.pixel_aspect.limit_denominator(255)  # x264: 16 bits
         return stream
@@ -156,9 +154,11 @@ class VideoWriter:
         if pixels.dtype == np.uint16:
             form, padded = "rgb48le", ((padded.astype(np.uint32) * _WHITE + 32767) // 65535).astype(np.uint16)
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(padded), format=form)
-        return frame.reformat(
+        made = frame.reformat(
             format=self._encoding.pixel_format, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
         )
+        _state_colours(made)  # ProRes believes the frame
+        return made
 
     def _palette_frame(self, pixels: Pixels) -> Any:
         """Return a frame in 256 colours of its own, dithered."""
@@ -167,3 +167,9 @@ class VideoWriter:
         palette = np.asarray(picture.getpalette("RGB"), np.uint8).reshape(-1, 3)
         argb[: len(palette), 1:], argb[:, 0] = palette, 255
         return self._av.VideoFrame.from_ndarray((np.asarray(picture), argb), format="pal8")
+
+
+def _state_colours(thing: Any) -> None:
+    """Let an encoder or a frame state BT.709 in limited range."""
+    thing.color_primaries = thing.color_trc = thing.colorspace = _BT709
+    thing.color_range = _LIMITED

@@ -93,6 +93,9 @@ def test_depth_maps_of_every_kind(command: Command, ball: Path, from_the_left: N
         np.savez(path, depth=cv2.resize(depth, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_NEAREST))
     done = command("relight", "photo.png", *SCENE, "--depth", path.name)
     assert done.code == 0, done.err
+    assert [name for name in ("larger is nearer", "larger is further away") if name in done.err] == (
+        {"16-bit PNG": ["larger is nearer"], "TIFF": ["larger is further away"]}.get(kind, [])
+    )
     assert flanks(ball / "photo_relit.png") > 1.05 * flanks(ball / "photo.png")
 
 

@@ -308,6 +308,18 @@ def test_runs_of_another_network_are_not_resumed(refine: Refine, scene: Path, mo
     assert (done.code, "another model" in done.err) == (2, True)
 
 
+def test_an_exr_lies_in_the_window_of_its_photo(refine: Refine, scene: Path) -> None:
+    windows = {"dataWindow": ((10, 20), (57, 51)), "displayWindow": ((0, 0), (99, 79))}
+    corners = {name: tuple(np.array(corner, np.int32) for corner in pair) for name, pair in windows.items()}
+    light = {"RGB": np.random.default_rng(0).random((32, 48, 3), np.float32)}
+    OpenEXR.File({"type": OpenEXR.scanlineimage, **corners}, light).write(str(scene / "a.exr"))
+    asked = ("a.exr", "--depth-model", "tiny", "--steps", 0, "-o", "d.exr", "--normals")
+    assert refine(*asked, weights=scene).code == 0
+    for name in ("d.exr", "d_normals.exr"):
+        header = OpenEXR.File(str(scene / name)).header()
+        assert {key: tuple(tuple(corner) for corner in header[key]) for key in windows} == windows
+
+
 def test_the_embedded_network_needs_no_download_where_nothing_is_refined(
     refine: Refine, scene: Path, tmp_path: Path
 ) -> None:

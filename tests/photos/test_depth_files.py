@@ -106,6 +106,21 @@ def test_the_channel_of_an_exr_says_what_it_is(tmp_path: Path, channel: str, qua
     assert np.allclose(found.values, RAMP)
 
 
+@pytest.mark.parametrize("vector", ["N.X N.Y N.Z", "P.X P.Y P.Z", "UV.U UV.V", "X Y Z"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_vector_of_an_exr_is_no_depth(tmp_path: Path, vector: str, parts: int) -> None:
+    wrong = dict.fromkeys(vector.split(), RAMP * 0 + 7)
+    depth = {"Z": RAMP} if parts == 2 else {"depth.Z": RAMP}
+    pictures = [{**wrong, **depth}] if parts == 1 else [wrong, depth]
+    headers = [{"type": OpenEXR.scanlineimage, "name": f"part {number}"} for number in range(parts)]
+    file = OpenEXR.File([OpenEXR.Part(*part) for part in zip(headers, pictures, strict=True)])
+    file.write(str(tmp_path / "a.exr"))
+    assert np.array_equal(read_depth_map(tmp_path / "a.exr").values, RAMP)
+    OpenEXR.File(headers[0], wrong).write(str(tmp_path / "b.exr"))
+    with pytest.raises(UsageError, match="none of depth"):
+        read_depth_map(tmp_path / "b.exr")
+
+
 def test_arrays_are_found_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", depth=RAMP, camera=np.eye(3))
     assert read_depth_map(tmp_path / "a.npz").quantity == "depth"

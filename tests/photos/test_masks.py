@@ -68,6 +68,7 @@ def test_the_photo_changes_where_the_mask_says(command: Command, name: str, inve
         ((0, 1), "float32", False),
         ((0, 1.02), "float32", False),
         ((0, 1, np.nan, np.inf), "float32", False),
+        ((0, np.inf), "float32", False),
         ((0, 0), "float32", True),
         ((0, 0.004), "float32", True),
         ((0, 255), "float32", True),

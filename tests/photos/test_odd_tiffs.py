@@ -96,6 +96,12 @@ def test_a_cut_tiff_is_refused(packing: str | None, photometric: str, shape: tup
     assert (done.code, len(done.lines), Path("d.tif").exists()) == (4, 1, False)
 
 
+def test_a_volume_is_named(command: Command) -> None:
+    tifffile.imwrite("a.tif", noise((4, 32, 32, 3)), photometric="rgb", volumetric=True, tile=(16, 16, 16))
+    done = command("deshadow", *SAME, "a.tif", "-o", "b.tif")
+    assert (done.code, len(done.lines), "volume of 4 slices" in done.err) == (4, 1, True)
+
+
 def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, noise((4, 4, 3)), photometric="rgb", bigtiff=True, metadata=None)

@@ -174,6 +174,16 @@ def test_boxes_of_jpeg2000_are_kept_unless_the_picture_is_turned(orientation: in
     assert len(notes) == (orientation != 1)
 
 
+def test_exif_data_that_photoshop_wrote_into_jpeg2000_is_read(command: Command) -> None:
+    photo = Photo(np.ascontiguousarray(np.rot90(PIXELS)), None, "JPEG2000", Metadata(exif_block(6)))
+    write_photo(photo, "a.jp2", quality=100)
+    ours, photoshop = b"JpgTiffExif->JP2", bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e")
+    Path("a.jp2").write_bytes(Path("a.jp2").read_bytes().replace(ours, photoshop))
+    assert not unchanged(command, "a.jp2", "b.png")
+    with Image.open("b.png") as image:
+        assert (image.size, image.getexif()[0x0112]) == (PIXELS.shape[1::-1], 1)
+
+
 @pytest.mark.parametrize("source", ["jpg", "tif"])
 def test_texts_of_exif_data_keep_their_bytes_in_a_tiff(source: str, command: Command) -> None:
     said = {"Exif.Image.Artist": "Ä. Person", "Exif.Photo.CameraOwnerName": "Jörg 中"}
@@ -239,3 +249,13 @@ def test_exposures_in_the_first_directory_of_a_tiff_are_kept(target: str, comman
     found = {datum.key(): datum.toString() for datum in image.exifData()}
     keys = (f"Exif.Photo.{name}" for name in ("ExposureTime", "ISOSpeedRatings", "DateTimeOriginal"))
     assert [found.get(key) for key in keys] == ["1/50", "400", time]
+
+
+@pytest.mark.parametrize("source", ["png", "webp", "avif"])
+def test_a_resolution_that_only_exif_data_says_reaches_a_tiff(source: str, command: Command) -> None:
+    exif = Image.Exif()
+    exif[0x011A], exif[0x011B], exif[0x0128] = 300.0, 300.0, 2  # XResolution, YResolution, ResolutionUnit: inches
+    Image.fromarray(PIXELS).save(f"a.{source}", exif=exif)
+    unchanged(command, f"a.{source}", "b.tif")
+    with Image.open("b.tif") as image:
+        assert image.info["dpi"] == (300, 300)

@@ -76,6 +76,14 @@ def test_a_turned_jpeg_swaps_its_resolution():
     assert photo.metadata.dpi == (150, 300)
 
 
+def test_xmp_may_call_its_names_otherwise():
+    upright = noise((4, 7, 3))
+    xmp = b'<rdf xmlns:T="http://ns.adobe.com/tiff/1.0/" myT:Orientation="3"><T:Orientation>6</T:Orientation></rdf>'
+    photo = read_photo(saved(np.ascontiguousarray(np.rot90(upright)), "WEBP", xmp=xmp, lossless=True), max_pixels=100)
+    np.testing.assert_array_equal(photo.pixels, upright)
+    assert photo.metadata.xmp == xmp.replace(b">6<", b">1<")
+
+
 def test_xmp_turns_only_without_an_exif_orientation():
     upright = noise((4, 7, 3))
     xmp = b"<rdf><tiff:Orientation>6</tiff:Orientation></rdf>"

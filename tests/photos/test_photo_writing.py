@@ -24,6 +24,7 @@ from PIL import Image, ImageFile
 
 from relight_cli.errors import OutputUnwritableError
 from relight_cli.photos import atomic_files
+from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.formats import SUFFIXES, format_of
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
@@ -241,6 +242,16 @@ def test_a_grey_profile_is_converted_if_grey_is_stored_as_rgb(kind):
     assert back.metadata.icc is None
     assert "grey profile" in notes[0]
     assert np.abs(back.to_srgb() - photo.to_srgb()).max() < 0.02
+
+
+@pytest.mark.parametrize("source", ["EXR", "JPEG"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG2000"])
+def test_a_grey_picture_has_a_grey_profile_in_another_format(source, kind):
+    pixels = np.full((8, 8, 1), 0.2, np.float32) if source == "EXR" else np.full((8, 8, 1), 55, np.uint8)
+    photo = Photo(pixels, None, source, Metadata(icc=LINEAR if source == "EXR" else wide_profile("ProPhoto")))
+    back, _ = through(photo, kind, quality=100)
+    assert (back.metadata.icc or b"")[16:20] == (b"" if source == "EXR" and kind != "TIFF" else b"GRAY")
+    assert np.abs(back.to_srgb() - photo.to_srgb()).max() < 0.003
 
 
 def test_too_large_for_the_format():

@@ -40,6 +40,15 @@ def test_commands_take_it_and_write_png(command: Command) -> None:
     np.testing.assert_allclose(encoded / np.iinfo(encoded.dtype).max, 0.7354, atol=0.005)  # 0.5 in the curve of sRGB
 
 
+@pytest.mark.parametrize("head", [b"#?RADIANCE\n\n", b"#?RGBE\nEXPOSURE=1\n\n"])
+def test_a_header_need_not_name_the_format(head: bytes, tmp_path: Path) -> None:
+    path, named = tmp_path / "a.hdr", tmp_path / "named.hdr"
+    picture = b"-Y 2 +X 3\n" + bytes((100, 50, 25, 129)) * 6
+    path.write_bytes(head + picture)
+    named.write_bytes(HEAD + picture)
+    np.testing.assert_allclose(read_photo(path).pixels, oiio.ImageBuf(str(named)).get_pixels(oiio.FLOAT), rtol=1e-6)
+
+
 def test_old_runs_are_read(tmp_path: Path) -> None:
     size = b"-Y 20 +X 30\n"
     colours = [bytes((100, 50, 25, 129)), bytes((10, 20, 200, 128))]

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from command_line import Command
@@ -96,6 +97,9 @@ def test_codecs_of_photos_of_16_bits(
     assert found.codec.replace("hevc", "h265").replace("libdav1d", "av1").replace("libvpx-vp9", "vp9") == codec
     assert real_time_threads() == []
     assert (found.stored.bits, found.count) == (bits, 3)
+    with av.open(made) as file:
+        frame = next(file.decode(video=0))
+    assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (1, 1, 1, 1)
     wanted = np.linspace(0.3, 0.6, 3)
     shape = (found.height, found.width)
     assert np.abs(decode(made, shape)[:, :32, :48].mean((1, 2, 3)) - wanted).max() < 0.01

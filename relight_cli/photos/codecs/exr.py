@@ -119,7 +119,7 @@ def header_of(metadata: Metadata, size: tuple[int, ...], effort: Effort) -> dict
 
     header = writable_attributes(metadata.extras.attributes) if metadata.extras.attributes else {}
     header |= {"compression": getattr(OpenEXR, _COMPRESSIONS[effort]), "type": OpenEXR.scanlineimage}
-    header |= _shape_attributes(metadata, size)
+    header |= shape_attributes(metadata, size)
     if software := _software(metadata.exif):
         header["software"] = software
     if metadata.colour and metadata.colour.chromaticities:
@@ -221,7 +221,7 @@ def _shape(header: dict[str, Any]) -> Shape | None:
     return None if aspect == 1 and windows == (None, None) else Shape(aspect, *windows)
 
 
-def _shape_attributes(metadata: Metadata, size: tuple[int, ...]) -> dict[str, Any]:
+def shape_attributes(metadata: Metadata, size: tuple[int, ...]) -> dict[str, Any]:
     """Return the attributes of a header for the shape of a picture of `size` (H, W, ...)."""
     attributes: dict[str, Any] = {}
     if (aspect := pixel_aspect(metadata)) != 1:

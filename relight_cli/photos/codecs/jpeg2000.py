@@ -24,6 +24,7 @@ _COMMENT_BYTES = 65535 - 4  # in a segment
 _COMMENT, _LATIN = b"\xff\x64", 1  # COM marker and its code for text (A.9.2)
 _BY_ENCODERS = (b"Created by", b"Kakadu", b"Creator:")  # of the old file, not of the picture
 _EXIF = b"JpgTiffExif->JP2"  # what ExifTool and Exiv2 read
+_EXIFS = (_EXIF, bytes.fromhex("0537cdab9d0c4431a72afa561f2a113e"))  # the second is Photoshop's
 _MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I")
 _INCH = 0.0254
 _PROFILES = (b"\2", b"\3")  # restricted, and any ICC profile (15444-2, table M.23)
@@ -106,7 +107,7 @@ def read_metadata(data: bytes) -> Metadata:
     for name, body in iso_boxes(data) if data.startswith(MAGIC[0]) else ():
         if name == b"uuid" and body.startswith(_XMP):
             xmp = body[16:]
-        elif name == b"uuid" and body.startswith(_EXIF):
+        elif name == b"uuid" and body.startswith(_EXIFS):
             exif = strip_exif_header(body[16:])
         elif name == b"uuid" and body.startswith(_IPTC):
             iptc = body[16:] or None

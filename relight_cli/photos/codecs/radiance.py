@@ -17,6 +17,7 @@ from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.shape import Shape, aspect_of
 
 MAGIC = (b"#?RADIANCE", b"#?RGBE")
+_RGBE = b"FORMAT=32-bit_rle_rgbe\n"
 _RUN = b"\1\1\1"
 _LONGEST_HEADER = 1 << 16  # bytes
 _SIZE = re.compile(rb"\n([-+][XY]) (\d+) ([-+][XY]) (\d+)\r?\n")
@@ -31,7 +32,9 @@ def decode_radiance(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     width, height, header = _read_header(file)
     check_size(width, height)
     file.seek(0)
-    pixels = _decode(file.read(), width * height)
+    first, rest = file.readline(), file.read()
+    said = b"" if b"FORMAT" in header else _RGBE  # the default of the format, which imagecodecs wants to see
+    pixels = _decode(first + said + rest, width * height)
     notes: list[str] = []
     if (correction := _product(header, b"COLORCORR", 3, notes)) != (1, 1, 1):
         pixels /= np.array(correction, np.float32)

@@ -182,6 +182,8 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
             raise ValueError(
                 f"a TIFF with {PHOTOMETRIC(page.photometric).name} pixels deeper than 8 bits is not supported"
             )
+        if page.imagedepth > 1:
+            raise UnsupportedError(f"it is a volume of {page.imagedepth} slices in one page")
         if page.axes not in ("YX", "YXS", "SYX") or page.bitspersample not in (8, 16, 32, 64):
             raise ValueError(f"a TIFF with {page.bitspersample} bits a sample is not supported")
         if page.compression == COMPRESSION.JPEG and _is_cut(file, page):

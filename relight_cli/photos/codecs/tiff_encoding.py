@@ -1,6 +1,7 @@
 """TIFF with 8 bits, 16 bits or floats, and the EXIF directories that tifffile does not write."""
 
 import io
+import math
 import struct
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
 from relight_cli.photos.codecs.tiff_exif import with_interop
 from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.effort import Effort
+from relight_cli.photos.exif_axes import exif_resolution
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.shape import dots_of, pixel_aspect
 from relight_cli.rasters.rows import Raster, strips
@@ -48,6 +50,7 @@ def encode_tiff(
     exif = Image.Exif()
     if metadata.exif:
         exif.load(metadata.exif)
+    dpi = metadata.dpi or _dpi_of_exif(metadata)
     extra: list[tuple[int, int | str, int, bytes, bool]] = extra_tags(metadata.extras)
     extra += [(_XMP, "B", len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
     for tag in DESCRIPTIVE_TAGS:
@@ -74,12 +77,18 @@ def encode_tiff(
         metadata=None,
         software=False,
         iccprofile=metadata.icc,
-        resolution=metadata.dpi or _dots(metadata),
-        resolutionunit="INCH" if metadata.dpi else "NONE",  # without a unit they say the aspect of pixels
+        resolution=dpi or _dots(metadata),
+        resolutionunit="INCH" if dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
     directories = {int(tag): with_interop(exif, tag, "<") for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
+
+
+def _dpi_of_exif(metadata: Metadata) -> tuple[float, float] | None:
+    """Return the resolution that EXIF data says of square pixels: a TIFF has one place for it and for the picture's."""
+    found = exif_resolution(metadata.exif) if metadata.exif and pixel_aspect(metadata) == 1 else None
+    return found if found and all(0 < dots < math.inf for dots in found) else None
 
 
 def _dots(metadata: Metadata) -> tuple[int, int] | None:

@@ -40,7 +40,7 @@ class Sun:
         if min(irradiance) < 0:
             raise UsageError(f"the irradiance {irradiance} of a sun is negative: give red, green and blue from 0.")
         if not 0 < self.radius <= WIDEST:
-            raise UsageError(f"the radius {self.radius} of a sun is out of range: give 0 to {WIDEST:g} degrees.")
+            raise UsageError(f"the radius {self.radius} of a sun is out of range: give over 0, to {WIDEST:g} degrees.")
         if abs(length - 1) > _ROUNDED:  # a saved one comes back digit for digit
             direction = _three([part / length for part in direction])
         object.__setattr__(self, "direction", direction)
