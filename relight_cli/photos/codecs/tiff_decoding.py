@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -226,7 +227,9 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
 
 
 def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
-    """Return whether a file ends before the pixels of a page do."""
+    """Return whether a file ends before the pixels of a page do, or a page lacks the place of some."""
+    if len(page.dataoffsets) != len(page.databytecounts) or len(page.dataoffsets) < prod(page.chunked):
+        return True
     return file.seek(0, io.SEEK_END) < max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
 
 
