@@ -153,7 +153,7 @@ def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
         file.truncate((1 << 32) + 2)  # sparse
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            _append_directories(file, {0x8769: {0x9003: "2020:01:02 03:04:05", 0xA005: {1: "R98"}}})
+            _append_directories(file, {0x8769: {0x9003: (2, "2020:01:02 03:04:05"), 0xA005: (4, {1: "R98"})}})
     assert ["Interop" in str(warning.message) for warning in caught] == [True]
     with path.open("rb") as file:
         assert struct.unpack("<Q", file.read(16)[8:])[0] >= 1 << 32

@@ -19,7 +19,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
 from relight_cli.photos.codecs.tiff_colours import read_colours
-from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
+from relight_cli.photos.codecs.tiff_exif import Tags, exif_block, read_directory, read_tags, same_bytes
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
@@ -255,23 +255,21 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
     """
     if big and order == ">":
         raise ValueError("Pillow does not support big-endian BigTIFF")
-    kept = Image.Exif()
-    kept.endian = order
+    first: Tags = {}
+    directories: dict[int, Tags] = {}
     for offset in offsets:
         found = Image.Exif()
         found.endian, found.bigtiff = order, big
         found.load_from_fp(file, offset)
-        for tag in DESCRIPTIVE_TAGS:
-            if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
-                kept[tag] = same_bytes(found[tag])
-        directories = {
-            tag: with_interop(found, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) if tag in found
-        }
-        if shot := {tag: same_bytes(found[tag]) for tag in _SHOT_TAGS if tag in found}:
-            directories[ExifTags.IFD.Exif] = shot | directories.get(ExifTags.IFD.Exif, {})
-        for directory, values in directories.items():
-            kept[directory] = values
-    return kept.tobytes()[6:] if len(kept) else None
+        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(found, offset).items()}
+        described = _describes_array(tags.get(ExifTags.Base.ImageDescription, (0, ""))[1])
+        wanted = [tag for tag in DESCRIPTIVE_TAGS if not (described and tag == ExifTags.Base.ImageDescription)]
+        first |= {tag: tags[tag] for tag in wanted if tag in tags}
+        shot = {tag: tags[tag] for tag in _SHOT_TAGS if tag in tags}
+        for directory, outside in ((ExifTags.IFD.Exif, shot), (ExifTags.IFD.GPSInfo, {})):
+            if own := outside | read_directory(found, directory):
+                directories[directory] = directories.get(directory, {}) | own
+    return exif_block(order, first, directories) if first or directories else None
 
 
 def _describes_array(description: object) -> bool:
