@@ -33,6 +33,7 @@ from relight_cli.photos.codecs.pillow_decoding import (
 from relight_cli.photos.codecs.png_decoding import decode_png
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
+from relight_cli.photos.codecs.tiff_colours import widen_palette
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import swap_axes
@@ -42,7 +43,6 @@ from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
 
-_COLOUR_MAP = 320
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
@@ -170,7 +170,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
-                _widen_palette(image)
+                widen_palette(image)
                 if header.ycbcr and image.mode == "YCbCr":  # else libjpeg has made RGB of it
                     pixels, alpha = header.ycbcr.to_rgb(np.asarray(image)), None
                 else:
@@ -202,16 +202,6 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         extra=extra,
         colour=colour,
     )
-
-
-def _widen_palette(image: Image.Image) -> None:
-    """Take a palette without a value above 255 for one of 8 bits, as libtiff does; TIFF wants 16 (TIFF 6.0, section 5).
-
-    `image` is a page of a TIFF.
-    """
-    values = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
-    if image.mode in ("P", "PA") and values and max(values) < 256:
-        image.putpalette(bytes(values), "RGB;L")
 
 
 def _brands(start: bytes) -> set[bytes]:
