@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha, unassociated
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha, unassociate
 from relight_cli.photos.codecs.heif_shape import read_shape
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.effort import Effort
@@ -39,7 +39,7 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         samples = expand_bits(samples >> (16 - bits), bits)
     pixels, alpha = split_alpha(samples)
     if alpha is not None and picture.premultiplied_alpha:
-        pixels = unassociated(pixels, alpha)
+        unassociate(pixels, alpha)
     said = read_shape(file)
     aspect = 1 / said.aspect if said.on_its_side else said.aspect
     exif, codes = picture.info.get("exif"), picture.info.get("nclx_profile")

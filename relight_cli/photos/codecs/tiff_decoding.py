@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
-from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
+from relight_cli.photos.codecs.decoded import UnsupportedError, unassociate
 from relight_cli.photos.codecs.tiff_colours import read_colours
 from relight_cli.photos.codecs.tiff_exif import Tags, exif_block, read_directory, read_tags, same_bytes
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
@@ -213,7 +213,7 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
-        pixels = unassociated(pixels, alpha)
+        unassociate(pixels, alpha)
     return pixels, alpha, extra
 
 
