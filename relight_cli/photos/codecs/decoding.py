@@ -35,6 +35,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_colours import widen_palette
 from relight_cli.photos.codecs.tiff_pages import page_note
+from relight_cli.photos.codecs.unsupported import brands_of
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import extras_for_upright
@@ -107,7 +108,7 @@ def detect_format(file: BinaryIO) -> str:
         return found
     if netpbm.is_netpbm(start):
         return "BITMAP" if start[:2] in netpbm.BITMAPS else "NETPBM"
-    brands = _brands(start)
+    brands = brands_of(start)
     if b"crx " in brands:  # Canon's CR3
         return "RAW"
     return "HEIF" if brands & _HEIF and not brands & _AVIF else ""
@@ -202,11 +203,3 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         extra=extra,
         colour=colour,
     )
-
-
-def _brands(start: bytes) -> set[bytes]:
-    """Return the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
-    if start[4:8] != b"ftyp":
-        return set()
-    end = min(len(start), int.from_bytes(start[:4]))
-    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
