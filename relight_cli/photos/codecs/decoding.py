@@ -35,7 +35,6 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_colours import widen_palette
 from relight_cli.photos.codecs.tiff_pages import page_note
-from relight_cli.photos.codecs.unsupported import brands_of
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import swap_axes
 from relight_cli.photos.extras import extras_for_upright
@@ -43,9 +42,6 @@ from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
-
-_AVIF = {b"avif", b"avis"}
-_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
 
 def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -56,10 +52,10 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
     with library_warnings() as warned:
         decoded = _decode(file, check_size, page)
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
-            decoded = apply_heif_shape(decoded, read_shape(file))
+            head = iso_items.read_head(file)
+            decoded = apply_heif_shape(decoded, read_shape(head))
+            decoded.dropped |= iso_items.dropped_parts(head)
     complete_colours(decoded, file)
-    if decoded.format in ("AVIF", "HEIF"):
-        decoded.dropped |= iso_items.dropped_parts(file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += warned
@@ -108,10 +104,10 @@ def detect_format(file: BinaryIO) -> str:
         return found
     if netpbm.is_netpbm(start):
         return "BITMAP" if start[:2] in netpbm.BITMAPS else "NETPBM"
-    brands = brands_of(start)
+    brands = iso_items.brands_of(start)
     if b"crx " in brands:  # Canon's CR3
         return "RAW"
-    return "HEIF" if brands & _HEIF and not brands & _AVIF else ""
+    return "HEIF" if brands & iso_items.HEIF and not brands & iso_items.AVIF else ""
 
 
 def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:

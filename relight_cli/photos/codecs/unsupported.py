@@ -3,6 +3,7 @@
 from typing import BinaryIO
 
 from relight_cli.photos.codecs.decoded import UnsupportedError
+from relight_cli.photos.codecs.iso_items import AVIF, HEIF, brands_of
 from relight_cli.photos.formats import frames_remedy
 
 _VIDEO = "a video"
@@ -44,20 +45,10 @@ _MAGIC = (
 )
 
 
-# Brands of pictures (ISO 23008-12, annexes B and H to M, and AVIF); the other ISO media files are videos.
-_AVIF = {b"avif", b"avis"}
-_PICTURES = {*_AVIF, b"jpeg", b"jpgs", b"j2ki", b"j2is", b"avci", b"avcs", b"vvic", b"vvis", b"evbi", b"evbs"}
-_PICTURES |= {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}
+# Brands of other pictures (ISO 23008-12, annexes G to M); the other ISO media files are videos.
+_PICTURES = {b"jpeg", b"jpgs", b"j2ki", b"j2is", b"avci", b"avcs", b"vvic", b"vvis", b"evbi", b"evbs"}
 _PACKETS = ((0, 188), (4, 192))  # first mark and distance of the marks in MPEG-TS and M2TS (ISO 13818-1, section 2.4.3)
 _START = 512  # bytes that are looked at
-
-
-def brands_of(start: bytes) -> set[bytes]:
-    """Return the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
-    if start[4:8] != b"ftyp":
-        return set()
-    end = min(len(start), int.from_bytes(start[:4]))
-    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
 
 
 def refuse_known(file: BinaryIO) -> None:
@@ -65,10 +56,10 @@ def refuse_known(file: BinaryIO) -> None:
     file.seek(0)
     start = file.read(_START)
     brands = brands_of(start)
-    if brands & _AVIF:
+    if brands & AVIF:
         raise ValueError("the AVIF is damaged or cut off")
     name = next((name for at, magic, name in _MAGIC if start[at : at + len(magic)] == magic), None)
-    if name is None and ((brands and not brands & _PICTURES) or _is_stream(start)):
+    if name is None and ((brands and not brands & (HEIF | _PICTURES)) or _is_stream(start)):
         name = _VIDEO
     if name == _VIDEO:
         raise UnsupportedError("it is a video", f"give a frame: {frames_remedy('VIDEO')}")
