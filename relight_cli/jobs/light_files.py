@@ -9,7 +9,7 @@ from relight_cli.errors import LightUnreadableError, PhotoUnreadableError, Usage
 from relight_cli.jobs.file_names import make_folder
 from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.atomic_files import write_atomically
-from relight_cli.photos.formats import format_of
+from relight_cli.photos.formats import format_of, frames_remedy
 from relight_cli.places.objects import place_of
 from relight_cli.relighting.lights.light import Light, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
@@ -61,8 +61,7 @@ def refuse_video(name: str) -> None:
     if is_video(Path(name)):
         raise UsageError(
             f"{name} is a video, which is no light: give a preset, a file (.toml, .hdr, .exr), or a frame as the "
-            f"reference photo; 'relight-cli interpolate-timelapse {name} --between 0 --mode image -o frames' writes "
-            "its frames."
+            f"reference photo; {frames_remedy(name)}."
         )
 
 

@@ -63,3 +63,8 @@ def require_format(kind: str) -> None:
     module, extra = _EXTRAS.get(kind, ("", ""))
     if module and not find_spec(module):
         raise MissingExtraError(f"{_NAMES[kind]} need an extra: pip install 'relight-cli[{extra}]'")
+
+
+def frames_remedy(name: str) -> str:
+    """Return the command that writes the frames of a video, as a part of a message."""
+    return f"'relight-cli interpolate-timelapse {name} --between 0 --mode image -o frames' writes its frames"

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from relight_cli.photos.codecs import exr, heif, jpeg2000, netpbm, radiance, raw, tiff_decoding
 from relight_cli.photos.codecs.decoding import detect_format
 from relight_cli.photos.codecs.heif_shape import read_shape
+from relight_cli.photos.codecs.iso_items import read_head
 from relight_cli.photos.codecs.pillow_decoding import PILLOW_FORMATS
 from relight_cli.photos.codecs.png_chunks import read_png_metadata
 from relight_cli.photos.fingerprints import split_record
@@ -89,7 +90,7 @@ def read_header(path: Path) -> Header:
             size = image.size
             if image.format == "AVIF":
                 with contextlib.suppress(ValueError):
-                    rows, columns = read_shape(file).crop(*size)
+                    rows, columns = read_shape(read_head(file)).crop(*size)
                     size = (columns.stop - columns.start, rows.stop - rows.start)
             if kind == "GIF":
                 with held(path) as copy:

@@ -4,14 +4,12 @@ import io
 import struct
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import pytest
 from command_line import Command
+from iso_boxes import box, boxes, shifted
 from photo_fixtures import noise
 from PIL import Image
-
-from relight_cli.photos.reading import read_photo
 
 pillow_heif = pytest.importorskip("pillow_heif")
 SAME = ("--model", "tiny", "--strength", "0")
@@ -21,36 +19,6 @@ KINDS = {
     "urn:mpeg:hevc:2015:auxid:2": "depth map",
     "urn:com:apple:photo:2018:aux:portraiteffectsmatte": "auxiliary picture",
 }
-
-
-def box(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I4s", len(body) + 8, name) + body
-
-
-def boxes(data: bytes) -> list[tuple[bytes, bytes]]:
-    found, at = [], 0
-    while at < len(data):
-        size, name = struct.unpack_from(">I4s", data, at)
-        found.append((name, data[at + 8 : at + size]))
-        at += size
-    return found
-
-
-def shifted(iloc: bytes, by: int) -> bytes:
-    """Return an item location box with offsets that are larger by `by` (ISO 14496-12, section 8.11.3)."""
-    out, version = bytearray(iloc), iloc[0]
-    offset, length, base = iloc[4] >> 4, iloc[4] & 15, iloc[5] >> 4
-    (count,) = struct.unpack_from(">H", iloc, 6)
-    at = 8
-    for _ in range(count):
-        at += 2 + (2 if version else 0) + 2 + base
-        (extents,) = struct.unpack_from(">H", iloc, at)
-        at += 2
-        for _ in range(extents):
-            value = int.from_bytes(iloc[at : at + offset]) + by
-            out[at : at + offset] = value.to_bytes(offset)
-            at += offset + length
-    return bytes(out)
 
 
 def heic_with_auxiliary(kind: str) -> bytes:
@@ -96,38 +64,6 @@ def test_auxiliary_pictures_are_noted(kind: str, suffix: str, command: Command) 
         np.testing.assert_array_equal(np.asarray(Image.open("b.png")), noise((64, 64, 3)))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "name"),
-    [
-        (b"Exif", b"tmap", "HDR gain map"),  # an item that another one was
-        (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "depth map"),
-        (
-            b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
-            b"urn:com:apple:photo:2020:aux:hdrgainmap\0\0\0\0",
-            "HDR gain map",
-        ),
-    ],
-)
-def test_auxiliary_pictures_of_an_avif_are_noted(old: bytes, new: bytes, name: str, command: Command) -> None:
-    file, exif = io.BytesIO(), Image.Exif()
-    exif[0x010F] = "Camera1"
-    Image.fromarray(noise((64, 64, 4))).save(file, "AVIF", exif=exif)
-    Path("a.avif").write_bytes(file.getvalue().replace(old, new, 1))
-    done = command("deshadow", *SAME, "a.avif", "-o", "b.png")
-    assert (done.code, len(done.lines), f"its {name} is dropped" in done.err) == (0, 1, True), done.err
-
-
-def test_the_bits_of_an_avif_are_those_of_its_main_picture() -> None:
-    samples = noise((64, 64, 3), "uint16") >> 6
-    data = bytes(imagecodecs.avif_encode(samples, level=100, bitspersample=10, pixelformat="444"))
-    first, (_, meta), *rest = boxes(data)
-    other = box(b"free", box(b"av1C", b"\x81\0\x0c\0"))  # of 8 bits
-    inside = [(name, shifted(body, len(other)) if name == b"iloc" else body) for name, body in boxes(meta[4:])]
-    changed = (b"meta", meta[:4] + b"".join(box(*one) for one in inside))
-    photo = read_photo(io.BytesIO(box(*first) + other + b"".join(box(*one) for one in (changed, *rest))))
-    assert photo.pixels.dtype == np.uint16
-
-
 def test_alpha_is_no_auxiliary_that_is_lost(command: Command) -> None:
     file = io.BytesIO()
     pillow_heif.from_pillow(Image.fromarray(noise((64, 64, 4)))).save(file, quality=-1, chroma=444)
@@ -136,11 +72,3 @@ def test_alpha_is_no_auxiliary_that_is_lost(command: Command) -> None:
     assert (done.code, done.err) == (0, "")
     with Image.open("b.png") as image:
         np.testing.assert_array_equal(np.asarray(image)[..., 3], noise((64, 64, 4))[..., 3])
-
-
-def test_a_cut_avif_is_named(command: Command) -> None:
-    file = io.BytesIO()
-    Image.fromarray(noise((64, 64, 3))).save(file, "AVIF")
-    Path("a.avif").write_bytes(file.getvalue()[:200])
-    done = command("deshadow", *SAME, "a.avif", "-o", "b.png")
-    assert (done.code, len(done.lines), "the AVIF is damaged or cut off" in done.err) == (4, 1, True)

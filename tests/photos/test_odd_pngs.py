@@ -11,6 +11,9 @@ from command_line import Command
 from photo_fixtures import noise
 from stated_colours import chunk
 
+from relight_cli.errors import PhotoUnreadableError
+from relight_cli.photos.reading import read_photo
+
 SAME = ("--model", "tiny", "--strength", "0")
 
 
@@ -48,3 +51,22 @@ def test_a_png_for_iphones_is_named(command: Command) -> None:
     Path("a.png").write_bytes(plain[:8] + chunk(b"CgBI", bytes(4)) + plain[8:])
     done = command("deshadow", *SAME, "a.png", "-o", "b.png")
     assert (done.code, len(done.lines), "a.png: it is a PNG of an app for iPhones" in done.err) == (4, 1, True)
+    assert "pngcrush -revert-iphone-optimizations" in done.err
+    assert "convert it" not in done.err
+
+
+@pytest.mark.parametrize("kept", [5, 6])
+def test_an_interlaced_png_without_its_last_passes_is_refused(kept: int, tmp_path: Path) -> None:
+    size = (9, 8)  # an odd height has its last row in pass 5 (PNG, section 8.2)
+    passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    pixels = noise((*size, 3))
+    parts = [pixels[top::down, left::across] for top, left, down, across in passes]
+    rows = [b"".join(b"\0" + row.tobytes() for row in part) for part in parts if part.size]
+    for name, count in (("whole.png", 7), ("cut.png", kept)):
+        data = bytearray(png(b"".join(rows[:count]), size, 8, 2))
+        data[28] = 1
+        data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+        (tmp_path / name).write_bytes(data)
+    np.testing.assert_array_equal(read_photo(tmp_path / "whole.png").pixels, pixels)
+    with pytest.raises(PhotoUnreadableError, match="its pixels are cut off"):
+        read_photo(tmp_path / "cut.png")

@@ -1,5 +1,6 @@
 """GeoTIFF tags, EXR attributes and EXIF directories come through; --strip drops all of it."""
 
+import struct
 from pathlib import Path
 
 import exiv2
@@ -223,6 +224,47 @@ def test_comments_of_exif_data_can_be_read_in_a_tiff(order: exiv2.ByteOrder, com
         found = {datum.key(): (datum.typeName(), datum.toString()) for datum in image.exifData()}
         kinds = ("Undefined", "Undefined", "SRational")
         assert [found[key] for key in said] == list(zip(kinds, said.values(), strict=True)), path
+
+
+def test_tags_of_other_types_than_those_of_the_standard_keep_them_in_a_tiff(command: Command) -> None:
+    stored = [
+        (0x9201, 10, 2, struct.pack("<4i", -2, 1, 3, 1)),  # ShutterSpeedValue, twice
+        (0x9203, 1, 1, b"\7"),  # BrightnessValue as a byte
+        (0x9204, 2, 4, b"1/3\0"),  # ExposureBiasValue as a text
+        (0x9286, 2, 6, b"Hello\0"),  # UserComment as a text
+        (0xA300, 3, 1, b"\3\0"),  # FileSource as a number
+        (0xA420, 7, 3, b"\1\2\3"),  # ImageUniqueID as bytes
+    ]
+    entries, more, start = b"", b"", 26 + 2 + 12 * len(stored) + 4
+    for tag, kind, count, data in stored:
+        place = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", start + len(more))
+        entries += struct.pack("<HHI", tag, kind, count) + place
+        more += data if len(data) > 4 else b""
+    block = struct.pack("<2sHIHHHIII", b"II", 42, 8, 1, 0x8769, 4, 1, 26, 0)
+    block += struct.pack("<H", len(stored)) + entries + bytes(4) + more
+    Path("a.jpg").write_bytes(jpeg(exif=b"Exif\0\0" + block))
+    assert not unchanged(command, "a.jpg", "b.tif")
+    assert not unchanged(command, "b.tif", "c.jpg")
+    found = []
+    for path in ("a.jpg", "b.tif", "c.jpg"):
+        image = exiv2.ImageFactory.open(path)
+        image.readMetadata()
+        exif = {datum.key(): (datum.typeName(), datum.toString()) for datum in image.exifData()}
+        found.append({key: value for key, value in exif.items() if key.startswith("Exif.Photo.")})
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == len(stored)
+
+
+def test_a_directory_of_a_thumbnail_before_the_photo_keeps_what_the_photo_lacks(command: Command) -> None:
+    with tifffile.TiffWriter("a.tif") as file:
+        options = {"photometric": "rgb", "metadata": None, "software": False}
+        tags = [[(33434, "2I", 1, (1, 50), True), (34855, "H", 1, 200, True)], [(34855, "H", 1, 400, True)]]
+        file.write(PIXELS[::2, ::2], subfiletype=1, extratags=tags[0], **options)
+        file.write(PIXELS, extratags=tags[1], **options)
+    command("deshadow", "--model", "tiny", "--strength", "0", "a.tif", "-o", "b.jpg")
+    with Image.open("b.jpg") as image:
+        exif = image.getexif().get_ifd(0x8769)
+    assert (float(exif[33434]), exif[34855]) == (1 / 50, 400)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

@@ -9,6 +9,7 @@ import pytest
 from command_line import Command
 
 from relight_cli.errors import PhotoUnreadableError
+from relight_cli.photos.codecs import radiance
 from relight_cli.photos.header import read_header
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.shape import pixel_aspect
@@ -61,6 +62,17 @@ def test_old_runs_are_read(tmp_path: Path) -> None:
     np.testing.assert_allclose(read_photo(tmp_path / "old.hdr").pixels, seen, rtol=1e-6)
     with pytest.raises(PhotoUnreadableError, match="cannot be decoded"):
         read_photo(tmp_path / "cut.hdr")
+
+
+def test_damaged_runs_of_the_new_kind_are_not_looked_through_for_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bytes] = []
+    monkeypatch.setattr(radiance, "_without_runs", lambda data, count: looked.append(data))
+    (tmp_path / "a.hdr").write_bytes(HEAD + b"-Y 20 +X 30\n" + bytes((2, 2, 0, 30)) + bytes(500))
+    with pytest.raises(PhotoUnreadableError, match="cannot be decoded"):
+        read_photo(tmp_path / "a.hdr")
+    assert looked == []
 
 
 @pytest.mark.parametrize(

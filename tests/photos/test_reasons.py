@@ -12,6 +12,7 @@ import pytest
 import pyvips
 import tifffile
 from command_line import Command
+from iso_boxes import box
 from photo_fixtures import dng, noise, smooth
 from PIL import Image
 
@@ -178,6 +179,36 @@ def test_the_reason_is_named_in_one_line(data: bytes, reason: str, command: Comm
     assert reason in line
     assert line.startswith("relight-cli: a.jpg: ")
     assert "copy it again" not in line
+
+
+STREAM = b"G" + bytes(187)
+BRANDS = (b"M4V ", b"iso2", b"iso5", b"avc1", b"XAVC", b"MSNV")
+VIDEOS = {
+    **{
+        brand: box(b"ftyp", brand + bytes(4) + brand)
+        for brand in (b"M4V ", b"iso2", b"iso5", b"avc1", b"XAVC", b"MSNV")
+    },
+    b"3gp4": box(b"ftyp", b"3gp4" + bytes(4) + b"isom3gp4"),
+    b"moov": box(b"moov", box(b"mvhd", bytes(100))),
+    b"wide": box(b"wide", b"") + box(b"mdat", bytes(20)),
+    b"asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c") + bytes(50),
+    b"ts": 4 * STREAM,
+    b"m2ts": 4 * (bytes(4) + STREAM),
+    b"mpeg": b"\0\0\1\xb3" + bytes(50),
+}
+
+
+@pytest.mark.parametrize("data", VIDEOS.values(), ids=[kind.decode().strip() for kind in VIDEOS])
+def test_videos_are_named(data: bytes) -> None:
+    with pytest.raises(PhotoUnreadableError, match="it is a video; give a frame: 'relight-cli interpolate-timelapse"):
+        read_photo(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("data", [box(b"ftyp", b"jpeg" + bytes(4) + b"jpeg"), b"Going" + bytes(600)])
+def test_other_files_are_no_videos(data: bytes) -> None:
+    with pytest.raises(PhotoUnreadableError) as caught:
+        read_photo(io.BytesIO(data))
+    assert "video" not in str(caught.value)
 
 
 def test_jxl_dng_case(command: Command) -> None:

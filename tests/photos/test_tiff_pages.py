@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from photo_fixtures import noise
 from PIL import Image
 
 from relight_cli.errors import PhotoUnreadableError
+from relight_cli.photos.codecs.decoded import unassociate
 from relight_cli.photos.header import read_header
 from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
@@ -159,6 +161,25 @@ def test_light_without_coverage_stays(dtype: str) -> None:
     tifffile.imwrite(file, stored, photometric="rgb", extrasamples=("assocalpha",), metadata=None)
     photo = read_photo(file)
     np.testing.assert_array_equal(photo.pixels[:2], stored[:2, :, :3])
+
+
+def test_light_of_hardly_any_coverage_stays(recwarn: pytest.WarningsRecorder) -> None:
+    stored, file = np.full((5, 6, 4), 0.5, np.float32), io.BytesIO()
+    stored[..., 3] = 1e-40
+    tifffile.imwrite(file, stored, photometric="rgb", extrasamples=("assocalpha",), metadata=None)
+    photo = read_photo(file)
+    np.testing.assert_array_equal(photo.pixels, stored[..., :3])
+    assert not [one for one in recwarn if issubclass(one.category, RuntimeWarning)]
+
+
+def test_colours_are_divided_by_alpha_without_a_copy_of_the_picture() -> None:
+    pixels, alpha = np.full((1200, 1000, 3), 1000, np.uint16), np.full((1200, 1000), 30000, np.uint16)
+    tracemalloc.start()
+    unassociate(pixels, alpha)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pixels.nbytes
+    assert (pixels == round(1000 * 65535 / 30000)).all()
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

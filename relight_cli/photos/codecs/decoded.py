@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from relight_cli.photos.metadata import Extras
 from relight_cli.photos.shape import Shape
+from relight_cli.rasters.rows import row_bands
 
 if TYPE_CHECKING:
     from relight_cli.photos.colour_tags import ColourTags
+
+_LEAST_ALPHA = 1e-6  # of 1
 
 SizeCheck = Callable[[int, int], None]
 """Raises if a width and a height are too large; called before a pixel is decoded."""
@@ -59,12 +62,23 @@ def split_alpha(samples: NDArray) -> tuple[NDArray, NDArray | None]:
     return samples[..., :-1], samples[..., -1]
 
 
-def unassociated(pixels: NDArray, alpha: NDArray) -> NDArray:
-    """Return (H, W, C) colours without the (H, W) alpha that they are multiplied by, in their dtype.
+def coverage(alpha: NDArray) -> NDArray:
+    """Return alpha, or its largest value where it is nothing: colours there are light without coverage.
 
-    Light without coverage, where alpha is 0, stays as it is.
+    Floats of alpha below _LEAST_ALPHA are nothing, because colours divided by it may be infinite.
     """
-    full = 1.0 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
-    opacity = np.where(alpha > 0, alpha, full).astype(np.float32)
-    colours = pixels * (full / opacity)[..., None]
-    return colours if full == 1.0 else np.rint(np.minimum(colours, full)).astype(pixels.dtype)
+    if alpha.dtype.kind == "f":
+        return np.where(alpha >= _LEAST_ALPHA, alpha, alpha.dtype.type(1))
+    return np.where(alpha > 0, alpha, np.iinfo(alpha.dtype).max)
+
+
+def unassociate(pixels: NDArray, alpha: NDArray) -> None:
+    """Divide (H, W, C) colours by the (H, W) alpha that they are multiplied by, in place.
+
+    Light without coverage stays as it is; see `coverage`.
+    """
+    whole = pixels.dtype.kind != "f"
+    full = np.float32(np.iinfo(pixels.dtype).max if whole else 1)
+    for rows in row_bands(*pixels.shape[:2]):
+        band = pixels[rows] * (full / coverage(alpha[rows]).astype(np.float32))[..., None]
+        pixels[rows] = np.rint(np.minimum(band, full)) if whole else band

@@ -33,6 +33,7 @@ from relight_cli.photos.codecs.pillow_decoding import (
 from relight_cli.photos.codecs.png_decoding import decode_png
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
+from relight_cli.photos.codecs.tiff_colours import widen_palette
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import swap_axes
@@ -41,10 +42,6 @@ from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
-
-_COLOUR_MAP = 320
-_AVIF = {b"avif", b"avis"}
-_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 
 
 def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -55,10 +52,10 @@ def decode(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> De
     with library_warnings() as warned:
         decoded = _decode(file, check_size, page)
         if decoded.format == "AVIF":  # neither Pillow nor imagecodecs applies the clean aperture
-            decoded = apply_heif_shape(decoded, read_shape(file))
+            head = iso_items.read_head(file)
+            decoded = apply_heif_shape(decoded, read_shape(head))
+            decoded.dropped |= iso_items.dropped_parts(head)
     complete_colours(decoded, file)
-    if decoded.format in ("AVIF", "HEIF"):
-        decoded.dropped |= iso_items.dropped_parts(file)
     if decoded.format in SEARCHED_FORMATS:
         decoded.dropped |= appended_parts(file)
     decoded.notes += warned
@@ -107,10 +104,10 @@ def detect_format(file: BinaryIO) -> str:
         return found
     if netpbm.is_netpbm(start):
         return "BITMAP" if start[:2] in netpbm.BITMAPS else "NETPBM"
-    brands = _brands(start)
+    brands = iso_items.brands_of(start)
     if b"crx " in brands:  # Canon's CR3
         return "RAW"
-    return "HEIF" if brands & _HEIF and not brands & _AVIF else ""
+    return "HEIF" if brands & iso_items.HEIF and not brands & iso_items.AVIF else ""
 
 
 def _decode_jpeg(file: BinaryIO, check_size: SizeCheck) -> Decoded:
@@ -170,7 +167,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
-                _widen_palette(image)
+                widen_palette(image)
                 if header.ycbcr and image.mode == "YCbCr":  # else libjpeg has made RGB of it
                     pixels, alpha = header.ycbcr.to_rgb(np.asarray(image)), None
                 else:
@@ -202,21 +199,3 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         extra=extra,
         colour=colour,
     )
-
-
-def _widen_palette(image: Image.Image) -> None:
-    """Take a palette without a value above 255 for one of 8 bits, as libtiff does; TIFF wants 16 (TIFF 6.0, section 5).
-
-    `image` is a page of a TIFF.
-    """
-    values = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
-    if image.mode in ("P", "PA") and values and max(values) < 256:
-        image.putpalette(bytes(values), "RGB;L")
-
-
-def _brands(start: bytes) -> set[bytes]:
-    """Return the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
-    if start[4:8] != b"ftyp":
-        return set()
-    end = min(len(start), int.from_bytes(start[:4]))
-    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 
 from relight_cli.cores import available_cores
 from relight_cli.photos.cicp import are_primaries, weights_of
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, coverage, unassociate
 from relight_cli.photos.codecs.exr_attributes import descriptive_attributes, writable_attributes
 from relight_cli.photos.codecs.exr_colours import exr_colours, undecided_space
 from relight_cli.photos.codecs.quiet import quiet
@@ -82,7 +82,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     pixels = np.stack([wanted[name] for name in used], axis=-1).astype(np.float32)
     alpha = np.ascontiguousarray(wanted["A"], np.float32) if "A" in wanted else None
     if alpha is not None:
-        pixels /= _alpha_factor(alpha)
+        unassociate(pixels, alpha)
     icc, colour = exr_colours(header, len(used), notes)
     xmp = header.get("xmp")
     extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
@@ -103,7 +103,8 @@ def encode_exr(
     channels = samples.shape[2]
     names = {1: ("Y",), 2: ("Y", "A"), 3: _COLOURS, 4: (*_COLOURS, "A")}[channels]
     if "A" in names:
-        samples = np.concatenate((samples[..., :-1] * _alpha_factor(samples[..., -1]), samples[..., -1:]), axis=-1)
+        colours = samples[..., :-1] * coverage(samples[..., -1])[..., None]
+        samples = np.concatenate((colours, samples[..., -1:]), axis=-1)
     planes = {name: np.ascontiguousarray(samples[..., number]) for number, name in enumerate(names)}
     header = header_of(metadata, samples.shape, effort)
     with tempfile.TemporaryDirectory() as folder:
@@ -248,11 +249,6 @@ def _size(window: tuple[NDArray, NDArray]) -> tuple[int, int]:
 def _corners(window: tuple[NDArray, NDArray]) -> Corners:
     (left, top), (right, bottom) = (tuple(int(value) for value in corner) for corner in window)
     return left, top, right, bottom
-
-
-def _alpha_factor(alpha: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the factor (H, W, 1) of the stored colours: alpha, or 1 where alpha is 0 (light without coverage)."""
-    return np.where(alpha > 0, alpha, np.float32(1))[..., None]
 
 
 def _software(exif: bytes | None) -> str | None:

@@ -6,14 +6,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha, unassociated
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha, unassociate
 from relight_cli.photos.codecs.heif_shape import read_shape
+from relight_cli.photos.codecs.iso_items import dropped_parts, read_head
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.metadata import Metadata, strip_exif_header
 from relight_cli.photos.shape import Shape
-from relight_cli.photos.xmp_packets import GAIN_MAP
 from relight_cli.rasters.bit_depth import expand_bits, reduce_bits
 
 # Presets of x265, by benchmarks/encoders.py; libheif's own is "slow".
@@ -39,8 +39,9 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         samples = expand_bits(samples >> (16 - bits), bits)
     pixels, alpha = split_alpha(samples)
     if alpha is not None and picture.premultiplied_alpha:
-        pixels = unassociated(pixels, alpha)
-    said = read_shape(file)
+        unassociate(pixels, alpha)
+    head = read_head(file)
+    said, dropped = read_shape(head), dropped_parts(head)
     aspect = 1 / said.aspect if said.on_its_side else said.aspect
     exif, codes = picture.info.get("exif"), picture.info.get("nclx_profile")
     if codes and codes["matrix_coefficients"] == _CONSTANT_LUMINANCE:  # libheif takes it for the other one of BT.2020
@@ -54,19 +55,10 @@ def decode_heif(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         picture.info.get("xmp") or None,
         orientation=1,  # from boxes, which libheif applies; EXIF is ignored (HEIF, ISO 23008-12, section 6.5.10)
         notes=notes,
-        dropped=_auxiliary_parts(picture.info),
+        dropped=dropped | {"depth map"} if picture.info.get("depth_images") else dropped,
         shape=None if aspect == 1 else Shape(aspect),
         colour=codes and ColourTags((codes["color_primaries"], codes["transfer_characteristics"])),
     )
-
-
-def _auxiliary_parts(info: dict[str, Any]) -> set[str]:
-    """Return the names of the pictures that belong to the primary one and are not written again."""
-    found = set()
-    for kind in info.get("aux") or ():  # all but alpha
-        name = str(kind).lower()
-        found.add(GAIN_MAP if "gainmap" in name else "depth map" if "depth" in name else "auxiliary picture")
-    return found | {"depth map"} if info.get("depth_images") else found
 
 
 def open_primary(file: BinaryIO) -> tuple[Any, int]:

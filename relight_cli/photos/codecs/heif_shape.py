@@ -5,13 +5,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import BinaryIO
 
 from relight_cli.photos.codecs.decoded import Decoded
 from relight_cli.photos.codecs.jpeg2000 import iso_boxes
 from relight_cli.photos.shape import Shape, aspect_of
-
-_SEARCHED = 1 << 24  # bytes at the start of a file
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,11 @@ class HeifShape:
         return rows, columns
 
 
-def read_shape(file: BinaryIO) -> HeifShape:
+def read_shape(head: bytes) -> HeifShape:
     """Read the properties of the primary picture; properties that are broken or missing say nothing."""
-    file.seek(0)
-    data = file.read(_SEARCHED)
     shape = HeifShape()
     with contextlib.suppress(struct.error, ZeroDivisionError, IndexError):
-        found = dict(_properties(data))
+        found = dict(_properties(head))
         if len(clap := found.get(b"clap", b"")) >= 32:
             pairs = struct.unpack_from(">IIIIiIiI", clap)
             wide, high, right, down = (Fraction(pairs[at], pairs[at + 1]) for at in range(0, 8, 2))

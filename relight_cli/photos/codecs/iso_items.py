@@ -8,8 +8,25 @@ from typing import BinaryIO
 from relight_cli.photos.codecs.jpeg2000 import iso_boxes
 from relight_cli.photos.xmp_packets import GAIN_MAP
 
+AVIF = {b"avif", b"avis"}  # brands
+HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2"}  # ISO 23008-12, annex B
 _SEARCHED = 1 << 24  # bytes at the start of a file
+_IN_FILE, _IN_HEADER = 0, 1  # construction methods
 _ALPHA, _DEPTH = (b":alpha", b"hevc:2015:auxid:1"), b"hevc:2015:auxid:2"
+
+
+def brands_of(start: bytes) -> set[bytes]:
+    """Return the brands in the first box of an ISO media file (ISO 14496-12, section 4.3); none for other files."""
+    if start[4:8] != b"ftyp":
+        return set()
+    end = min(len(start), int.from_bytes(start[:4]))
+    return {start[8:12]} | {start[place : place + 4] for place in range(16, end, 4)}
+
+
+def read_head(file: BinaryIO) -> bytes:
+    """Return the start of a file, which has all of its properties in files that cameras and programs write."""
+    file.seek(0)
+    return file.read(_SEARCHED)
 
 
 def read_exif(data: bytes) -> bytes | None:
@@ -18,7 +35,8 @@ def read_exif(data: bytes) -> bytes | None:
     try:
         parts = dict(iso_boxes(meta[4:]))
         kinds = dict(item_kinds(parts[b"iinf"]))
-        for item, extents in item_extents(parts[b"iloc"]):
+        offset = data.index(parts[b"idat"]) if parts.get(b"idat") else None
+        for item, extents in item_extents(parts[b"iloc"], offset):
             if kinds.get(item) == b"Exif":
                 stored = b"".join(data[start : start + length] for start, length in extents)
                 exif = stored[4 + int.from_bytes(stored[:4]) :]
@@ -28,10 +46,9 @@ def read_exif(data: bytes) -> bytes | None:
     return None
 
 
-def dropped_parts(file: BinaryIO) -> set[str]:
-    """Return the names of the pictures in a file that belong to the main one and are not written again."""
-    file.seek(0)
-    meta = dict(iso_boxes(file.read(_SEARCHED))).get(b"meta", b"")
+def dropped_parts(head: bytes) -> set[str]:
+    """Return the names of the gain maps and auxiliary pictures in a file, which are not written again."""
+    meta = dict(iso_boxes(head)).get(b"meta", b"")
     found: set[str] = set()
     with contextlib.suppress(KeyError, IndexError, struct.error):
         parts = dict(iso_boxes(meta[4:]))
@@ -54,8 +71,11 @@ def item_kinds(iinf: bytes) -> Iterator[tuple[int, bytes]]:
         yield number, infe[start : start + 4]
 
 
-def item_extents(iloc: bytes) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yield number and extents (start in the file, length) of the items (ISO 14496-12, section 8.11.3)."""
+def item_extents(iloc: bytes, idat: int | None = None) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Yield number and extents (start in the file, length) of the items (ISO 14496-12, section 8.11.3).
+
+    `idat` is where the data in the header starts; None leaves out the items there, which are only small metadata.
+    """
     version, sizes, more, at = iloc[0], iloc[4], iloc[5], 6
 
     def number(size: int) -> int:
@@ -74,5 +94,7 @@ def item_extents(iloc: bytes) -> Iterator[tuple[int, list[tuple[int, int]]]]:
             number(more & 15 if version else 0)  # an index
             start, length = number(sizes >> 4), number(sizes & 15)
             extents.append((base + start, length))
-        if method & 15 == 0:  # in the file; else in the header, where only small metadata is
+        if method & 15 == _IN_FILE:
             yield item, extents
+        elif method & 15 == _IN_HEADER and idat is not None:
+            yield item, [(idat + start, length) for start, length in extents]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from relight_cli.cores import available_cores
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha, unassociated
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha, unassociate
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
@@ -58,11 +58,11 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:
         samples = expand_bits(samples, (depth & 0x7F) + 1)
-    pixels, alpha = (None if part is None else np.ascontiguousarray(part) for part in split_alpha(samples))
-    assert pixels is not None
+    pixels, alpha = split_alpha(samples)
+    pixels, alpha = np.ascontiguousarray(pixels), None if alpha is None else np.ascontiguousarray(alpha)
     kinds, extra = _channel_kinds(data), None
     if alpha is not None and _PREMULTIPLIED in kinds:
-        pixels = unassociated(pixels, alpha)
+        unassociate(pixels, alpha)
     elif alpha is not None and _UNSPECIFIED in kinds and _OPACITY not in kinds:
         extra, alpha = alpha[..., None], None
     return Decoded(

@@ -163,7 +163,8 @@ def _avif_exif(data: bytes, found: bytes | None) -> tuple[bytes | None, int | No
     with contextlib.suppress(ValueError):
         orientation = (reset_exif_orientation(found)[1] if found else None) or 1
         stored = iso_items.read_exif(data)
-        return drop_exif_orientation(stored) if stored else None, orientation
+        if stored:
+            return drop_exif_orientation(stored), orientation
     return found, None
 
 

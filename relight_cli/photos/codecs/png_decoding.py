@@ -17,14 +17,15 @@ from relight_cli.photos.codecs.pillow_decoding import decode_with_pillow
 from relight_cli.photos.codecs.png_chunks import has_chunk, read_png_metadata
 
 _GREY = 0  # colour type
+_FROM_APPS = "undo that with 'pngcrush -revert-iphone-optimizations IN OUT', or take the picture from the app's sources"
 
 
 def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode a PNG of any depth with its metadata; damaged metadata gives a note."""
     if has_chunk(file, b"CgBI"):
-        raise UnsupportedError("it is a PNG of an app for iPhones (CgBI)")
+        raise UnsupportedError("it is a PNG of an app for iPhones (CgBI)", _FROM_APPS)
     file.seek(0)
-    width, height, depth, kind = struct.unpack_from(">IIBB", file.read(26), 16)  # IHDR (PNG, section 11.2.1)
+    width, height, depth, kind, interlaced = struct.unpack_from(">IIBBxxB", file.read(29), 16)  # IHDR (PNG, 11.2.1)
     check_size(width, height)
     # Pillow takes the transparent one of 4 or 16 greys for one of 256.
     by_pillow = depth != 16 and not (depth in (2, 4) and kind == _GREY and has_chunk(file, b"tRNS"))
@@ -42,7 +43,7 @@ def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         if decoded.icc is None and has_chunk(file, b"iCCP"):
             notes.append("its colour profile is damaged and dropped")
     if decoded and by_pillow:
-        _require_all_rows(file, decoded)
+        _require_all_rows(file, decoded, interlaced=bool(interlaced))
         return replace(decoded, colour=colour, notes=notes + decoded.notes)
     file.seek(0)
     pixels, alpha = split_alpha(imagecodecs.png_decode(_png_without_metadata(file)))
@@ -51,12 +52,13 @@ def decode_png(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     return Decoded(pixels, alpha, "PNG", notes=[*notes, "its metadata is damaged and is dropped"], colour=colour)
 
 
-def _require_all_rows(file: BinaryIO, decoded: Decoded) -> None:
+def _require_all_rows(file: BinaryIO, decoded: Decoded, *, interlaced: bool) -> None:
     """Raise ValueError if the rows of a picture end too early; Pillow leaves the others black.
 
-    Only a picture whose last row is of one colour is decoded again.
+    Only a picture whose last row is of one colour is decoded again, and one whose rows are interlaced, whose last ones
+    in the file stand everywhere.
     """
-    if (decoded.pixels[-1] == decoded.pixels[-1, 0]).all():
+    if interlaced or (decoded.pixels[-1] == decoded.pixels[-1, 0]).all():
         file.seek(0)
         try:
             imagecodecs.png_decode(_png_without_metadata(file))

@@ -51,10 +51,17 @@ def _decode(data: bytes, count: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(imagecodecs.rgbe_decode(data), np.float32)
     except imagecodecs.RgbeError:
         start = _SIZE.search(data)
-        plain = _without_runs(data[start.end() :], count) if start else None
-        if start is None or plain is None:
+        if start is None or _has_new_runs(data, start):
+            raise
+        plain = _without_runs(data[start.end() :], count)
+        if plain is None:
             raise
         return np.ascontiguousarray(imagecodecs.rgbe_decode(data[: start.end()] + plain), np.float32)
+
+
+def _has_new_runs(data: bytes, size: re.Match[bytes]) -> bool:
+    """Return whether the first row begins as one of runs by colour does: with 2, 2 and its width."""
+    return data[size.end() : size.end() + 4] == b"\2\2" + (int(size[4]) & 0xFFFF).to_bytes(2)
 
 
 def _without_runs(data: bytes, count: int) -> bytes | None:

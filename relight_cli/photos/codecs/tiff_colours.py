@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from relight_cli.photos.cicp import D65, are_primaries, table_curve
 from relight_cli.photos.colour_tags import ColourTags
 
+_COLOUR_MAP = 320
 _DEFAULT_GAMMA = 2.2  # without a TransferFunction
 _FLOAT = 3  # SampleFormat
 
@@ -24,6 +26,16 @@ def read_colours(page: Any, notes: list[str]) -> ColourTags | None:
             notes.append("its PrimaryChromaticities are no colour space and are ignored")
         return ColourTags(curve=curve) if curve else None
     return ColourTags(chromaticities=chromaticities, curve=curve, gamma=None if curve else _DEFAULT_GAMMA)
+
+
+def widen_palette(image: Image.Image) -> None:
+    """Take a palette without a value above 255 for one of 8 bits, as libtiff does; TIFF wants 16 (TIFF 6.0, section 5).
+
+    `image` is a page of a TIFF.
+    """
+    values = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
+    if image.mode in ("P", "PA") and values and max(values) < 256:
+        image.putpalette(bytes(values), "RGB;L")
 
 
 def _curve(page: Any, notes: list[str]) -> bytes | None:

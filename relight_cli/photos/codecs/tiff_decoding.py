@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
-from relight_cli.photos.codecs.decoded import UnsupportedError, unassociated
+from relight_cli.photos.codecs.decoded import UnsupportedError, unassociate
 from relight_cli.photos.codecs.tiff_colours import read_colours
-from relight_cli.photos.codecs.tiff_exif import same_bytes, with_interop
+from relight_cli.photos.codecs.tiff_exif import Tags, exif_block, read_directory, read_tags, same_bytes
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
@@ -214,7 +215,7 @@ def read_direct(file: BinaryIO, place: Place, notes: list[str]) -> tuple[NDArray
         return pixels, None, extra
     alpha = samples[..., colours + number]
     if kinds[number] == _ASSOCIATED:  # associated: the colours are stored multiplied by alpha
-        pixels = unassociated(pixels, alpha)
+        unassociate(pixels, alpha)
     return pixels, alpha, extra
 
 
@@ -228,7 +229,9 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
 
 
 def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
-    """Return whether a file ends before the pixels of a page do."""
+    """Return whether a file ends before the pixels of a page do, or a page lacks the place of some."""
+    if len(page.dataoffsets) != len(page.databytecounts) or len(page.dataoffsets) < prod(page.chunked):
+        return True
     return file.seek(0, io.SEEK_END) < max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)))
 
 
@@ -254,23 +257,21 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
     """
     if big and order == ">":
         raise ValueError("Pillow does not support big-endian BigTIFF")
-    kept = Image.Exif()
-    kept.endian = order
+    first: Tags = {}
+    directories: dict[int, Tags] = {}
     for offset in offsets:
         found = Image.Exif()
         found.endian, found.bigtiff = order, big
         found.load_from_fp(file, offset)
-        for tag in DESCRIPTIVE_TAGS:
-            if tag in found and not (tag == ExifTags.Base.ImageDescription and _describes_array(found[tag])):
-                kept[tag] = same_bytes(found[tag])
-        directories = {
-            tag: with_interop(found, tag) for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo) if tag in found
-        }
-        if shot := {tag: same_bytes(found[tag]) for tag in _SHOT_TAGS if tag in found}:
-            directories[ExifTags.IFD.Exif] = shot | directories.get(ExifTags.IFD.Exif, {})
-        for directory, values in directories.items():
-            kept[directory] = values
-    return kept.tobytes()[6:] if len(kept) else None
+        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(found, offset).items()}
+        described = _describes_array(tags.get(ExifTags.Base.ImageDescription, (0, ""))[1])
+        wanted = [tag for tag in DESCRIPTIVE_TAGS if not (described and tag == ExifTags.Base.ImageDescription)]
+        first |= {tag: tags[tag] for tag in wanted if tag in tags}
+        shot = {tag: tags[tag] for tag in _SHOT_TAGS if tag in tags}
+        for directory, outside in ((ExifTags.IFD.Exif, shot), (ExifTags.IFD.GPSInfo, {})):
+            if own := outside | read_directory(found, directory):
+                directories[directory] = directories.get(directory, {}) | own
+    return exif_block(order, first, directories) if first or directories else None
 
 
 def _describes_array(description: object) -> bool:

@@ -5,16 +5,16 @@ import math
 import struct
 import warnings
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import imagecodecs
 import tifffile
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import ExifTags, Image
 
 from relight_cli.cores import Pool
 from relight_cli.photos.codecs.tiff_decoding import DESCRIPTIVE_TAGS
-from relight_cli.photos.codecs.tiff_exif import with_interop
+from relight_cli.photos.codecs.tiff_exif import Tags, directory_bytes, read_directory
 from relight_cli.photos.codecs.tiff_extras import extra_tags
 from relight_cli.photos.effort import Effort
 from relight_cli.photos.exif_axes import exif_resolution
@@ -81,7 +81,7 @@ def encode_tiff(
         resolutionunit="INCH" if dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
-    directories = {int(tag): with_interop(exif, tag, "<") for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    directories = {int(tag): read_directory(exif, tag, "<") for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 
@@ -108,7 +108,7 @@ def _compressed_strips(samples: Raster, rows: int, level: int) -> Iterator[bytes
             yield from pool.map(compress, [batch[top : top + rows] for top in range(0, len(batch), rows)])
 
 
-def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) -> None:
+def _append_directories(file: BinaryIO, directories: dict[int, Tags]) -> None:
     """Append sub-directories and a new first directory that points to them to a little-endian TIFF (TIFF 6.0, 2)."""
     if not directories:
         return
@@ -123,9 +123,7 @@ def _append_directories(file: BinaryIO, directories: dict[int, dict[int, Any]]) 
             warnings.warn("the Interop directory is dropped, because the file is larger than 4 GiB", stacklevel=3)
             values = {key: value for key, value in values.items() if key != ExifTags.IFD.Interop}
         entries.append(struct.pack(entry, tag, _LONG8 if big else _LONG, 1, start))
-        directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head if big else head[:8], group=tag)
-        directory.update(values)
-        file.write(directory.tobytes(start))
+        file.write(directory_bytes(values, head if big else head[:8], start, tag))
     place = 8 if big else 4
     (first,) = struct.unpack_from(offset, head, place)
     file.seek(first)

@@ -1,45 +1,66 @@
-"""EXIF directories as Pillow reads and writes them, so that a TIFF stores what an EXIF block holds, and the reverse."""
+"""EXIF directories as Pillow reads and writes them, so that a TIFF stores what an EXIF block holds, and the reverse.
 
-from typing import Any
+Pillow guesses the types of tags by their values; here they are those that the source has.
+"""
 
-from PIL import ExifTags, Image, TiffTags
+import struct
+from typing import Any, TypeAlias
+
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+
+Tags: TypeAlias = dict[int, tuple[int, Any]]
+"""Type (TIFF 6.0, section 2) and value of each tag of a directory; a directory inside it is a dict of values."""
 
 _UNICODE = b"UNICODE\0"  # begins a text in 16 bits, in the byte order of the file (EXIF 2.32, section 4.6.5, table 9)
-# Of tags that Pillow would write as bytes or unsigned (EXIF 2.32, sections 4.6.5 and 4.6.6).
-_TYPES: dict[int, dict[int, tuple[int, ...]]] = {
-    ExifTags.IFD.Exif: {
-        TiffTags.UNDEFINED: (
-            *(ExifTags.Base.ComponentsConfiguration, ExifTags.Base.MakerNote, ExifTags.Base.UserComment),
-            *(ExifTags.Base.OECF, ExifTags.Base.SpatialFrequencyResponse, ExifTags.Base.DeviceSettingDescription),
-            *(ExifTags.Base.FileSource, ExifTags.Base.SceneType),
-        ),
-        TiffTags.SIGNED_RATIONAL: (
-            *(ExifTags.Base.ShutterSpeedValue, ExifTags.Base.BrightnessValue, ExifTags.Base.ExposureBiasValue),
-            *(ExifTags.Base.AmbientTemperature, ExifTags.Base.WaterDepth, ExifTags.Base.CameraElevationAngle),
-        ),
-    },
-    ExifTags.IFD.GPSInfo: {
-        TiffTags.UNDEFINED: (ExifTags.GPS.GPSProcessingMethod, ExifTags.GPS.GPSAreaInformation),
-    },
-}
-for _group, _tags in _TYPES.items():
-    _known = TiffTags.TAGS_V2_GROUPS.setdefault(_group, {})
-    _known |= {
-        code: TiffTags.TagInfo(code, ExifTags.TAGS.get(code, "unknown"), kind, 1)
-        for kind, codes in _tags.items()
-        for code in codes
-    }
 
 
-def with_interop(exif: Image.Exif, directory: int, order: str | None = None) -> dict[int, Any]:
-    """Return the tags of a directory, the Interop directory in the Exif directory as tags too, not as an offset.
+def read_tags(exif: Image.Exif, offset: int, group: int | None = None) -> Tags:
+    """Return the tags of the directory at an offset in the file of `exif`; `group` is the tag that names it."""
+    exif.fp.seek(offset)
+    found = TiffImagePlugin.ImageFileDirectory_v2(exif.head, group=group)
+    found.load(exif.fp)
+    values = dict(found)  # all are read, which sets their types
+    kinds = found.tagtype | {tag: TiffTags.LONG for tag in values if found.tagtype[tag] == TiffTags.LONG8}  # of BigTIFF
+    return {tag: (kinds[tag], value[0] if _is_single(value) else value) for tag, value in values.items()}
+
+
+def read_directory(exif: Image.Exif, directory: int, order: str | None = None) -> Tags:
+    """Return the tags of the Exif or GPS directory, the Interop directory inside it as tags too, not as an offset.
 
     `order` is the byte order ("<" or ">") in which they are written, None for that of `exif`.
     """
+    offset = exif.get(directory)
+    if not isinstance(offset, int):
+        return {}
     swapped = order not in (None, exif.endian)
-    values = {tag: same_bytes(value, swapped=swapped) for tag, value in exif.get_ifd(directory).items()}
-    interop = exif.get_ifd(ExifTags.IFD.Interop) if values.pop(ExifTags.IFD.Interop, None) else {}
-    return {**values, ExifTags.IFD.Interop: dict(interop)} if interop else values
+    tags = {
+        tag: (kind, same_bytes(value, swapped=swapped))
+        for tag, (kind, value) in read_tags(exif, offset, directory).items()
+    }
+    interop = exif.get_ifd(ExifTags.IFD.Interop) if tags.pop(ExifTags.IFD.Interop, None) else {}
+    return {**tags, ExifTags.IFD.Interop: (TiffTags.LONG, dict(interop))} if interop else tags
+
+
+def directory_bytes(tags: Tags, head: bytes, start: int, group: int | None = None) -> bytes:
+    """Return a directory that is stored at `start` in a file with the header `head`."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2(ifh=head, group=group)
+    for tag, (kind, value) in tags.items():
+        directory.tagtype[tag] = kind
+        directory[tag] = value
+    return directory.tobytes(start)
+
+
+def exif_block(order: str, first: Tags, directories: dict[int, Tags]) -> bytes:
+    """Return an EXIF block in a byte order: a first directory and those that it points to."""
+    head = struct.pack("<2sHI", b"II", 42, 8) if order == "<" else struct.pack(">2sHI", b"MM", 42, 8)
+    pointers: Tags = dict.fromkeys(directories, (TiffTags.LONG, 0))
+    start = len(head) + len(directory_bytes(first | pointers, head, len(head)))
+    bodies = b""
+    for directory, tags in directories.items():
+        pointers[directory] = (TiffTags.LONG, start + len(bodies))
+        bodies += directory_bytes(tags, head, start + len(bodies), directory)
+        bodies += bytes(len(bodies) % 2)
+    return head + directory_bytes(first | pointers, head, len(head)) + bodies
 
 
 def same_bytes(value: Any, *, swapped: bool = False) -> Any:
@@ -53,6 +74,10 @@ def same_bytes(value: Any, *, swapped: bool = False) -> Any:
         units[0:even:2], units[1:even:2] = units[1:even:2], units[0:even:2]
         return _UNICODE + bytes(units)
     return _Text(value) if isinstance(value, str) else value
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 1
 
 
 class _Text(str):

@@ -1,16 +1,19 @@
 """YCbCr pixels of a TIFF, whose tags say how they were made (TIFF 6.0, sections 20 and 21); Pillow ignores the tags."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.photos.codecs.decoded import UnsupportedError
 from relight_cli.photos.codecs.tiff_colours import fractions
 from relight_cli.rasters.rows import row_bands
 
 _BT601 = (0.299, 0.587, 0.114)  # the default of YCbCrCoefficients
 _FULL = (0.0, 255.0, 128.0, 255.0, 128.0, 255.0)  # ReferenceBlackWhite as programs write it, and its default
+_SHARED = {1, 2, 4}  # pixels across or down that share chroma
 _CHROMA = 127  # codes from no to full chroma
 
 
@@ -37,31 +40,46 @@ class YCbCr:
 
 def is_plain_ycbcr(page: Any) -> bool:
     """Return whether a YCbCr page of tifffile has 8 bits and no compression; Pillow 12 finds these cut off."""
-    return bool(page.compression == 1 and page.bitspersample == 8 and page.axes == "YXS" and not page.is_tiled)
+    return bool(page.compression == 1 and page.bitspersample == 8 and page.axes in ("YXS", "SYX"))
 
 
 def read_samples(file: BinaryIO, page: Any) -> NDArray[np.uint8]:
     """Read the (H, W, 3) samples of a page for which `is_plain_ycbcr` holds, chroma repeated (TIFF 6.0, section 21).
 
-    A block has the luma of its pixels, then one Cb and one Cr. Raises ValueError for samples that are cut off.
+    Raises ValueError for samples that are cut off, UnsupportedError for planes of chroma that are smaller.
     """
     across, down = page.tags.valueof("YCbCrSubSampling", (2, 2))
+    if not {across, down} <= _SHARED:
+        raise ValueError(f"its YCbCrSubSampling is {across}, {down}, not 1, 2 or 4")
+    if page.axes == "SYX":
+        if (across, down) != (1, 1):
+            raise UnsupportedError("its chroma is a plane of its own with fewer samples")
+        return np.ascontiguousarray(np.moveaxis(page.asarray(), 0, -1))
     height, width = page.imagelength, page.imagewidth
-    wide, rows = -(-width // across), min(page.rowsperstrip, height)
+    rows, columns = (page.tilelength, page.tilewidth) if page.is_tiled else (min(page.rowsperstrip, height), width)
+    places = list(product(range(0, height, rows), range(0, width, columns)))
+    if len(page.dataoffsets) < len(places):
+        raise ValueError("its pixels are cut off")
     samples = np.empty((height, width, 3), np.uint8)
-    for top, start in zip(range(0, height, rows), page.dataoffsets, strict=True):
-        high = -(-min(rows, height - top) // down)
-        size = high * wide * (across * down + 2)
+    for (top, left), start in zip(places, page.dataoffsets, strict=False):
         file.seek(start)
-        data = file.read(size)
-        if len(data) < size:
-            raise ValueError("its pixels are cut off")
-        blocks = np.frombuffer(data, np.uint8).reshape(high, wide, -1)
-        luma = blocks[..., :-2].reshape(high, wide, down, across).swapaxes(1, 2).reshape(high * down, wide * across)
-        chroma = blocks[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
-        strip = samples[top : top + rows]
-        strip[..., 0], strip[..., 1:] = luma[: len(strip), :width], chroma[: len(strip), :width]
+        own = rows if page.is_tiled else min(rows, height - top)  # only a strip may be shorter than the others
+        piece = samples[top : top + rows, left : left + columns]
+        read = _read_blocks(file, -(-own // down), -(-columns // across), (across, down))
+        piece[...] = read[: piece.shape[0], : piece.shape[1]]
     return samples
+
+
+def _read_blocks(file: BinaryIO, high: int, wide: int, shared: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read the samples of (`high`, `wide`) blocks: each has the luma of its pixels, then one Cb and one Cr."""
+    across, down = shared
+    data = file.read(size := high * wide * (across * down + 2))
+    if len(data) < size:
+        raise ValueError("its pixels are cut off")
+    blocks = np.frombuffer(data, np.uint8).reshape(high, wide, -1)
+    luma = blocks[..., :-2].reshape(high, wide, down, across).swapaxes(1, 2).reshape(high * down, wide * across)
+    chroma = blocks[..., -2:].repeat(down, axis=0).repeat(across, axis=1)
+    return np.concatenate((luma[..., None], chroma), axis=-1)
 
 
 def read_ycbcr(page: Any) -> YCbCr | None:
