@@ -88,7 +88,8 @@ class LightSource:
                 "'relight-cli lights list' shows the presets."
             )
         if self.name is not None:
-            refuse_video(self.name)
+            for name, _ in parse_mix(self.name):
+                refuse_video(name)
         check_one_source(self.name, self.options, needs_time=False)
         time = self.options.sun_at
         if self.date and time and names_day(time.split("..")[0]):

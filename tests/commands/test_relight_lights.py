@@ -162,6 +162,8 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "goldn-hour"), "did you mean golden-hour"),
         (("--light", "day.mp4"), "day.mp4 is a video, which is no light: give a preset, a file (.toml, .hdr"),
         (("--light", "golden-hour:0.5,day.mov:0.5"), "day.mov is a video"),
+        (("--light", "golden-hour,my day.mov"), "relight-cli: my day.mov is a video"),
+        (("--light", "golden-hour,my day.mov"), "interpolate-timelapse 'my day.mov' --between"),
         (("--light", "golden-hour", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--reference", "aligned"), "--depth is for the light of another scene"),
