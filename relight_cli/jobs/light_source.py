@@ -158,11 +158,13 @@ class LightSource:
 
     def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
         """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
+        from relight_cli.relighting.lights.place import offset_text
+
         clock = None if text is None else _CLOCK.fullmatch(text.strip())
         if text is not None and clock is None:
             return text
         taken = None if facts.taken is None else datetime.fromtimestamp(facts.taken, UTC).replace(tzinfo=None)
-        offset = _offset_text(facts.offset)
+        offset = offset_text(None if facts.offset is None else timedelta(seconds=facts.offset))
         if clock is None:
             if taken is None:
                 raise UsageError(f"{photo} does not say when it was taken: give --sun-at, such as 2026-06-21T19:30.")
@@ -191,11 +193,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(f"--date {text}: not a date; write YYYY-MM-DD, such as 2026-06-21.") from None
-
-
-def _offset_text(seconds: float | None) -> str:
-    """Return an offset from UTC as in ISO 8601, "" for none."""
-    if seconds is None:
-        return ""
-    minutes = round(abs(seconds) / 60)
-    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"
