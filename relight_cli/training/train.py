@@ -5,7 +5,6 @@ python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 With N workers (`workers.py`) each step learns from N batches.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -94,7 +93,7 @@ class Run:
         if found := self.folder.restore(device):
             self.step, self.recipe = found
         elif start:
-            self.recipe = json.loads(load_exported(start, (self.model, self.average.module))["recipe"])
+            self.recipe = load_exported(start, (self.model, self.average.module))
 
     def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
         """Take one step with the losses of `turn`; return them."""
