@@ -7,7 +7,7 @@ import numpy as np
 from torch import Generator, Tensor
 
 from relight_cli.evaluation.picture_metrics import encoded
-from relight_cli.evaluation.protocol import Picture, Protocol, Sample
+from relight_cli.evaluation.protocol import Case, Picture, Protocol, Sample
 from relight_cli.evaluation.protocols import multishot
 from relight_cli.evaluation.unsound import unsound_names
 from relight_cli.relighting.layers import to_linear
@@ -26,6 +26,14 @@ def files(folder: Path, pattern: str, fewest: int = 1) -> list[Path]:
     return found
 
 
+def split_photos(folder: Path, fewest: int = 1) -> tuple[list[Path], list[Path]]:
+    """Return the photos of a folder to train on and those held out; without enough of them end with one line."""
+    train, held_out = split(folder) if folder.is_dir() else ([], [])
+    if len(train) + len(held_out) < fewest:
+        raise SystemExit(f"{folder} has {len(train) + len(held_out)} photos of at least {fewest}: name another folder.")
+    return train, held_out
+
+
 def as_pictures(batch: Tensor) -> list[Picture]:
     """Return linear light or sRGB (B, 3, H, W) as pictures."""
     return [x.permute(1, 2, 0).numpy() for x in batch]
@@ -33,8 +41,7 @@ def as_pictures(batch: Tensor) -> list[Picture]:
 
 def made_photos(folder: Path) -> Pairs:
     """Return 64 crops of photos that were held out of the training, each under two made lights."""
-    files(folder, "*")
-    return photo_pairs(PhotoCrops(split(folder)[1]), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
+    return photo_pairs(PhotoCrops(split_photos(folder)[1]), COUNT, SIZE, np.random.default_rng(SEED), "cpu")
 
 
 def rendered_views(folder: Path) -> Pairs:
@@ -57,18 +64,22 @@ def mapped(pairs: Pairs, to: Tensor) -> Iterator[Sample]:
             yield Sample(str(i), a, clean, change.mean(2) > np.log(1.25))
 
 
+def cases_of(protocol: Protocol, folder: Path) -> list[Case]:
+    """Return the pictures of a data set, not yet read; without any end with one line."""
+    cases = protocol.find(folder)
+    if not cases:
+        raise SystemExit(f"{folder} holds no pictures for {protocol.name} ({protocol.layout}): name another folder.")
+    return cases
+
+
 UNSOUND = Path(__file__).with_name("unsound-multishot.txt")
 
 
 def unsound_shots(folder: Path) -> frozenset[str]:
     """Return the names of the shots of the multi-shot set whose truth holds a shadow of its own."""
-    return unsound_names(folder, multishot.PROTOCOL.name, UNSOUND, multishot.PROTOCOL.find(folder))
+    return unsound_names(folder, multishot.PROTOCOL.name, UNSOUND, cases_of(multishot.PROTOCOL, folder))
 
 
 def samples(protocol: Protocol, folder: Path) -> Iterator[Sample]:
-    """Yield the pictures of a data set; without any end with one line."""
-    cases = protocol.find(folder)
-    if not cases:
-        raise SystemExit(f"{folder} holds no pictures for {protocol.name} ({protocol.layout}): name another folder.")
-    for case in cases:
-        yield case.read()
+    """Return the pictures of a data set, read one by one; see `cases_of`."""
+    return (case.read() for case in cases_of(protocol, folder))

@@ -8,6 +8,7 @@ from random import Random
 
 import numpy as np
 import torch
+from datasets import split_photos
 
 from relight_cli.models.colour import srgb_to_linear
 from relight_cli.rasters.resizing import Picture
@@ -15,7 +16,7 @@ from relight_cli.relighting.geometry import Geometry, geometry_of_disparity
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.harmonics import project, sphere_grid
 from relight_cli.relighting.lights.light import LUMINANCE, Light, Sun, as_rows
-from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.photos import PhotoCrops
 from relight_cli.training.scenes.deep_layouts import sample_deep_layout
 from relight_cli.training.scenes.layouts import sample_layout
 from relight_cli.training.scenes.lights import Light as Lamp
@@ -52,7 +53,7 @@ class LitView:
 def views(photos: Path, folder: Path, groups: int = 16) -> list[tuple[LitView, LitView]]:
     """Return pairs of scenes under one light, rendered to `folder` once; the pictures are of two other lights."""
     folder.mkdir(parents=True, exist_ok=True)
-    held_out = PhotoCrops(split(photos)[1])
+    held_out = PhotoCrops(split_photos(photos)[1])
     return [_pair(number, held_out, folder) for number in range(groups)]
 
 

@@ -281,14 +281,17 @@ def main(
     only: Annotated[str | None, typer.Option()] = None,
 ) -> None:
     """Print the tables."""
-    model, others = load_model("tiny"), [read_picture(path) for path in files(train, "*.jpg")]
-    chosen = slice(first, None, every)
+    chosen, aligned = slice(first, None, every), only in (None, "aligned")
+    others = [read_picture(path) for path in files(train, "*.jpg")]
     shots = list(samples(multishot_pairs.PROTOCOL, real / "shadow"))[chosen]
-    if only in (None, "aligned"):
+    frames = list(webcam(real / "timelapse"))[chosen] if aligned else []
+    objects = list(lit_objects(real / "objects"))[chosen] if aligned else []
+    model = load_model("tiny")
+    if aligned:
         methods = methods_of(model)
         judge_aligned("shots of one view", shots, methods, others[::5])
-        judge_aligned("webcam by another hour", list(webcam(real / "timelapse"))[chosen], methods, others[::5])
-        judge_aligned("objects by another lamp", list(lit_objects(real / "objects"))[chosen], methods, others[::5])
+        judge_aligned("webcam by another hour", frames, methods, others[::5])
+        judge_aligned("objects by another lamp", objects, methods, others[::5])
     if only in (None, "moved"):
         judge_moved(shots, model)
     if only in (None, "leak"):

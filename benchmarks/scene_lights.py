@@ -77,11 +77,14 @@ def put_on_views(model: Model, pairs: list[tuple[LitView, LitView]]) -> Iterator
             yield scores
 
 
-def put_on_objects(model: Model, folder: Path) -> Iterator[dict[str, float]]:
-    """Yield the scores of each pair of pictures of an object, one lit like the other as if it were another scene."""
+def put_on_objects(model: Model, objects: list[Path]) -> Iterator[dict[str, float]]:
+    """Yield the scores of each pair of pictures of an object, one lit like the other as if it were another scene.
+
+    Takes the pictures of objects in diffuse light; the others lie next to them.
+    """
     of = estimated()
-    for diffuse in files(folder, "*_diffuse.png"):
-        name = diffuse.stem.removesuffix("_diffuse")
+    for diffuse in objects:
+        name, folder = diffuse.stem.removesuffix("_diffuse"), diffuse.parent
         mask = cv2.imread(str(folder / f"{name}_mask.png"), cv2.IMREAD_GRAYSCALE) > 0
         white = np.percentile(_samples(diffuse)[mask], 99) / 0.8
         shots = [encoded(_samples(path) / white) for path in sorted(folder.glob(f"{name}_light*.png"))]
@@ -112,9 +115,8 @@ def leak(photos: list[Picture], references: list[Picture], light: Callable[[Pict
     return float(np.mean(own) - np.mean(other))
 
 
-def leak_of_scenes(model: Model, folder: Path) -> float:
-    """Return the leak of photos of a folder lit by other photos of it."""
-    paths = files(folder, "*.jpg", fewest=2 * LEAK_PHOTOS)
+def leak_of_scenes(model: Model, paths: list[Path]) -> float:
+    """Return the leak of some photos lit by others of them."""
     chosen = [_small(path) for path in paths[:: len(paths) // (2 * LEAK_PHOTOS)][: 2 * LEAK_PHOTOS]]
     of = estimated()
 
@@ -146,11 +148,13 @@ def main(
     groups: Annotated[int, typer.Option(min=1, help="Pairs of rendered views.")] = 24,
 ) -> None:
     """Print the figures."""
+    photos_of_leak = files(photos, "*.jpg", fewest=2 * LEAK_PHOTOS)
+    shots = files(objects, "*_diffuse.png") if objects else []
     model = load_model("tiny", tasks=("deshadow", "albedo"), device="cpu")
-    print(f"leak: {leak_of_scenes(model, photos):.3f}", flush=True)
+    print(f"leak: {leak_of_scenes(model, photos_of_leak):.3f}", flush=True)
     _print("Rendered views", list(put_on_views(model, views(photos, folder, groups))))
-    if objects:
-        _print("MIT objects, as if another scene", list(put_on_objects(model, objects)))
+    if shots:
+        _print("MIT objects, as if another scene", list(put_on_objects(model, shots)))
 
 
 if __name__ == "__main__":

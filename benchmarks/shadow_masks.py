@@ -81,6 +81,8 @@ def main(
     real: Annotated[Path | None, typer.Option()] = None,
 ) -> None:
     """Print the tables."""
+    made, rendered = (made_photos(photos) if photos else None), (rendered_views(views) if views else None)
+    shots = samples(multishot.PROTOCOL, real / "shadow") if real else None
     model = rl.load_model("tiny")
 
     @lru_cache(maxsize=1)  # which needs the pictures one after the other
@@ -103,14 +105,12 @@ def main(
         "--mask-only --threshold .6": lambda k: values(mask(k, 0.6).photo),
         "--mask-only --probability": lambda k: values(mask(k).probability),
     }
-    if photos:
-        pairs = made_photos(photos)
-        judge("held-out photos, made shadows", mapped(pairs, pairs.to_free[0]), methods)
-    if views:
-        pairs = rendered_views(views)
-        judge("held-out rendered views", mapped(pairs, pairs.to_free[0]), methods)
-    if real:
-        judge("real shots", samples(multishot.PROTOCOL, real / "shadow"), methods, unsound_shots(real / "shadow"))
+    if made:
+        judge("held-out photos, made shadows", mapped(made, made.to_free[0]), methods)
+    if rendered:
+        judge("held-out rendered views", mapped(rendered, rendered.to_free[0]), methods)
+    if real and shots:
+        judge("real shots", shots, methods, unsound_shots(real / "shadow"))
 
 
 if __name__ == "__main__":

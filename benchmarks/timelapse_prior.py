@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 import typer
-from datasets import files
+from datasets import split_photos
 from numpy.typing import NDArray
 from timelapse import developed, linear_views, sun, sun_at
 
@@ -30,7 +30,7 @@ from relight_cli.timelapse.keyframe_pair import KeyframePair
 from relight_cli.timelapse.light_interpolation import Keyframe
 from relight_cli.timelapse.options import TimelapseOptions
 from relight_cli.timelapse.proof import LeftOut, Values, left_out, prior_weights, weights_of_picture
-from relight_cli.training.photos import PhotoCrops, split
+from relight_cli.training.photos import PhotoCrops
 from relight_cli.training.synthetic_light import cast_shadows
 
 Picture = NDArray[np.float32]
@@ -95,9 +95,8 @@ def main(
     days: Annotated[int, typer.Option(min=3)] = 60,
 ) -> None:
     """Print the weights, and the gain that they have over a cross-fade on each kind of day."""
-    files(photos, "*")
+    crops = PhotoCrops(split_photos(photos, fewest=9)[0])  # eight are held out
     network, rng = load_model("tiny", device="cpu").network, np.random.default_rng(0)
-    crops = PhotoCrops(split(photos)[0])
     made: dict[str, list[tuple[LeftOut, Values]]] = {"photos": [], "scenes": [], "nightfalls": []}
 
     def add(kind: str, shots: list[Picture]) -> None:

@@ -60,6 +60,6 @@ def albedo(
     cost = TileCost(
         lambda model, photo, side: mapping.tiles_to_map(model, photo, ALBEDO, chosen(max_side=side)),
         lambda model: model.network.max_side,
-        lambda model: mapping.mapping_seconds(model, ALBEDO),
+        lambda model, photo: mapping.mapping_seconds(model, ALBEDO),
     )
     run.command.run(run.model, change, cost, lambda result: [result.shading] if save_shading else [])

@@ -136,5 +136,5 @@ def _cost(run: "MappingCommand", tiles: "Callable[[Model, Photo, DeshadowOptions
     return TileCost(
         lambda model, photo, side: tiles(model, photo, _chosen(run, max_side=side)),
         lambda model: model.network.max_side,
-        lambda model: mapping_seconds(model, SHADOW),
+        lambda model, photo: mapping_seconds(model, SHADOW),
     )

@@ -188,7 +188,7 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     cost = TileCost(
         lambda model, photo, side: lit_photo.tiles_to_put_on(model, photo, chosen(max_side=side)),
         lambda model: lit_photo.SIDE,
-        lambda model: mapping_seconds(model, SHADOW),
+        lambda model, photo: mapping_seconds(model, SHADOW),
     )
     command.run(
         model,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from relight_cli.errors import LightUnreadableError, PhotoUnreadableError, UsageError
 from relight_cli.jobs.file_names import make_folder
+from relight_cli.jobs.repeated_command import quoted
 from relight_cli.paths import is_file, is_folder
 from relight_cli.photos.atomic_files import write_atomically
 from relight_cli.photos.formats import format_of, frames_remedy
@@ -61,7 +62,7 @@ def refuse_video(name: str) -> None:
     if is_video(Path(name)):
         raise UsageError(
             f"{name} is a video, which is no light: give a preset, a file (.toml, .hdr, .exr), or a frame as the "
-            f"reference photo; {frames_remedy(name)}."
+            f"reference photo; {frames_remedy(quoted(name))}."
         )
 
 

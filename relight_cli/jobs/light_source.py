@@ -88,7 +88,8 @@ class LightSource:
                 "'relight-cli lights list' shows the presets."
             )
         if self.name is not None:
-            refuse_video(self.name)
+            for name, _ in parse_mix(self.name):
+                refuse_video(name)
         check_one_source(self.name, self.options, needs_time=False)
         time = self.options.sun_at
         if self.date and time and names_day(time.split("..")[0]):
@@ -136,7 +137,8 @@ class LightSource:
     ) -> LightOptions:
         """Return the options with place, direction and time, which a photo may state. Raises UsageError in one line.
 
-        `notify` is called with a line if the direction that is taken counts from magnetic north.
+        `notify` is called with a line if the direction that is taken counts from magnetic north, and if a time by the
+        photo's offset from UTC is another one at the place.
         """
         options = self.options
         place, facing = options.place, options.facing
@@ -153,28 +155,48 @@ class LightSource:
                     f"{photo}: its direction, {facts.facing:.0f} degrees, counts from magnetic north and is taken as "
                     "from true north; if they differ much there, give --facing"
                 )
+        for text in (options.sun_at or "").split(".."):
+            if note := self._zone_note(text, photo, facts, place):
+                notify(note)
         return replace(options, place=place, facing=facing, sun_at=self.time(options.sun_at, photo, facts))
 
-    def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
-        """Return a date and a time, with the offset that is given; that of the photo is for its own time alone.
+    def _zone_note(self, text: str, photo: str, facts: "CaptureFacts", place: str) -> str | None:
+        """Return a note on a time of the clock, by the photo's offset from UTC, that the place has at another time.
 
-        The camera's clock may be that of another place, or its offset that of another season. Raises UsageError.
+        The camera may have been taken along from another place, or the offset be that of another season.
         """
+        from relight_cli.relighting.lights.place import offset_text, parse_place, parse_time
+
+        clock = _CLOCK.fullmatch(text.strip())
+        if clock is None or clock[4] or facts.offset is None:
+            return None
+        taken = self.time(text, photo, facts)
+        offset = offset_text(timedelta(seconds=facts.offset))
+        local = offset_text(parse_time(taken.removesuffix(offset), *parse_place(place)).utcoffset())
+        if local == offset:
+            return None
+        return f"{photo}: {text.strip()} has the offset of its EXIF data, {offset}; for that of the place add {local}"
+
+    def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
+        """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
+        from relight_cli.relighting.lights.place import offset_text
+
         clock = None if text is None else _CLOCK.fullmatch(text.strip())
         if text is not None and clock is None:
             return text
         taken = None if facts.taken is None else datetime.fromtimestamp(facts.taken, UTC).replace(tzinfo=None)
+        offset = offset_text(None if facts.offset is None else timedelta(seconds=facts.offset))
         if clock is None:
             if taken is None:
                 raise UsageError(f"{photo} does not say when it was taken: give --sun-at, such as 2026-06-21T19:30.")
-            return taken.isoformat(timespec="seconds") + _offset_text(facts.offset)
+            return taken.isoformat(timespec="seconds") + offset
         hour, minute, second, zone = clock.groups()
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
         if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
             day, hour = day + timedelta(days=1), 0
-        return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or ''}"
+        return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"
 
     def _sha256(self) -> str:
         from relight_cli.relighting.lights.look import to_toml
@@ -192,11 +214,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError(f"--date {text}: not a date; write YYYY-MM-DD, such as 2026-06-21.") from None
-
-
-def _offset_text(seconds: float | None) -> str:
-    """Return an offset from UTC as in ISO 8601, "" for none."""
-    if seconds is None:
-        return ""
-    minutes = round(abs(seconds) / 60)
-    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -23,7 +23,7 @@ class TileCost:
 
     tiles: Callable[["Model", "Photo", int | None], int]  # through the network, at a --max-side
     best_side: Callable[["Model"], int]  # the network's --max-side; 0: full size
-    seconds: Callable[["Model"], float]  # of one tile
+    seconds: Callable[["Model", "Photo"], float]  # of one tile, given the first photo
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def choose_side(cost: TileCost, model: "Model", photo: "Photo", budget: float) -
 
     Sizes that do not make the photo smaller count as the network's best.
     """
-    seconds = cost.seconds(model)
+    seconds = cost.seconds(model, photo)
     longer = max(photo.pixels.shape[:2])
     sides = [side for side in rungs(cost.best_side(model)) if side is None or side < longer]
     choices = [Choice(side, tiles, tiles * seconds) for side in sides for tiles in [cost.tiles(model, photo, side)]]

@@ -39,7 +39,7 @@ class Trial:
     size: Size
     seconds: float  # of reading, gain and writing, without tiles
     tile: float  # seconds of one tile
-    before: int | None  # peak memory of the process in bytes, before the photo was read
+    before: int | None  # peak memory of the process in bytes without the photo
     after: int | None
     decoded: int  # bytes of the photo in memory
     device_memory: int | None
@@ -69,7 +69,6 @@ def estimate(plan: DryRun, model: "Model", cost: "TileCost", settle: Settle, mak
 
 
 def _first_readable(plan: DryRun, model: "Model", cost: "TileCost", settle: Settle, make: Make) -> Trial | None:
-    tile = cost.seconds(model)
     for job in plan.to_make:
         before, began = peak_memory(), time.perf_counter()
         try:
@@ -78,7 +77,10 @@ def _first_readable(plan: DryRun, model: "Model", cost: "TileCost", settle: Sett
             plan.failed.append(error)
             del plan.sizes[job.source]
             continue
-        reading = time.perf_counter() - began
+        reading, held = time.perf_counter() - began, peak_memory()
+        tile, timed = cost.seconds(model, photo), peak_memory()
+        if before is not None and held is not None and timed is not None:
+            before += timed - held  # what tiles take does not grow with photos
         options = settle(photo)
         changing = _seconds_without_tiles(job, photo, model, cost, options, make, tile)
         size: Size = (photo.pixels.shape[0], photo.pixels.shape[1])

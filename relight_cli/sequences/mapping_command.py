@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from relight_cli.photos.photo import Photo
 
 
-class Networks(SurfaceNetworks, Protocol):
+class MappingNetworks(SurfaceNetworks, Protocol):
     """The networks of a run; see `checkpoints.networks`."""
 
     def expected_model(self, tasks: Collection[str]) -> ModelIdentity: ...
@@ -48,7 +48,7 @@ class MappingCommand:
 
     @classmethod
     def prepare(
-        cls, photos: list[str], task: Task, options: MappingCommandOptions, networks: Networks
+        cls, photos: list[str], task: Task, options: MappingCommandOptions, networks: MappingNetworks
     ) -> "MappingCommand | None":
         """Check everything, then load the model; return None if there is nothing to do here."""
         tasks = tasks_with_layers(task.name, options)

@@ -65,8 +65,7 @@ class Run:
         if found := self.folder.restore():
             self.step, self.recipe = found
         elif start:
-            described = load_exported(start, (self.decoder, averaged), self.name)
-            self.recipe = json.loads(described[self.name])["recipe"]
+            self.recipe = load_exported(start, (self.decoder, averaged), self.name)
 
     def advance(self, pictures: AlbedoPictures, count: int, seed: int, rate: float) -> dict[str, float]:
         """Take one step; its number and the seed decide what it learns from."""

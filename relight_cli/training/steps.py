@@ -12,12 +12,12 @@ import numpy as np
 
 from relight_cli.training.run_folder import Recipe, RunFolder
 
-WARM_UP = 40  # steps
+WARM_UP = 40  # steps of a short run
 EVALUATED = 4  # of so many lines of the log, one has figures on held-out pictures
 
 
 class Steps(Protocol):
-    """A run that `take_steps` goes on with."""
+    """A run that goes on."""
 
     step: int
     recipe: Recipe
@@ -45,9 +45,15 @@ def code_revision() -> str | None:
     return answers[0].stdout.strip() + ("+" if answers[1].stdout else "")
 
 
-def learning_rate(step: int, steps: int, highest: float) -> float:
-    """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
-    return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1, step / steps))))
+def learning_rate(step: int, steps: int, highest: float, warm_up: int = WARM_UP) -> float:
+    """Return the rate: it rises over the first `warm_up` steps, then falls along a cosine to a fiftieth."""
+    return highest * min(1.0, (step + 1) / warm_up) * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1, step / steps))))
+
+
+def begin_stage(run: Steps, steps: int, facts: Mapping[str, Any]) -> None:
+    """Add a stage up to step `steps` to the recipe of a run, unless it is finished: what `facts` say, the revision."""
+    if run.step < steps:
+        run.recipe.append({"from_step": run.step, "steps": steps, **facts, "revision": code_revision()})
 
 
 def take_steps(
@@ -62,11 +68,10 @@ def take_steps(
 ) -> dict[str, Any]:
     """Train until the schedule or the minutes end; return the log's last line, also of a finished run.
 
-    Unless the run is finished, its recipe gets a stage: the schedule, `source` (what is learned from), the revision.
+    Its recipe gets a stage, see `begin_stage`: the schedule and `source`, what is learned from.
     `advance` gets a learning rate, takes one step and returns losses; not every step has all of them.
     """
-    if run.step < schedule.steps:
-        run.recipe.append({"from_step": run.step, **asdict(schedule), **source, "revision": code_revision()})
+    begin_stage(run, schedule.steps, {**asdict(schedule), **source})
     started, losses, figures = time.monotonic(), list[dict[str, float]](), run.folder.last_record(run.step)
     done = run.step >= schedule.steps
     while not done:

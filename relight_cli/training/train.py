@@ -5,8 +5,6 @@ python -m relight_cli.training.train PHOTOS RUN --views VIEWS --minutes 60
 With N workers (`workers.py`) each step learns from N batches.
 """
 
-import json
-import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +27,7 @@ from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.run_folder import RunFolder
 from relight_cli.training.sheets import sample_sheet, save_picture
 from relight_cli.training.start import load_exported, require_new
-from relight_cli.training.steps import code_revision
+from relight_cli.training.steps import begin_stage, learning_rate
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.workers import any_rank, average_gradients, process_group, world_size
 
@@ -94,7 +92,7 @@ class Run:
         if found := self.folder.restore(device):
             self.step, self.recipe = found
         elif start:
-            self.recipe = json.loads(load_exported(start, (self.model, self.average.module))["recipe"])
+            self.recipe = load_exported(start, (self.model, self.average.module))
 
     def advance(self, pairs: Pairs, rate: float, turn: str) -> dict[str, float]:
         """Take one step with the losses of `turn`; return them."""
@@ -138,18 +136,13 @@ def evaluate(model: Tiny, pairs: Pairs) -> dict[str, float]:
     return figures | {name: round(psnr(x, free)[known].mean().item(), 2) for name, x in pictures.items()}
 
 
-def learning_rate(step: int, steps: int, highest: float) -> float:
-    """Return the rate: it rises over the first steps, then falls along a cosine to a fiftieth."""
-    return highest * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.49 * (1 + math.cos(math.pi * step / steps)))
-
-
 def learn(run: Run, mixture: Mixture, held_out_pairs: Pairs, *, steps: int, rate: float, minutes: float) -> None:
     """Train until the schedule or the minutes end; save the run every `LOG_EVERY` steps and at the end."""
     started, losses, done = time.monotonic(), list[dict[str, float]](), run.step >= steps
     with closing(prefetched(mixture.draw, run.step)) as batches:
         while not done:
             turn, pairs = next(batches)
-            losses.append(run.advance(pairs, learning_rate(run.step, steps, rate), turn))
+            losses.append(run.advance(pairs, learning_rate(run.step, steps, rate, WARM_UP), turn))
             seconds = time.monotonic() - started
             done = any_rank(run.step >= steps or seconds >= minutes * 60)
             if done or run.step % LOG_EVERY == 0:
@@ -202,9 +195,9 @@ def main(
         run = Run(folder, start, device)
         mixture = Mixture(PhotoCrops(train), known, turns.split(","), photo_share, pixels, seed, rank, device)
         data = {"photos": len(train), "views": [views.count for views in known], "start": start.name if start else None}
-        schedule = {"from_step": run.step, "steps": steps, "pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
+        schedule = {"pixels": pixels, "sizes": SIZES, "rate": rate, "seed": seed}
         shares = {"turns": turns, "photo_share": photo_share, "workers": world_size()}
-        run.recipe.append(schedule | shares | data | {"config": asdict(run.model.config), "revision": code_revision()})
+        begin_stage(run, steps, schedule | shares | data | {"config": asdict(run.model.config)})
         learn(run, mixture, held_out_pairs, steps=steps, rate=rate, minutes=minutes)
 
 

@@ -163,6 +163,8 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--light", "goldn-hour"), "did you mean golden-hour"),
         (("--light", "day.mp4"), "day.mp4 is a video, which is no light: give a preset, a file (.toml, .hdr"),
         (("--light", "golden-hour:0.5,day.mov:0.5"), "day.mov is a video"),
+        (("--light", "golden-hour,my day.mov"), "relight-cli: my day.mov is a video"),
+        (("--light", "golden-hour,my day.mov"), "interpolate-timelapse 'my day.mov' --between"),
         (("--light", "golden-hour", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--sun", "left"), "give only one"),
         (("--light", "photo.png", "--reference", "aligned"), "--depth is for the light of another scene"),
@@ -290,20 +292,24 @@ def test_a_time_that_the_clocks_skip_or_show_twice_is_noted_once(
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("words", "expected", "local"),
     [
-        ({"facing": "S"}, "2026-06-21T08:00+02:00"),  # its own time is by its own offset
-        ({"sun_at": "12:00"}, "2026-06-21T12:00+02:00"),
-        ({"sun_at": "12:00", "place": "-33.87,151.2"}, "2026-06-21T12:00+10:00"),
-        ({"sun_at": "12:00", "date": "2026-12-21"}, "2026-12-21T12:00+01:00"),
-        ({"sun_at": "12:00-07:00"}, "2026-06-21T12:00-07:00"),
+        ({"facing": "S"}, "2026-06-21T08:00+02:00", None),
+        ({"sun_at": "12:00"}, "2026-06-21T12:00+02:00", None),
+        ({"sun_at": "12:00", "place": "-33.87,151.2"}, "2026-06-21T12:00+02:00", "+10:00"),
+        ({"sun_at": "12:00", "date": "2026-12-21"}, "2026-12-21T12:00+02:00", "+01:00"),
+        ({"sun_at": "12:00-07:00"}, "2026-06-21T12:00-07:00", None),
     ],
 )
-def test_a_time_that_is_given_is_that_of_the_place(words: dict[str, str], expected: str, ball: Path) -> None:
+def test_a_time_by_the_offset_of_the_photo_is_noted_where_the_place_has_another(
+    words: dict[str, str], expected: str, local: str | None, ball: Path
+) -> None:
     tagged(ball / "photo.png")
-    day = words.pop("date", None)
-    light = LightSource(None, LightOptions(**words), day).light("photo.jpg", read_facts(ball / "photo.jpg"))
+    day, notes = words.pop("date", None), list[str]()
+    source = LightSource(None, LightOptions(**words), day)
+    light = source.light("photo.jpg", read_facts(ball / "photo.jpg"), notes.append)
     assert light.origin.startswith(f"{expected} at ")
+    assert [note.rpartition(" ")[2] for note in notes] == ([local] if local else [])
 
 
 MOVING = ("relight", "photo.png", *GIVEN, "--sun-at", "07:00..19:00", "--date", "2026-06-21", *PLACE)

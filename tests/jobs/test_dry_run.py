@@ -174,7 +174,7 @@ MODEL = Model(Network(), "made up", None, None)  # type: ignore[arg-type]
 )
 def test_time_and_memory_follow_tiles_and_pixels(sizes: list[tuple[int, int]], tile: float, rest: float) -> None:
     clock = [0.0]
-    peak = [1_000_000]
+    peak = [400_000]
     options = LightCommandOptions(max_side=0)
     seen: list[int | None] = []
 
@@ -183,6 +183,11 @@ def test_time_and_memory_follow_tiles_and_pixels(sizes: list[tuple[int, int]], t
         clock[0] += rest + tiles(MODEL, photo, small.max_side) * tile
         peak[0] = 1_000_000 + 30 * math.prod(sizes[0])
         return [photo]
+
+    def time_tile(model: Model, photo: Photo) -> float:
+        assert photo.pixels.any()  # what a reference shows depends on the first photo, and not on a blank one
+        peak[0] = 1_000_000
+        return tile
 
     def tiles(model: Model, photo: Photo, side: int | None) -> int:
         height, width = photo.pixels.shape[:2]
@@ -194,8 +199,8 @@ def test_time_and_memory_follow_tiles_and_pixels(sizes: list[tuple[int, int]], t
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(trial.time, "perf_counter", lambda: clock[0])
         patched.setattr(trial, "peak_memory", lambda: peak[0])
-        patched.setattr(trial, "read_input", lambda *_: Photo(np.zeros((*sizes[0], 3), np.uint8)))
-        cost = TileCost(tiles, lambda model: 0, lambda model: tile)
+        patched.setattr(trial, "read_input", lambda *_: Photo(np.ones((*sizes[0], 3), np.uint8)))
+        cost = TileCost(tiles, lambda model: 0, time_tile)
         found = trial.estimate(dry, MODEL, cost, lambda photo: options, make)
     assert found is not None
     assert set(seen) == {140}

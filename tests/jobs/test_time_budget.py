@@ -1,6 +1,7 @@
 """--budget, and how long a run takes: with given seconds per tile, never with measured ones."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,18 @@ from relight_cli.models.interface import Model
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting import mapping, relight, relight_cost, timing
-from relight_cli.relighting.options import RelightOptions
+from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.reference import ReferenceLight
 
 SIDE = 120  # of the photos
-TASKS = {"deshadow": (), "albedo": (), "relight": ("--light", "light.png")}
-MIDDLE = {"deshadow": 4, "albedo": 8, "relight": 8}  # seconds that pay for a copy of 60, at a second a tile
+LIGHT = ("relight", "--light", "light.png")
+CALLS = [  # a command, and the seconds that pay for a copy of 60, at a second a tile
+    (("deshadow",), 4),
+    (("albedo",), 8),
+    (LIGHT, 8),
+    ((*LIGHT, "--reference", "scene", "--tile-overlap", "0.5"), 7),
+    ((*LIGHT, "--reference", "latents"), 8),
+]
 
 
 class FullSize:
@@ -52,6 +59,7 @@ def rate(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[int]:
     measured: list[int] = []
     for module in (mapping, relight):
         monkeypatch.setattr(module, "seconds_per_tile", lambda *_: measured.append(1) or seconds)
+    monkeypatch.setattr(relight_cost, "seconds_of_work", lambda *_: seconds / 4)
     return measured
 
 
@@ -59,14 +67,14 @@ def chosen(done: object) -> str:
     return done.lines[0].split(": ", 1)[1].split(",")[0]  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(("call", "middle"), CALLS)
 def test_a_budget_gives_the_bytes_of_the_size_that_it_chooses(
-    command: Command, monkeypatch: pytest.MonkeyPatch, task: str
+    command: Command, monkeypatch: pytest.MonkeyPatch, call: tuple[str, ...], middle: int
 ) -> None:
     measured = rate(monkeypatch, 1.0)
-    arguments = (task, "a.png", "b.png", *TASKS[task], "--model", "tiny")
+    arguments = (call[0], "a.png", "b.png", *call[1:], "--model", "tiny")
     made = {}
-    for budget, side in ((1, "40"), (MIDDLE[task], "60"), (10_000, None)):
+    for budget, side in ((1, "40"), (middle, "60"), (10_000, None)):
         done = command(*arguments, "--budget", budget, "-o", f"by{budget}")
         assert done.code == 0, done.err
         assert chosen(done) == (f"--max-side {side}" if side else "the network's own size")
@@ -128,7 +136,7 @@ def test_contradictions(command: Command, more: tuple[str, ...]) -> None:
 )
 def test_the_largest_size_within_the_budget(best: int, rate: float, budget: float, side: int) -> None:
     cost = time_budget.TileCost(
-        lambda model, photo, size: min(side, size or best or side) ** 2, lambda model: best, lambda model: rate
+        lambda model, photo, size: min(side, size or best or side) ** 2, lambda model: best, lambda model, photo: rate
     )
     photo = Photo(np.broadcast_to(np.uint8(0), (1, side, 3)))
     choice = time_budget.choose_side(cost, Model(None, "tiny", None, None), photo, budget)  # type: ignore[arg-type]
@@ -150,16 +158,19 @@ def test_tiles_of_windows_take_less_the_more_they_overlap(monkeypatch: pytest.Mo
     """Each is seen in a quarter of a second; windows are decoded once, whatever the overlap of the tiles."""
     monkeypatch.setattr(relight_cost, "relighting_seconds", lambda model: 1.0)
     monkeypatch.setattr(relight_cost, "seconds_of_work", lambda model, work: 0.25)
-    model, reference = Model(load_tiny(), "tiny", None, None), ReferenceLight(Photo(noise((8, 8, 3))))
+    monkeypatch.setattr(relight_cost, "mapping_seconds", lambda model, mapper: 3.0)
+    model, photo = Model(load_tiny(), "tiny", None, None), Photo(noise((8, 8, 3)))
 
-    def seconds(**chosen: object) -> float:
-        return relight_cost.RelightCost(reference, lambda **more: RelightOptions(**chosen, **more)).seconds(model)
+    def seconds(**chosen: object) -> list[float]:
+        options = [partial(RelightOptions, tile_overlap=overlap, **chosen) for overlap in (0.0, 0.2, 0.5)]
+        return [relight_cost.RelightCost(ReferenceLight(photo), one).seconds(model, photo) for one in options]
 
-    overlaps = (0.0, 0.2, 0.5)
-    assert [seconds(tile_overlap=one) for one in overlaps] == pytest.approx(
+    assert seconds(reference=ReferenceKind.LATENTS) == pytest.approx(
         [0.25 + 0.75 * 1.25**2, 1.0, 0.25 + 0.75 * 0.625**2]
     )
-    assert [seconds(tile_overlap=one, detail=False) for one in overlaps] == [1.0] * 3
+    assert seconds(detail=False) == [1.0] * 3
+    assert seconds(reference=ReferenceKind.ALIGNED) == seconds() == [1.0] * 3
+    assert seconds(reference=ReferenceKind.SCENE) == [3.0] * 3  # the tiles are those of the mappers
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from relight_cli.relighting.lights.place import (
     clock_note,
     light_of_clear_sky,
     light_of_place,
+    offset_text,
     parse_time,
     sun_position,
 )
@@ -192,6 +193,23 @@ def test_times_that_the_clocks_skip_or_show_twice_are_noted(text: str, notes: li
     note = clock_note(parse_time(text, 48.14, 11.58))
     assert (note is None) == (not notes)
     assert all(part in str(note) for part in notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "offsets"),
+    [
+        ("1883-11-18T12:02", (40.7, -74.0), "the first is taken (-04:56:02); for the second add -05:00"),
+        ("1911-03-10T23:55", (48.86, 2.35), "the first is taken (+00:09:21); for the second add +00:00"),
+    ],
+)
+def test_offsets_of_clocks_that_were_set_by_the_sun_have_seconds(
+    text: str, place: tuple[float, float], offsets: str
+) -> None:
+    time = parse_time(text, *place)
+    note = clock_note(time)
+    assert note is not None
+    assert note.endswith(offsets)
+    assert parse_time(f"{text}{offset_text(time.utcoffset())}", *place).timestamp() == time.timestamp()
 
 
 @pytest.mark.parametrize("text", ["", "noon", "2026-06-21", "19:30", "2026-13-21T19:30", "20260621"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 import typer
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.albedo import AlbedoConfig, AlbedoNetwork
@@ -21,6 +22,7 @@ from relight_cli.training.losses import albedo_terms
 from relight_cli.training.photos import PhotoCrops
 from relight_cli.training.scenes.object_layouts import object_mask, sample_object_layout
 from relight_cli.training.scenes.scenes import SceneOptions, render_views
+from relight_cli.training.start import load_exported
 from relight_cli.training.views import RenderedViews
 
 
@@ -161,3 +163,26 @@ def test_a_new_run_starts_from_an_exported_decoder_and_goes_on_with_its_recipe(t
     for other, reason in ((target, "has no"), (tmp_path / "none.safetensors", "cannot be read")):
         with pytest.raises(typer.BadParameter, match=reason):
             albedo.Run(tmp_path / "third", 1e-3, alone=name != "alone", start=other)
+
+
+@pytest.mark.parametrize("name", ["", "refining"])
+def test_weights_of_another_shape_or_without_a_recipe_are_refused_before_any_is_loaded(
+    tmp_path: Path, name: str
+) -> None:
+    """Of weights alone, and of weights with a name."""
+    start, prefix, recipe = tmp_path / "start.safetensors", f"{name}." * bool(name), [{"from_step": 0}]
+    described = {name or "recipe": json.dumps({"recipe": recipe} if name else recipe)}
+    part = torch.nn.Linear(2, 3)
+    before = {key: value.clone() for key, value in part.state_dict().items()}
+    for shape, metadata, reason in (
+        ((3, 2), None, "does not say the recipe"),
+        ((3, 2), {name or "recipe": "none"}, "does not say the recipe"),
+        ((3, 4), described, r"has weight of shape \(3, 4\), not \(3, 2\)"),
+    ):
+        save_file({f"{prefix}bias": torch.ones(3), f"{prefix}weight": torch.ones(shape)}, start, metadata)
+        with pytest.raises(typer.BadParameter, match=reason):
+            load_exported(start, [part], name)
+        torch.testing.assert_close(part.state_dict(), before)
+    save_file({f"{prefix}bias": torch.ones(3)}, start, described)
+    assert load_exported(start, [part], name) == recipe
+    assert part.bias.tolist() == [1, 1, 1]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
 from relight_cli.models.tiny import Tiny, TinyConfig
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
+from relight_cli.training import steps
 from relight_cli.training.cameras import Camera
 from relight_cli.training.export import main as export
 from relight_cli.training.grounds import Grounds
@@ -22,7 +24,7 @@ from relight_cli.training.losses import albedo_losses
 from relight_cli.training.pairs import photo_pairs, view_pairs
 from relight_cli.training.photos import PhotoCrops, split
 from relight_cli.training.synthetic_light import cast_shadows, synthetic_log_light
-from relight_cli.training.train import TURNS
+from relight_cli.training.train import TURNS, WARM_UP
 from relight_cli.training.train import main as train
 from relight_cli.training.views import RenderedViews
 from relight_cli.training.views import main as render
@@ -216,6 +218,18 @@ def test_albedo_losses_ignore_one_factor(views: Path) -> None:
     for name in ("albedo", "albedo edges", "albedo picture"):
         torch.testing.assert_close(shifted[name], found[name], rtol=0.02, atol=0)
     assert abs(shifted["albedo scale"] - found["albedo scale"]) > 1e-3
+
+
+def test_a_finished_run_gets_no_stage_and_the_least_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(step=2, recipe=[])
+    monkeypatch.setattr(steps, "code_revision", lambda: "abc")
+    steps.begin_stage(run, 2, {"seed": 1})
+    assert run.recipe == []
+    steps.begin_stage(run, 3, {"seed": 1})
+    assert run.recipe == [{"from_step": 2, "steps": 3, "seed": 1, "revision": "abc"}]
+    assert [steps.learning_rate(step, 300, 1.0, WARM_UP) for step in (0, 300, 450)] == pytest.approx(
+        [1 / WARM_UP, 0.02, 0.02]
+    )
 
 
 def test_a_run_resumes_and_its_export_loads(photos: Path, views: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -68,8 +68,8 @@ def parse_place(text: str) -> tuple[float, float]:
 def parse_time(text: str, latitude: float, longitude: float) -> datetime:
     """Return the time of "2026-06-21T19:30+02:00"; without an offset it is the civil time of the place.
 
-    Of a time that the clocks show twice the first is taken; one that they skip counts as if they had not been put
-    forward: `clock_note` says so. Raises UsageError.
+    Of a time that the clocks show twice the first is taken; one that they skip is read by the clock before the change:
+    `clock_note` says so. Raises UsageError.
     """
     try:
         time = datetime.fromisoformat(text.strip())
@@ -91,9 +91,18 @@ def clock_note(time: datetime) -> str | None:
     clock, zone = time.replace(tzinfo=None).isoformat(timespec="minutes"), f"the clocks of {time.tzinfo}"
     if shown.replace(tzinfo=None) != time.replace(tzinfo=None):
         taken = shown.isoformat(timespec="minutes")
-        return f"{clock}: {zone} skip this time, and {taken} is taken; if it is another, give --sun-at with its offset"
-    taken, second = (time.replace(fold=fold).isoformat()[-6:] for fold in (0, 1))
+        return f"{clock}: {zone} skip this time, and {taken} is taken; if another is meant, add its offset to --sun-at"
+    taken, second = (offset_text(time.replace(fold=fold).utcoffset()) for fold in (0, 1))
     return f"{clock}: {zone} show this time twice, and the first is taken ({taken}); for the second add {second}"
+
+
+def offset_text(offset: timedelta | None) -> str:
+    """Return an offset from UTC as in ISO 8601, with seconds if it has some; "" for none."""
+    if offset is None:
+        return ""
+    minutes, seconds = divmod(round(abs(offset.total_seconds())), 60)
+    text = f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"
+    return f"{text}:{seconds:02}" if seconds else text
 
 
 def zone_of(latitude: float, longitude: float) -> tzinfo:
