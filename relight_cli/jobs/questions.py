@@ -11,9 +11,8 @@ from relight_cli.jobs.progress import current
 
 def terminal_question() -> Callable[[str], bool] | None:
     """Return the function that asks the user a question on the terminal; None if there is no terminal."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return None
-    return _ask
+    streams = sys.stdin, sys.stderr
+    return None if any(one is None or one.closed or not one.isatty() for one in streams) else _ask
 
 
 def _ask(question: str) -> bool:

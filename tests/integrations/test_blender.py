@@ -31,10 +31,10 @@ def made(command: Command, tmp_path: Path) -> Path:
     """A folder with layers.exr and look.toml of a photo, and its depth."""
     picture = np.kron(np.random.default_rng(4).uniform(0.2, 0.7, (6, 8, 3)), np.ones((8, 8, 1)))
     rl.write_photo(rl.Photo((picture * 255).astype(np.uint8)), tmp_path / "photo.jpg")
-    np.save(tmp_path / "depth.npy", np.tile(np.linspace(3, 2, 48, dtype=np.float32)[:, None], (1, 64)))
+    np.savez(tmp_path / "depth.npz", depth=np.tile(np.linspace(3, 2, 48, dtype=np.float32)[:, None], (1, 64)))
     done = command(
         *("relight", "photo.jpg", "--model", "tiny", "--light", "golden-hour", "--save-light", "look.toml"),
-        *("--layers", "layers.exr", "-o", "relit.exr", "--working-space", "linear-srgb", "--depth", "depth.npy"),
+        *("--layers", "layers.exr", "-o", "relit.exr", "--working-space", "linear-srgb", "--depth", "depth.npz"),
     )
     assert (done.code, done.err) == (0, "")
     return tmp_path
@@ -42,7 +42,7 @@ def made(command: Command, tmp_path: Path) -> Path:
 
 def test_surfaces_and_light_are_those_of_the_tool(made: Path) -> None:
     layers, look = scene_data.read_layers(made / "layers.exr"), scene_data.read_look(made / "look.toml")
-    assert np.allclose(layers.depth, np.load(made / "depth.npy"), rtol=0.02)
+    assert np.allclose(layers.depth, np.load(made / "depth.npz")["depth"], rtol=0.02)
     relit = OpenImageIO.ImageInput.open(str(made / "relit.exr")).read_image(format=OpenImageIO.FLOAT)
     assert np.abs(layers.colours.clip(0, 1) - relit).max() < 0.01
     theirs = rl.load_light(str(made / "look.toml"))
@@ -103,7 +103,7 @@ def test_blender_builds_and_renders_the_scene(made: Path) -> None:
     *_, run = readme_commands()
     words = shlex.split(run)[1:]
     words[0] = str(FOLDER / words[0])
-    more = ["--depth", "depth.npy", "--model", "tiny", "--samples", "16"]
+    more = ["--depth", "depth.npz", "--model", "tiny", "--samples", "16"]
     more += ["--relight-cli", str(Path(sys.executable).with_name("relight-cli"))]
     subprocess.run([BPY_PYTHON, *words, *more], cwd=made, check=True, capture_output=True)
     script = (
