@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # Notes on depth maps that do not say what their numbers are, by what they are taken for.
 _ASSUMED = {
-    "disparity": "read as disparity, larger is nearer, as whole numbers mostly are; distances need an npz named depth",
-    "depth": "read as distances, larger is further away, as floats mostly are; disparity needs an npz named disparity",
+    "disparity": "whole numbers are read as disparity, larger is nearer; for distances give an npz with an array depth",
+    "depth": "floats are read as distances, larger is further away; for disparity give an npz with an array disparity",
 }
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from relight_cli.photos.cicp import D65, are_primaries, table_curve
 from relight_cli.photos.colour_tags import ColourTags
@@ -33,7 +33,8 @@ def widen_palette(image: Image.Image) -> None:
 
     `image` is a page of a TIFF.
     """
-    values = image.tag_v2.get(_COLOUR_MAP, ())  # type: ignore[attr-defined]
+    assert isinstance(image, TiffImagePlugin.TiffImageFile)
+    values = image.tag_v2.get(_COLOUR_MAP, ())
     if image.mode in ("P", "PA") and values and max(values) < 256:
         image.putpalette(bytes(values), "RGB;L")
 
