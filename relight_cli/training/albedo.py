@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from relight_cli.checkpoints.geometry import load_geometry
+from relight_cli.checkpoints.network_files import to_store
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.albedo import AlbedoConfig, AlbedoNetwork
 from relight_cli.models.colour import linear_to_srgb, srgb_to_linear
@@ -84,7 +85,7 @@ class Run:
         return {name: loss.item() for name, loss in losses.items()}
 
     def export(self, target: Path, figures: dict[str, Any]) -> None:
-        """Write the averaged decoder as float16 into a file, next to the other decoder if the file has it.
+        """Write the averaged decoder into a file, next to the other decoder if the file has it.
 
         The metadata have the config and, of each decoder, the recipe and the last figures.
         """
@@ -96,7 +97,7 @@ class Run:
         described |= {"config": json.dumps(asdict(self.model.config)), "licence": "Apache-2.0"}
         described[self.name] = json.dumps({"recipe": self.recipe, "figures": figures})
         learned = self.averaged.get_submodule(self.name).state_dict()
-        weights |= {f"{self.name}.{key}": value.half().contiguous() for key, value in learned.items()}
+        weights |= to_store({f"{self.name}.{key}": value for key, value in learned.items()})
         save_file(weights, target, described)
 
 

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import torch
 import typer
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from relight_cli.checkpoints.network_files import read_tensors, to_store
 from relight_cli.models.tiny import TinyConfig
 
 
@@ -20,7 +22,7 @@ def main(
     mix: Annotated[Path | None, typer.Option(help="Exported weights to mix with the run's.")] = None,
     share: Annotated[float, typer.Option(min=0, max=1, help="Share of the run's weights in the mixture.")] = 0.5,
 ) -> None:
-    """Write float16 weights, with the config, the recipe and the last figures in the metadata.
+    """Write the weights, with the config, the recipe and the last figures in the metadata.
 
     A mixture is the weighted mean of both weights (Wortsman et al., Model soups, ICML 2022).
     """
@@ -36,10 +38,11 @@ def main(
     }
     weights = {k.removeprefix("module."): v.float() for k, v in state["average"].items() if v.ndim}
     if mix:
-        other = load_file(mix)
+        with safe_open(mix, "pt") as file:
+            other = read_tensors(file)
         weights = {name: torch.lerp(other[name].float(), own, share) for name, own in weights.items()}
         metadata["mixed"] = json.dumps({"with": mix.name, "share": share})
-    save_file({name: own.half().contiguous() for name, own in weights.items()}, target, metadata)
+    save_file(to_store(weights), target, metadata)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import typer
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from relight_cli.checkpoints.network_files import to_store
 from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
 from relight_cli.training.geometry_pictures import GeometryViews
@@ -84,7 +85,7 @@ class Run:
         return {f"{name}_loss": loss.item() for name, loss in losses.items()}
 
     def export(self, target: Path, contrast: float, held_out: GeometryViews) -> None:
-        """Write the averaged weights as float16, with config, recipe and figures in the metadata.
+        """Write the averaged weights, with config, recipe and figures in the metadata.
 
         The file's log disparity is that of the training times `contrast`.
         """
@@ -101,7 +102,7 @@ class Run:
             "licence": "Apache-2.0; the encoder: EfficientNet-Lite0, Apache-2.0, see NOTICE",
         }
         weights = {key: value for key, value in network.state_dict().items() if value.ndim}
-        save_file({key: value.half().contiguous() for key, value in weights.items()}, target, metadata)
+        save_file(to_store(weights), target, metadata)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from relight_cli.checkpoints.geometry import geometry_sha256, load_geometry
+from relight_cli.checkpoints.network_files import to_store
 from relight_cli.models.geometry import GeometryNetwork, SkyDecoder
 from relight_cli.rasters.resizing import fit_within
 from relight_cli.training.geometry_pictures import GeometryViews
@@ -68,14 +69,14 @@ class Run:
         return network
 
     def export(self, target: Path, figures: dict[str, Any]) -> None:
-        """Write the averaged decoder as float16 into the file of the network."""
+        """Write the averaged decoder into the file of the network."""
         with safe_open(target, "pt") as file:
             described = file.metadata()
         others = json.loads(described["figures"])
         others.pop("sky_iou", None)  # of another decoder
         described["figures"] = json.dumps(others)
         learned = cast(SkyDecoder, self.average.module).state_dict()
-        weights = load_file(target) | {f"sky.{key}": value.half().contiguous() for key, value in learned.items()}
+        weights = load_file(target) | to_store({f"sky.{key}": value for key, value in learned.items()})
         save_file(weights, target, described | {"sky": json.dumps({"recipe": self.recipe, "figures": figures})})
 
 

@@ -8,6 +8,7 @@ import typer
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from relight_cli.checkpoints.network_files import read_tensors
 from relight_cli.training.run_folder import Recipe, holds_run
 
 
@@ -27,10 +28,10 @@ def load_exported(start: Path, parts: Sequence[nn.Module], name: str = "") -> Re
     prefix = f"{name}." if name else ""
     try:
         with safe_open(start, "pt") as file:
-            keys = [key for key in file.keys() if key.startswith(prefix)]  # noqa: SIM118
-            weights, metadata = {key.removeprefix(prefix): file.get_tensor(key) for key in keys}, file.metadata() or {}
+            tensors, metadata = read_tensors(file), file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise typer.BadParameter(f"{start} cannot be read ({error}): name another --start.") from error
+    weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     reasons = [reason for part in parts for reason in _foreign(weights, part)]
     if not weights:
         reasons = [f"no {name or 'weights'}"]

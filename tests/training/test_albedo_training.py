@@ -11,6 +11,7 @@ import typer
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from relight_cli.checkpoints.network_files import read_tensors
 from relight_cli.checkpoints.tiny import load_tiny
 from relight_cli.models.albedo import AlbedoConfig, AlbedoNetwork
 from relight_cli.models.colour import linear_to_srgb
@@ -135,7 +136,7 @@ def test_runs_resume_and_are_exported_to_one_file(objects: Path, photos: Path, t
     assert lines[-1][f"psnr_{objects.name}"] > 5
     with safe_open(target, "pt") as file:
         told = {name: json.loads(text) for name, text in file.metadata().items() if name != "licence"}
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        weights = read_tensors(file)
     assert told["refining"]["figures"] == lines[-1]
     assert [part["from_step"] for part in told["refining"]["recipe"]] == [0, 1]
     assert [part["from_step"] for part in told["alone"]["recipe"]] == [0]
@@ -159,7 +160,7 @@ def test_a_new_run_starts_from_an_exported_decoder_and_goes_on_with_its_recipe(t
     for network in (second.model, second.averaged):
         learned = network.get_submodule(name).state_dict()
         for key, value in first.averaged.get_submodule(name).state_dict().items():
-            torch.testing.assert_close(learned[key], value.half().to(value.dtype))
+            torch.testing.assert_close(learned[key], value, rtol=1e-3, atol=value.abs().max().item() / 200)
     for other, reason in ((target, "has no"), (tmp_path / "none.safetensors", "cannot be read")):
         with pytest.raises(typer.BadParameter, match=reason):
             albedo.Run(tmp_path / "third", 1e-3, alone=name != "alone", start=other)

@@ -10,8 +10,8 @@ import pytest
 import torch
 from rendered_geometry import layout, view
 from safetensors import safe_open
-from safetensors.torch import load_file
 
+from relight_cli.checkpoints.network_files import read_tensors
 from relight_cli.models.geometry import GeometryConfig, GeometryNetwork
 from relight_cli.training import geometry
 from relight_cli.training.geometry_losses import angular_error, fit_plane, geometry_losses, silog
@@ -93,7 +93,7 @@ def test_a_run_learns_resumes_and_is_exported(views: Path, tmp_path: Path) -> No
     assert [line["step"] for line in lines] == [2, 4]
     with safe_open(target, "pt") as file:
         recipe, config = (json.loads(file.metadata()[name]) for name in ("recipe", "config"))
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        weights = read_tensors(file)
     assert [part["from_step"] for part in recipe] == [0, 2]
     network = GeometryNetwork(GeometryConfig(**config))
     missing, foreign = network.load_state_dict(weights, strict=False)
@@ -107,7 +107,8 @@ def test_the_contrast_of_a_file_is_that_of_its_log_disparity(views: Path, tmp_pa
     for contrast in (1.0, 1.5):
         run.export(tmp_path / "network.safetensors", contrast, test)
         network = GeometryNetwork(GeometryConfig())
-        network.load_state_dict(load_file(tmp_path / "network.safetensors"), strict=False)
+        with safe_open(tmp_path / "network.safetensors", "pt") as file:
+            network.load_state_dict(read_tensors(file), strict=False)
         with torch.inference_mode():
             maps[contrast] = network.eval()(test.whole().pictures[:1])
     assert torch.allclose(maps[1.5].disparity.log(), 1.5 * maps[1.0].disparity.log(), atol=1e-3)
