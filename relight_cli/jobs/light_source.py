@@ -179,7 +179,7 @@ class LightSource:
 
     def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
         """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
-        from relight_cli.relighting.lights.place import offset_text
+        from relight_cli.relighting.lights.place import check_year, offset_text
 
         clock = None if text is None else _CLOCK.fullmatch(text.strip())
         if text is not None and clock is None:
@@ -194,6 +194,7 @@ class LightSource:
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
+        check_year(day)
         if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
             day, hour = day + timedelta(days=1), 0
         return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"

@@ -187,6 +187,9 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
         (("--sun-at", "2026-06-21T06:00", "--date", "2026-01-21", *PLACE), "--date 2026-01-21 and --sun-at 2026-06-21"),
         (("--sun-at", "2026-06-21T06:00..21:00", "--date", "2026-01-21", *PLACE), "both name a day"),
+        (("--sun-at", "0001-01-01T00:00..06:00", *PLACE), "years 1800 to 2200"),
+        (("--sun-at", "20:00..04:00", "--date", "9999-12-31", *PLACE), "years 1800 to 2200"),
+        (("--sun-at", "24:00", "--date", "9999-12-31", *PLACE), "years 1800 to 2200"),
         (("--light", "photo.png", "--turbidity", "3"), "photo.png and --turbidity name different lights"),
     ],
 )
