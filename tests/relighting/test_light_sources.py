@@ -59,6 +59,7 @@ UP, RIGHT, FRONT = (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
         ("front-right,0", (math.sqrt(0.5), 0, math.sqrt(0.5))),
         ("Left-Back, 0", (-math.sqrt(0.5), 0, -math.sqrt(0.5))),
         ("left", (-math.cos(math.radians(35)), math.sin(math.radians(35)), 0)),
+        ("-90", (-math.cos(math.radians(35)), math.sin(math.radians(35)), 0)),
     ],
 )
 def test_directions_in_words(text: str, direction: tuple[float, ...]) -> None:
@@ -75,7 +76,7 @@ def test_names_are_the_nearest() -> None:
     assert name_of(30, 80) == "top"
 
 
-@pytest.mark.parametrize("text", ["", "up", "left,x", "30", "30,91", "30,nan", "400,0", "left,35,2", "top,3"])
+@pytest.mark.parametrize("text", ["", "up", "left,x", "30,91", "30,nan", "400,0", "left,35,2", "top,3"])
 def test_what_is_no_direction(text: str) -> None:
     with pytest.raises(UsageError, match="--sun"):
         parse_sun(text)

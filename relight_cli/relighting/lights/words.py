@@ -26,7 +26,7 @@ AZIMUTHS = {
     "front-left": -45,
 }
 TOP = "top"
-NAMED_ELEVATION = 35.0  # degrees, of a direction by name alone
+ELEVATION = 35.0  # degrees, of a direction without one
 NEUTRAL = 6500.0  # kelvin: the white of sRGB
 AMBIENT = 0.3  # share of the ambient light on a surface that faces the sun
 LEVEL = 0.5  # average irradiance of a well exposed light, see Light.average
@@ -53,7 +53,7 @@ def name_of(azimuth: float, elevation: float) -> str:
 
 
 def parse_sun(text: str) -> tuple[float, float]:
-    """Return azimuth and elevation in degrees of "left,35", "left", "top" or "-60,35". Raises UsageError."""
+    """Return azimuth and elevation in degrees of "left,35", "left", "top", "-60,35" or "-60". Raises UsageError."""
     where, _, height = (part.strip() for part in text.partition(","))
     name = where.lower()
     swapped = "-".join(reversed(name.split("-")))
@@ -62,7 +62,7 @@ def parse_sun(text: str) -> tuple[float, float]:
             return 0.0, 90.0
         known = AZIMUTHS.get(name, AZIMUTHS.get(swapped))
         azimuth = float(known) if known is not None else float(where)
-        elevation = float(height) if height or known is None else NAMED_ELEVATION
+        elevation = float(height) if height else ELEVATION
     except ValueError:
         names = ", ".join((*AZIMUTHS, TOP))
         raise UsageError(
