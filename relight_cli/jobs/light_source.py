@@ -96,9 +96,14 @@ class LightSource:
             raise UsageError(f"--date {self.date} and --sun-at {time} both name a day: give only one of them.")
 
     @property
-    def of_place(self) -> bool:
-        """Whether the light is that of a place and a time, some of which a photo may state."""
-        return any(getattr(self.options, name) is not None for name in _PLACE)
+    def of_photo(self) -> bool:
+        """Whether the light may depend on what a photo states: the place, the direction, the day, or the zone."""
+        options = self.options
+        if not options.given(_PLACE):
+            return False
+        if None in (options.place, options.facing, options.sun_at):
+            return True
+        return _CLOCK.fullmatch((options.sun_at or "").strip()) is not None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -126,7 +131,7 @@ class LightSource:
 
         `notify` is called with a line on a light that is not quite the one asked for; it names a photo that states it.
         """
-        if not self.of_place:
+        if not self.of_photo:
             return light_of(self.name, self.options, notify)
         options = self.completed(photo, facts, notify)
         is_of_photo = options.sun_at != self.options.sun_at and not self.date

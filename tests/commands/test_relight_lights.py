@@ -136,6 +136,15 @@ def test_a_saved_light_is_the_same_light(command: Command, ball: Path) -> None:
     assert not (ball / "b.png").exists()
 
 
+def test_the_light_of_a_photo_on_stdin_is_saved_if_the_photo_does_not_say_it(command: Command, ball: Path) -> None:
+    save = ("relight", "-", *GIVEN, *PLACE, "-o", "out.png", "--save-light", "look.toml", "--sun-at")
+    photo = (ball / "photo.png").read_bytes()
+    done = command(*save, "12:00", "--date", "2026-06-21", stdin=photo)  # in a zone that EXIF data might say
+    assert (done.code, done.lines[0][-25:]) == (2, "and --sun-at with a date.")
+    assert command(*save, "2026-06-21T12:00", stdin=photo).code == 0
+    assert "2026-06-21T12:00+02:00" in (ball / "look.toml").read_text()
+
+
 def test_the_shading_is_the_light_alone(command: Command, ball: Path) -> None:
     assert command("relight", "photo.png", *GIVEN, "--sun", "left,10", "--save-shading").code == 0
     shading = read_photo(ball / "photo_relit_shading.png").pixels
