@@ -367,6 +367,16 @@ def test_a_sun_on_the_border_of_a_map_is_one_and_a_weak_lamp_among_many_is_left(
     np.testing.assert_allclose(light.irradiance(normals), irradiance_of_map(picture, normals) * light.factor, rtol=0.02)
 
 
+@pytest.mark.parametrize(("columns", "suns"), [(range(28, 36), 1), (range(8, 56), 0), (range(128), 0)])
+def test_a_long_tube_in_a_map_is_no_sun(columns: range, suns: int) -> None:
+    picture = np.full((64, 128, 3), 0.02, np.float32)
+    picture[24, list(columns)] = 300
+    light = light_of_environment(picture).light
+    assert len(light.suns) == suns
+    expected = irradiance_of_map(picture, NORMALS) * light.factor
+    np.testing.assert_allclose(light.irradiance(NORMALS), expected, atol=0.1 * expected.max())
+
+
 def test_large_maps_keep_their_light() -> None:
     picture = np.kron(a_map(32), np.ones((40, 40, 1), np.float32))  # 2560 columns
     picture[600:604, 100:104] = 1e6
