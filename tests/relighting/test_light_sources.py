@@ -82,6 +82,12 @@ def test_what_is_no_direction(text: str) -> None:
         parse_sun(text)
 
 
+@pytest.mark.parametrize("angles", [(0.0, 91.0), (400.0, 0.0), (math.nan, 0.0)])
+def test_what_are_no_angles_of_a_direction(angles: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match=r"--sun .*out of range"):
+        light_from_words(angles)
+
+
 def test_the_share_of_ambient_light_is_that_of_a_surface_that_faces_the_sun() -> None:
     light = light_from_words("right,0", ambient=0.25, kelvin=6500)
     ambient, total = light.ambient(RIGHT) @ LUMINANCE, light.irradiance(RIGHT) @ LUMINANCE

@@ -69,6 +69,10 @@ def parse_sun(text: str) -> tuple[float, float]:
             f"--sun {text}: not a direction; give AZIMUTH,ELEVATION in degrees, or one of {names} and an elevation, "
             "such as left,35."
         ) from None
+    return _in_range(azimuth, elevation, text)
+
+
+def _in_range(azimuth: float, elevation: float, text: str) -> tuple[float, float]:
     if not (-360 <= azimuth <= 360 and -90 <= elevation <= 90):
         raise UsageError(f"--sun {text}: out of range; the azimuth is -360 to 360, the elevation -90 to 90 degrees.")
     return azimuth, elevation
@@ -94,7 +98,7 @@ def light_from_words(
         raise UsageError(f"--ambient {ambient:g} is out of range: give 0 (only the sun) to 1 (only ambient light).")
     if not 0 < soft <= WIDEST:
         raise UsageError(f"--soft {soft:g} is out of range: give more than 0 and at most {WIDEST:g} degrees.")
-    angles = parse_sun(sun) if isinstance(sun, str) else sun
+    angles = parse_sun(sun) if isinstance(sun, str) else sun and _in_range(*sun, f"{sun[0]:g},{sun[1]:g}")
     if angles is None:
         ambient = 1.0
     if ambient_kelvin is None:
