@@ -141,11 +141,12 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
 
     from relight_cli.photos.colour_profiles import LINEAR, srgb_to_profile
     from relight_cli.photos.reading import read_photo
+    from relight_cli.photos.working_space import working_space
     from relight_cli.rasters.bit_depth import to_unit
     from relight_cli.rasters.rows import to_array
     from relight_cli.relighting.lights.environment import light_of_environment
 
-    photo = read_photo(path)
+    photo = read_photo(path, working_space=working_space("linear-srgb"))  # that of floats that say nothing
     if photo.metadata.icc == LINEAR and photo.pixels.dtype == np.float32 and photo.pixels.shape[2] == 3:
         radiance = to_array(photo.pixels)
     else:

@@ -96,9 +96,14 @@ class LightSource:
             raise UsageError(f"--date {self.date} and --sun-at {time} both name a day: give only one of them.")
 
     @property
-    def of_place(self) -> bool:
-        """Whether the light is that of a place and a time, some of which a photo may state."""
-        return any(getattr(self.options, name) is not None for name in _PLACE)
+    def of_photo(self) -> bool:
+        """Whether the light may depend on what a photo states: the place, the direction, the day, or the zone."""
+        options = self.options
+        if not options.given(_PLACE):
+            return False
+        if None in (options.place, options.facing, options.sun_at):
+            return True
+        return _CLOCK.fullmatch((options.sun_at or "").strip()) is not None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -126,7 +131,7 @@ class LightSource:
 
         `notify` is called with a line on a light that is not quite the one asked for; it names a photo that states it.
         """
-        if not self.of_place:
+        if not self.of_photo:
             return light_of(self.name, self.options, notify)
         options = self.completed(photo, facts, notify)
         is_of_photo = options.sun_at != self.options.sun_at and not self.date
@@ -179,7 +184,7 @@ class LightSource:
 
     def time(self, text: str | None, photo: str, facts: "CaptureFacts") -> str:
         """Return a date and a time, with the offset that is given or else that of the photo. Raises UsageError."""
-        from relight_cli.relighting.lights.place import offset_text
+        from relight_cli.relighting.lights.place import check_year, offset_text
 
         clock = None if text is None else _CLOCK.fullmatch(text.strip())
         if text is not None and clock is None:
@@ -194,6 +199,7 @@ class LightSource:
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
+        check_year(day)
         if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
             day, hour = day + timedelta(days=1), 0
         return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"

@@ -32,7 +32,7 @@ class ChosenLights:
         from relight_cli.photos.capture_place import read_facts
 
         for photo in photos:
-            if not self._source.of_place:
+            if not self._source.of_photo:
                 self.by_path[photo] = self._shared
             elif photo != STDIO:
                 self.by_path[photo] = self._source.light(str(photo), read_facts(photo), self._notify)
@@ -41,7 +41,7 @@ class ChosenLights:
         """Return the light of a photo, called `name`, that has been read; notes on files are those of `choose`."""
         from relight_cli.photos.capture_place import facts_of
 
-        if not self._source.of_place:
+        if not self._source.of_photo:
             return self._shared
         facts = facts_of(photo.metadata.exif, photo.metadata.xmp)
         if name == str(STDIO):
@@ -115,7 +115,9 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
         return
     found = list(lights.by_path.values())
     if not found:
-        raise UsageError("--save-light cannot know the light of a photo on stdin: give --place, --facing and --sun-at.")
+        raise UsageError(
+            "--save-light cannot know the light of a photo on stdin: give --place, --facing, and --sun-at with a date."
+        )
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
     if not options.dry_run:

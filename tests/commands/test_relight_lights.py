@@ -136,6 +136,15 @@ def test_a_saved_light_is_the_same_light(command: Command, ball: Path) -> None:
     assert not (ball / "b.png").exists()
 
 
+def test_the_light_of_a_photo_on_stdin_is_saved_if_the_photo_does_not_say_it(command: Command, ball: Path) -> None:
+    save = ("relight", "-", *GIVEN, *PLACE, "-o", "out.png", "--save-light", "look.toml", "--sun-at")
+    photo = (ball / "photo.png").read_bytes()
+    done = command(*save, "12:00", "--date", "2026-06-21", stdin=photo)  # in a zone that EXIF data might say
+    assert (done.code, done.lines[0][-25:]) == (2, "and --sun-at with a date.")
+    assert command(*save, "2026-06-21T12:00", stdin=photo).code == 0
+    assert "2026-06-21T12:00+02:00" in (ball / "look.toml").read_text()
+
+
 def test_the_shading_is_the_light_alone(command: Command, ball: Path) -> None:
     assert command("relight", "photo.png", *GIVEN, "--sun", "left,10", "--save-shading").code == 0
     shading = read_photo(ball / "photo_relit_shading.png").pixels
@@ -187,6 +196,9 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
         (("--sun-at", "12:00", "--date", "tomorrow", *PLACE), "YYYY-MM-DD"),
         (("--sun-at", "2026-06-21T06:00", "--date", "2026-01-21", *PLACE), "--date 2026-01-21 and --sun-at 2026-06-21"),
         (("--sun-at", "2026-06-21T06:00..21:00", "--date", "2026-01-21", *PLACE), "both name a day"),
+        (("--sun-at", "0001-01-01T00:00..06:00", *PLACE), "years 1800 to 2200"),
+        (("--sun-at", "20:00..04:00", "--date", "9999-12-31", *PLACE), "years 1800 to 2200"),
+        (("--sun-at", "24:00", "--date", "9999-12-31", *PLACE), "years 1800 to 2200"),
         (("--light", "photo.png", "--turbidity", "3"), "photo.png and --turbidity name different lights"),
     ],
 )

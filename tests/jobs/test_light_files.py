@@ -192,13 +192,13 @@ def test_a_mix_is_the_sum_of_its_lights() -> None:
     assert load_mix("noon") == noon
 
 
-@pytest.mark.parametrize("suffix", [".hdr", ".exr", ".png"])
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".exr", ".png"])
 def test_maps_of_every_kind_give_their_light(suffix: str, tmp_path: Path) -> None:
     import cv2
 
     light = np.ascontiguousarray(np.linspace(0.05, 0.9, 16 * 32 * 3, dtype=np.float32).reshape(16, 32, 3))
     path, notes = tmp_path / f"sky{suffix}", []
-    if suffix == ".hdr":
+    if suffix in (".hdr", ".tif"):  # without a profile
         light[3, 4] = 5000
         cv2.imwrite(str(path), light[..., ::-1])
     else:
@@ -206,7 +206,7 @@ def test_maps_of_every_kind_give_their_light(suffix: str, tmp_path: Path) -> Non
     found = load_light(str(path), notes.append)
     expected = light_of_environment(light).light
     np.testing.assert_allclose(found.irradiance(np.eye(3)), expected.irradiance(np.eye(3)), rtol=0.02)
-    assert len(found.suns) == len(expected.suns) == (suffix == ".hdr")
+    assert len(found.suns) == len(expected.suns) == (suffix in (".hdr", ".tif"))
     assert found.origin == f"environment map sky{suffix}"
     assert len(notes) == (suffix == ".png")
     assert all(str(path) in note and "white" in note for note in notes)

@@ -59,6 +59,7 @@ UP, RIGHT, FRONT = (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
         ("front-right,0", (math.sqrt(0.5), 0, math.sqrt(0.5))),
         ("Left-Back, 0", (-math.sqrt(0.5), 0, -math.sqrt(0.5))),
         ("left", (-math.cos(math.radians(35)), math.sin(math.radians(35)), 0)),
+        ("-90", (-math.cos(math.radians(35)), math.sin(math.radians(35)), 0)),
     ],
 )
 def test_directions_in_words(text: str, direction: tuple[float, ...]) -> None:
@@ -75,10 +76,16 @@ def test_names_are_the_nearest() -> None:
     assert name_of(30, 80) == "top"
 
 
-@pytest.mark.parametrize("text", ["", "up", "left,x", "30", "30,91", "30,nan", "400,0", "left,35,2", "top,3"])
+@pytest.mark.parametrize("text", ["", "up", "left,x", "30,91", "30,nan", "400,0", "left,35,2", "top,3"])
 def test_what_is_no_direction(text: str) -> None:
     with pytest.raises(UsageError, match="--sun"):
         parse_sun(text)
+
+
+@pytest.mark.parametrize("angles", [(0.0, 91.0), (400.0, 0.0), (math.nan, 0.0)])
+def test_what_are_no_angles_of_a_direction(angles: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match=r"--sun .*out of range"):
+        light_from_words(angles)
 
 
 def test_the_share_of_ambient_light_is_that_of_a_surface_that_faces_the_sun() -> None:
@@ -364,6 +371,16 @@ def test_a_sun_on_the_border_of_a_map_is_one_and_a_weak_lamp_among_many_is_left(
     assert angles_of(light.suns[0].direction)[0] == pytest.approx(0, abs=0.1)
     normals = np.array([light.suns[0].direction])
     np.testing.assert_allclose(light.irradiance(normals), irradiance_of_map(picture, normals) * light.factor, rtol=0.02)
+
+
+@pytest.mark.parametrize(("columns", "suns"), [(range(28, 36), 1), (range(8, 56), 0), (range(128), 0)])
+def test_a_long_tube_in_a_map_is_no_sun(columns: range, suns: int) -> None:
+    picture = np.full((64, 128, 3), 0.02, np.float32)
+    picture[24, list(columns)] = 300
+    light = light_of_environment(picture).light
+    assert len(light.suns) == suns
+    expected = irradiance_of_map(picture, NORMALS) * light.factor
+    np.testing.assert_allclose(light.irradiance(NORMALS), expected, atol=0.1 * expected.max())
 
 
 def test_large_maps_keep_their_light() -> None:

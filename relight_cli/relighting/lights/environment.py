@@ -19,6 +19,7 @@ WIDEST_MAP = 2048  # columns; larger maps are averaged down, a column is then a 
 MOST_SUNS = 8
 _TOGETHER = 5.0  # degrees: bright regions closer than this are one sun
 _WEAKEST = 0.005  # share of the whole flux below which a bright region stays in the map
+_ONE_WAY = 0.95  # least length of the mean direction of a sun's light: an arc of 60 degrees has it, a ring nothing
 _INFINITE = 65504.0  # least radiance that an infinite pixel counts as: the largest number of the half floats of EXR
 _PLAIN = 1e-3, 1e6  # largest radiance of a map whose numbers are taken as they are
 
@@ -114,11 +115,15 @@ def take_suns(
 
 
 def _sun(excess: NDArray, directions: NDArray[np.float64], angles: NDArray[np.float64]) -> Sun | None:
-    """Return the sun of a region's radiance above its surroundings (N, 3); None if nothing is left of it."""
+    """Return the sun of a region's radiance above its surroundings (N, 3).
+
+    None if nothing is left of it, or if its light comes from all over an arc.
+    """
     flux = np.clip(excess, 0, None) * angles[:, None]
-    centre = (flux @ LUMINANCE) @ directions
+    luminance = flux @ LUMINANCE
+    centre = luminance @ directions
     length = float(np.linalg.norm(centre))
-    if not length > 0:
+    if not length > _ONE_WAY * float(luminance.sum()):
         return None
     centre /= length
     facing = flux.T @ np.clip(directions @ centre, 0, None)

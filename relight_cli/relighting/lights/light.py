@@ -179,7 +179,10 @@ def mix_lights(lights: Sequence[Light], weights: Sequence[float]) -> Light:
 
     The exposures are multiplied in; the exposure of the sum is 0. Suns of no weight are left out.
     """
-    parts = [light.scaled(light.factor * weight) for light, weight in zip(lights, weights, strict=True)]
+    parts = [
+        replace(light, exposure=0.0).scaled(light.factor * weight)
+        for light, weight in zip(lights, weights, strict=True)
+    ]
     if not parts:
         raise UsageError("a mix needs at least one light.")
     total = np.sum([part.coefficients for part in parts], axis=0)

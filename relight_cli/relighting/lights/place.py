@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -36,13 +36,18 @@ def sun_position(time: datetime, latitude: float, longitude: float) -> tuple[flo
 
     if time.tzinfo is None:
         raise UsageError(f"{time.isoformat()}: the time has no zone; add an offset from UTC, such as +02:00.")
-    if not YEARS[0] <= time.year <= YEARS[1]:
-        raise UsageError(
-            f"{time.isoformat()}: the sun is known for the years {YEARS[0]} to {YEARS[1]}; give one of them."
-        )
+    check_year(time)
     check_place(latitude, longitude)
     observer, at = Observer(latitude, longitude), time.astimezone(UTC)
     return float(azimuth(observer, at)), float(elevation(observer, at))
+
+
+def check_year(day: date) -> None:
+    """Raise UsageError for a day, or a time, of which the sun is not known."""
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise UsageError(
+            f"{day.isoformat()}: the sun is known for the years {YEARS[0]} to {YEARS[1]}; give one of them."
+        )
 
 
 def check_place(latitude: float, longitude: float) -> None:
@@ -80,6 +85,7 @@ def parse_time(text: str, latitude: float, longitude: float) -> datetime:
             f"--sun-at {text}: not a date and a time; write 2026-06-21T19:30, with an offset from UTC, such as +02:00, "
             "where the time is not that of the place."
         )
+    check_year(time)
     return time if time.tzinfo else time.replace(tzinfo=zone_of(latitude, longitude))
 
 

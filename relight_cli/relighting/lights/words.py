@@ -26,7 +26,7 @@ AZIMUTHS = {
     "front-left": -45,
 }
 TOP = "top"
-NAMED_ELEVATION = 35.0  # degrees, of a direction by name alone
+ELEVATION = 35.0  # degrees, of a direction without one
 NEUTRAL = 6500.0  # kelvin: the white of sRGB
 AMBIENT = 0.3  # share of the ambient light on a surface that faces the sun
 LEVEL = 0.5  # average irradiance of a well exposed light, see Light.average
@@ -53,7 +53,7 @@ def name_of(azimuth: float, elevation: float) -> str:
 
 
 def parse_sun(text: str) -> tuple[float, float]:
-    """Return azimuth and elevation in degrees of "left,35", "left", "top" or "-60,35". Raises UsageError."""
+    """Return azimuth and elevation in degrees of "left,35", "left", "top", "-60,35" or "-60". Raises UsageError."""
     where, _, height = (part.strip() for part in text.partition(","))
     name = where.lower()
     swapped = "-".join(reversed(name.split("-")))
@@ -62,13 +62,17 @@ def parse_sun(text: str) -> tuple[float, float]:
             return 0.0, 90.0
         known = AZIMUTHS.get(name, AZIMUTHS.get(swapped))
         azimuth = float(known) if known is not None else float(where)
-        elevation = float(height) if height or known is None else NAMED_ELEVATION
+        elevation = float(height) if height else ELEVATION
     except ValueError:
         names = ", ".join((*AZIMUTHS, TOP))
         raise UsageError(
             f"--sun {text}: not a direction; give AZIMUTH,ELEVATION in degrees, or one of {names} and an elevation, "
             "such as left,35."
         ) from None
+    return _in_range(azimuth, elevation, text)
+
+
+def _in_range(azimuth: float, elevation: float, text: str) -> tuple[float, float]:
     if not (-360 <= azimuth <= 360 and -90 <= elevation <= 90):
         raise UsageError(f"--sun {text}: out of range; the azimuth is -360 to 360, the elevation -90 to 90 degrees.")
     return azimuth, elevation
@@ -94,7 +98,7 @@ def light_from_words(
         raise UsageError(f"--ambient {ambient:g} is out of range: give 0 (only the sun) to 1 (only ambient light).")
     if not 0 < soft <= WIDEST:
         raise UsageError(f"--soft {soft:g} is out of range: give more than 0 and at most {WIDEST:g} degrees.")
-    angles = parse_sun(sun) if isinstance(sun, str) else sun
+    angles = parse_sun(sun) if isinstance(sun, str) else sun and _in_range(*sun, f"{sun[0]:g},{sun[1]:g}")
     if angles is None:
         ambient = 1.0
     if ambient_kelvin is None:
