@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
@@ -83,7 +83,9 @@ def choose_writer(
 def refuse_codec(codec: VideoCodec | None, crf: int | None) -> None:
     """Raise UsageError for options of videos where a folder of frames is written."""
     if codec or crf is not None:
-        raise UsageError(f"{'--codec' if codec else '--crf'} needs a video as -o, such as day.mp4.")
+        raise UnfitOptionError(
+            f"{'--codec' if codec else '--crf'} needs a video as -o, such as day.mp4.", "--codec", "--crf"
+        )
 
 
 def _video_output(

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
@@ -275,7 +275,7 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
         return VideoFileWriter(path, VideoOutput(kind, header.height, header.width, rate, encoding))
     refuse_codec(options.codec, options.crf)
     if options.fps:
-        raise UsageError("--fps needs a video as -o, such as day.mp4.")
+        raise UnfitOptionError("--fps needs a video as -o, such as day.mp4.", "--fps")
     require_folders([path])
     return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
 

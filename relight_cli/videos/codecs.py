@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from relight_cli.errors import MissingExtraError, UsageError
+from relight_cli.errors import MissingExtraError, UnfitOptionError, UsageError
 from relight_cli.videos.decoding import import_extra
 from relight_cli.videos.names import ISO, WRITABLE, VideoCodec
 
@@ -116,14 +116,17 @@ def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
         return
     encoder = _ENCODERS[codec]
     if suffix.lower() not in encoder.containers:
-        raise UsageError(
+        raise UnfitOptionError(
             f"--codec {codec} does not fit into {suffix}: name an output with -o that ends in "
-            f"{' or '.join(encoder.containers)}."
+            f"{' or '.join(encoder.containers)}.",
+            "--codec",
         )
     if crf is not None and encoder.crf is None:
-        raise UsageError(f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.")
+        raise UnfitOptionError(
+            f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.", "--crf"
+        )
     if crf is not None and crf > encoder.most:
-        raise UsageError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.")
+        raise UnfitOptionError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.", "--crf")
     if _formats(encoder.name) is None:
         raise MissingExtraError(f"the installed PyAV has no encoder for {codec}: choose another --codec.")
 
@@ -135,7 +138,9 @@ def encoding_of_frames(suffix: str, codec: VideoCodec | None = None, crf: int | 
     """
     if suffix.lower() == ".gif":
         if codec or crf is not None:
-            raise UsageError(f"{'--codec' if codec else '--crf'} does not apply to a .gif: leave it out.")
+            raise UnfitOptionError(
+                f"{'--codec' if codec else '--crf'} does not apply to a .gif: leave it out.", "--codec", "--crf"
+            )
         return _GIF
     if codec == VideoCodec.FFV1:
         stored = PixelFormat(bits, 0, 0, samples=Samples.RGB)
