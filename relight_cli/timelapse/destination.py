@@ -125,17 +125,23 @@ def video_notes(writer: Writer, frames: Frames) -> tuple[str, ...]:
     """Return notes on what a video does not keep of the frames that it is made from."""
     if not isinstance(writer, VideoFileWriter):
         return ()
-    from relight_cli.videos.muxing import aspect_is_lost
     from relight_cli.videos.video import has_more_streams
 
     output, first = writer.output, frames.path(0)
-    notes = tuple(f"{first}: {note}." for note in output.encoding.notes)
-    if aspect_is_lost(output.kind, output.encoding, frames.pixel_aspect):
-        aspect = ratio(frames.pixel_aspect)
-        notes += (f"{first}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
+    notes = tuple(f"{first}: {note}." for note in output.encoding.notes) + aspect_notes(output, first)
     if output.source and not output.with_streams and has_more_streams(output.source):
         notes += (f"{output.source}: its sound and subtitles are left out, since the output has another length.",)
     return notes
+
+
+def aspect_notes(output: "VideoOutput", first: Path) -> tuple[str, ...]:
+    """Return a note if a video does not say the aspect of its pixels, which is that of the photo or video `first`."""
+    from relight_cli.videos.muxing import aspect_is_lost
+
+    if not aspect_is_lost(output.kind, output.encoding, output.pixel_aspect):
+        return ()
+    aspect = ratio(output.pixel_aspect)
+    return (f"{first}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
 
 
 def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:
