@@ -125,12 +125,14 @@ def video_notes(writer: Writer, frames: Frames) -> tuple[str, ...]:
     """Return notes on what a video does not keep of the frames that it is made from."""
     if not isinstance(writer, VideoFileWriter):
         return ()
-    from relight_cli.videos.video import has_more_streams
+    from relight_cli.videos.video import has_more_streams, has_other_pictures
 
     output, first = writer.output, frames.path(0)
     notes = tuple(f"{first}: {note}." for note in output.encoding.notes) + aspect_notes(output, first)
     if output.source and not output.with_streams and has_more_streams(output.source):
         notes += (f"{output.source}: its sound and subtitles are left out, since the output has another length.",)
+    if output.source and has_other_pictures(output.source):
+        notes += (f"{output.source}: its other pictures and videos are left out.",)
     return notes
 
 

@@ -70,7 +70,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         is_full = stream.codec_context.color_range == _FULL_RANGE
         fields = stream.codec_context.field_order
         metadata, own_metadata = dict(file.metadata), dict(stream.metadata)
-        others = [one for one in file.streams.video if one.index != stream.index]
+        others = len(file.streams.video) > 1
     reader = VideoReader(path)
     first = next(reader.decoded(), None)
     if first is None or reader.shape is None:

@@ -78,6 +78,13 @@ def test_what_a_container_cannot_hold_is_named(command: Command, tmp_path: Path,
     assert "does not fit into the output" in done.err
 
 
+def test_other_pictures_are_left_out_with_a_note(command: Command, tmp_path: Path, video: Path) -> None:
+    ffmpeg("-i", video, "-map", "0:v", "-map", "0:v", "-c", "copy", tmp_path / "w.mkv")
+    done = command("interpolate-timelapse", "w.mkv", "--mode", "image", "-o", "o.mkv")
+    assert done.code == 0
+    assert "w.mkv: its other pictures and videos are left out." in done.lines
+
+
 @pytest.mark.parametrize(
     ("codec", "suffix", "bits"),
     [
