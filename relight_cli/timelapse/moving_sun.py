@@ -81,10 +81,11 @@ class MovingSun:
         notify = notifier(options.quiet)
         refuse_shard(options, "a moving sun is one photo")
         refuse_ray(options, "a moving sun is one")
+        refuse_objects([*photos, options.output], "a moving sun")  # before a bucket is listed
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
-        refuse_objects([sources[0].path, options.output], "a moving sun")
+        refuse_objects([sources[0].path], "a moving sun")  # of a list
         if options.overwrite and options.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
         photo, count = sources[0].path, options.frames or FRAMES
