@@ -2,6 +2,7 @@
 
 RelightError                 1
  +-- UsageError              2   the options contradict each other or the inputs
+ |    +-- UnfitOptionError   2   an option has no use in this run
  +-- MissingExtraError       3   a pip extra is needed
  +-- PhotoUnreadableError    4   an input photo cannot be read
  +-- LightUnreadableError    4   a file with a light cannot be read
@@ -40,6 +41,15 @@ class UsageError(RelightError):
     """Options that contradict each other or the inputs."""
 
     exit_code = ExitCode.USAGE
+
+
+class UnfitOptionError(UsageError):
+    """An option that has no use in this run, or one of several."""
+
+    def __init__(self, message: str, *options: str) -> None:
+        """Take what to tell, and the options as on the command line: "--codec", "--no-detail"."""
+        super().__init__(message)
+        self.options = options
 
 
 class MissingExtraError(RelightError):

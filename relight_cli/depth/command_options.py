@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from relight_cli.depth.options import MOST_SIDE, DepthOptions
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.engine_options import EngineOptions
 from relight_cli.jobs.option_types import Dtype, check_output
@@ -138,7 +138,9 @@ class DepthCommandOptions(EngineOptions, CommandOptions):
             given.append("sky")  # off also says that the sky of tiny is not infinitely far
         if given and not self.is_refined:
             name = f"--{given[0].replace('_', '-')}"
-            raise UsageError(f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.")
+            raise UnfitOptionError(
+                f"{name} is about the refinement, which --steps 0 leaves out: give only one of them.", name, "--steps"
+            )
 
     @property
     def is_refined(self) -> bool:

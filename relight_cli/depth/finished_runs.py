@@ -46,7 +46,11 @@ class FinishedRuns:
             found = {int(path.stem.removeprefix("run-")): self._read(path) for path in self._files()}
             return {number: run for number, run in found.items() if run}
         self.clear()
-        self._write("settings.json", json.dumps(settings, indent=1).encode())
+        try:
+            self._write("settings.json", json.dumps(settings, indent=1).encode())
+        except BaseException:
+            self.clear()
+            raise
         return {}
 
     def keep(self, number: int, run: "Run") -> None:

@@ -9,7 +9,7 @@ from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
 from relight_cli.depth.finished_runs import FinishedRuns
 from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
 from relight_cli.depth.point_clouds import focal_from_view
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.claims import is_claimed
 from relight_cli.jobs.inputs import STDIO, reads_stdin
 from relight_cli.jobs.masks import read_mask
@@ -61,9 +61,11 @@ def plan_depth(
 ) -> DepthPlan:
     """Return the plan; `sources` are the model files, by name. Raises UsageError, the errors of `plan_jobs`."""
     if options.fov and options.point_cloud is None:
-        raise UsageError("--fov is used only by --point-cloud: give both, or leave it out.")
+        raise UnfitOptionError("--fov is used only by --point-cloud: give both, or leave it out.", "--fov")
     if options.plot and (not options.is_refined or options.ensemble < 2):
-        raise UsageError("--plot draws how much each run changed the mean, which takes two runs: see --ensemble.")
+        raise UnfitOptionError(
+            "--plot draws how much each run changed the mean, which takes two runs: see --ensemble.", "--plot"
+        )
     mask = None if options.sky in ("auto", "off") else kept(place_of(options.sky))
     if mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin can be read only once: name a file for PHOTO or for --sky.")
@@ -78,7 +80,9 @@ def plan_depth(
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
     if options.resume and any(isinstance(job.target, ObjectPath) for job in to_file):
-        raise UsageError("--resume needs a folder, since a bucket keeps no unfinished runs: leave it out.")
+        raise UnfitOptionError(
+            "--resume needs a folder, since a bucket keeps no unfinished runs: leave it out.", "--resume"
+        )
     if (options.resume or extras(options) or options.point_cloud) and any(job.target == STDIO for job in jobs):
         raise UsageError("--output - writes only the disparity and keeps no runs: name a file with --output.")
     if mask and len(jobs) > 1:

@@ -1,7 +1,7 @@
 """Apply the user's own defaults to a run of the command line, and say where they come from."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,23 @@ def drop_weaker(context: typer.Context, values: dict[str, Any], defaults: Mappin
         for name in names:
             if 0 < strength(name) < strongest:
                 values[name] = defaults[name]
+
+
+def drop_unfit(
+    context: typer.Context, options: Collection[str], values: dict[str, Any], defaults: Mapping[str, Any]
+) -> bool:
+    """Reset the first of some options, named as on the command line, that a default has set; return whether one was.
+
+    `defaults` are those of the command itself, by the name of the parameter.
+    """
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        stated = getattr(context.get_parameter_source(name), "name", "") in ("DEFAULT_MAP", "ENVIRONMENT")
+        named = not {*parameter.opts, *parameter.secondary_opts}.isdisjoint(options)
+        if stated and named and values[name] != defaults[name]:
+            values[name] = defaults[name]
+            return True
+    return False
 
 
 def describe_defaults(context: typer.Context) -> Iterator[tuple[str, str]]:

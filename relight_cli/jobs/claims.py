@@ -56,6 +56,8 @@ class Claims:
                 with contextlib.suppress(Timeout):
                     self._acquire(target)
                     return True
+            if target.parent not in self._without_locks:  # a lock in a folder that takes no file times out
+                claim_path_for(target, locked=True).open("ab").close()
         except (OSError, OutputUnwritableError, NotImplementedError):
             return True
         return False

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
 from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
 from relight_cli.jobs.objects import refuse_objects
@@ -22,7 +22,9 @@ def check_compare(options: CommandOptions, others: Iterable[Path]) -> None:
     path = options.compare
     if path is None:
         if options.compare_full:
-            raise UsageError("--compare-full needs --compare PAGE.html: give both, or leave it out.")
+            raise UnfitOptionError(
+                "--compare-full needs --compare PAGE.html: give both, or leave it out.", "--compare-full"
+            )
         return
     refuse_objects([path], "a page of --compare")
     if path.suffix.lower() not in SUFFIXES:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.paths import is_folder
 from relight_cli.places.objects import place_of
 
@@ -80,7 +80,7 @@ class CompositingOptions:
     def check_compositing(self, output: str | None) -> None:
         """Raise UsageError or MissingExtraError for options that cannot be done; `output` is --output."""
         if self.ocio_config is not None and self.working_space is None:
-            raise UsageError("--ocio-config is for --working-space: give both.")
+            raise UnfitOptionError("--ocio-config is for --working-space: give both.", "--ocio-config")
         if self.working_space is not None and output:
             from relight_cli.photos.formats import LINEAR_FORMATS, format_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 
 if TYPE_CHECKING:
     from relight_cli.relighting.lights.light import Light
@@ -113,11 +113,11 @@ def check_one_source(name: str | None, options: LightOptions, *, needs_time: boo
             "no light is named: give a preset, a file, --sun, or --sun-at; 'relight-cli lights list' shows the presets."
         )
     if words and options.sun is None and (idle := options.given(("soft", "ambient"))):
-        raise UsageError(f"{idle[0]} needs a sun: give --sun too, such as --sun left,35.")
+        raise UnfitOptionError(f"{idle[0]} needs a sun: give --sun too, such as --sun left,35.", idle[0])
     if options.sun is None and options.kelvin is not None and options.ambient_kelvin is not None:
         raise UsageError("without --sun, --kelvin and --ambient-kelvin both name the ambient light: give only one.")
     if place and options.sun_at is None and needs_time:
-        raise UsageError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.")
+        raise UnfitOptionError(f"{place[0]} needs --sun-at: a date and a time, such as 2026-06-21T19:30.", place[0])
     for value, most, option in ((options.rotate, 360, "--rotate"), (options.exposure, 20, "--exposure")):
         if not abs(value) <= most:
             raise UsageError(f"{option} {value:g} is out of range: give {-most} to {most}.")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.errors import PhotoUnreadableError, UnfitOptionError, UsageError
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.light_files import is_light, light_paths, parse_mix, refuse_video
 from relight_cli.jobs.light_options import LightOptions, check_one_source, light_of
@@ -93,7 +93,9 @@ class LightSource:
         check_one_source(self.name, self.options, needs_time=False)
         time = self.options.sun_at
         if self.date and time and names_day(time.split("..")[0]):
-            raise UsageError(f"--date {self.date} and --sun-at {time} both name a day: give only one of them.")
+            raise UnfitOptionError(
+                f"--date {self.date} and --sun-at {time} both name a day: give only one of them.", "--date"
+            )
 
     @property
     def of_photo(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError
 from relight_cli.jobs.options import MaskedCommandOptions
 from relight_cli.relighting.options import MappingOptions, TileColour
 
@@ -33,7 +33,7 @@ class MappingCommandOptions(MaskedCommandOptions):
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
         if self.depth is not None and self.layers is None:
-            raise UsageError("--depth is for the depth and the normals of --layers: give both.")
+            raise UnfitOptionError("--depth is for the depth and the normals of --layers: give both.", "--depth")
 
     def files(self) -> dict[str, Path]:
         """Return what is read besides photos, in the form of `Recipe.files`."""

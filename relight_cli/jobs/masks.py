@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.inputs import STDIO, reads_stdin
 from relight_cli.jobs.options import CommandOptions, MaskedCommandOptions
@@ -19,7 +19,7 @@ def check_mask_options(photos: list[str], options: MaskedCommandOptions, *, save
     if options.mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin cannot be both PHOTO and --mask: name a file for one of them.")
     if options.invert_mask and not options.mask:
-        raise UsageError("--invert-mask needs a mask: give --mask too.")
+        raise UnfitOptionError("--invert-mask needs a mask: give --mask too.", "--invert-mask")
     if save_layer and (options.output == "-" or (options.output is None and str(STDIO) in photos)):
         raise UsageError("stdout takes one picture: name a file or a folder by --output to save a layer next to it.")
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from relight_cli.errors import UsageError
-from relight_cli.jobs.applied_defaults import drop_weaker
+from relight_cli.errors import UnfitOptionError, UsageError
+from relight_cli.jobs.applied_defaults import drop_unfit, drop_weaker
 from relight_cli.jobs.compositing_options import CompositingOptions
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.calls import remember_call
@@ -275,14 +275,24 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             """Call the command with these fields as one object."""
             drop_weaker(context, values, defaults)
             values = {name: kept(place_of(v)) if isinstance(v, Path) else v for name, v in values.items()}
-            chosen = options(**{f.name: values.pop(f.name) for f in fields(options)})
-            if isinstance(chosen, CommandOptions):  # `lights` makes no photos
-                begin_progress(command.__name__.replace("_", "-"), chosen)
-                remember_call(command, values, chosen)
-            if "context" in taken:
-                values["context"] = context
-            with reserve_stdout(), appended_whole():
-                command(**values, options=chosen)
+            begun = False
+            while True:
+                own = dict(values)
+                try:
+                    chosen = options(**{f.name: own.pop(f.name) for f in fields(options)})
+                    if isinstance(chosen, CommandOptions):  # `lights` makes no photos
+                        if not begun:
+                            begin_progress(command.__name__.replace("_", "-"), chosen)
+                        begun = True
+                        remember_call(command, own, chosen)
+                    if "context" in taken:
+                        own["context"] = context
+                    with reserve_stdout(), appended_whole():
+                        command(**own, options=chosen)
+                    return
+                except UnfitOptionError as error:  # raised before any work
+                    if not drop_unfit(context, error.options, values, defaults):
+                        raise
 
         run.__signature__ = inspect.Signature([*own, *shared, context])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (*own, *shared, context)}

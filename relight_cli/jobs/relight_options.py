@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.light_options import LightOptions
 from relight_cli.jobs.options import MaskedCommandOptions
 from relight_cli.relighting.options import ReferenceKind, RelightOptions
@@ -104,40 +104,61 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
     def check(self) -> None:
         """Raise UsageError for options of a light without a photo that contradict each other."""
         if self.reference != ReferenceKind.AUTO:
-            raise UsageError(f"--reference {self.reference} needs a photo as --light: leave it out.")
+            raise UnfitOptionError(
+                f"--reference {self.reference} needs a photo as --light: leave it out.", "--reference"
+            )
         if not self.detail:
-            raise UsageError("--no-detail is the picture of the network, which makes no such light: leave it out.")
+            raise UnfitOptionError(
+                "--no-detail is the picture of the network, which makes no such light: leave it out.", "--no-detail"
+            )
         self._check_save_light()
         if (self.frames or self.fps) and not self.is_timelapse:
-            raise UsageError("--frames and --fps need a range of times: --sun-at 06:00..21:00.")
+            raise UnfitOptionError(
+                "--frames and --fps need a range of times: --sun-at 06:00..21:00.", "--frames", "--fps"
+            )
         if self.date and self.sun_at is None:
-            raise UsageError("--date needs --sun-at: a time, such as 19:30.")
+            raise UnfitOptionError("--date needs --sun-at: a time, such as 19:30.", "--date")
         if self.is_timelapse and self.budget is not None:
-            raise UsageError("--budget is for photos, not for a moving sun: give --max-side.")
+            raise UnfitOptionError("--budget is for photos, not for a moving sun: give --max-side.", "--budget")
         if self.is_timelapse and (self.keyframes or self.sequence):
-            raise UsageError("--keyframes and --sequence are for videos and not for a moving sun: leave them out.")
+            raise UnfitOptionError(
+                "--keyframes and --sequence are for videos and not for a moving sun: leave them out.",
+                "--keyframes",
+                "--sequence",
+            )
         if self.is_timelapse and (self.save_light or self.save_shading):
-            raise UsageError("--save-light and --save-shading need a single time: give --sun-at without a range.")
+            raise UnfitOptionError(
+                "--save-light and --save-shading need a single time: give --sun-at without a range.",
+                "--save-light",
+                "--save-shading",
+            )
         if self.is_timelapse and (given := [name for name, value in self.compositing().items() if value is not None]):
-            raise UsageError(f"{given[0]} needs a single time: give --sun-at without a range.")
+            raise UnfitOptionError(f"{given[0]} needs a single time: give --sun-at without a range.", given[0])
 
     def check_reference(self) -> None:
         """Raise UsageError for options that a reference photo leaves without effect, or that contradict each other."""
         if not self.detail and self.reference not in (ReferenceKind.AUTO, ReferenceKind.LATENTS):
-            raise UsageError(
-                f"--reference {self.reference} and --no-detail contradict each other: give only one of them."
+            raise UnfitOptionError(
+                f"--reference {self.reference} and --no-detail contradict each other: give only one of them.",
+                "--reference",
+                "--no-detail",
             )
         moving = {"--date": self.date, "--frames": self.frames, "--fps": self.fps}
         if used := [name for name, value in moving.items() if value]:
-            raise UsageError(f"{used[0]} is for a light that is no photo: leave it out, or give another --light.")
+            raise UnfitOptionError(
+                f"{used[0]} is for a light that is no photo: leave it out, or give another --light.", used[0]
+            )
         kind = self.reference if self.detail else ReferenceKind.LATENTS
         saved = ["--save-light"] if self.save_light else []
         unused = [] if kind == ReferenceKind.AUTO else [*self.idle(kind), *saved] if kind != ReferenceKind.SCENE else []
         if unused:
-            raise UsageError(f"{unused[0]} is for the light of another scene: leave it out, or give --reference scene.")
+            raise UnfitOptionError(
+                f"{unused[0]} is for the light of another scene: leave it out, or give --reference scene.", unused[0]
+            )
         if self.save_shading and kind != ReferenceKind.SCENE:
-            raise UsageError(
-                "--save-shading is for the light of another scene: leave it out, or give --reference scene."
+            raise UnfitOptionError(
+                "--save-shading is for the light of another scene: leave it out, or give --reference scene.",
+                "--save-shading",
             )
         self._check_save_light()
 

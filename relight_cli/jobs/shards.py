@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 
 if TYPE_CHECKING:
     from relight_cli.jobs.inputs import Source
@@ -55,7 +55,7 @@ def check_shard(text: str | None) -> str | None:
 def refuse_shard(options: "CommandOptions", what: str) -> None:
     """Raise UsageError if --shard is given for work that has no shares."""
     if options.shard:
-        raise UsageError(f"--shard divides photos, but {what}: leave it out.")
+        raise UnfitOptionError(f"--shard divides photos, but {what}: leave it out.", "--shard")
 
 
 def check_sharded_output(options: "CommandOptions") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.engines.engine_options import refuse_ray
 from relight_cli.jobs.options import LightCommandOptions
 from relight_cli.jobs.photo_command import PhotoCommand
@@ -50,4 +50,4 @@ def command_for(
 def _refuse(options: Mapping[str, object]) -> None:
     for name, given in options.items():
         if given:
-            raise UsageError(f"{name} is for videos and sequences of frames: leave it out for photos.")
+            raise UnfitOptionError(f"{name} is for videos and sequences of frames: leave it out for photos.", name)

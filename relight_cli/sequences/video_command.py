@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.errors import PhotoUnreadableError, UnfitOptionError
 from relight_cli.jobs.batch import Change, Result
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.file_names import make_folder
@@ -213,7 +213,9 @@ class VideoCommand:
         }
         for name, value in given.items():
             if value:
-                raise UsageError(f"{name} is for {self.what} and not for {self.those}: leave it out.")
+                raise UnfitOptionError(
+                    f"{name} is for {self.what} and not for {self.those}: leave it out.", name.split()[0]
+                )
 
     def _unfit(self) -> dict[str, object]:
         """Return more options by name, of which none may be given."""

@@ -45,6 +45,7 @@ def serve_on(place: socket.socket, context: typer.Context, options: ServeOptions
     )
     keep_loaded()
     host, port = place.getsockname()[:2]
-    say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.")
-    with contextlib.suppress(*INTERRUPTIONS):  # uvicorn raises the signal again when all is done
-        Server(config).run(sockets=[place])
+    with contextlib.closing(app.state.service.worker):  # also where nobody reads what is said
+        say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.")
+        with contextlib.suppress(*INTERRUPTIONS):  # uvicorn raises the signal again when all is done
+            Server(config).run(sockets=[place])

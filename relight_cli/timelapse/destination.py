@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, file_identity
@@ -83,7 +83,9 @@ def choose_writer(
 def refuse_codec(codec: VideoCodec | None, crf: int | None) -> None:
     """Raise UsageError for options of videos where a folder of frames is written."""
     if codec or crf is not None:
-        raise UsageError(f"{'--codec' if codec else '--crf'} needs a video as -o, such as day.mp4.")
+        raise UnfitOptionError(
+            f"{'--codec' if codec else '--crf'} needs a video as -o, such as day.mp4.", "--codec", "--crf"
+        )
 
 
 def _video_output(
@@ -123,17 +125,25 @@ def video_notes(writer: Writer, frames: Frames) -> tuple[str, ...]:
     """Return notes on what a video does not keep of the frames that it is made from."""
     if not isinstance(writer, VideoFileWriter):
         return ()
-    from relight_cli.videos.muxing import aspect_is_lost
-    from relight_cli.videos.video import has_more_streams
+    from relight_cli.videos.video import has_more_streams, has_other_pictures
 
     output, first = writer.output, frames.path(0)
-    notes = tuple(f"{first}: {note}." for note in output.encoding.notes)
-    if aspect_is_lost(output.kind, output.encoding, frames.pixel_aspect):
-        aspect = ratio(frames.pixel_aspect)
-        notes += (f"{first}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
+    notes = tuple(f"{first}: {note}." for note in output.encoding.notes) + aspect_notes(output, first)
     if output.source and not output.with_streams and has_more_streams(output.source):
         notes += (f"{output.source}: its sound and subtitles are left out, since the output has another length.",)
+    if output.source and has_other_pictures(output.source):
+        notes += (f"{output.source}: its other pictures and videos are left out.",)
     return notes
+
+
+def aspect_notes(output: "VideoOutput", first: Path) -> tuple[str, ...]:
+    """Return a note if a video does not say the aspect of its pixels, which is that of the photo or video `first`."""
+    from relight_cli.videos.muxing import aspect_is_lost
+
+    if not aspect_is_lost(output.kind, output.encoding, output.pixel_aspect):
+        return ()
+    aspect = ratio(output.pixel_aspect)
+    return (f"{first}: its pixels are {aspect}, which the output does not say; an .mp4 as -o keeps it.",)
 
 
 def check_other_files(writer: Writer, frames: Frames, options: TimelapseCommandOptions) -> None:

@@ -120,6 +120,7 @@ def find_frames(
     """
     from relight_cli.videos.video import open_video
 
+    refuse_objects(inputs, "a timelapse")  # before a bucket is listed
     sources = _without_stray_gifs(expand_inputs(inputs, recursive=recursive, null=null, notify=notify))
     refuse_objects((source.path for source in sources), "a timelapse")
     paths = [source.path for source in sources]

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
-from relight_cli.errors import OutputUnwritableError, UsageError
+from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
@@ -26,6 +26,7 @@ from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
 from relight_cli.jobs.reading import read_with_notes
 from relight_cli.jobs.relight_options import RelightCommandOptions
+from relight_cli.jobs.repeated_command import quoted
 from relight_cli.jobs.report_file import check_report
 from relight_cli.jobs.reported_outputs import ReportEntry, output_entry
 from relight_cli.jobs.reports import ModelIdentity
@@ -33,16 +34,17 @@ from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.models.interface import SHADOW
 from relight_cli.pages.previews import PreviewMaker
-from relight_cli.photos.formats import output_suffix
+from relight_cli.photos.formats import frames_remedy, output_suffix
 from relight_cli.timelapse.compared_frames import ComparedFrames
 from relight_cli.timelapse.compared_sun import compared_sun, keep_photo, show_existing_sun
-from relight_cli.timelapse.destination import is_video, refuse_codec
+from relight_cli.timelapse.destination import aspect_notes, is_video, refuse_codec
 from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone, note_other_frames
 from relight_cli.timelapse.report import stopped
 from relight_cli.timelapse.shared_frames import SharedFrames
 from relight_cli.timelapse.sun_times import sun_lights
 from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
+from relight_cli.videos.names import READABLE
 
 if TYPE_CHECKING:
     from relight_cli.jobs.masks import MaskFile
@@ -79,13 +81,17 @@ class MovingSun:
         notify = notifier(options.quiet)
         refuse_shard(options, "a moving sun is one photo")
         refuse_ray(options, "a moving sun is one")
+        refuse_objects([*photos, options.output], "a moving sun")  # before a bucket is listed
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
-        refuse_objects([sources[0].path, options.output], "a moving sun")
+        refuse_objects([sources[0].path], "a moving sun")  # of a list
         if options.overwrite and options.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give only one of them.")
         photo, count = sources[0].path, options.frames or FRAMES
+        if photo.suffix.lower() in READABLE:
+            remedy = frames_remedy(quoted(str(photo)))
+            raise UsageError(f"{photo} is a video, and a moving sun is put on one photo: give a frame; {remedy}.")
         lights = list(sun_lights(source, options, photo, count))
         writer = _writer(photo, options, count)
         files = source.files | options.depth_file() | options.mask_files()
@@ -200,6 +206,7 @@ class MovingSun:
 
     def _write(self, photo: "Photo", subject: "Subject", mask: "MaskFile", compared: ComparedFrames | None) -> None:
         """Write each frame that does not exist yet; all have the exposure that fits the brightest of them."""
+        from relight_cli.photos.shape import pixel_aspect
         from relight_cli.relighting.lit_gain import kept_exposure, light_gain
         from relight_cli.relighting.lit_photo import lit_picture
         from relight_cli.relighting.masks import blend_by_mask
@@ -212,6 +219,10 @@ class MovingSun:
         recorded = self.writer.is_single_file and not self.options.strip
         made = self.recipe.provenance(self._inputs(0)).record() if recorded else None
         current().has_parts = not self.writer.is_single_file
+        if isinstance(self.writer, VideoFileWriter):
+            self.writer.output = replace(self.writer.output, pixel_aspect=pixel_aspect(photo.metadata))
+            for note in aspect_notes(self.writer.output, self.photo):
+                notify(note)
         with self.writer.opened(self._plan(), overwrite=self.options.overwrite, made=made):
             shared = SharedFrames(self.writer, self._is_current, notify, overwrite=self.options.overwrite)
             if compared:
@@ -275,7 +286,7 @@ def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
         return VideoFileWriter(path, VideoOutput(kind, header.height, header.width, rate, encoding))
     refuse_codec(options.codec, options.crf)
     if options.fps:
-        raise UsageError("--fps needs a video as -o, such as day.mp4.")
+        raise UnfitOptionError("--fps needs a video as -o, such as day.mp4.", "--fps")
     require_folders([path])
     return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
 

@@ -1,6 +1,6 @@
 """Plan a timelapse: its keyframes, the frames to make, when they are shown, and where they go."""
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.objects import refuse_objects
 from relight_cli.jobs.outputs import refuse_fields
@@ -28,15 +28,18 @@ def check_options(options: TimelapseCommandOptions, *, to_video: bool) -> None:
         "--content first and --mode image contradict each other": (
             options.content == Content.FIRST and options.mode == Mode.IMAGE
         ),
-        "--strength needs --deflicker or --freeze": options.strength != 1 and not (options.deflicker or options.freeze),
-        "--fps needs --duration or a video as -o": options.fps and not to_video and options.duration is None,
         "--plot needs a .png name": options.plot and options.plot.suffix.lower() != ".png",
     }
     for message, applies in contradictions.items():
         if applies:
             raise UsageError(f"{message}: change one of them.")
+    if options.strength != 1 and not (options.deflicker or options.freeze):
+        raise UnfitOptionError("--strength needs --deflicker or --freeze: change one of them.", "--strength")
+    if options.fps and not to_video and options.duration is None:
+        raise UnfitOptionError("--fps needs --duration or a video as -o: change one of them.", "--fps")
     if options.page is not None:
-        raise UsageError("--page picks a page of single photos: save the pages of a sequence as files of their own.")
+        message = "--page picks a page of single photos: save the pages of a sequence as files of their own."
+        raise UnfitOptionError(message, "--page")
     if not (counts or to_video or options.deflicker or options.freeze or options.redo_keyframes):
         raise UsageError("nothing to do: give --between, --frames, --duration, --deflicker, --freeze or a video as -o.")
 

@@ -1,9 +1,10 @@
 """Codecs of videos: which encoder, pixel format and options a video is written with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from relight_cli.errors import MissingExtraError, UsageError
+from relight_cli.errors import MissingExtraError, UnfitOptionError, UsageError
 from relight_cli.videos.decoding import import_extra
 from relight_cli.videos.names import ISO, WRITABLE, VideoCodec
 
@@ -17,6 +18,7 @@ class _Encoder:
     most: int  # the largest --crf
     containers: tuple[str, ...]  # suffixes of the containers that hold the codec
     odd: bool = False  # takes sides of an odd length where a colour is stored for two pixels
+    lossless: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     slow: Mapping[str, str] = field(default_factory=dict)  # options where frames take longer to make than to encode
 
@@ -47,15 +49,23 @@ _ENCODERS = {
         22,
         63,
         (*_MATROSKA, ".webm", ".mp4"),
-        True,
-        {"b": "0", "row-mt": "1", "cpu-used": "4", "lag-in-frames": "0"},
+        odd=True,
+        options={"b": "0", "row-mt": "1", "cpu-used": "4", "lag-in-frames": "0"},
     ),
     VideoCodec.PRORES: _Encoder("prores_ks", None, 0, (".mov", *_MATROSKA), options={"profile": "3"}),
-    VideoCodec.FFV1: _Encoder("ffv1", None, 0, _MATROSKA, True, {"level": "3", "g": "1", "slicecrc": "1"}),
+    VideoCodec.FFV1: _Encoder("ffv1", None, 0, _MATROSKA, True, True, {"level": "3", "g": "1", "slicecrc": "1"}),
 }
 _NAMES = {"h264": VideoCodec.H264, "hevc": VideoCodec.H265, "av1": VideoCodec.AV1, "vp9": VideoCodec.VP9}
 _NAMES |= {"libdav1d": VideoCodec.AV1, "libaom-av1": VideoCodec.AV1, "libvpx-vp9": VideoCodec.VP9}  # decoders
 _NAMES |= {"prores": VideoCodec.PRORES, "ffv1": VideoCodec.FFV1}
+
+
+class Samples(StrEnum):
+    """What the samples of a stream are."""
+
+    YUV = "yuv"
+    RGB = "rgb"
+    GREY = "grey"
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,7 @@ class PixelFormat:
     across: int = 1
     down: int = 1
     odd: bool = False  # a side is odd
+    samples: Samples = Samples.YUV
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,12 @@ class Encoding:
         return self.pixel_format.endswith("le")
 
     @property
+    def samples(self) -> Samples:
+        """What its samples are."""
+        kinds = {"gbr": Samples.RGB, "bgr": Samples.RGB, "gra": Samples.GREY}
+        return kinds.get(self.pixel_format[:3], Samples.YUV)
+
+    @property
     def step(self) -> tuple[int, int]:
         """Pixels across and down that share one colour."""
         across = 2 if "420" in self.pixel_format or "422" in self.pixel_format else 1
@@ -99,14 +116,17 @@ def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
         return
     encoder = _ENCODERS[codec]
     if suffix.lower() not in encoder.containers:
-        raise UsageError(
+        raise UnfitOptionError(
             f"--codec {codec} does not fit into {suffix}: name an output with -o that ends in "
-            f"{' or '.join(encoder.containers)}."
+            f"{' or '.join(encoder.containers)}.",
+            "--codec",
         )
     if crf is not None and encoder.crf is None:
-        raise UsageError(f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.")
+        raise UnfitOptionError(
+            f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.", "--crf"
+        )
     if crf is not None and crf > encoder.most:
-        raise UsageError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.")
+        raise UnfitOptionError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.", "--crf")
     if _formats(encoder.name) is None:
         raise MissingExtraError(f"the installed PyAV has no encoder for {codec}: choose another --codec.")
 
@@ -114,15 +134,19 @@ def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
 def encoding_of_frames(suffix: str, codec: VideoCodec | None = None, crf: int | None = None, bits: int = 8) -> Encoding:
     """Return how a video is encoded whose frames are photos of so many bits per sample. Raises UsageError.
 
-    H.264 gets 8 bits, which all players show, and no lossy codec more than 10.
+    H.264 gets 8 bits, which all players show, and no lossy codec more than 10. FFV1 keeps RGB.
     """
     if suffix.lower() == ".gif":
         if codec or crf is not None:
-            raise UsageError(f"{'--codec' if codec else '--crf'} does not apply to a .gif: leave it out.")
+            raise UnfitOptionError(
+                f"{'--codec' if codec else '--crf'} does not apply to a .gif: leave it out.", "--codec", "--crf"
+            )
         return _GIF
-    coarser = 0 if codec == VideoCodec.FFV1 else 1
-    kept = 8 if codec in (None, VideoCodec.H264) else bits if codec == VideoCodec.FFV1 else min(bits, 10)
-    return choose_encoding(suffix, "", PixelFormat(kept, coarser, coarser), codec, crf, slow=True)
+    if codec == VideoCodec.FFV1:
+        stored = PixelFormat(bits, 0, 0, samples=Samples.RGB)
+    else:
+        stored = PixelFormat(8 if codec in (None, VideoCodec.H264) else min(bits, 10))
+    return choose_encoding(suffix, "", stored, codec, crf, slow=True)
 
 
 def choose_encoding(
@@ -137,8 +161,8 @@ def choose_encoding(
     """Return how a video is encoded that was in the codec `source` (FFmpeg's name) and is `stored` in this way.
 
     Without `codec` it is the source's own, where the container holds it and it can be written, else one that fits.
-    Bits per sample and resolution of colours are kept as far as the encoder has them. A slow encoder makes smaller
-    files of the same quality. Raises UsageError.
+    Bits per sample and resolution of colours are kept as far as the encoder has them, RGB and grey by a lossless one.
+    A slow encoder makes smaller files of the same quality. Raises UsageError.
     """
     chosen = codec or _own_codec(suffix, source)
     encoder = _ENCODERS[chosen]
@@ -151,9 +175,11 @@ def choose_encoding(
     )
     notes: tuple[str, ...] = ()
     if stored.odd and not encoder.odd and (stored.across or stored.down):
-        stored = PixelFormat(stored.bits, 0, 0)
+        stored = replace(stored, across=0, down=0)
         notes = ("its colours are stored at their full resolution (4:4:4), which sides of an odd length need",)
-    name, more = _pixel_format(_formats(encoder.name) or [], stored)
+    available = _formats(encoder.name) or []
+    own = _own_format(stored) if encoder.lossless else None
+    name, more = (own, ()) if own in available else _yuv_format(available, stored)
     notes += more
     if chosen == VideoCodec.PRORES and "444" in name:
         options["profile"] = "4"
@@ -177,7 +203,15 @@ def _formats(encoder: str) -> list[str] | None:
         return None
 
 
-def _pixel_format(available: list[str], stored: PixelFormat) -> tuple[str, tuple[str, ...]]:
+def _own_format(stored: PixelFormat) -> str | None:
+    """Return the format of RGB or grey with the stored bits per sample, 8 to 16; None for YUV."""
+    bits = min(max(stored.bits, 8), 16)
+    if stored.samples == Samples.RGB:
+        return "bgr0" if bits == 8 else f"gbrp{bits}le"
+    return f"gray{'' if bits == 8 else f'{bits}le'}" if stored.samples == Samples.GREY else None
+
+
+def _yuv_format(available: list[str], stored: PixelFormat) -> tuple[str, tuple[str, ...]]:
     """Return the available planar YUV format nearest to the stored one, not poorer if there is one, and notes."""
     sampling = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}
     own = (stored.across, stored.down) if (stored.across, stored.down) in sampling else (0, 0)

@@ -106,11 +106,12 @@ def colour_of(frame: Any, sides: Mapping[str, bytes], declared: tuple[int, int, 
     if primaries not in (*PRIMARIES, UNSPECIFIED):
         raise UnknownColoursError(f"colour primaries {primaries} of ITU-T H.273")
     bits = frame.format.components[0].bits
-    full = frame.color_range == 2 or frame.format.name.startswith("yuvj") or frame.format.is_rgb
+    has_matrix = _has_matrix(frame.format)
+    full = frame.color_range == 2 or frame.format.name.startswith("yuvj") or not has_matrix
     white = ((1 << bits) - 1) << (16 - bits) if full and 8 <= bits <= 16 else _WHITE_OF_RGB
     icc = sides.get("ICC_PROFILE")
     icc = icc if icc and converts_to_srgb(icc, "rgb") else None
-    used = _matrix(matrix, primaries, frame.width, frame.height) if _has_matrix(frame.format) else None
+    used = _matrix(matrix, primaries, frame.width, frame.height) if has_matrix else None
     expanded = used is not None or not (frame.format.is_rgb and frame.color_range == 1)
     return VideoColour(primaries, transfer, used, expanded, white, icc, contradicted)
 

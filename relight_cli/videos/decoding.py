@@ -160,11 +160,19 @@ class VideoReader:
             raise ValueError(f"it has {frame.width} x {frame.height} pixels, others {self.size[0]} x {self.size[1]}")
         if colour.matrix is not None:
             frame.colorspace = colour.matrix
-        # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
-        rgb = reformatter.reformat(frame, format="gbrp16le").to_ndarray()
+        rgb = _rgb(frame, reformatter)
         assert self.shape is not None
         whole = None if any(self.shape.cropped) else frame
         return Decoded(self.shape.cropped_pixels(rgb), colour, frame.pts, whole)
+
+
+def _rgb(frame: Any, reformatter: Any) -> NDArray[np.uint16]:
+    """Return a frame as RGB (H, W, 3) of 16 bits, of which fewer bits are the upper ones."""
+    form, bits = frame.format, frame.format.components[0].bits
+    if form.is_rgb and form.is_planar and 8 < bits < 16:  # swscale changes their last bit
+        return frame.to_ndarray()[..., :3] << (16 - bits)
+    # Through 16 bits: the direct conversion to 8 bits truncates, and loses 1.5 of 255 levels on average.
+    return reformatter.reformat(frame, format="gbrp16le").to_ndarray()
 
 
 def shown_stream(file: Any) -> Any:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relight_cli.videos.codecs import Encoding
+from relight_cli.videos.codecs import Encoding, Samples
 from relight_cli.videos.decoding import Decoded, import_extra
 from relight_cli.videos.facts import VideoFacts
 from relight_cli.videos.names import VideoCodec
 from relight_cli.videos.packets import EncodedFrame
 from relight_cli.videos.priorities import ordinary_priorities
+from relight_cli.videos.samples import frame_of_samples, state_samples
 
 _FULL, _LIMITED = 2, 1  # color_range of FFmpeg; luma 0 to 255, 16 to 235
 _BT709 = 1
@@ -80,6 +81,8 @@ def stored_frame(lit: NDArray[np.uint16], own: Decoded, encoding: Encoding, fact
     It is the frame's own samples plus their change, so that a sample whose light does not change stays as it is, though
     colours are stored for several pixels.
     """
+    if encoding.samples != Samples.YUV:
+        return frame_of_samples(lit, own.colour.white, encoding)
     made = _in_format(lit, encoding, facts)
     if own.frame is None or own.colour.matrix is None:
         return made
@@ -121,6 +124,7 @@ def _configure(context: Any, encoding: Encoding, facts: VideoFacts) -> None:
     if facts.is_progressive:
         context.field_order = 1
     _state_colours(context, facts)
+    state_samples(context, encoding)
 
 
 def _state_colours(thing: Any, facts: VideoFacts) -> None:

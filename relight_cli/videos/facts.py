@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relight_cli.errors import PhotoUnreadableError
-from relight_cli.videos.codecs import PixelFormat
+from relight_cli.videos.codecs import PixelFormat, Samples
 from relight_cli.videos.colour import VideoColour
 from relight_cli.videos.decoding import VideoReader, opened_video, require_frame_size, shown_stream
 from relight_cli.videos.mastering import mastering_of
@@ -70,7 +70,7 @@ def read_facts(path: Path, *, max_pixels: int) -> VideoFacts:
         is_full = stream.codec_context.color_range == _FULL_RANGE
         fields = stream.codec_context.field_order
         metadata, own_metadata = dict(file.metadata), dict(stream.metadata)
-        others = [one for one in file.streams.video if one.index != stream.index]
+        others = len(file.streams.video) > 1
     reader = VideoReader(path)
     first = next(reader.decoded(), None)
     if first is None or reader.shape is None:
@@ -108,9 +108,9 @@ def _pixel_format(form: Any) -> PixelFormat:
     colours = [component for component in form.components if not component.is_alpha]
     bits = colours[0].bits
     if form.is_rgb or form.has_palette:
-        return PixelFormat(bits, 0, 0)
+        return PixelFormat(bits, 0, 0, samples=Samples.RGB)
     if len(colours) == 1:
-        return PixelFormat(bits)
+        return PixelFormat(bits, samples=Samples.GREY)
     across = round(colours[0].width / max(1, colours[1].width)) - 1
     down = round(colours[0].height / max(1, colours[1].height)) - 1
     return PixelFormat(bits, min(1, across), min(1, down))

@@ -91,6 +91,12 @@ def has_more_streams(path: Path) -> bool:
         return any(stream.type != "video" for stream in file.streams)
 
 
+def has_other_pictures(path: Path) -> bool:
+    """Return whether a video has a cover picture or another video."""
+    with opened_video(path) as file:
+        return len(file.streams.video) > 1
+
+
 def _frames_by_duration(reader: VideoReader, count: int) -> int:
     """Return the number of frames by duration if the header has no number (WebM, Matroska), else `count`."""
     with contextlib.suppress(Exception):

@@ -14,11 +14,12 @@ from PIL import Image
 from relight_cli.photos.fingerprints import PENDING, fingerprint_of, seal
 from relight_cli.photos.gif_comments import add_comment
 from relight_cli.photos.metadata import SOFTWARE
-from relight_cli.videos.codecs import Encoding
+from relight_cli.videos.codecs import Encoding, Samples
 from relight_cli.videos.decoding import Pixels, import_extra, opened_video, shown_stream
 from relight_cli.videos.encoding import quiet_encoders, tag_codec
 from relight_cli.videos.muxing import FORMATS, copied_packets, copied_streams, kept_metadata, muxing_options
 from relight_cli.videos.priorities import ordinary_priorities
+from relight_cli.videos.samples import frame_of_samples, state_samples
 from relight_cli.videos.timing import ticks_of
 
 _CLOCKS = {".webm": 1000, ".gif": 100}  # ticks a second, by suffix
@@ -97,6 +98,7 @@ class VideoWriter:
         if encoding.codec:
             tag_codec(stream, encoding, self._file)
             _state_colours(stream.codec_context)
+            state_samples(stream.codec_context, encoding)
         if output.pixel_aspect != 1:
             stream.codec_context.sample_aspect_ratio = output.pixel_aspect.limit_denominator(255)  # x264: 16 bits
         return stream
@@ -148,6 +150,8 @@ class VideoWriter:
             self._opened.close()
 
     def _frame(self, pixels: Pixels) -> Any:
+        if self._encoding.samples != Samples.YUV:
+            return frame_of_samples(pixels, np.iinfo(pixels.dtype).max, self._encoding)
         (height, width), (across, down) = pixels.shape[:2], self._encoding.step
         padded = np.pad(pixels, ((0, height % down), (0, width % across), (0, 0)), "edge")
         form = "rgb24"

@@ -26,7 +26,9 @@ from relight_cli.checkpoints.geometry import geometry_sha256
 from relight_cli.cli import main
 from relight_cli.depth import run
 from relight_cli.depth.depth_maps import MapScale, encode_map, recorded_recipe
+from relight_cli.depth.finished_runs import FinishedRuns
 from relight_cli.errors import OutputUnwritableError
+from relight_cli.photos import atomic_files
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
@@ -293,6 +295,17 @@ def test_finished_runs_that_could_not_be_written_are_not_computed_again(
     assert json.loads((scene / "r.jsonl").read_text().splitlines()[-1])["runs"] == 2
     assert refine("photo.png", *FAST, "-o", "e.png", "-q").code == 0
     assert (disparity(scene / "d.png") == disparity(scene / "e.png")).all()
+
+
+def test_a_full_disk_leaves_no_folder_of_runs(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise OutputUnwritableError("settings.json: No space left on device; make room.")
+
+    monkeypatch.setattr(atomic_files, "write_atomically", full)
+    runs = FinishedRuns(scene / "d.png")
+    with pytest.raises(OutputUnwritableError):
+        runs.open({}, resume=False)
+    assert not runs.folder.exists()
 
 
 def test_runs_of_another_network_are_not_resumed(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:

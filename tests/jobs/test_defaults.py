@@ -151,6 +151,36 @@ def test_a_light_of_the_command_line_replaces_one_of_a_file(
     assert f'origin = "{made}' in Path("found.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("stated", "call"),
+    [
+        ('codec = "h265"\ncrf = 20\nkeyframes = 5', ()),
+        ('ocio-config = "studio.ocio"\ninvert-mask = true\ngpus-per-actor = 1', ()),
+        ('reference = "scene"\nfps = 24\ndate = "2026-06-21"', ("--light", "noon")),
+        ("detail = false", ("--light", "noon")),
+    ],
+)
+def test_what_has_no_use_in_a_run_is_left_out(
+    command: Command, photo: Path, stated: str, call: tuple[str, ...]
+) -> None:
+    project(stated)
+    name = "relight" if call else "albedo"
+    done = command(name, "a.png", *call, "--model", "tiny", "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    done = command(name, "a.png", *call, "--model", "tiny", "--dry-run", "--progress", "json")
+    assert done.code == 0
+    assert [json.loads(line)["event"] for line in done.lines].count("start") == 1
+
+
+def test_what_has_no_use_in_a_video_is_left_out(command: Command, photo: Path) -> None:
+    project('codec = "prores"\ncrf = 20\nfps = 24\nstrength = 0.5\npage = 2')
+    write_photo(Photo(noise((6, 8, 3), seed=2)), Path("b.png"))
+    call = ("interpolate-timelapse", "a.png", "b.png", "--between", 1, "--mode", "image", "--dry-run")
+    assert command(*call, "-o", "out").code == 0
+    assert command(*call, "-o", "o.mp4").code == 0
+    assert "--codec prores does not fit" in command(*call, "-o", "o.mp4", "--codec", "prores").err
+
+
 def test_a_mask_alone_replaces_a_mask_besides(command: Command, photo: Path) -> None:
     project("save-mask = true\nlayers = 'layers/'")
     done = command("deshadow", "a.png", "--model", "tiny", "--mask-only", "-o", "where.png")

@@ -366,3 +366,11 @@ def test_where_no_claim_can_be_made_it_is_granted(
     monkeypatch.setattr(claims.Claims, "_new_lock", refuse)
     assert command("albedo", "in", *SAME, "-o", "out", "-q").code == 0
     whole(Path("out"))
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no file")
+def test_a_folder_that_takes_no_file_gives_one_line(command: Command, tmp_path: Path) -> None:
+    write_photo(Photo(noise((12, 16, 3))), tmp_path / "a.png", overwrite=False)
+    done = command("deshadow", "a.png", *SAME, "-o", "/proc/a.png")
+    assert (done.code, len(done.lines)) == (5, 1)
+    assert done.lines[0].startswith("relight-cli: /proc/a.png: cannot be written (No such file or directory)")

@@ -313,6 +313,7 @@ def test_what_cannot_be_is_one_line(
         ("deshadow", "in/p 0.png", "-o", "http://127.0.0.1/"): (2, "a web server is only read"),
         ("deshadow", "in/p 0.png", "--report", "http://127.0.0.1/r"): (2, "a web server is only read"),
         ("interpolate-timelapse", "s3://bkt/in/", "--between", "1"): (2, "a timelapse needs files"),
+        ("interpolate-timelapse", "s3://nothing/in/", "--between", "1"): (2, "a timelapse needs files"),
         ("interpolate-timelapse", "in", "--between", "1", "-o", "s3://bkt/o/"): (2, "a timelapse needs files"),
         ("deshadow", "s3://bkt/in/p 0.png", "-o", "s3://nothing/"): (5, "s3://nothing/p 0_deshadowed.png"),
     }

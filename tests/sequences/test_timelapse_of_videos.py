@@ -1,6 +1,7 @@
 """interpolate-timelapse keeps what its video is, as far as its length allows."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,7 +11,8 @@ from command_line import Command
 from ffmpeg import decode, ffmpeg
 from threads import real_time_threads
 
-from relight_cli.photos.photo import Photo
+from relight_cli.photos.photo import Metadata, Photo
+from relight_cli.photos.reading import read_photo
 from relight_cli.photos.writing import write_photo
 from relight_cli.videos.facts import read_facts
 
@@ -76,6 +78,13 @@ def test_what_a_container_cannot_hold_is_named(command: Command, tmp_path: Path,
     assert "does not fit into the output" in done.err
 
 
+def test_other_pictures_are_left_out_with_a_note(command: Command, tmp_path: Path, video: Path) -> None:
+    ffmpeg("-i", video, "-map", "0:v", "-map", "0:v", "-c", "copy", tmp_path / "w.mkv")
+    done = command("interpolate-timelapse", "w.mkv", "--mode", "image", "-o", "o.mkv")
+    assert done.code == 0
+    assert "w.mkv: its other pictures and videos are left out." in done.lines
+
+
 @pytest.mark.parametrize(
     ("codec", "suffix", "bits"),
     [
@@ -99,7 +108,8 @@ def test_codecs_of_photos_of_16_bits(
     assert (found.stored.bits, found.count) == (bits, 3)
     with av.open(made) as file:
         frame = next(file.decode(video=0))
-    assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (1, 1, 1, 1)
+    matrix_and_range = (0, 2) if codec == "ffv1" else (1, 1)  # FFV1 stores RGB
+    assert (frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range) == (1, 1, *matrix_and_range)
     wanted = np.linspace(0.3, 0.6, 3)
     shape = (found.height, found.width)
     assert np.abs(decode(made, shape)[:, :32, :48].mean((1, 2, 3)) - wanted).max() < 0.01
@@ -131,12 +141,14 @@ SUN = (
 
 
 def test_a_moving_sun_in_a_codec(command: Command, tmp_path: Path, photos: Path) -> None:
-    shutil.copy(photos / "1.png", tmp_path / "photo.png")
+    photo = replace(read_photo(photos / "1.png"), metadata=Metadata(dpi=(72.0, 144.0)))
+    write_photo(photo, tmp_path / "photo.png")
     call = (*SUN, "--frames", 2, "--model", "tiny", "-o", "sun.mov", "--codec", "prores")
     done = command(*call)
     assert done.code == 0, done.err
     found = read_facts(tmp_path / "sun.mov", max_pixels=10**6)
     assert (found.codec, found.stored.bits, found.count) == ("prores", 10, 2)
+    assert (found.aspect, done.err) == (2, "")
 
 
 UNFIT = [
@@ -147,6 +159,7 @@ UNFIT = [
     ((*COPY, "--between", 1, "-o", "o/", "--codec", "av1"), "needs a video as -o"),
     ((*SUN, "-o", "o/", "--crf", 6), "needs a video as -o"),
     ((*SUN, "-o", "o.mp4", "--keyframes", 6), "not for a moving sun"),
+    (("relight", "v.mkv", *SUN[2:], "-o", "o.mp4"), "v.mkv is a video, and a moving sun is put on one photo"),
     (("deshadow", "v.mkv", "--crf", 60, "-o", "o.mkv"), "out of range for --codec h264"),
 ]
 

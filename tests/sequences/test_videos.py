@@ -318,3 +318,13 @@ def test_a_missing_extra_is_named(command: Command, folder: Path, monkeypatch: p
     done = command("deshadow", folder / "ntsc.mp4", "--model", "tiny")
     assert (done.code, len(done.lines)) == (3, 1)
     assert "pip install 'relight-cli[video]'" in done.err
+
+
+@pytest.mark.parametrize("form", ["bgr0", "gbrp10le", "gray", "gray16le"])
+def test_rgb_and_grey_of_a_lossless_codec_stay_as_they_are(command: Command, tmp_path: Path, form: str) -> None:
+    simple(tmp_path / "v.mkv", "-vf", f"format={form}", "-c:v", "ffv1", sound=False)
+    assert command("deshadow", "v.mkv", "--model", "tiny", "--strength", 0, "-o", "o.mkv").code == 0
+    before, after = (ffprobe(tmp_path / name, "-show_streams")["streams"][0] for name in ("v.mkv", "o.mkv"))
+    for name in ("pix_fmt", "color_range", "color_space"):
+        assert after.get(name) == before.get(name), name
+    assert np.array_equal(decode(tmp_path / "o.mkv", (48, 64)), decode(tmp_path / "v.mkv", (48, 64)))

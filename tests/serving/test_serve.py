@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -35,6 +36,7 @@ from relight_cli.cli import app as program_app
 from relight_cli.jobs.option_tree import prepare_program
 from relight_cli.jobs.options import CommandOptions
 from relight_cli.jobs.progress import Outcome, begin_progress, current
+from relight_cli.serving import server
 from relight_cli.serving.app import make_app
 from relight_cli.serving.errors import ProblemError
 from relight_cli.serving.intake import take
@@ -445,6 +447,19 @@ def test_what_the_server_is_not_started_with(command: Command, tmp_path: Path) -
         refused = command("serve", "--port", taken.getsockname()[1], "--model", "tiny")
     assert refused.code == 5
     assert "cannot listen" in refused.err
+
+
+def test_a_server_that_nobody_hears_leaves_no_folder(
+    context: typer.Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unheard(line: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(server, "say", unheard)
+    with socket.create_server(("127.0.0.1", 0)) as place, pytest.raises(BrokenPipeError):
+        server.serve_on(place, context, ServeOptions(), None)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")

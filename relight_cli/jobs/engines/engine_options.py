@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from relight_cli.errors import MissingExtraError, UsageError
+from relight_cli.errors import MissingExtraError, UnfitOptionError, UsageError
 
 if TYPE_CHECKING:
     from relight_cli.jobs.options import CommandOptions
@@ -85,7 +85,7 @@ class EngineOptions:
         given = {"--actors": self.actors, "--gpus-per-actor": self.gpus_per_actor, "--ray-address": self.ray_address}
         if self.engine is not Engine.RAY:
             if unused := next((name for name, value in given.items() if value is not None), None):
-                raise UsageError(f"{unused} is for --engine ray: give both, or leave it out.")
+                raise UnfitOptionError(f"{unused} is for --engine ray: give both, or leave it out.", unused)
             return
         if self.actors is not None:
             parse_actors(self.actors)
@@ -99,7 +99,7 @@ class EngineOptions:
 def refuse_ray(options: object, what: str) -> None:
     """Raise UsageError if --engine ray is given for work that it does not share out."""
     if getattr(options, "engine", Engine.LOCAL) is Engine.RAY:
-        raise UsageError(f"--engine ray shares out photos, but {what}: leave it out.")
+        raise UnfitOptionError(f"--engine ray shares out photos, but {what}: leave it out.", "--engine")
 
 
 def check_for_ray(options: "CommandOptions", read: Iterable[object]) -> None:
