@@ -33,6 +33,11 @@ def extras(options: DepthCommandOptions) -> tuple[str, ...]:
     return tuple(name for name in POSSIBLE_EXTRAS if getattr(options, name.removesuffix(".png")))
 
 
+def kind_of(target: Path, options: DepthCommandOptions) -> str:
+    """Return the suffix that tells the format of a target; for stdout, which has no name, that of --format."""
+    return f".{options.kind}" if target == STDIO else target.suffix.lower()
+
+
 def write_outputs(
     depth: "RefinedDepth",
     job: Job,
@@ -43,7 +48,7 @@ def write_outputs(
     shape: "Shape | None" = None,
 ) -> MapScale:
     """Write every wanted file, the disparity last, and return the scale of the disparity; `shape` is the photo's."""
-    kind = ".png" if job.target == STDIO else job.target.suffix.lower()
+    kind = kind_of(job.target, options)
     scale = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made, shape=shape)
     data = encode_map(depth.disparity, kind, scale)
     if job.target == STDIO:

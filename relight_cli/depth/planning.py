@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
 from relight_cli.depth.finished_runs import FinishedRuns
-from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
+from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, kind_of, point_cloud_path
 from relight_cli.depth.point_clouds import focal_from_view
 from relight_cli.errors import UsageError
 from relight_cli.jobs.claims import is_claimed
@@ -74,7 +74,8 @@ def plan_depth(
     jobs = plan_jobs(
         photos, "depth", options, notify, also_read, outputs, lambda job: recipe.resolve_existing(job, notify)
     )
-    to_file = [job for job in jobs if job.target != STDIO and not job.skip]
+    to_make = [job for job in jobs if not job.skip]
+    to_file = [job for job in to_make if job.target != STDIO]
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
     if options.resume and any(isinstance(job.target, ObjectPath) for job in to_file):
@@ -83,8 +84,9 @@ def plan_depth(
         raise UsageError("--output - writes only the disparity and keeps no runs: name a file with --output.")
     if mask and len(jobs) > 1:
         raise UsageError(f"--sky {mask} is the mask of one photo, but there are {len(jobs)}: run them one at a time.")
+    for job in to_make:
+        require_kind(kind_of(job.target, options))
     for job in to_file:
-        require_kind(job.target.suffix.lower())
         if not isinstance(job.target, ObjectPath) and not (
             options.resume or options.overwrite or is_claimed(job.target)
         ):
@@ -95,7 +97,7 @@ def plan_depth(
         (FAST_STEPS if options.fast else STEPS) if options.steps is None else options.steps,
         _run_batch(options.run_batch),
         to_array(mask_of(read_mask(mask, options))) if mask else None,
-        _camera_photo([job for job in jobs if not job.skip], options),
+        _camera_photo(to_make, options),
     )
 
 

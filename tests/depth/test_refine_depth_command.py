@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -490,6 +491,18 @@ def test_standard_streams(refine: Refine, scene: Path, monkeypatch: pytest.Monke
             os.close(kept)
     assert (done.code, done.err) == (0, "")
     assert (disparity(scene / "wire") == disparity(scene / "photo_depth.png")).all()
+
+
+def test_stdout_has_the_format_that_is_asked_for(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    stream = SimpleNamespace(write=written.append, flush=lambda: None)
+    monkeypatch.setattr("relight_cli.depth.outputs.stdout_stream", lambda: stream)
+    tiny = ("photo.png", "--depth-model", "tiny", "--steps", "0", "-o")
+    assert refine(*tiny, "d.npz").code == refine(*tiny, "-", "--format", "npz").code == 0
+    with np.load(scene / "d.npz") as file, np.load(io.BytesIO(b"".join(written))) as streamed:
+        assert (streamed["disparity"] == file["disparity"]).all()
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    assert refine(*tiny, "-", "--format", "exr").code == 3
 
 
 def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: Path) -> None:
