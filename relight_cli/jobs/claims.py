@@ -56,6 +56,8 @@ class Claims:
                 with contextlib.suppress(Timeout):
                     self._acquire(target)
                     return True
+            if target.parent not in self._without_locks:
+                _require_creatable(claim_path_for(target, locked=True))
         except (OSError, OutputUnwritableError, NotImplementedError):
             return True
         return False
@@ -134,6 +136,12 @@ class Claims:
         if target.parent in self._without_locks:
             return SoftFileLease(path, lease_duration=LEASE, thread_local=False)
         return FileLock(path, thread_local=False, fallback_to_soft=False)
+
+
+def _require_creatable(lock: Path) -> None:
+    """Raise OSError if a lock file cannot be created: filelock then says the same as of one that is in use."""
+    if not lock.exists():
+        lock.touch()
 
 
 def is_claimed(target: Path) -> bool:

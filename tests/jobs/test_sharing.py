@@ -207,6 +207,11 @@ print(json.dumps({"left": left, "codes": end([begin(asked, without_locks) for _ 
     whole(photos / "out", hidden=".claim")  # of the killed process: a later run removes it
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
+def test_where_no_claim_can_be_made_nothing_is_waited_for() -> None:
+    assert claims.Claims().take(Path("/proc/photo.png"))
+
+
 @needs_fork
 def test_the_claims_of_a_killed_process_are_free(photos: Path) -> None:
     asked = ["albedo", "in", *SAME, "-o", "out", "-q", "--skip-existing"]
