@@ -103,6 +103,10 @@ class DepthStudyOptions(EvaluateOptions):
             raise UsageError("--plot draws the curve of a study: give --study, too.")
         if self.results and self.depth_model is None and self.steps:
             raise UsageError("--steps refines the depth of a network: name it with --depth-model, too.")
+        given = [name for name in ("ensemble", "fast", "runs_dir") if getattr(self, name) != getattr(type(self), name)]
+        if given and not self.refinement().steps:
+            name = f"--{given[0].replace('_', '-')}"
+            raise UsageError(f"{name} is about the refinement: give --steps or --study, too.")
 
     def refinement(self) -> DepthOptions:
         """Return the options of the refinement; with 0 steps there is none."""

@@ -192,7 +192,15 @@ def test_only_the_targets_are_optimised(tiny_parts: Path, targets: Targets) -> N
 
 def test_studies_refuse_what_they_exclude(command: Command, tmp_path: Path) -> None:
     kitti(tmp_path / "set")
-    for words in (["--study", "x"], ["--study", "prior", "--steps", "0"], ["--plot", "a.png"], ["--protocol", "mit"]):
+    for words in (
+        ["--study", "x"],
+        ["--study", "prior", "--steps", "0"],
+        ["--plot", "a.png"],
+        ["--protocol", "mit"],
+        ["--ensemble", "3"],
+        ["--fast", "--depth-model", "tiny"],
+        ["--runs-dir", "runs", "--steps", "0"],
+    ):
         done = command("evaluate", "depth", "set", *words)
         assert (done.code, len(done.lines)) == (2, 1), done.err
 
