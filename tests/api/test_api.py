@@ -218,6 +218,24 @@ def test_options_out_of_range_are_refused(make: Callable[[], object]) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.full((8, 9), 255, np.uint8),
+        np.full((8, 9), 1.5, np.float32),
+        np.full((8, 9), np.nan, np.float32),
+        np.zeros((8, 9, 3), np.float32),
+    ],
+)
+def test_an_array_that_is_no_mask_is_refused(model: rl.Model, mask: np.ndarray) -> None:
+    photo = rl.Photo.from_array(np.zeros((8, 9, 3), np.uint8))
+    with pytest.raises(rl.UsageError, match="mask"):
+        rl.albedo(model, photo, mask)
+    depth_model = rl.load_depth_model("tiny", refined=False)
+    with pytest.raises(rl.UsageError, match="mask"):
+        rl.refine_depth(depth_model, photo, rl.DepthOptions(steps=0), sky_mask=mask)
+
+
 def test_errors_are_one_tree(tmp_path: Path) -> None:
     with pytest.raises(rl.PhotoUnreadableError, match=r"gone\.png"):
         rl.read_photo(tmp_path / "gone.png")
