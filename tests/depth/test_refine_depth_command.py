@@ -438,7 +438,6 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--sky", "gone.png"], 4),
         (["-", "--sky", "-"], 2),
         (["gone.png"], 4),
-        (["photo.png", "--point-cloud", "no/p.ply", "--fov", "60"], 5),
     ],
 )
 def test_faults_are_found_before_anything_is_written(
@@ -503,6 +502,17 @@ def test_stdout_has_the_format_that_is_asked_for(refine: Refine, scene: Path, mo
         assert (streamed["disparity"] == file["disparity"]).all()
     monkeypatch.setitem(sys.modules, "OpenEXR", None)
     assert refine(*tiny, "-", "--format", "exr").code == 3
+
+
+def test_a_missing_point_cloud_is_made_again(refine: Refine, scene: Path) -> None:
+    words = ("photo.png", "--depth-model", "tiny", "--steps", "0", "--fov", "60", "--point-cloud", "new/p.ply")
+    assert refine(*words).code == 0
+    points = (scene / "new" / "p.ply").read_bytes()
+    assert "p.ply exists" in refine(*words, "-o", "d.png").err
+    (scene / "new" / "p.ply").unlink()
+    assert refine(*words, "--skip-existing").code == 0
+    assert (scene / "new" / "p.ply").read_bytes() == points
+    assert "skip     photo.png" in refine(*words, "--skip-existing", "-n").out
 
 
 def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: Path) -> None:
