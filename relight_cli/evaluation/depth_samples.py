@@ -49,7 +49,7 @@ def read_integers(path: Path) -> NDArray[np.uint16]:
 
 def sample_of_png(path: Path, depth: Path, unit: float) -> DepthSample:
     """Read a photo and its depth: integers times their unit, 0 where it is unknown. Raises PhotoUnreadableError."""
-    return depth_sample(path, read_integers(depth) * unit)
+    return depth_sample(path, read_integers(depth).astype(np.float64) * unit)
 
 
 def score_disparity(sample: DepthSample, disparity: NDArray[np.float32]) -> Parts:
