@@ -1,5 +1,6 @@
 """relight-cli evaluate: results against known truths, by named protocols."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,8 @@ from relight_cli.depth.options import DepthOptions
 from relight_cli.errors import ModelUnavailableError, UsageError
 from relight_cli.evaluation.options import Dataset, EvaluateOptions
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.option_tree import variable_of
+from relight_cli.jobs.option_types import check_model
 from relight_cli.jobs.options import with_options
 from relight_cli.jobs.weights_look_up import look_up_arguments
 from relight_cli.relighting.options import ReferenceKind
@@ -34,7 +37,7 @@ class NetworkOptions(EvaluateOptions):
         typer.Option(
             metavar="auto|crocodilight|tiny|FILE",
             help="Network to judge, as in the other commands.",
-            show_default="auto; none with --results",
+            show_default="$RELIGHT_MODEL, else auto; none with --results",
         ),
     ] = None
 
@@ -44,7 +47,8 @@ class NetworkOptions(EvaluateOptions):
 
         if self.results and self.model is None:
             return None
-        return load_model(self.model or "auto", tasks=tasks, **self.model_arguments())
+        name = check_model(self.model or os.environ.get(variable_of("model")) or "auto")
+        return load_model(name, tasks=tasks, **self.model_arguments())
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,10 @@ class DepthStudyOptions(EvaluateOptions):
             raise UsageError("--plot draws the curve of a study: give --study, too.")
         if self.results and self.depth_model is None and self.steps:
             raise UsageError("--steps refines the depth of a network: name it with --depth-model, too.")
+        given = [name for name in ("ensemble", "fast", "runs_dir") if getattr(self, name) != getattr(type(self), name)]
+        if given and not self.refinement().steps:
+            name = f"--{given[0].replace('_', '-')}"
+            raise UsageError(f"{name} is about the refinement: give --steps or --study, too.")
 
     def refinement(self) -> DepthOptions:
         """Return the options of the refinement; with 0 steps there is none."""

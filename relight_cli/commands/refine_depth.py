@@ -46,7 +46,7 @@ def refine_depth(
         return
     choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     run: DepthRun | None = None
-    dry = DryRun(plan.jobs, options, plan.recipe.files, [options.point_cloud]) if options.dry_run else None
+    dry = DryRun(plan.jobs, options, plan.recipe.files) if options.dry_run else None
     if dry:
         dry.print_plan()
         if not dry.to_make:

@@ -11,14 +11,13 @@ from relight_cli.depth.depth_maps import MapScale, coloured_map, encode_map, enc
 from relight_cli.depth.ensemble_chart import ensemble_chart
 from relight_cli.depth.point_clouds import encode_points
 from relight_cli.errors import OutputUnwritableError
-from relight_cli.jobs.file_names import make_folder, require_short_name
+from relight_cli.jobs.file_names import make_folder
 from relight_cli.jobs.inputs import STDIO
 from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.streams import stdout_stream
 from relight_cli.pages.drawn_charts import draw_charts
-from relight_cli.paths import is_folder
 from relight_cli.photos.atomic_files import write_atomically
-from relight_cli.places.objects import ObjectPath, described, exists
+from relight_cli.places.objects import described
 
 if TYPE_CHECKING:
     from relight_cli.depth.refined_depth import RefinedDepth
@@ -33,6 +32,11 @@ def extras(options: DepthCommandOptions) -> tuple[str, ...]:
     return tuple(name for name in POSSIBLE_EXTRAS if getattr(options, name.removesuffix(".png")))
 
 
+def kind_of(target: Path, options: DepthCommandOptions) -> str:
+    """Return the suffix that tells the format of a target; for stdout, which has no name, that of --format."""
+    return f".{options.kind}" if target == STDIO else target.suffix.lower()
+
+
 def write_outputs(
     depth: "RefinedDepth",
     job: Job,
@@ -43,7 +47,7 @@ def write_outputs(
     shape: "Shape | None" = None,
 ) -> MapScale:
     """Write every wanted file, the disparity last, and return the scale of the disparity; `shape` is the photo's."""
-    kind = ".png" if job.target == STDIO else job.target.suffix.lower()
+    kind = kind_of(job.target, options)
     scale = replace(map_scale(depth.disparity, "disparity", SOFTWARE), made=made, shape=shape)
     data = encode_map(depth.disparity, kind, scale)
     if job.target == STDIO:
@@ -57,18 +61,17 @@ def write_outputs(
         return scale
     overwrite = options.overwrite or job.may_replace
     make_folder(job.target.parent)
-    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, scale), strict=True):
+    for path, extra in zip(job.extras, _encoded_extras(depth, options, kind, scale, focal), strict=True):
+        make_folder(path.parent)
         write_atomically(described(path, marks), extra, overwrite=overwrite)
-    if options.point_cloud and focal:
-        points = encode_points(*depth.points, depth.picture, focal)
-        make_folder(options.point_cloud.parent)
-        write_atomically(options.point_cloud, points, overwrite=overwrite)
     write_atomically(described(job.target, marks), data, overwrite=overwrite)
     return scale
 
 
-def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: str, scale: MapScale) -> Iterator[bytes]:
-    """Yield the encoded extra files, in the order of `extras`, made as the disparity of `scale`."""
+def _encoded_extras(
+    depth: "RefinedDepth", options: DepthCommandOptions, kind: str, scale: MapScale, focal: float | None
+) -> Iterator[bytes]:
+    """Yield the encoded extra files, in the order of `extras`, made as the disparity of `scale`; last the points."""
     made = scale.made
     for name in extras(options):
         if name == "preview.png":
@@ -82,15 +85,5 @@ def _encoded_extras(depth: "RefinedDepth", options: DepthCommandOptions, kind: s
         values = getattr(depth, name)
         quantity = "disparity" if name == "initial" else name
         yield encode_map(values, kind, replace(map_scale(values, quantity, SOFTWARE), made=made, shape=scale.shape))
-
-
-def point_cloud_path(options: DepthCommandOptions) -> Path | None:
-    """Return the point cloud's path, checked before anything is computed. Raises OutputUnwritableError."""
-    path = options.point_cloud
-    if path and not isinstance(path, ObjectPath) and not is_folder(path.absolute().parent):
-        raise OutputUnwritableError(f"{path}: its folder does not exist; create it first.")
-    if path and exists(path) and not options.overwrite:
-        raise OutputUnwritableError(f"{path} exists: give --overwrite, or another name.")
-    if path:
-        require_short_name(path)
-    return path
+    if focal:
+        yield encode_points(*depth.points, depth.picture, focal)

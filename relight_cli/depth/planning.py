@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from relight_cli.depth.command_options import DepthCommandOptions
 from relight_cli.depth.depth_maps import KINDS, recorded_recipe, require_kind
 from relight_cli.depth.finished_runs import FinishedRuns
-from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, point_cloud_path
+from relight_cli.depth.outputs import POSSIBLE_EXTRAS, extras, kind_of
 from relight_cli.depth.point_clouds import focal_from_view
 from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.claims import is_claimed
@@ -62,6 +62,8 @@ def plan_depth(
     """Return the plan; `sources` are the model files, by name. Raises UsageError, the errors of `plan_jobs`."""
     if options.fov and options.point_cloud is None:
         raise UnfitOptionError("--fov is used only by --point-cloud: give both, or leave it out.", "--fov")
+    if options.point_cloud and options.point_cloud.suffix.lower() != ".ply":
+        raise UsageError(f"--point-cloud {options.point_cloud}: point clouds are PLY files: end the name in .ply.")
     if options.plot and (not options.is_refined or options.ensemble < 2):
         raise UnfitOptionError(
             "--plot draws how much each run changed the mean, which takes two runs: see --ensemble.", "--plot"
@@ -69,14 +71,15 @@ def plan_depth(
     mask = None if options.sky in ("auto", "off") else kept(place_of(options.sky))
     if mask == STDIO and reads_stdin(photos):
         raise UsageError("stdin can be read only once: name a file for PHOTO or for --sky.")
-    outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE_EXTRAS)
+    outputs = Outputs(KINDS, f".{options.kind}", extras(options), POSSIBLE_EXTRAS, named=options.point_cloud)
     more = {"sources": sources}
     recipe = Recipe("depth", model, options, {"sky": mask} if mask else {}, more, recorded_recipe)
     also_read = [mask] if mask else []
     jobs = plan_jobs(
         photos, "depth", options, notify, also_read, outputs, lambda job: recipe.resolve_existing(job, notify)
     )
-    to_file = [job for job in jobs if job.target != STDIO and not job.skip]
+    to_make = [job for job in jobs if not job.skip]
+    to_file = [job for job in to_make if job.target != STDIO]
     if options.resume and options.overwrite:
         raise UsageError("--resume and --overwrite contradict each other: give one of them.")
     if options.resume and any(isinstance(job.target, ObjectPath) for job in to_file):
@@ -87,8 +90,9 @@ def plan_depth(
         raise UsageError("--output - writes only the disparity and keeps no runs: name a file with --output.")
     if mask and len(jobs) > 1:
         raise UsageError(f"--sky {mask} is the mask of one photo, but there are {len(jobs)}: run them one at a time.")
+    for job in to_make:
+        require_kind(kind_of(job.target, options))
     for job in to_file:
-        require_kind(job.target.suffix.lower())
         if not isinstance(job.target, ObjectPath) and not (
             options.resume or options.overwrite or is_claimed(job.target)
         ):
@@ -99,7 +103,7 @@ def plan_depth(
         (FAST_STEPS if options.fast else STEPS) if options.steps is None else options.steps,
         _run_batch(options.run_batch),
         to_array(mask_of(read_mask(mask, options))) if mask else None,
-        _camera_photo([job for job in jobs if not job.skip], options),
+        _camera_photo(to_make, options),
     )
 
 
@@ -112,15 +116,8 @@ def _run_batch(text: str) -> int:
 
 
 def _camera_photo(jobs: list[Job], options: DepthCommandOptions) -> "Photo | None":
-    """Check that the point cloud's focal length is known; return the photo if it was read for its EXIF."""
-    path = point_cloud_path(options) if jobs else None
-    if path is None:
-        return None
-    if len(jobs) > 1:
-        raise UsageError(f"--point-cloud {path} holds one photo, but there are {len(jobs)}: run them one at a time.")
-    if path.suffix.lower() != ".ply":
-        raise UsageError(f"--point-cloud {path}: point clouds are PLY files: end the name in .ply.")
-    if options.fov:
+    """Return the photo if its EXIF tells the focal length of the point cloud. Raises UsageError if nothing does."""
+    if not jobs or options.point_cloud is None or options.fov:
         return None
     photo = read_with_notes(jobs[0].source, options, options.page)
     if focal_from_exif(photo.metadata.exif, *photo.pixels.shape[:2]) is None:

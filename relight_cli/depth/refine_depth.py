@@ -14,6 +14,7 @@ from relight_cli.errors import UsageError
 from relight_cli.models.depth_model import DepthModel
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.shape import Shape
+from relight_cli.relighting.masks import require_shares
 
 SkyMask = NDArray[np.float32]  # (H, W) in [0, 1], 1 where the initial disparity stays
 
@@ -47,8 +48,8 @@ def refine_depth(
 
     Made for a GPU: with the defaults a CPU takes more than a day. The networks run in the calling thread; a model
     serves one thread at a time, since the prompt is part of it. The same seed gives the same result on the same
-    device, up to rounding. Raises UsageError for a mask of another shape or a model without diffusion model,
-    DeviceError if memory runs out.
+    device, up to rounding. Raises UsageError for a mask that is none or of another shape, or a model without diffusion
+    model, DeviceError if memory runs out.
     """
     options = options if ensemble is None else replace(options, ensemble=ensemble)
     if options.steps and model.judge is None:
@@ -60,6 +61,7 @@ def prepare(model: DepthModel, photo: Photo, options: DepthOptions, sky_mask: Sk
     """Encode a photo once for all runs, and set the diffusion model's prompt."""
     picture = photo.to_srgb()
     if sky_mask is not None:
+        require_shares(sky_mask)
         require_sky_shape(sky_mask, photo)
     prompt = None
     if model.judge and options.steps:

@@ -28,15 +28,28 @@ class DepthSample:
 
 
 def depth_sample(path: Path, depth: Depth) -> DepthSample:
-    """Read a photo whose depth is known. Raises PhotoUnreadableError if no depth is."""
+    """Read a photo whose depth is known. Raises PhotoUnreadableError if no depth is, or one of another shape."""
     if not (depth > 0).any():
         raise PhotoUnreadableError(f"{path}: no pixel has a known depth; copy the data set again")
-    return DepthSample(path.stem, read_photo(path), depth)
+    photo = read_photo(path)
+    (height, width), (rows, columns) = photo.pixels.shape[:2], depth.shape
+    if abs(rows * width - columns * height) > height + width:  # each side of the depth may be a pixel off
+        shapes = f"photo and depth have different shapes, {width} x {height} and {columns} x {rows} pixels"
+        raise PhotoUnreadableError(f"{path}: {shapes}; copy the data set again")
+    return DepthSample(path.stem, photo, depth)
+
+
+def read_integers(path: Path) -> NDArray[np.uint16]:
+    """Return the samples (H, W) of a depth map of 16 bits. Raises PhotoUnreadableError for another picture."""
+    samples = read_samples(path)
+    if samples.dtype != np.uint16 or samples.shape[2] != 1:
+        raise PhotoUnreadableError(f"{path}: is not grey with 16 bits, as a depth map is; copy the data set again")
+    return samples[..., 0]
 
 
 def sample_of_png(path: Path, depth: Path, unit: float) -> DepthSample:
     """Read a photo and its depth: integers times their unit, 0 where it is unknown. Raises PhotoUnreadableError."""
-    return depth_sample(path, read_samples(depth)[..., 0] * unit)
+    return depth_sample(path, read_integers(depth).astype(np.float64) * unit)
 
 
 def score_disparity(sample: DepthSample, disparity: NDArray[np.float32]) -> Parts:

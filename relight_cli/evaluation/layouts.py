@@ -41,6 +41,12 @@ def require_same_size(name: Path, pictures: Sequence[Picture | Mask]) -> None:
         raise PhotoUnreadableError(f"{name}: picture and truth are {sizes} pixels; copy the data set again")
 
 
+def require_light(path: Path, albedo: Picture) -> None:
+    """Raise PhotoUnreadableError for a true albedo that is black everywhere: scaled to it, every result is perfect."""
+    if not albedo.any():
+        raise PhotoUnreadableError(f"{path}: is black everywhere, which is no albedo; copy the data set again")
+
+
 def folders_named(dataset: Path, names: Sequence[str]) -> list[Path]:
     """Return the folders with one of these names (in any case) in a data set or a few folders below it, sorted."""
     wanted, found, level = {name.lower() for name in names}, [], [dataset]

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError
@@ -56,8 +57,8 @@ class Claims:
                 with contextlib.suppress(Timeout):
                     self._acquire(target)
                     return True
-            if target.parent not in self._without_locks:  # a lock in a folder that takes no file times out
-                claim_path_for(target, locked=True).open("ab").close()
+            if not claim_path_for(target, locked=True).exists():
+                TemporaryFile(dir=target.parent).close()  # where no file can be made, filelock says that it is in use
         except (OSError, OutputUnwritableError, NotImplementedError):
             return True
         return False

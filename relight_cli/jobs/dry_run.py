@@ -1,6 +1,6 @@
 """--dry-run: say what a command would read, make and skip, how long it would take and how much memory; do nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,6 @@ class DryRun:
     jobs: list["Job"]
     options: CommandOptions
     files: Mapping[str, Path] = field(default_factory=dict)  # what is read besides the photos
-    written: Iterable[Path | None] = ()  # what is written besides the outputs
     sizes: dict[Path, Size | None] = field(default_factory=dict)  # of the photos to make; None on stdin
     failed: list[RelightError] = field(default_factory=list)
 
@@ -52,7 +51,7 @@ class DryRun:
             print_line("read", f"{path} ({name.replace('_', ' ')})")
         for job in self.jobs:
             self._print_job(job)
-        for other in (self.options.report, self.options.compare, *self.written):
+        for other in (self.options.report, self.options.compare):
             if other:
                 print_line("write", str(other))
 

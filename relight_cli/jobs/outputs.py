@@ -46,6 +46,7 @@ class Outputs:
     possible_extras: tuple[str, ...] = ()  # all extra files that the command can make; no inputs of later runs
     suffix_of: Callable[[Path], str] = output_suffix  # of an input: the suffix of its output
     layers: str | None = None  # --layers
+    named: Path | None = None  # one more extra file of the only photo, which the user names
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Naming:
         `several` says whether the photo is one of more.
         """
         found = () if target == STDIO else tuple(_extra(target, name) for name in self.outputs.extras)
+        if self.outputs.named:
+            found = (*found, self.outputs.named)
         if self.outputs.layers is None:
             return found
         named = source.path if target == STDIO != source.path else target

@@ -78,7 +78,7 @@ Signed = TypeVar("Signed", "Photo", "LayeredPhoto")
 Inputs = Mapping[str, object]
 """Hashes of what one output is made from, by name; None for a file that cannot be hashed."""
 
-UNSIGNED = (".exr", ".npz")  # extra maps, which have no Software tag
+UNSIGNED = (".exr", ".npz", ".ply")  # extra maps and point clouds, which have no Software tag
 
 
 def output_options(options: CommandOptions) -> dict[str, object]:

@@ -71,7 +71,8 @@ def resolve_colours(decoded: "Decoded", input_colour: InputColour = None) -> Non
             if decoded.icc and (hdr := _by_profile(decoded.icc, None).tags) and hdr.cicp:
                 _to_display(decoded, *hdr.cicp, grey=grey)
                 return
-            if input_colour is None and decoded.pixels.dtype == np.float32 and np.nanmax(decoded.pixels) > 1:
+            floats = decoded.pixels.dtype == np.float32
+            if input_colour is None and floats and np.fmax.reduce(decoded.pixels, axis=None) > 1:  # NaN does not count
                 decoded.notes.append(
                     "it has no colour profile and is read as sRGB, but has values above 1; if it is linear light, "
                     "give --input-colour linear"

@@ -46,6 +46,8 @@ def write_photo(
     to EXR or TIFF alone. Raises UsageError, OutputUnwritableError, MissingExtraError, MemoryError.
     """
     effort = _known_effort(effort)
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality} is out of range: give 1 to 100.")
     target = place_of(target) if isinstance(target, str | Path) else target
     target = Path(target) if isinstance(target, os.PathLike) and not isinstance(target, Path) else target
     name = str(target) if isinstance(target, Path) else "standard output"
@@ -111,6 +113,8 @@ def write_layers(
         _encode_layers(target, layered, "standard output", effort)
         return
     path = place_of(target if isinstance(target, str | Path) else Path(target))
+    if path.suffix.lower() != ".exr":
+        raise OutputUnwritableError(f"{path}: layers are written as OpenEXR; end the name in .exr")
     with atomic_file(path, overwrite=overwrite) as temporary, temporary.open("r+b") as file:
         _encode_layers(file, layered, str(path), effort)
         seal(file)

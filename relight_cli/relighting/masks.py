@@ -1,6 +1,6 @@
 """Masks of where a picture may change."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,18 @@ def require_mask_size(mask: Raster, photo: Photo, name: str = "the mask") -> Non
         raise UsageError(f"{name} is {size} pixels and the photo {wanted}: give a mask of the photo's size.")
 
 
+def require_shares(mask: NDArray[Any]) -> None:
+    """Raise UsageError for an array that is no mask: not (H, W), or with a value outside of [0, 1]."""
+    if mask.ndim != 2:
+        raise UsageError(f"a mask of shape {mask.shape} is none: pass (H, W), or a photo.")
+    if not (mask.min(initial=0) >= 0 and mask.max(initial=0) <= 1):  # NaN is neither
+        raise UsageError("a mask has values from 0 to 1: scale them, or pass Photo.from_array(mask).")
+
+
 def mask_for(mask: Mask | None, photo: Photo) -> Raster | None:
-    """Return a mask (H, W) for a photo, if there is one. Raises UsageError if its size is another."""
+    """Return a mask (H, W) for a photo, if there is one. Raises UsageError for another size, or for no mask."""
+    if isinstance(mask, np.ndarray):
+        require_shares(mask)
     weights = mask_of(mask) if isinstance(mask, Photo) else mask
     if weights is not None:
         require_mask_size(weights, photo)

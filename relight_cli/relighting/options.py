@@ -1,7 +1,8 @@
 """How a change of light is computed and how much of it is applied."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from relight_cli.errors import UsageError
@@ -30,7 +31,7 @@ class ReferenceKind(StrEnum):
 
 @dataclass(frozen=True)
 class LightChangeOptions:
-    """Options of every change of light. Values out of range raise UsageError."""
+    """Options of every change of light. Values out of range, and words that are not known, raise UsageError."""
 
     strength: float = 1.0  # 0: unchanged, 1: full, up to 1.5: exaggerated
     detail: bool = True  # apply the change as a gain on the photo's own pixels; False: the decoder's raw output
@@ -39,6 +40,12 @@ class LightChangeOptions:
     max_side: int | None = None  # longer side of the copy that the network sees; 0: full size, None: the network's best
 
     def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(one.default, StrEnum) and value not in tuple(type(one.default)):
+                raise UsageError(f"{one.name} {value} is not known: give {', '.join(type(one.default))}.")
+            if isinstance(one.default, float) and not math.isfinite(value):
+                raise UsageError(f"{one.name} {value} is no number: give one.")
         ranges = {"strength": (0, 1.5), "tile_overlap": (0, 0.5), "tile_batch": (0, 256), "max_side": (0, None)}
         for name, (least, most) in ranges.items():
             value = getattr(self, name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from relight_cli.errors import UsageError
 from relight_cli.models.interface import ALBEDO, Model
 from relight_cli.photos.colour_profiles import REC709, is_linear
 from relight_cli.photos.colour_tags import ColourTags
@@ -80,8 +81,10 @@ def layered_photo(photo: Photo, result: Photo, parts: PhotoParts, space: Working
 
     Its primaries are those of the space, which is linear; without one the photo's own if its light is linear, else
     those of sRGB. Nothing is clipped: R, G, B are the result before it is rounded to the photo's depth. They, the
-    photo and the albedo are multiplied by the photo's alpha.
+    photo and the albedo are multiplied by the photo's alpha. Raises UsageError if the three are of different sizes.
     """
+    if not photo.pixels.shape[:2] == result.pixels.shape[:2] == parts.albedo.shape[:2]:
+        raise UsageError("the photo, its result and its parts have different sizes: pass those of one photo.")
     own = photo.metadata.extras.attributes
     attributes = {**own, FOCAL: parts.focal, **(space_attributes(space) if space else {})}
     space = space or matrix_space("linear", own_primaries(photo))

@@ -1,10 +1,13 @@
 """The Python API: the same functions as the commands, with arrays and photos in place of files."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,6 +210,12 @@ def test_a_profile_of_a_pil_image_comes_along() -> None:
         lambda: rl.DepthOptions(ensemble=0),
         lambda: rl.DepthOptions(max_side=5000),
         lambda: rl.DepthOptions(sky="mask.png"),
+        lambda: rl.DeshadowOptions(tile_colour="agreed"),
+        lambda: rl.RelightOptions(reference="view"),
+        lambda: rl.RelightOptions(rotate=float("nan")),
+        lambda: rl.PutOnOptions(exposure=float("inf")),
+        lambda: rl.TimelapseOptions(ease="cubic"),
+        lambda: rl.write_photo(rl.Photo.from_array(np.zeros((2, 2), np.uint8)), io.BytesIO(), format="JPEG", quality=0),
         lambda: rl.load_model("large"),
         lambda: rl.load_model("tiny", tasks=["relit"]),
         lambda: rl.load_model("tiny", dtype="float8"),
@@ -216,6 +225,34 @@ def test_a_profile_of_a_pil_image_comes_along() -> None:
 def test_options_out_of_range_are_refused(make: Callable[[], object]) -> None:
     with pytest.raises(rl.UsageError):
         make()
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.full((8, 9), 255, np.uint8),
+        np.full((8, 9), 1.5, np.float32),
+        np.full((8, 9), np.nan, np.float32),
+        np.zeros((8, 9, 3), np.float32),
+    ],
+)
+def test_an_array_that_is_no_mask_is_refused(model: rl.Model, mask: np.ndarray) -> None:
+    photo = rl.Photo.from_array(np.zeros((8, 9, 3), np.uint8))
+    with pytest.raises(rl.UsageError, match="mask"):
+        rl.albedo(model, photo, mask)
+    depth_model = rl.load_depth_model("tiny", refined=False)
+    with pytest.raises(rl.UsageError, match="mask"):
+        rl.refine_depth(depth_model, photo, rl.DepthOptions(steps=0), sky_mask=mask)
+
+
+def test_layers_fit_the_photo_and_their_file(tmp_path: Path) -> None:
+    photo, smaller = (rl.Photo.from_array(np.zeros(shape, np.uint8)) for shape in ((8, 9, 3), (4, 9, 3)))
+    parts: Any = SimpleNamespace(albedo=np.zeros((8, 9, 3), np.float32), focal=9.0)
+    with pytest.raises(rl.UsageError, match="different sizes"):
+        rl.layered_photo(photo, smaller, parts)
+    with pytest.raises(rl.OutputUnwritableError, match=r"end the name in \.exr"):
+        rl.write_layers(rl.layered_photo(photo, photo, parts), tmp_path / "layers.png")
+    assert not list(tmp_path.iterdir())
 
 
 def test_errors_are_one_tree(tmp_path: Path) -> None:

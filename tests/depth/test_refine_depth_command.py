@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -450,7 +451,6 @@ def test_a_damaged_file_is_refused(refine: Refine, scene: Path, tiny_parts: Path
         (["photo.png", "--sky", "gone.png"], 4),
         (["-", "--sky", "-"], 2),
         (["gone.png"], 4),
-        (["photo.png", "--point-cloud", "no/p.ply", "--fov", "60"], 5),
     ],
 )
 def test_faults_are_found_before_anything_is_written(
@@ -503,6 +503,29 @@ def test_standard_streams(refine: Refine, scene: Path, monkeypatch: pytest.Monke
             os.close(kept)
     assert (done.code, done.err) == (0, "")
     assert (disparity(scene / "wire") == disparity(scene / "photo_depth.png")).all()
+
+
+def test_stdout_has_the_format_that_is_asked_for(refine: Refine, scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+    stream = SimpleNamespace(write=written.append, flush=lambda: None)
+    monkeypatch.setattr("relight_cli.depth.outputs.stdout_stream", lambda: stream)
+    tiny = ("photo.png", "--depth-model", "tiny", "--steps", "0", "-o")
+    assert refine(*tiny, "d.npz").code == refine(*tiny, "-", "--format", "npz").code == 0
+    with np.load(scene / "d.npz") as file, np.load(io.BytesIO(b"".join(written))) as streamed:
+        assert (streamed["disparity"] == file["disparity"]).all()
+    monkeypatch.setitem(sys.modules, "OpenEXR", None)
+    assert refine(*tiny, "-", "--format", "exr").code == 3
+
+
+def test_a_missing_point_cloud_is_made_again(refine: Refine, scene: Path) -> None:
+    words = ("photo.png", "--depth-model", "tiny", "--steps", "0", "--fov", "60", "--point-cloud", "new/p.ply")
+    assert refine(*words).code == 0
+    points = (scene / "new" / "p.ply").read_bytes()
+    assert "p.ply exists" in refine(*words, "-o", "d.png").err
+    (scene / "new" / "p.ply").unlink()
+    assert refine(*words, "--skip-existing").code == 0
+    assert (scene / "new" / "p.ply").read_bytes() == points
+    assert "skip     photo.png" in refine(*words, "--skip-existing", "-n").out
 
 
 def test_a_dry_run_measures_two_steps_and_writes_nothing(refine: Refine, scene: Path) -> None:

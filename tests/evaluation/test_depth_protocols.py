@@ -86,6 +86,23 @@ def test_depth_in_each_layout(command: Command, tmp_path: Path, layout: object) 
     assert {name: found[name] for name in BY_ONE} == pytest.approx(BY_ONE, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("depth", "told"),
+    [
+        (np.full(SIZE[::-1], 9, np.uint8), "is not grey with 16 bits"),
+        (np.full((*SIZE[::-1], 3), 9, np.uint8), "is not grey with 16 bits"),
+        (np.full(SIZE, 900, np.uint16), "16 x 8 and 8 x 16 pixels"),
+    ],
+)
+def test_what_is_no_depth_of_its_photo_fails(command: Command, tmp_path: Path, depth: np.ndarray, told: str) -> None:
+    stem = Path(nyu(tmp_path / "set")).stem
+    Image.fromarray(depth).save(tmp_path / "set" / "kitchen" / "depth_0001.png")
+    np.savez(tmp_path / f"{stem}.npz", disparity=np.ones((4, 8), np.float32))
+    done = command("evaluate", "depth", "set", "--results", ".")
+    assert (done.code, done.out) == (23, b"")
+    assert told in done.lines[0]
+
+
 def test_scale_and_shift_do_not_count(command: Command, tmp_path: Path) -> None:
     stem = Path(nyu(tmp_path / "set")).stem
     (tmp_path / "right").mkdir()
@@ -175,7 +192,15 @@ def test_only_the_targets_are_optimised(tiny_parts: Path, targets: Targets) -> N
 
 def test_studies_refuse_what_they_exclude(command: Command, tmp_path: Path) -> None:
     kitti(tmp_path / "set")
-    for words in (["--study", "x"], ["--study", "prior", "--steps", "0"], ["--plot", "a.png"], ["--protocol", "mit"]):
+    for words in (
+        ["--study", "x"],
+        ["--study", "prior", "--steps", "0"],
+        ["--plot", "a.png"],
+        ["--protocol", "mit"],
+        ["--ensemble", "3"],
+        ["--fast", "--depth-model", "tiny"],
+        ["--runs-dir", "runs", "--steps", "0"],
+    ):
         done = command("evaluate", "depth", "set", *words)
         assert (done.code, len(done.lines)) == (2, 1), done.err
 

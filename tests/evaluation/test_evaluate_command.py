@@ -120,7 +120,7 @@ def test_a_result_of_another_size_is_a_failure(command: Command, shots: Path, tm
         (("shadow", "file"), 4, "not the folder of a data set"),
         (("relight", "shots", "--results", "nowhere"), 4, "no such folder of results"),
         (("relight", "shots", "--reference", "scene"), 2, "choose latents or aligned"),
-        (("shadow", "shots", "--model", "huge"), 2, "unknown model 'huge'"),
+        (("shadow", "shots", "--model", "huge"), 2, "'huge' is none of 'auto', 'crocodilight', 'tiny'"),
         (("protocols", "huge"), 2, "choose istd+"),
     ],
 )
@@ -165,7 +165,9 @@ def test_distances_count_where_the_flow_differs() -> None:
     assert flow_weighted([fine], difference) == pytest.approx((5 * 2 + 15 * 3) / 20)
 
 
-def test_networks_are_judged_as_the_commands_run_them(command: Command, tmp_path: Path) -> None:
+def test_networks_are_judged_as_the_commands_run_them(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     picture = np.kron(rng.integers(60, 255, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     for name, factor in (("free", 1.0), ("1", 0.5), ("2", 0.7)):
@@ -179,7 +181,9 @@ def test_networks_are_judged_as_the_commands_run_them(command: Command, tmp_path
         made = deshadow(model, read_photo(tmp_path / "set" / f"h2_{number}.png")).photo.to_srgb()
         psnrs.append(-10 * math.log10(((in_8_bits(made) - truth) ** 2).mean()))
     assert scores(done.out, "tiny")["PSNR"] == pytest.approx(np.mean(psnrs), abs=1e-3)
-    relit = command("evaluate", "relight", "set", "--model", "tiny", "--json")
+    monkeypatch.setenv("RELIGHT_MODEL", "Tiny")
+    relit = command("evaluate", "relight", "set", "--json")
+    assert relit.err == ""
     assert scores(relit.out, "tiny, --reference latents")["PSNR"] > scores(relit.out, "untouched")["PSNR"]
     (tmp_path / "set" / "h2_3.png").write_bytes((tmp_path / "set" / "h2_free.png").read_bytes())
     frames = command("evaluate", "timelapse", "set", "--model", "tiny", "--limit", 1, "--json")

@@ -129,7 +129,7 @@ def test_whdr(command: Command, tmp_path: Path) -> None:
 
 
 def test_damaged_sets_name_the_file_and_cost_one_picture(command: Command, tmp_path: Path) -> None:
-    """A mask too few, judgements of no point, an object without mask; and a table that is none ends the command."""
+    """A mask too few, judgements of no point, an object without mask, a black albedo; and what ends the command."""
     for name in ("a", "b"):
         grey(tmp_path / "istd" / "test_A" / f"{name}.png", 40)
         grey(tmp_path / "istd" / "test_C" / f"{name}.png", 128)
@@ -142,7 +142,14 @@ def test_damaged_sets_name_the_file_and_cost_one_picture(command: Command, tmp_p
             grey_16(tmp_path / "mit" / name / f"{kind}.png", 60000, 30000, (20, 20))
         grey(tmp_path / "mit" / name / "mask.png", inside, size=(20, 20))
         grey(tmp_path / "mit" / f"{name}.png", 180, size=(20, 20))
+    for name, albedo in (("hut", 200), ("cave", 0)):
+        grey(tmp_path / "sintel" / f"{name}_image.png", 90)
+        grey(tmp_path / "sintel" / f"{name}_albedo.png", albedo)
+        grey(tmp_path / "arap" / f"{name}.png", 90)
+        grey(tmp_path / "arap" / f"{name}_albedo.png", albedo)
     for task, folder, words in (
+        ("albedo", "sintel", "cave_albedo.png: is black everywhere"),
+        ("albedo", "arap", "cave_albedo.png: is black everywhere"),
         ("shadow", "istd", "b.png: has no mask in test_B"),
         ("albedo", "iiw", "2.json: cannot be read (there is no point 9)"),
         ("albedo", "mit", "mask.png: shows no object"),

@@ -270,6 +270,13 @@ def test_float_tiff_above_white_is_told_about_input_colour() -> None:
     photo = read(tiff(bright), input_colour="linear")
     assert photo.notes == ()
     np.testing.assert_array_equal(photo.pixels, bright)
+    bright[0] = np.nan
+    assert "--input-colour linear" in read(tiff(bright)).notes[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_float_tiff_without_any_number_is_read_in_silence() -> None:
+    assert read(tiff(np.full((4, 4, 3), np.nan, np.float32))).notes == ()
 
 
 @pytest.mark.parametrize("lamp", [False, True])

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from relight_cli.evaluation.intrinsic_metrics import local_error
-from relight_cli.evaluation.layouts import pictures_in, read_picture, require_same_size
+from relight_cli.evaluation.layouts import pictures_in, read_picture, require_light, require_same_size
 from relight_cli.evaluation.picture_metrics import encoded, ssim
 from relight_cli.evaluation.protocol import WHOLE, Case, Parts, Picture, Protocol, Sample, require_size
 from relight_cli.photos.formats import format_of
@@ -45,6 +45,7 @@ def read(path: Path, albedo: Path) -> Sample:
     """Read a picture, exposed, and its albedo, linear, with 1 as its 99th percentile."""
     picture, truth = read_picture(path), to_linear(read_picture(albedo))
     require_same_size(path, [picture, truth])
+    require_light(albedo, truth)
     if format_of(path) in HDR:
         light = to_linear(picture)
         picture = encoded(light * np.float32(0.8 / max(1e-9, float(np.percentile(light, 99)))))

@@ -13,16 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from relight_cli.errors import PhotoUnreadableError
-from relight_cli.evaluation.depth_samples import DepthSample, depth_sample, score_disparity
-from relight_cli.evaluation.layouts import (
-    case_name,
-    folders_named,
-    pictures_in,
-    read_mask,
-    read_samples,
-    require_same_size,
-)
+from relight_cli.evaluation.depth_samples import DepthSample, depth_sample, read_integers, score_disparity
+from relight_cli.evaluation.layouts import case_name, folders_named, pictures_in, read_mask, require_same_size
 from relight_cli.evaluation.protocol import Case, Protocol
 
 
@@ -43,10 +35,7 @@ def find(dataset: Path) -> list[Case]:
 
 def read(path: Path, truth: Path, mask: Path) -> DepthSample:
     """Read a frame and its depth."""
-    bits = read_samples(truth)[..., 0]
-    if bits.dtype != np.uint16:
-        raise PhotoUnreadableError(f"{truth}: has 8 bits and not the 16 of a depth; copy the data set again")
-    values = np.ascontiguousarray(bits).view(np.float16).astype(np.float64)
+    values = np.ascontiguousarray(read_integers(truth)).view(np.float16).astype(np.float64)
     known = np.isfinite(values) & (values > 0)
     if mask.is_file():
         allowed = read_mask(mask) > 0

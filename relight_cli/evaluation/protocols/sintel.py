@@ -12,7 +12,7 @@ Mean: over frames.
 from functools import partial
 from pathlib import Path
 
-from relight_cli.evaluation.layouts import case_name, folders_named, read_picture, require_same_size
+from relight_cli.evaluation.layouts import case_name, folders_named, read_picture, require_light, require_same_size
 from relight_cli.evaluation.picture_metrics import picture_scores, scale_invariant
 from relight_cli.evaluation.protocol import (
     WHOLE,
@@ -43,6 +43,7 @@ def read(path: Path, albedo: Path) -> Sample:
     """Read a frame and its albedo."""
     picture, truth = read_picture(path), read_picture(albedo)
     require_same_size(path, [picture, truth])
+    require_light(albedo, truth)
     return Sample(path.stem, picture, truth)
 
 
