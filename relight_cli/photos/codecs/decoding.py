@@ -36,10 +36,11 @@ from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_colours import widen_palette
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
-from relight_cli.photos.exif_axes import swap_axes
+from relight_cli.photos.exif_axes import turn_exif
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
+from relight_cli.photos.xmp_axes import turn_xmp
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -181,8 +182,12 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
-            header = replace(header, exif=header.exif and swap_axes(header.exif))
-        header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
+        header = replace(
+            header,
+            exif=header.exif and turn_exif(header.exif, applied),
+            xmp=header.xmp and turn_xmp(header.xmp, applied),
+            extras=extras_for_upright(header.extras, applied, notes),
+        )
         orientation = 1
     return Decoded(
         pixels,
