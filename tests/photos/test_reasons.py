@@ -245,3 +245,12 @@ def test_interlaced_case(command: Command) -> None:
         for path in (Path("out.png"), CASES / "interlace16.png")
     )
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_subsampled_jpeg2000_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(imagecodecs.jpeg2k_encode(np.zeros((8, 8, 3), np.uint8), level=0, codecformat="jp2", mct=False))
+    first = data.index(b"\xff\x4f\xff\x51") + 42  # of three: depth, steps across and down (ISO 15444-1, A.5.1)
+    data[first : first + 9] = b"\7\2\2" * 3
+    with pytest.raises(PhotoUnreadableError, match="subsampling"):
+        read_photo(io.BytesIO(data))
+    assert capfd.readouterr().err == ""
