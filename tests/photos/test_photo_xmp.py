@@ -11,6 +11,7 @@ from extras_fixtures import (
     PIXELS,
     jpeg,
     packet,
+    tiff,
     unchanged,
     xmp_of,
 )
@@ -20,6 +21,7 @@ from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
+MANIFESTS = b"\0\0\0\x30jumb\0\0\0\x28jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0"
 CAMERA = "http://ns.google.com/photos/1.0/camera/"
 
 
@@ -100,10 +102,8 @@ PARTS = {
     "Google": ((CASES / "motion_google.jpg").read_bytes(), "motion video"),
     "gain map": ((CASES / "ultrahdr.jpg").read_bytes(), "HDR gain map"),
     "ISO gain map": (jpeg((0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4))), "HDR gain map"),
-    "credentials": (
-        jpeg((0xEB, b"JP\0\1\0\0\0\1\0\0\0\x30jumb\0\0\0\x28jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0")),
-        "Content Credentials",
-    ),
+    "credentials": (jpeg((0xEB, b"JP\0\1\0\0\0\1" + MANIFESTS)), "Content Credentials"),
+    "credentials of a TIFF": (tiff([(0xCD41, "B", len(MANIFESTS), MANIFESTS, True)]), "Content Credentials"),
 }
 
 
