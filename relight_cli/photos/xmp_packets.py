@@ -1,6 +1,8 @@
 """XMP packets: extensions of JPEG (XMP specification, part 3, section 1.1.3.1), and tags about what is dropped."""
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 from xml.dom import Node, minidom
@@ -34,6 +36,15 @@ APPENDED = "appended pictures"
 _HEAD = b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
 _TAIL = b'\n<?xpacket end="w"?>'
+
+
+def in_utf8(xmp: bytes) -> bytes:
+    """Return a packet that may be in UTF-16 or UTF-32 (XMP specification, part 1, section 7.3) in UTF-8."""
+    encoding = json.detect_encoding(xmp)  # by the zeros in its first characters, which are ASCII
+    with contextlib.suppress(UnicodeDecodeError):
+        if not encoding.startswith("utf-8") and (text := xmp.decode(encoding)).startswith("<"):
+            return text.encode()
+    return xmp
 
 
 def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
