@@ -165,3 +165,15 @@ def test_an_interop_directory_behind_4_gib_is_noted(tmp_path: Path) -> None:
         assert struct.unpack("<Q", file.read(16)[8:])[0] >= 1 << 32
     with tifffile.TiffFile(path) as tiff:
         assert tiff.pages.first.tags.valueof("ExifTag")["DateTimeOriginal"] == "2020:01:02 03:04:05"
+
+
+@pytest.mark.parametrize("options", [{"photometric": "rgb"}, {"photometric": "ycbcr", "tile": (16, 16)}])
+def test_damaged_jpeg_data_is_noted(options: dict, command: Command) -> None:
+    tifffile.imwrite("a.tif", noise((32, 32, 3)), compression="jpeg", metadata=None, **options)
+    assert command("deshadow", *SAME, "a.tif", "-o", "b.png").lines == []
+    data = bytearray(Path("a.tif").read_bytes())
+    scan = data.rindex(b"\xff\xda") + 100
+    data[scan : scan + 12] = b"\xff\x00" * 6  # codes that do not exist
+    Path("c.tif").write_bytes(data)
+    (note,) = command("deshadow", *SAME, "c.tif", "-o", "d.png").lines
+    assert "its scan data is damaged" in note

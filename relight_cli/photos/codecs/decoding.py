@@ -34,6 +34,7 @@ from relight_cli.photos.codecs.png_decoding import decode_png
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_colours import widen_palette
+from relight_cli.photos.codecs.tiff_jpeg import strip_damage_note
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.exif_axes import turn_exif
@@ -189,6 +190,8 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
             extras=extras_for_upright(header.extras, applied, notes),
         )
         orientation = 1
+    if note := strip_damage_note(file, header.place):
+        notes.append(note)
     return Decoded(
         pixels,
         alpha,
