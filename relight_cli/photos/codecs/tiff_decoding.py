@@ -19,7 +19,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.decoded import UnsupportedError, unassociate
 from relight_cli.photos.codecs.tiff_colours import read_colours
-from relight_cli.photos.codecs.tiff_exif import Tags, exif_block, read_directory, read_tags, same_bytes
+from relight_cli.photos.codecs.tiff_exif import Tags, TiffSource, exif_block, read_directory, read_tags, same_bytes
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
@@ -255,21 +255,18 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
     Tags of later pictures replace those of earlier ones. The block has to be built again, because offsets in a TIFF
     refer to the whole file.
     """
-    if big and order == ">":
-        raise ValueError("Pillow does not support big-endian BigTIFF")
+    source = TiffSource(file, order, big)
     first: Tags = {}
     directories: dict[int, Tags] = {}
     for offset in offsets:
-        found = Image.Exif()
-        found.endian, found.bigtiff = order, big
-        found.load_from_fp(file, offset)
-        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(found, offset).items()}
+        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(source, offset).items()}
         described = _describes_array(tags.get(ExifTags.Base.ImageDescription, (0, ""))[1])
         wanted = [tag for tag in DESCRIPTIVE_TAGS if not (described and tag == ExifTags.Base.ImageDescription)]
         first |= {tag: tags[tag] for tag in wanted if tag in tags}
         shot = {tag: tags[tag] for tag in _SHOT_TAGS if tag in tags}
         for directory, outside in ((ExifTags.IFD.Exif, shot), (ExifTags.IFD.GPSInfo, {})):
-            if own := outside | read_directory(found, directory):
+            _, place = tags.get(directory, (0, None))
+            if own := outside | read_directory(source, place, directory):
                 directories[directory] = directories.get(directory, {}) | own
     return exif_block(order, first, directories) if first or directories else None
 
