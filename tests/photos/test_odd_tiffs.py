@@ -176,3 +176,10 @@ def test_damaged_jpeg_data_is_noted(options: dict, command: Command) -> None:
     Path("c.tif").write_bytes(data)
     (note,) = command("deshadow", *SAME, "c.tif", "-o", "d.png").lines
     assert "its scan data is damaged" in note
+
+
+def test_a_kind_that_pillow_does_not_open_is_named(command: Command) -> None:
+    tifffile.imwrite("a.tif", noise((8, 8, 3)) >> 4, photometric="rgb", bitspersample=4, metadata=None)
+    done = command("deshadow", *SAME, "a.tif", "-o", "b.png")
+    assert (done.code, len(done.lines)) == (4, 1)
+    assert "it is a TIFF with 4-bit RGB pixels and NONE compression, which is not supported" in done.err

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from relight_cli.photos.codecs import (
     iso_items,
@@ -17,7 +17,7 @@ from relight_cli.photos.codecs import (
     tiff_decoding,
 )
 from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
@@ -143,6 +143,13 @@ def _completed_jpeg(data: bytes) -> bytes | None:
         return None
 
 
+def _open_tiff(file: BinaryIO, kind: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=("TIFF",))
+    except UnidentifiedImageError as error:
+        raise UnsupportedError(f"it is a TIFF with {kind}, which is not supported") from error
+
+
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
     notes: list[str] = []
     header = tiff_decoding.read_header(file, notes, page)
@@ -165,7 +172,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
     elif header.plain_ycbcr:
         pixels, alpha = tiff_decoding.read_plain_ycbcr(file, header), None
     else:
-        with quiet(), Image.open(file, formats=("TIFF",)) as image:
+        with quiet(), _open_tiff(file, header.kind) as image:
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)

@@ -76,6 +76,7 @@ class TiffHeader:
     pages: int
     place: Place
     raw: bool  # camera raw; none of the pages is the photo
+    kind: str  # of its pixels, for messages
     direct: bool  # read_direct decodes it; else (palettes, 1 bit, CMYK, YCbCr) Pillow does
     exif: bytes | None
     icc: bytes | None
@@ -111,6 +112,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         direct = _is_direct(page)
         if not direct and place.below is not None:
             raise ValueError(f"its picture is a sub-directory with {PHOTOMETRIC(page.photometric).name} pixels")
+        kind = _kind(tiff, page)
         width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
         icc, xmp = (_first_value(tags, code) for code in (_ICC, _XMP))
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
@@ -132,6 +134,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         pages,
         place,
         raw,
+        kind,
         direct,
         exif,
         icc if isinstance(icc, bytes) and icc else None,  # a tag of another type is broken, so there is no note
@@ -226,6 +229,14 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
     bits = page.bitspersample
     deep = page.sampleformat == SAMPLEFORMAT.IEEEFP or (max(bits) if isinstance(bits, tuple) else bits) > 8
     return deep or (bits == 8 and (page.photometric in PLAIN or _has_more_than_inks(page)))
+
+
+def _kind(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> str:
+    """Return what a page says about its pixels, such as "4-bit RGB pixels and LZW compression"."""
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    colours, compression = (getattr(value, "name", value) for value in (page.photometric, page.compression))
+    swapped = ", in a big-endian BigTIFF" * (tiff.is_bigtiff and tiff.byteorder == ">")  # which Pillow does not open
+    return f"{bits}-bit {colours} pixels and {compression} compression{swapped}"
 
 
 def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
