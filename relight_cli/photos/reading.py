@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -170,4 +171,5 @@ def _unreadable(name: str, error: Exception) -> str:
         return f"{name}: {one_line(error)}; {error.remedy}"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
-    return f"{name}: the picture cannot be decoded ({one_line(error)}); copy it again or convert it to PNG"
+    reason = "its data is damaged or cut off" if isinstance(error, struct.error) else one_line(error)
+    return f"{name}: the picture cannot be decoded ({reason}); copy it again or convert it to PNG"

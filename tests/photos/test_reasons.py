@@ -254,3 +254,9 @@ def test_a_subsampled_jpeg2000_is_silent(capfd: pytest.CaptureFixture[str]) -> N
     with pytest.raises(PhotoUnreadableError, match="subsampling"):
         read_photo(io.BytesIO(data))
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0", b"II*\0\x08\0"])
+def test_a_header_that_is_cut_off_is_named_so(data: bytes) -> None:
+    with pytest.raises(PhotoUnreadableError, match="cut off"):
+        read_photo(io.BytesIO(data))
