@@ -103,7 +103,7 @@ def test_damaged_runs_of_the_new_kind_are_not_looked_through_for_old_ones(
         (b"#?RADIANCE\nnothing\n", "no size"),
         (HEAD + b"-Y 99999 +X 99999\n", "more than"),
         (HEAD + b"-Y 2 +Y 2\n" + bytes(16), "no size"),
-        (HEAD.replace(b"rgbe", b"xyze") + b"-Y 2 +X 2\n" + bytes(16), "32-bit_rle_xyze"),
+        (HEAD.replace(b"rgbe", b"xyze") + b"-Y 2 +X 2\n" + bytes(16), "XYZ"),
         (HEAD + b"-Y 20 +X 20\n" + bytes(16), "cannot be decoded"),
     ],
 )

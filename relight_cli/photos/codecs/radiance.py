@@ -102,8 +102,8 @@ def _read_header(file: BinaryIO) -> tuple[re.Match[bytes], dict[bytes, list[byte
     for line in header[: found.start()].splitlines():  # indented ones belong to pictures that this one was made from
         key, _, value = line.partition(b"=")
         values.setdefault(key, []).append(value)
-    if (form := values.get(b"FORMAT", [_RGBE])[-1].strip()) != _RGBE:
-        raise UnsupportedError(f"it is a Radiance picture in the format {form.decode('latin-1')}")
+    if values.get(b"FORMAT", [_RGBE])[-1].strip() != _RGBE:
+        raise UnsupportedError("it is a Radiance picture in XYZ or another format than RGBE")
     return found, values
 
 
