@@ -52,6 +52,8 @@ def read_photo(
     name = str(source) if isinstance(source, Path) else "standard input"
 
     def check_size(width: int, height: int) -> None:
+        if width * height == 0:
+            raise PhotoUnreadableError(f"{name}: its width or height is 0; copy it again from its source")
         if width * height > max_pixels:
             raise PhotoUnreadableError(
                 f"{name}: {width} x {height} pixels are more than the {max_pixels} allowed; raise --max-pixels"
