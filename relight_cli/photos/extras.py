@@ -5,14 +5,14 @@ from dataclasses import replace
 from relight_cli.photos.codecs.decoded import Decoded
 from relight_cli.photos.image_resources import for_turned_picture
 from relight_cli.photos.metadata import Extras
-from relight_cli.photos.xmp_packets import has_dropped_parts, merge_extension, scrub
+from relight_cli.photos.xmp_packets import has_dropped_parts, in_utf8, merge_extension, scrub
 
 _GEO_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")  # UUID of GeoJP2; asoc boxes have the GML of GMLJP2
 
 
 def drop_stale_xmp(decoded: Decoded) -> bytes | None:
-    """Return the XMP packet without tags about parts that are not written again; add one note that names them."""
-    xmp, extension, dropped = decoded.xmp, decoded.extras.xmp_extension, set(decoded.dropped)
+    """Return the XMP packet, in UTF-8, without tags about parts that are not written again; add one note on them."""
+    xmp, extension, dropped = decoded.xmp and in_utf8(decoded.xmp), decoded.extras.xmp_extension, set(decoded.dropped)
     if xmp and extension and has_dropped_parts(extension) and (merged := merge_extension(xmp, extension)):
         xmp, decoded.extras = merged, replace(decoded.extras, xmp_extension=None)
     if xmp:

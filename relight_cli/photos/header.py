@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +20,7 @@ from relight_cli.photos.gif_comments import read_comment
 from relight_cli.photos.metadata import TOOL, reset_exif_orientation, reset_xmp_orientation, strip_exif_header
 from relight_cli.photos.provenance import history
 from relight_cli.photos.special_files import require_no_special_file
+from relight_cli.photos.xmp_packets import in_utf8
 from relight_cli.places.marks import MADE, marks_of
 from relight_cli.places.objects import ObjectPath, held
 
@@ -54,6 +55,11 @@ class Header:
 def read_header(path: Path) -> Header:
     """Read the header of a photo of any format. Raises MissingExtraError and whatever the libraries raise."""
     require_no_special_file(path)
+    header = _read_header(path)
+    return replace(header, xmp=in_utf8(header.xmp)) if header.xmp else header
+
+
+def _read_header(path: Path) -> Header:
     with path.open("rb") as file:
         kind = detect_format(file)
         if kind == "TIFF":

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,12 +16,13 @@ from relight_cli.photos.codecs.decoded import Decoded, UnsupportedError
 from relight_cli.photos.codecs.decoding import decode
 from relight_cli.photos.colour_profiles import converts_both_ways, converts_to_srgb, profile_space
 from relight_cli.photos.colour_tags import InputColour, resolve_colours
-from relight_cli.photos.exif_axes import swap_axes
+from relight_cli.photos.exif_axes import turn_exif
 from relight_cli.photos.extras import drop_stale_xmp, extras_for_upright
 from relight_cli.photos.metadata import Metadata, reset_exif_orientation, reset_xmp_orientation
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.special_files import require_no_special_file
 from relight_cli.photos.working_space import WorkingSpace, take_for
+from relight_cli.photos.xmp_axes import turn_xmp
 from relight_cli.places.objects import held, place_of
 from relight_cli.places.transfers import TransferError
 from relight_cli.places.urls import is_url
@@ -50,6 +52,8 @@ def read_photo(
     name = str(source) if isinstance(source, Path) else "standard input"
 
     def check_size(width: int, height: int) -> None:
+        if width * height == 0:
+            raise PhotoUnreadableError(f"{name}: its width or height is 0; copy it again from its source")
         if width * height > max_pixels:
             raise PhotoUnreadableError(
                 f"{name}: {width} x {height} pixels are more than the {max_pixels} allowed; raise --max-pixels"
@@ -91,21 +95,20 @@ def _read_stream(stream: BinaryIO, name: str, max_pixels: int) -> BinaryIO:
 def _upright_photo(decoded: Decoded) -> Photo:
     """Turn a decoded picture upright, reset its orientation tags, and replace an unusable profile."""
     notes = decoded.notes
-    exif, exif_orientation, orientations = decoded.exif, None, [decoded.orientation]
+    exif, exif_orientation, xmp_orientation = decoded.exif, None, None
     xmp = drop_stale_xmp(decoded)
     if exif:
         try:
             exif, exif_orientation = reset_exif_orientation(exif)
-            orientations.append(exif_orientation)
         except ValueError as error:
             notes.append(f"its EXIF data is broken and dropped: {error}")
             exif = None
     if xmp:
-        xmp, orientation = reset_xmp_orientation(xmp)
-        orientations.append(orientation)  # used only if EXIF has none (Metadata Working Group, section 5.2)
-    orientation = next((found for found in orientations if found), 1)
-    if exif and (exif_orientation or orientation) >= 5:
-        exif = swap_axes(exif)
+        xmp, xmp_orientation = reset_xmp_orientation(xmp)
+    # EXIF counts before XMP (Metadata Working Group, section 5.2).
+    orientation = decoded.orientation or exif_orientation or xmp_orientation or 1
+    stored = exif_orientation or orientation  # what the metadata describe, also if the decoder has turned the picture
+    exif, xmp = exif and turn_exif(exif, stored), xmp and turn_xmp(xmp, stored)
     dpi = decoded.dpi[::-1] if decoded.dpi and orientation >= 5 else decoded.dpi
     shape = decoded.shape.turned() if decoded.shape and orientation >= 5 else decoded.shape
     photo = Photo(
@@ -170,4 +173,5 @@ def _unreadable(name: str, error: Exception) -> str:
         return f"{name}: {one_line(error)}; {error.remedy}"
     if type(error).__name__ == "UnidentifiedImageError":
         return f"{name}: not a picture in a known format; convert it to JPEG, PNG or TIFF"
-    return f"{name}: the picture cannot be decoded ({one_line(error)}); copy it again or convert it to PNG"
+    reason = "its data is damaged or cut off" if isinstance(error, struct.error) else one_line(error)
+    return f"{name}: the picture cannot be decoded ({reason}); copy it again or convert it to PNG"

@@ -1,6 +1,8 @@
 """XMP packets: extensions of JPEG (XMP specification, part 3, section 1.1.3.1), and tags about what is dropped."""
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 from xml.dom import Node, minidom
@@ -36,6 +38,15 @@ _EMPTY = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:
 _TAIL = b'\n<?xpacket end="w"?>'
 
 
+def in_utf8(xmp: bytes) -> bytes:
+    """Return a packet that may be in UTF-16 or UTF-32 (XMP specification, part 1, section 7.3) in UTF-8."""
+    encoding = json.detect_encoding(xmp)  # by the zeros in its first characters, which are ASCII
+    with contextlib.suppress(UnicodeDecodeError):
+        if not encoding.startswith("utf-8") and (text := xmp.decode(encoding)).startswith("<"):
+            return text.encode()
+    return xmp
+
+
 def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
     """Remove what shows the old picture, and tags about parts that are not written again, such as motion videos.
 
@@ -44,7 +55,7 @@ def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
     """
     if not has_dropped_parts(xmp):
         return xmp, set()
-    document = _parse(xmp)
+    document = parse_packet(xmp)
     if document is None:
         return None, {"XMP"}
     found: set[str] = set()
@@ -57,7 +68,7 @@ def scrub(xmp: bytes) -> tuple[bytes | None, set[str]]:
         if part := _dropped_part(element.namespaceURI, element.localName, text):
             found.add(part)
             element.parentNode.removeChild(element)
-    packet = _serialise(document, xmp) if found else xmp
+    packet = serialise_packet(document, xmp) if found else xmp
     found -= {THUMBNAIL}
     return packet, found - {APPENDED} or found
 
@@ -66,7 +77,7 @@ def without_development(xmp: bytes) -> bytes | None:
     """Remove the settings for developing a camera raw file, which programs would apply again; None if impossible."""
     if _DEVELOPMENT.encode() not in xmp:
         return xmp
-    document = _parse(xmp)
+    document = parse_packet(xmp)
     if document is None:
         return None
     for element in list(document.getElementsByTagName("*")):
@@ -75,7 +86,7 @@ def without_development(xmp: bytes) -> bytes | None:
                 element.removeAttributeNode(attribute)
         if element.namespaceURI == _DEVELOPMENT and element.parentNode:
             element.parentNode.removeChild(element)
-    return _serialise(document, xmp)
+    return serialise_packet(document, xmp)
 
 
 def has_gain_map_tags(xmp: bytes) -> bool:
@@ -90,25 +101,25 @@ def has_dropped_parts(xmp: bytes) -> bool:
 
 def merge_extension(xmp: bytes, extension: bytes) -> bytes | None:
     """Return one packet with the properties of both and no link between them; None if one cannot be parsed."""
-    first, second = _parse(xmp), _parse(extension)
+    first, second = parse_packet(xmp), parse_packet(extension)
     if first is None or second is None:
         return None
     _unlink_extension(first)
     target = first.getElementsByTagNameNS(_RDF, "RDF")[0]
     for description in _descriptions(second):
         target.appendChild(_adopted(first, description))
-    return _serialise(first, xmp)
+    return serialise_packet(first, xmp)
 
 
 def without_extension(xmp: bytes) -> bytes:
     """Return a packet without the link to an extension; unchanged if it has none or cannot be parsed."""
-    document = _parse(xmp) if b"HasExtendedXMP" in xmp else None
-    return _serialise(document, xmp) if document and _unlink_extension(document) else xmp
+    document = parse_packet(xmp) if b"HasExtendedXMP" in xmp else None
+    return serialise_packet(document, xmp) if document and _unlink_extension(document) else xmp
 
 
 def extension_name(xmp: bytes) -> bytes | None:
     """Return the name (32 hexadecimal digits) of the extension that a packet points to."""
-    document: _Document = _parse(xmp) if b"HasExtendedXMP" in xmp else None
+    document: _Document = parse_packet(xmp) if b"HasExtendedXMP" in xmp else None
     for element in document.getElementsByTagName("*") if document else ():
         if element.hasAttributeNS(_NOTE, "HasExtendedXMP"):
             return element.getAttributeNS(_NOTE, "HasExtendedXMP").strip().encode()
@@ -122,14 +133,14 @@ def split_packet(xmp: bytes, limit: int) -> tuple[bytes, bytes] | None:
 
     Return packet and extension; None if the packet cannot be parsed or is still too large.
     """
-    document = _parse(xmp)
+    document = parse_packet(xmp)
     if document is None:
         return None
     moved: _Document = minidom.parseString(
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}"/></x:xmpmeta>'
     )
     root = moved.documentElement.firstChild
-    excess = len(_serialise(document, xmp)) + 300 - limit  # 300: the link and its namespace
+    excess = len(serialise_packet(document, xmp)) + 300 - limit  # 300: the link and its namespace
     for size, description, part in sorted(_properties(document), key=lambda one: -one[0]):
         if excess <= 0:
             break
@@ -152,7 +163,7 @@ def split_packet(xmp: bytes, limit: int) -> tuple[bytes, bytes] | None:
     link.setAttribute("xmlns:xmpNote", _NOTE)
     link.setAttributeNS(_NOTE, "xmpNote:HasExtendedXMP", hashlib.md5(extension).hexdigest().upper())
     target.insertBefore(link, target.firstChild)
-    packet = _serialise(document, xmp)
+    packet = serialise_packet(document, xmp)
     return (packet, extension) if excess <= 0 and len(packet) <= limit else None
 
 
@@ -216,7 +227,7 @@ def _unlink_extension(document: _Document) -> bool:
     return unlinked
 
 
-def _parse(xmp: bytes) -> _Document:
+def parse_packet(xmp: bytes) -> _Document:
     """Parse a packet; None if it is not well-formed, too deep, or has entities, which can expand without limit."""
     if b"<!DOCTYPE" in xmp or b"<!ENTITY" in xmp:
         return None
@@ -236,7 +247,7 @@ def _is_deep(element: _Element) -> bool:
     return bool(level)
 
 
-def _serialise(document: _Document, original: bytes) -> bytes:
+def serialise_packet(document: _Document, original: bytes) -> bytes:
     """Return a packet in UTF-8, with the processing instructions around it if the original had them."""
     body = document.documentElement.toxml().encode()
     return _HEAD + body + _TAIL if b"<?xpacket" in original else body

@@ -11,15 +11,18 @@ from extras_fixtures import (
     PIXELS,
     jpeg,
     packet,
+    tiff,
     unchanged,
     xmp_of,
 )
 from PIL import Image
 
+from relight_cli.photos.header import read_header
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
+MANIFESTS = b"\0\0\0\x30jumb\0\0\0\x28jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0"
 CAMERA = "http://ns.google.com/photos/1.0/camera/"
 
 
@@ -100,10 +103,8 @@ PARTS = {
     "Google": ((CASES / "motion_google.jpg").read_bytes(), "motion video"),
     "gain map": ((CASES / "ultrahdr.jpg").read_bytes(), "HDR gain map"),
     "ISO gain map": (jpeg((0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4))), "HDR gain map"),
-    "credentials": (
-        jpeg((0xEB, b"JP\0\1\0\0\0\1\0\0\0\x30jumb\0\0\0\x28jumdc2pa\0\x11\0\x10\x80\0\0\xaa\0\x38\x9b\x71\3c2pa\0")),
-        "Content Credentials",
-    ),
+    "credentials": (jpeg((0xEB, b"JP\0\1\0\0\0\1" + MANIFESTS)), "Content Credentials"),
+    "credentials of a TIFF": (tiff([(0xCD41, "B", len(MANIFESTS), MANIFESTS, True)]), "Content Credentials"),
 }
 
 
@@ -155,3 +156,15 @@ def test_a_packet_that_promises_parts_but_is_broken_is_dropped(command: Command)
     (note,) = unchanged(command, "a.jpg", "b.jpg")
     assert "its XMP and motion video are dropped" in note
     assert b"MotionPhoto" not in Path("b.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32-le"])
+def test_a_packet_in_another_encoding_is_read(encoding: str, command: Command) -> None:
+    text = packet('xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" dc:source="\u00e9"').decode()
+    Path("a.jpg").write_bytes(jpeg((0xE1, b"http://ns.adobe.com/xap/1.0/\0" + text.encode(encoding))))
+    assert unchanged(command, "a.jpg", "b.png") == []
+    found = xmp_of("b.png")
+    assert (found["Xmp.tiff.Orientation"], found["Xmp.dc.source"]) == ("1", "\u00e9")
+    with Image.open("b.png") as image:
+        assert image.size == PIXELS.shape[:2]
+    assert read_header(Path("a.jpg")).orientation == 6

@@ -1,5 +1,6 @@
 """Radiance pictures are linear light; judged with OpenCV, which writes them, and OpenImageIO."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -50,6 +51,27 @@ def test_a_header_need_not_name_the_format(head: bytes, tmp_path: Path) -> None:
     np.testing.assert_allclose(read_photo(path).pixels, oiio.ImageBuf(str(named)).get_pixels(oiio.FLOAT), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("axes", "turn"),
+    [
+        ("+Y +X", lambda light: light[::-1]),
+        ("-Y -X", lambda light: light[:, ::-1]),
+        ("+Y -X", lambda light: light[::-1, ::-1]),
+        ("+X -Y", lambda light: light.swapaxes(0, 1)),
+        ("-X +Y", lambda light: light.swapaxes(0, 1)[::-1, ::-1]),
+    ],
+)
+def test_lines_in_any_order_come_out_upright(axes: str, turn: Callable, tmp_path: Path) -> None:
+    path, plain = tmp_path / "a.hdr", tmp_path / "plain.hdr"
+    slow, fast = axes.split()
+    data = b"".join(bytes((20 * number, 50, 25, 129)) for number in range(1, 7))
+    path.write_bytes(HEAD.replace(b"\n", b" \r\n") + f"{slow} 2 {fast} 3\r\n".encode() + data)
+    plain.write_bytes(HEAD + b"-Y 2 +X 3\n" + data)
+    seen = turn(oiio.ImageBuf(str(plain)).get_pixels(oiio.FLOAT))
+    np.testing.assert_allclose(read_photo(path).pixels, seen, rtol=1e-6)
+    assert (read_header(path).height, read_header(path).width) == seen.shape[:2]
+
+
 def test_old_runs_are_read(tmp_path: Path) -> None:
     size = b"-Y 20 +X 30\n"
     colours = [bytes((100, 50, 25, 129)), bytes((10, 20, 200, 128))]
@@ -80,7 +102,7 @@ def test_damaged_runs_of_the_new_kind_are_not_looked_through_for_old_ones(
     [
         (b"#?RADIANCE\nnothing\n", "no size"),
         (HEAD + b"-Y 99999 +X 99999\n", "more than"),
-        (HEAD + b"+Y 2 +X 2\n" + bytes(16), "turned or mirrored"),
+        (HEAD + b"-Y 2 +Y 2\n" + bytes(16), "no size"),
         (HEAD.replace(b"rgbe", b"xyze") + b"-Y 2 +X 2\n" + bytes(16), "XYZ"),
         (HEAD + b"-Y 20 +X 20\n" + bytes(16), "cannot be decoded"),
     ],

@@ -16,8 +16,10 @@ from iso_boxes import box
 from photo_fixtures import dng, noise, smooth
 from PIL import Image
 
-from relight_cli.errors import PhotoUnreadableError
+from relight_cli.errors import OutputUnwritableError, PhotoUnreadableError
+from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
+from relight_cli.photos.writing import write_photo
 
 CASES = Path(__file__).parent.parent / "cases"
 SAME = ("--model", "tiny", "--strength", "0")
@@ -245,3 +247,37 @@ def test_interlaced_case(command: Command) -> None:
         for path in (Path("out.png"), CASES / "interlace16.png")
     )
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_subsampled_jpeg2000_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(imagecodecs.jpeg2k_encode(np.zeros((8, 8, 3), np.uint8), level=0, codecformat="jp2", mct=False))
+    first = data.index(b"\xff\x4f\xff\x51") + 42  # of three: depth, steps across and down (ISO 15444-1, A.5.1)
+    data[first : first + 9] = b"\7\2\2" * 3
+    with pytest.raises(PhotoUnreadableError, match="subsampling"):
+        read_photo(io.BytesIO(data))
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0", b"II*\0\x08\0"])
+def test_a_header_that_is_cut_off_is_named_so(data: bytes) -> None:
+    with pytest.raises(PhotoUnreadableError, match="cut off"):
+        read_photo(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("tag", [256, 257])
+def test_a_picture_without_pixels_is_refused(tag: int) -> None:
+    tifffile.imwrite(file := io.BytesIO(), noise((4, 5, 3)), photometric="rgb", metadata=None)
+    length = 5 if tag == 256 else 4
+    data = file.getvalue().replace(struct.pack("<HHII", tag, 4, 1, length), struct.pack("<HHII", tag, 4, 1, 0))
+    with pytest.raises(PhotoUnreadableError, match="width or height is 0"):
+        read_photo(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("JPEG", 65500), ("WEBP", 16383), ("AVIF", 65536)])
+def test_a_picture_too_long_for_its_format_is_said_to_be_so(
+    kind: str, longest: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photo = Photo(np.zeros((1, longest + 1, 1), np.uint8))
+    with pytest.raises(OutputUnwritableError, match=f"{kind} .it holds at most {longest} pixels a side.; choose PNG"):
+        write_photo(photo, io.BytesIO(), format=kind)
+    assert capfd.readouterr().err == ""

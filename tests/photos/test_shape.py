@@ -187,6 +187,27 @@ def test_the_first_layer_with_colours_is_read(layer: str, tmp_path: Path) -> Non
     assert photo.notes == (f"only its layer {layer[:-1]} is used",)
 
 
+@pytest.mark.parametrize("whole", ["ViewLayer.Combined.", "specular.beauty."])
+def test_the_layer_with_the_whole_light_comes_first(whole: str, tmp_path: Path) -> None:
+    pixels = noise((6, 8, 3), "float32")
+    planes = {whole + name: np.ascontiguousarray(pixels[..., n]) for n, name in enumerate("RGB")}
+    planes |= {f"{whole.split('.')[0]}.AO.{name}": np.ones((6, 8), np.float32) for name in "RGB"}
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
+    photo = read_photo(tmp_path / "a.exr")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    assert photo.notes == (f"only its layer {whole[:-1]} is used",)
+
+
+def test_whole_numbers_are_no_alpha(tmp_path: Path) -> None:
+    pixels = noise((6, 8, 3), "float32")
+    planes = {name: np.ascontiguousarray(pixels[..., n]) for n, name in enumerate("RGB")}
+    planes["A"] = np.full((6, 8), 255, np.uint32)
+    OpenEXR.File({"type": OpenEXR.scanlineimage}, planes).write(str(tmp_path / "a.exr"))
+    photo = read_photo(tmp_path / "a.exr")
+    np.testing.assert_array_equal(photo.pixels, pixels)
+    assert (photo.alpha, photo.notes) == (None, ("its extra channels are dropped",))
+
+
 def test_luminance_and_chroma_become_rgb(tmp_path: Path) -> None:
     pixels = noise((6, 8, 3), "float32") + 0.1
     luminance = pixels @ np.array([0.212639, 0.715169, 0.072192], np.float32)

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from relight_cli.photos.xmp_packets import CREDENTIALS, MOTION
 
-SEARCHED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
+SEARCHED_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF")  # TIFF: also camera raw
 # The first box of an MP4 (ISO 14496-12, section 4.3): the video of a motion photo, appended or in a box of its own.
 _VIDEO = re.compile(rb"\0\0\0[\x10-\x40]ftyp[\w ]{4}")
 # The label of a manifest store (C2PA, section 11.1.4.2).

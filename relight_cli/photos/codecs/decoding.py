@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from relight_cli.photos.codecs import (
     iso_items,
@@ -17,7 +17,7 @@ from relight_cli.photos.codecs import (
     tiff_decoding,
 )
 from relight_cli.photos.codecs.appended_parts import SEARCHED_FORMATS, appended_parts
-from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha
+from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, UnsupportedError, split_alpha
 from relight_cli.photos.codecs.exr import decode_exr
 from relight_cli.photos.codecs.heif import decode_heif
 from relight_cli.photos.codecs.heif_shape import apply_heif_shape, read_shape
@@ -34,12 +34,14 @@ from relight_cli.photos.codecs.png_decoding import decode_png
 from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.codecs.stream_colours import complete_colours
 from relight_cli.photos.codecs.tiff_colours import widen_palette
+from relight_cli.photos.codecs.tiff_jpeg import strip_damage_note
 from relight_cli.photos.codecs.tiff_pages import page_note
 from relight_cli.photos.colour_tags import ColourTags
-from relight_cli.photos.exif_axes import swap_axes
+from relight_cli.photos.exif_axes import turn_exif
 from relight_cli.photos.extras import extras_for_upright
 from relight_cli.photos.library_warnings import library_warnings
 from relight_cli.photos.metadata import Extras, reset_xmp_orientation
+from relight_cli.photos.xmp_axes import turn_xmp
 from relight_cli.photos.xmp_packets import without_development
 from relight_cli.rasters.bit_depth import expand_bits
 
@@ -141,6 +143,13 @@ def _completed_jpeg(data: bytes) -> bytes | None:
         return None
 
 
+def _open_tiff(file: BinaryIO, kind: str) -> Image.Image:
+    try:
+        return Image.open(file, formats=("TIFF",))
+    except UnidentifiedImageError as error:
+        raise UnsupportedError(f"it is a TIFF with {kind}, which is not supported") from error
+
+
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
     notes: list[str] = []
     header = tiff_decoding.read_header(file, notes, page)
@@ -163,7 +172,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
     elif header.plain_ycbcr:
         pixels, alpha = tiff_decoding.read_plain_ycbcr(file, header), None
     else:
-        with quiet(), Image.open(file, formats=("TIFF",)) as image:
+        with quiet(), _open_tiff(file, header.kind) as image:
             colour = ColourTags(srgb=True) if image.mode == "CMYK" else colour
             try:
                 image.seek(header.place.page)
@@ -181,9 +190,15 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
-            header = replace(header, exif=header.exif and swap_axes(header.exif))
-        header = replace(header, extras=extras_for_upright(header.extras, applied, notes))
+        header = replace(
+            header,
+            exif=header.exif and turn_exif(header.exif, applied),
+            xmp=header.xmp and turn_xmp(header.xmp, applied),
+            extras=extras_for_upright(header.extras, applied, notes),
+        )
         orientation = 1
+    if note := strip_damage_note(file, header.place):
+        notes.append(note)
     return Decoded(
         pixels,
         alpha,

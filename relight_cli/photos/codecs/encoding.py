@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -47,6 +48,7 @@ _DEPTHS = {  # all others are written with 8 bits
     "HEIF": ("uint8", "uint16"),
     "EXR": ("float32",),
 }
+_LONGEST = {"JPEG": 65500, "WEBP": 16383, "AVIF": 65536}  # pixels a side, of libjpeg, libwebp and libaom
 _lock = threading.Lock()
 _writers: list[int] = []  # for each thread that writes an optimised JPEG, the size of Pillow's buffer to restore
 
@@ -66,9 +68,11 @@ def encode(
 
     A TIFF also holds `extra` samples (H, W, N) of the same dtype.
     JPEG has no alpha: the picture is blended with white. Metadata that the encoder refuses is left out.
-    Raises OSError with its `errno` if the file cannot be written, whatever the encoders raise for pixels that they
-    cannot store (WebP: more than 16383 pixels a side), and MemoryError, also if memory runs out while pixels are made.
+    Raises OSError with its `errno` if the file cannot be written, ValueError for a picture that is too long, what the
+    encoders raise for pixels that they cannot store, and MemoryError, also if memory runs out while pixels are made.
     """
+    if max(pixels.shape[:2]) > (longest := _LONGEST.get(kind, sys.maxsize)):  # the encoders say other things
+        raise ValueError(f"it holds at most {longest} pixels a side")
     pixels, alpha, notes = _in_depth_of(kind, pixels, alpha)
     if alpha is not None and kind == "JPEG":
         notes.append("JPEG cannot store transparency; the picture is blended with white")

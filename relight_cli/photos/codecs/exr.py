@@ -28,6 +28,7 @@ from relight_cli.photos.shape import Corners, Shape, aspect_of, pixel_aspect
 _COMPRESSIONS = {Effort.FAST: "NO_COMPRESSION", Effort.DEFAULT: "PIZ_COMPRESSION", Effort.SMALL: "PIZ_COMPRESSION"}
 _COLOURS = ("R", "G", "B")
 _CHROMA = ("RY", "BY")
+_WHOLE_LIGHT = ("combined.", "beauty.")  # layers of Blender and of other renderers
 
 
 def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
@@ -66,7 +67,9 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
         weights = weights_of(primaries if are_primaries(primaries) else REC709)
         planes |= _rgb_of_chroma(*(planes.pop(name) for name in ("Y", *_CHROMA)), weights=weights)
     used = [name for name in _COLOURS if name in planes] or ["Y"]
-    wanted = {name: planes[name] for name in (*used, "A") if name in planes}
+    wanted = {name: planes[name] for name in used if name in planes}
+    if "A" in planes and planes["A"].dtype.kind == "f":  # whole numbers are no coverage
+        wanted["A"] = planes["A"]
     shapes = {plane.shape for plane in wanted.values()}
     if (
         used not in (list(_COLOURS), ["Y"])
@@ -182,10 +185,14 @@ def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
 
 
 def _layer_with_colours(names: Collection[str]) -> str:
-    """Return the prefix ("beauty.") of the first layer with RGB; empty if colours need none or there are none."""
+    """Return the prefix ("beauty.") of the layer with RGB that has the whole light by its name, else of the first.
+
+    It is empty if colours need none or there are none.
+    """
     if "Y" in names or any(name in names for name in _COLOURS):
         return ""
     prefixes = sorted({name[:-1] for name in names if name[-1:] == "R"})
+    prefixes.sort(key=lambda prefix: not prefix.lower().endswith(_WHOLE_LIGHT))
     return next((prefix for prefix in prefixes if all(prefix + name in names for name in _COLOURS)), "")
 
 

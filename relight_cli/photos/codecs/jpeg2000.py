@@ -12,6 +12,7 @@ from PIL import Image
 
 from relight_cli.cores import available_cores
 from relight_cli.photos.codecs.decoded import Decoded, SizeCheck, split_alpha, unassociate
+from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.colour_tags import ColourTags
 from relight_cli.photos.metadata import Extras, Metadata, strip_exif_header
 from relight_cli.rasters.bit_depth import expand_bits
@@ -53,7 +54,8 @@ def decode_jpeg2000(file: BinaryIO, check_size: SizeCheck) -> Decoded:
         mode, dpi = image.mode, image.info.get("dpi")
     if mode not in _MODES:
         raise ValueError(f"a JPEG 2000 with pixels of mode {mode} is not supported")
-    samples = imagecodecs.jpeg2k_decode(data)
+    with quiet():  # openjpeg prints why it cannot convert subsampled colours
+        samples = imagecodecs.jpeg2k_decode(data)
     if samples.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"a JPEG 2000 with {samples.dtype} samples is not supported")
     if samples.dtype == np.uint16:

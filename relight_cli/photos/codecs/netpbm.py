@@ -41,8 +41,6 @@ def decode_netpbm(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     notes = []
     with netpbmfile.NetpbmFile(file) as picture:
         check_size(picture.width, picture.height)
-        if not picture.width * picture.height:
-            raise ValueError("its width or height is 0")
         samples = picture.asarray()
         if picture.axes.startswith("I"):  # whatever follows the first picture
             notes.append("only the first picture is used")

@@ -17,24 +17,22 @@ from relight_cli.photos.colour_profiles import REC709
 from relight_cli.photos.shape import Shape, aspect_of
 
 MAGIC = (b"#?RADIANCE", b"#?RGBE")
-_RGBE = b"FORMAT=32-bit_rle_rgbe\n"
+_RGBE = b"32-bit_rle_rgbe"  # the default of the format
 _RUN = b"\1\1\1"
 _LONGEST_HEADER = 1 << 16  # bytes
-_SIZE = re.compile(rb"\n([-+][XY]) (\d+) ([-+][XY]) (\d+)\r?\n")
+_SIZE = re.compile(rb"\n([-+])([XY]) (\d+) ([-+])([XY]) (\d+)\r?\n")  # of the slower axis, then of the faster
 
 
 def decode_radiance(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     """Decode RGB to float32 linear light in its own primaries, at the exposure that the file has.
 
     Corrections of its colours (COLORCORR) are undone; primaries are those of sRGB if the file names none. Raises
-    UnsupportedError for XYZ and for rows in another order than from above, and what imagecodecs raises.
+    UnsupportedError for XYZ, and what imagecodecs raises.
     """
-    width, height, header = _read_header(file)
-    check_size(width, height)
-    file.seek(0)
-    first, rest = file.readline(), file.read()
-    said = b"" if b"FORMAT" in header else _RGBE  # the default of the format, which imagecodecs wants to see
-    pixels = _decode(first + said + rest, width * height)
+    size, header = _read_header(file)
+    check_size(*read_size(file))
+    file.seek(size.end())
+    pixels = _upright(_decode(file.read(), int(size[6]), int(size[3])), size)
     notes: list[str] = []
     if (correction := _product(header, b"COLORCORR", 3, notes)) != (1, 1, 1):
         pixels /= np.array(correction, np.float32)
@@ -45,23 +43,28 @@ def decode_radiance(file: BinaryIO, check_size: SizeCheck) -> Decoded:
     return Decoded(pixels, None, "PNG", icc=icc, notes=notes, shape=Shape(aspect), colour=colour)
 
 
-def _decode(data: bytes, count: int) -> NDArray[np.float32]:
-    """Return (H, W, 3) light of `count` pixels, also of runs as Radiance wrote them until 1991."""
+def _decode(body: bytes, width: int, height: int) -> NDArray[np.float32]:
+    """Return (H, W, 3) light as stored, also of runs as Radiance wrote them until 1991."""
+    # imagecodecs reads no other form of a header.
+    head = b"#?RADIANCE\nFORMAT=%b\n\n-Y %d +X %d\n" % (_RGBE, height, width)
     try:
-        return np.ascontiguousarray(imagecodecs.rgbe_decode(data), np.float32)
+        return np.ascontiguousarray(imagecodecs.rgbe_decode(head + body), np.float32)
     except imagecodecs.RgbeError:
-        start = _SIZE.search(data)
-        if start is None or _has_new_runs(data, start):
+        if body[:4] == b"\2\2" + (width & 0xFFFF).to_bytes(2):  # runs by colour
             raise
-        plain = _without_runs(data[start.end() :], count)
+        plain = _without_runs(body, width * height)
         if plain is None:
             raise
-        return np.ascontiguousarray(imagecodecs.rgbe_decode(data[: start.end()] + plain), np.float32)
+        return np.ascontiguousarray(imagecodecs.rgbe_decode(head + plain), np.float32)
 
 
-def _has_new_runs(data: bytes, size: re.Match[bytes]) -> bool:
-    """Return whether the first row begins as one of runs by colour does: with 2, 2 and its width."""
-    return data[size.end() : size.end() + 4] == b"\2\2" + (int(size[4]) & 0xFFFF).to_bytes(2)
+def _upright(pixels: NDArray[np.float32], size: re.Match[bytes]) -> NDArray[np.float32]:
+    """Return stored light with rows from above and columns from the left; Y points up, X to the right."""
+    if size[2] == b"X":
+        pixels = pixels.swapaxes(0, 1)
+    signs = {size[2]: size[1], size[5]: size[4]}
+    down, right = signs[b"Y"] == b"-", signs[b"X"] == b"+"
+    return np.ascontiguousarray(pixels[:: 1 if down else -1, :: 1 if right else -1])
 
 
 def _without_runs(data: bytes, count: int) -> bytes | None:
@@ -82,26 +85,26 @@ def _without_runs(data: bytes, count: int) -> bytes | None:
 
 
 def read_size(file: BinaryIO) -> tuple[int, int]:
-    """Return width and height from the header. Raises ValueError for a header without them, UnsupportedError."""
-    return _read_header(file)[:2]
+    """Return the upright width and height. Raises ValueError for a header without them, UnsupportedError."""
+    size, _ = _read_header(file)
+    lengths = {size[2]: int(size[3]), size[5]: int(size[6])}
+    return lengths[b"X"], lengths[b"Y"]
 
 
-def _read_header(file: BinaryIO) -> tuple[int, int, dict[bytes, list[bytes]]]:
-    """Return width, height and the values of each key, in the order of their lines. Raises as `read_size`."""
+def _read_header(file: BinaryIO) -> tuple[re.Match[bytes], dict[bytes, list[bytes]]]:
+    """Return the line of the size, and the values of each key in the order of their lines. Raises as `read_size`."""
     file.seek(0)
     header = file.read(_LONGEST_HEADER)
     found = _SIZE.search(header)
-    if found is None:
+    if found is None or found[2] == found[5]:
         raise ValueError("the header names no size")
-    if b"32-bit_rle_xyze" in header[: found.start()]:
-        raise UnsupportedError("it is a Radiance picture in XYZ")
-    if found[1] + found[3] != b"-Y+X":
-        raise UnsupportedError("it is a Radiance picture that is turned or mirrored")
     values: dict[bytes, list[bytes]] = {}
     for line in header[: found.start()].splitlines():  # indented ones belong to pictures that this one was made from
         key, _, value = line.partition(b"=")
         values.setdefault(key, []).append(value)
-    return int(found[4]), int(found[2]), values
+    if values.get(b"FORMAT", [_RGBE])[-1].strip() != _RGBE:
+        raise UnsupportedError("it is a Radiance picture in XYZ or another format than RGBE")
+    return found, values
 
 
 def _product(header: dict[bytes, list[bytes]], key: bytes, count: int, notes: list[str]) -> tuple[float, ...]:

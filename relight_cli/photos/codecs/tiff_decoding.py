@@ -19,7 +19,7 @@ from tifffile import COMPRESSION, PHOTOMETRIC, SAMPLEFORMAT
 
 from relight_cli.photos.codecs.decoded import UnsupportedError, unassociate
 from relight_cli.photos.codecs.tiff_colours import read_colours
-from relight_cli.photos.codecs.tiff_exif import Tags, exif_block, read_directory, read_tags, same_bytes
+from relight_cli.photos.codecs.tiff_exif import Tags, TiffSource, exif_block, read_directory, read_tags, same_bytes
 from relight_cli.photos.codecs.tiff_extras import read_tiff_extras
 from relight_cli.photos.codecs.tiff_pages import Place, choose_page, is_camera_raw
 from relight_cli.photos.codecs.tiff_ycbcr import YCbCr, is_plain_ycbcr, read_samples, read_ycbcr
@@ -76,6 +76,7 @@ class TiffHeader:
     pages: int
     place: Place
     raw: bool  # camera raw; none of the pages is the photo
+    kind: str  # of its pixels, for messages
     direct: bool  # read_direct decodes it; else (palettes, 1 bit, CMYK, YCbCr) Pillow does
     exif: bytes | None
     icc: bytes | None
@@ -111,6 +112,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         direct = _is_direct(page)
         if not direct and place.below is not None:
             raise ValueError(f"its picture is a sub-directory with {PHOTOMETRIC(page.photometric).name} pixels")
+        kind = _kind(tiff, page)
         width, height, pages = page.imagewidth, page.imagelength, len(tiff.pages)
         icc, xmp = (_first_value(tags, code) for code in (_ICC, _XMP))
         unit = _TO_DPI.get(page.tags.valueof("ResolutionUnit", 2))
@@ -132,6 +134,7 @@ def read_header(file: BinaryIO, notes: list[str], wanted: int | None = None) -> 
         pages,
         place,
         raw,
+        kind,
         direct,
         exif,
         icc if isinstance(icc, bytes) and icc else None,  # a tag of another type is broken, so there is no note
@@ -228,6 +231,14 @@ def _is_direct(page: tifffile.TiffPage) -> bool:
     return deep or (bits == 8 and (page.photometric in PLAIN or _has_more_than_inks(page)))
 
 
+def _kind(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> str:
+    """Return what a page says about its pixels, such as "4-bit RGB pixels and LZW compression"."""
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else max(page.bitspersample)
+    colours, compression = (getattr(value, "name", value) for value in (page.photometric, page.compression))
+    swapped = ", in a big-endian BigTIFF" * (tiff.is_bigtiff and tiff.byteorder == ">")  # which Pillow does not open
+    return f"{bits}-bit {colours} pixels and {compression} compression{swapped}"
+
+
 def _is_cut(file: BinaryIO, page: tifffile.TiffPage) -> bool:
     """Return whether a file ends before the pixels of a page do, or a page lacks the place of some."""
     if len(page.dataoffsets) != len(page.databytecounts) or len(page.dataoffsets) < prod(page.chunked):
@@ -255,21 +266,18 @@ def _read_exif(file: BinaryIO, offsets: Iterable[int], order: str, *, big: bool)
     Tags of later pictures replace those of earlier ones. The block has to be built again, because offsets in a TIFF
     refer to the whole file.
     """
-    if big and order == ">":
-        raise ValueError("Pillow does not support big-endian BigTIFF")
+    source = TiffSource(file, order, big)
     first: Tags = {}
     directories: dict[int, Tags] = {}
     for offset in offsets:
-        found = Image.Exif()
-        found.endian, found.bigtiff = order, big
-        found.load_from_fp(file, offset)
-        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(found, offset).items()}
+        tags = {tag: (kind, same_bytes(value)) for tag, (kind, value) in read_tags(source, offset).items()}
         described = _describes_array(tags.get(ExifTags.Base.ImageDescription, (0, ""))[1])
         wanted = [tag for tag in DESCRIPTIVE_TAGS if not (described and tag == ExifTags.Base.ImageDescription)]
         first |= {tag: tags[tag] for tag in wanted if tag in tags}
         shot = {tag: tags[tag] for tag in _SHOT_TAGS if tag in tags}
         for directory, outside in ((ExifTags.IFD.Exif, shot), (ExifTags.IFD.GPSInfo, {})):
-            if own := outside | read_directory(found, directory):
+            _, place = tags.get(directory, (0, None))
+            if own := outside | read_directory(source, place, directory):
                 directories[directory] = directories.get(directory, {}) | own
     return exif_block(order, first, directories) if first or directories else None
 

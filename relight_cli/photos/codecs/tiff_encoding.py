@@ -81,7 +81,8 @@ def encode_tiff(
         resolutionunit="INCH" if dpi else "NONE",  # without a unit they say the aspect of pixels
         extratags=extra,
     )
-    directories = {int(tag): read_directory(exif, tag, "<") for tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)}
+    pointers = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    directories = {int(tag): read_directory(exif, exif.get(tag), tag, "<") for tag in pointers}
     _append_directories(file, {tag: values for tag, values in directories.items() if values})
 
 

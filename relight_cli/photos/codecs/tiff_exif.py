@@ -4,9 +4,10 @@ Pillow guesses the types of tags by their values; here they are those that the s
 """
 
 import struct
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
-from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
+from PIL import ExifTags, TiffImagePlugin, TiffTags
 
 Tags: TypeAlias = dict[int, tuple[int, Any]]
 """Type (TIFF 6.0, section 2) and value of each tag of a directory; a directory inside it is a dict of values."""
@@ -14,31 +15,55 @@ Tags: TypeAlias = dict[int, tuple[int, Any]]
 _UNICODE = b"UNICODE\0"  # begins a text in 16 bits, in the byte order of the file (EXIF 2.32, section 4.6.5, table 9)
 
 
-def read_tags(exif: Image.Exif, offset: int, group: int | None = None) -> Tags:
-    """Return the tags of the directory at an offset in the file of `exif`; `group` is the tag that names it."""
-    exif.fp.seek(offset)
-    found = TiffImagePlugin.ImageFileDirectory_v2(exif.head, group=group)
-    found.load(exif.fp)
+class Source(Protocol):
+    """Where directories are: an `Image.Exif`, or a TIFF."""
+
+    fp: Any
+    endian: str | None  # "<" or ">"
+    bigtiff: bool
+
+
+@dataclass
+class TiffSource:
+    """A TIFF as the source of directories."""
+
+    fp: BinaryIO
+    endian: str | None
+    bigtiff: bool
+
+
+def read_tags(source: Source, offset: int, group: int | None = None) -> Tags:
+    """Return the tags of the directory at an offset in a file; `group` is the tag that names it."""
+    source.fp.seek(offset)
+    # Pillow knows a BigTIFF by a header of the other byte order only.
+    found = TiffImagePlugin.ImageFileDirectory_v2(
+        b"II+\0" + bytes(12) if source.bigtiff else b"II*\0" + bytes(4),
+        prefix=b"MM" if source.endian == ">" else b"II",
+        group=group,
+    )
+    found.load(source.fp)
     values = dict(found)  # all are read, which sets their types
     kinds = found.tagtype | {tag: TiffTags.LONG for tag in values if found.tagtype[tag] == TiffTags.LONG8}  # of BigTIFF
     return {tag: (kinds[tag], value[0] if _is_single(value) else value) for tag, value in values.items()}
 
 
-def read_directory(exif: Image.Exif, directory: int, order: str | None = None) -> Tags:
+def read_directory(source: Source, offset: object, directory: int, order: str | None = None) -> Tags:
     """Return the tags of the Exif or GPS directory, the Interop directory inside it as tags too, not as an offset.
 
-    `order` is the byte order ("<" or ">") in which they are written, None for that of `exif`.
+    No tags if `offset` is no number. `order` is the byte order ("<" or ">") in which they are written, None for that of
+    the source.
     """
-    offset = exif.get(directory)
     if not isinstance(offset, int):
         return {}
-    swapped = order not in (None, exif.endian)
+    swapped = order not in (None, source.endian)
     tags = {
         tag: (kind, same_bytes(value, swapped=swapped))
-        for tag, (kind, value) in read_tags(exif, offset, directory).items()
+        for tag, (kind, value) in read_tags(source, offset, directory).items()
     }
-    interop = exif.get_ifd(ExifTags.IFD.Interop) if tags.pop(ExifTags.IFD.Interop, None) else {}
-    return {**tags, ExifTags.IFD.Interop: (TiffTags.LONG, dict(interop))} if interop else tags
+    _, inside = tags.pop(ExifTags.IFD.Interop, (0, None))
+    interop = read_tags(source, inside, ExifTags.IFD.Interop) if isinstance(inside, int) else {}
+    values = {tag: value for tag, (_, value) in interop.items()}
+    return {**tags, ExifTags.IFD.Interop: (TiffTags.LONG, values)} if values else tags
 
 
 def directory_bytes(tags: Tags, head: bytes, start: int, group: int | None = None) -> bytes:
