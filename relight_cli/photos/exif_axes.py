@@ -7,9 +7,8 @@ from PIL import ExifTags, Image
 
 _INCHES, _CENTIMETRES = 2, 3  # ResolutionUnit
 _EXIF_DIRECTORY = 0x8769
-# ImageWidth and ImageLength, XResolution and YResolution; PixelXDimension and PixelYDimension, FocalPlaneXResolution
-# and FocalPlaneYResolution.
-_SIZE = (0xA002, 0xA003)
+_SIZE = (0xA002, 0xA003)  # PixelXDimension and PixelYDimension
+# ImageWidth and ImageLength, XResolution and YResolution, the size, FocalPlaneXResolution and FocalPlaneYResolution.
 _PAIRS = ((0x0100, 0x0101), (0x011A, 0x011B), _SIZE, (0xA20E, 0xA20F))
 _SUBJECTS = (0x9214, 0xA214)  # SubjectArea, SubjectLocation: a point of the stored picture, then sizes
 _ENTRY = 12  # bytes of an entry; the first two are its tag
