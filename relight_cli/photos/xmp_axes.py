@@ -22,8 +22,8 @@ _PAIRS = (
 def turn_xmp(xmp: bytes, orientation: int) -> bytes:
     """Turn the regions of faces and the like with a picture of an EXIF orientation, and exchange sizes on its side.
 
-    Regions (Metadata Working Group 2.0, section 5.9, and Microsoft's) are those of the picture as it is stored. A
-    packet without such properties, or one that cannot be parsed, keeps its bytes.
+    Regions (Metadata Working Group 2.0, section 5.9, and Microsoft's) are those of the picture as it is stored; those
+    in pixels stay. A packet without such properties, or one that cannot be parsed, keeps its bytes.
     """
     if orientation == 1 or not any(uri.encode() in xmp for uri in (_REGION, *(pair[0] for pair in _PAIRS))):
         return xmp
@@ -31,7 +31,7 @@ def turn_xmp(xmp: bytes, orientation: int) -> bytes:
     if document is None:
         return xmp
     before = document.toxml()
-    for element in document.getElementsByTagName("*"):
+    for element in filter(_has_shares, document.getElementsByTagName("*")):
         with contextlib.suppress(KeyError, ValueError):
             x, y = (_value(element, _AREA, name) for name in "xy")
             x.nodeValue, y.nodeValue = _numbers(turned_point(float(x.nodeValue), float(y.nodeValue), orientation))
@@ -48,12 +48,21 @@ def turn_xmp(xmp: bytes, orientation: int) -> bytes:
     return xmp if document.toxml() == before else serialise_packet(document, xmp)
 
 
+def _has_shares(element: Any) -> bool:
+    """Return whether the numbers of an area are shares of the picture and no pixels."""
+    with contextlib.suppress(KeyError):
+        return str(_value(element, _AREA, "unit").nodeValue) == "normalized"
+    return True
+
+
 def _value(element: Any, namespace: str, name: str) -> Any:
     """Return the node with the text of a simple property, an attribute or an element. Raises KeyError."""
     if element.hasAttributeNS(namespace, name):
         return element.getAttributeNodeNS(namespace, name)
     for child in element.childNodes:
-        if (child.namespaceURI, child.localName) == (namespace, name) and child.firstChild is not None:
+        if (child.namespaceURI, child.localName) == (namespace, name):
+            if child.firstChild is None or child.firstChild.nodeValue is None:
+                break
             return child.firstChild
     raise KeyError(name)
 

@@ -15,6 +15,7 @@ REGIONS = (
     'xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#" '
     'xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:PixelXDimension="64" exif:PixelYDimension="32"'
 )
+REGIONS_ALONE = REGIONS[: REGIONS.index("xmlns:stDim")]
 ATTRIBUTES = '<mwg-rs:Area stArea:x="0.25" stArea:y="0.125" stArea:w="0.125" stArea:h="0.25"/>'
 ELEMENTS = (
     '<mwg-rs:Area rdf:parseType="Resource"><stArea:x>0.25</stArea:x><stArea:y>0.125</stArea:y>'
@@ -70,6 +71,14 @@ def test_regions_and_the_subject_turn_with_the_picture(kind: str, orientation: i
     assert details[0x9214] == (*details[0xA214], 8, 8)
 
 
-@pytest.mark.parametrize("xmp", [regions("<broken"), packet('dc:source="x"')])
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        regions("<broken"),
+        packet('dc:source="x"'),
+        packet(REGIONS_ALONE, ATTRIBUTES.replace("stArea:w", 'stArea:unit="pixel" stArea:w')),
+        packet(REGIONS_ALONE, ELEMENTS.replace("0.25", "<rdf:Bag/>")),
+    ],
+)
 def test_other_packets_keep_their_bytes(xmp: bytes) -> None:
     assert turn_xmp(xmp, 6) == xmp
