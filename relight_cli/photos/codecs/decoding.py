@@ -150,6 +150,16 @@ def _open_tiff(file: BinaryIO, kind: str) -> Image.Image:
         raise UnsupportedError(f"it is a TIFF with {kind}, which is not supported") from error
 
 
+def _upright_header(header: tiff_decoding.TiffHeader, orientation: int, notes: list[str]) -> tiff_decoding.TiffHeader:
+    """Return the header of a picture that is turned upright from an orientation of 1 to 8."""
+    return replace(
+        header,
+        exif=header.exif and turn_exif(header.exif, orientation),
+        xmp=header.xmp and turn_xmp(header.xmp, orientation),
+        extras=extras_for_upright(header.extras, orientation, notes),
+    )
+
+
 def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -> Decoded:
     notes: list[str] = []
     header = tiff_decoding.read_header(file, notes, page)
@@ -190,13 +200,7 @@ def _decode_tiff(file: BinaryIO, check_size: SizeCheck, page: int | None = None)
         applied = orientation or reset_xmp_orientation(header.xmp or b"")[1] or 1
         if applied >= 5:
             dpi, shape = dpi and dpi[::-1], shape and shape.turned()
-        header = replace(
-            header,
-            exif=header.exif and turn_exif(header.exif, applied),
-            xmp=header.xmp and turn_xmp(header.xmp, applied),
-            extras=extras_for_upright(header.extras, applied, notes),
-        )
-        orientation = 1
+        header, orientation = _upright_header(header, applied, notes), 1
     if note := strip_damage_note(file, header.place):
         notes.append(note)
     return Decoded(
