@@ -47,7 +47,7 @@ class UnfitOptionError(UsageError):
     """An option that has no use in this run, or one of several."""
 
     def __init__(self, message: str, *options: str) -> None:
-        """Take what to tell, and the options as on the command line: "--codec", "--no-detail"."""
+        """Take what to tell, and the options as on the command line ("--no-detail"), the first to do without first."""
         super().__init__(message)
         self.options = options
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.mapping_options import MappingCommandOptions
 from relight_cli.jobs.option_types import Photos
 from relight_cli.jobs.options import subset, with_options
@@ -54,9 +54,11 @@ class DeshadowCommandOptions(MappingCommandOptions):
         """Raise UsageError for options that contradict each other."""
         super().__post_init__()
         if self.probability and not self.mask_only:
-            raise UsageError("--probability is what --mask-only writes: give both.")
+            raise UnfitOptionError("--probability is what --mask-only writes: give both.", "--probability")
         if self.mask_only and (given := [name for name, value in self.compositing().items() if value is not None]):
-            raise UsageError(f"--mask-only writes a mask, {given[0]} is for photos: give only one of them.")
+            raise UnfitOptionError(
+                f"--mask-only writes a mask, {given[0]} is for photos: give only one of them.", given[0]
+            )
         if self.mask_only and self.strength != DeshadowOptions.strength:
             raise UsageError("--mask-only writes a mask, --strength is for photos: give only one of them.")
         if self.probability and self.threshold is not None:
@@ -65,7 +67,9 @@ class DeshadowCommandOptions(MappingCommandOptions):
             )
         if not self.detail and (self.mask_only or self.threshold):
             name = "--mask-only" if self.mask_only else "--threshold"
-            raise UsageError(f"{name} and --no-detail contradict each other: give only one of them.")
+            raise UnfitOptionError(
+                f"{name} and --no-detail contradict each other: give only one of them.", "--no-detail", "--threshold"
+            )
 
 
 @with_options(DeshadowCommandOptions)

@@ -9,7 +9,7 @@ import typer
 
 from relight_cli.depth.command_options import DepthSize
 from relight_cli.depth.options import DepthOptions
-from relight_cli.errors import ModelUnavailableError, UsageError
+from relight_cli.errors import ModelUnavailableError, UnfitOptionError, UsageError
 from relight_cli.evaluation.options import Dataset, EvaluateOptions
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.option_tree import variable_of
@@ -102,15 +102,15 @@ class DepthStudyOptions(EvaluateOptions):
             raise UsageError(f"--study {self.study} is unknown: choose {', '.join(STUDIES)}.")
         if self.study and (self.results or self.steps == 0):
             name = "--results" if self.results else "--steps 0"
-            raise UsageError(f"--study refines depth, which {name} excludes: give only one of them.")
+            raise UnfitOptionError(f"--study refines depth, which {name} excludes: give only one of them.", "--steps")
         if self.plot and not self.study:
-            raise UsageError("--plot draws the curve of a study: give --study, too.")
+            raise UnfitOptionError("--plot draws the curve of a study: give --study, too.", "--plot")
         if self.results and self.depth_model is None and self.steps:
             raise UsageError("--steps refines the depth of a network: name it with --depth-model, too.")
         given = [name for name in ("ensemble", "fast", "runs_dir") if getattr(self, name) != getattr(type(self), name)]
         if given and not self.refinement().steps:
             name = f"--{given[0].replace('_', '-')}"
-            raise UsageError(f"{name} is about the refinement: give --steps or --study, too.")
+            raise UnfitOptionError(f"{name} is about the refinement: give --steps or --study, too.", name)
 
     def refinement(self) -> DepthOptions:
         """Return the options of the refinement; with 0 steps there is none."""

@@ -46,7 +46,7 @@ def interpolate_timelapse(
     from relight_cli.devices import choose
     from relight_cli.jobs.console import notifier
     from relight_cli.timelapse.compared_frames import show_existing
-    from relight_cli.timelapse.destination import is_video
+    from relight_cli.timelapse.destination import check_video_options, is_video
     from relight_cli.timelapse.planning import check_options, plan_frames
     from relight_cli.timelapse.record import TimelapseRecord, note_other_frames
     from relight_cli.timelapse.report import TimelapseReport, finish, report_skipped
@@ -56,6 +56,8 @@ def interpolate_timelapse(
     check_options(options, to_video=is_video(options.output))
     if is_video(options.output):
         require_video()
+    if options.output:
+        check_video_options(options.output, options.codec, options.crf)
     choose(options.device, options.dtype)  # raises errors for unknown or missing devices
     report, notify = TimelapseReport(options), notifier(options.quiet)
     frames, planned, writer = plan_frames(inputs, options, report)

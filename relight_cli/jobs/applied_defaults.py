@@ -1,14 +1,14 @@
 """Apply the user's own defaults to a run of the command line, and say where they come from."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from relight_cli.errors import UsageError
+from relight_cli.errors import UnfitOptionError, UsageError
 from relight_cli.jobs.defaults import (
     NO_CONFIG,
     Setting,
@@ -87,21 +87,40 @@ def drop_weaker(context: typer.Context, values: dict[str, Any], defaults: Mappin
                 values[name] = defaults[name]
 
 
-def drop_unfit(
-    context: typer.Context, options: Collection[str], values: dict[str, Any], defaults: Mapping[str, Any]
-) -> bool:
-    """Reset the first of some options, named as on the command line, that a default has set; return whether one was.
+def call_with_fitting(
+    call: Callable[[dict[str, Any]], None],
+    context: typer.Context,
+    values: dict[str, Any],
+    defaults: Mapping[str, Any],
+) -> None:
+    """Call with the values of a run, and again without each default of the user's own that has no use in it.
 
-    `defaults` are those of the command itself, by the name of the parameter.
+    `defaults` are those of the command itself, by the name of the parameter. Raises UnfitOptionError where the command
+    line says what has no use.
     """
+    while True:
+        try:
+            return call(dict(values))
+        except UnfitOptionError as error:  # raised before any work
+            if not _drop_unfit(context, error.options, values, defaults):
+                raise
+
+
+def _drop_unfit(
+    context: typer.Context, options: Sequence[str], values: dict[str, Any], defaults: Mapping[str, Any]
+) -> bool:
+    """Reset one of some options that a default has set, the weakest, of such the first; return whether there is one."""
+    found: list[tuple[int, int, str]] = []
     for parameter in context.command.params:
         name = parameter.name or ""
-        stated = getattr(context.get_parameter_source(name), "name", "") in ("DEFAULT_MAP", "ENVIRONMENT")
-        named = not {*parameter.opts, *parameter.secondary_opts}.isdisjoint(options)
-        if stated and named and values[name] != defaults[name]:
-            values[name] = defaults[name]
-            return True
-    return False
+        source = getattr(context.get_parameter_source(name), "name", "")
+        places = [options.index(one) for one in (*parameter.opts, *parameter.secondary_opts) if one in options]
+        if places and source in ("DEFAULT_MAP", "ENVIRONMENT") and values[name] != defaults[name]:
+            found.append((_STRENGTH[source], min(places), name))
+    if found:
+        _, _, name = min(found)
+        values[name] = defaults[name]
+    return bool(found)
 
 
 def describe_defaults(context: typer.Context) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from relight_cli.errors import PhotoUnreadableError, UsageError
+from relight_cli.errors import PhotoUnreadableError, UnfitOptionError, UsageError
 from relight_cli.jobs.companions import is_companion, is_named_companion, is_of_system
 from relight_cli.jobs.objects import find_objects
 from relight_cli.jobs.shards import Shard
@@ -55,7 +55,7 @@ def expand_inputs(
     if "" in photos:
         raise UsageError("the name of a photo is empty: name a file or a folder; . is the folder here.")
     if null and not any(name.startswith(LIST_PREFIX) for name in photos):
-        raise UsageError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.")
+        raise UnfitOptionError("-0 applies to lists of names: give one as @FILE, or as @- on stdin.", "--null")
     if "-" in photos and f"{LIST_PREFIX}-" in photos:
         raise UsageError("stdin cannot be both a photo (-) and a list of names (@-): give one of them.")
     if shard and "-" in photos:

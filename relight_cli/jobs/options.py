@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from relight_cli.errors import UnfitOptionError, UsageError
-from relight_cli.jobs.applied_defaults import drop_unfit, drop_weaker
+from relight_cli.errors import UsageError
+from relight_cli.jobs.applied_defaults import call_with_fitting, drop_weaker
 from relight_cli.jobs.compositing_options import CompositingOptions
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.engines.calls import remember_call
@@ -276,23 +276,20 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             drop_weaker(context, values, defaults)
             values = {name: kept(place_of(v)) if isinstance(v, Path) else v for name, v in values.items()}
             begun = False
-            while True:
-                own = dict(values)
-                try:
-                    chosen = options(**{f.name: own.pop(f.name) for f in fields(options)})
-                    if isinstance(chosen, CommandOptions):  # `lights` makes no photos
-                        if not begun:
-                            begin_progress(command.__name__.replace("_", "-"), chosen)
-                        begun = True
-                        remember_call(command, own, chosen)
-                    if "context" in taken:
-                        own["context"] = context
-                    with reserve_stdout(), appended_whole():
-                        command(**own, options=chosen)
-                    return
-                except UnfitOptionError as error:  # raised before any work
-                    if not drop_unfit(context, error.options, values, defaults):
-                        raise
+
+            def call(given: dict[str, Any]) -> None:
+                nonlocal begun
+                chosen = options(**{f.name: given.pop(f.name) for f in fields(options)})
+                if isinstance(chosen, CommandOptions):  # `lights` makes no photos
+                    if not begun:
+                        begin_progress(command.__name__.replace("_", "-"), chosen)
+                    begun = True
+                    remember_call(command, given, chosen)
+                more = {"context": context} if "context" in taken else {}
+                with reserve_stdout(), appended_whole():
+                    command(**given, **more, options=chosen)
+
+            call_with_fitting(call, context, values, defaults)
 
         run.__signature__ = inspect.Signature([*own, *shared, context])  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in (*own, *shared, context)}

@@ -80,6 +80,20 @@ def choose_writer(
     return FolderWriter(path, suffixes, quality=quality, effort=effort)
 
 
+def check_video_options(output: str | None, codec: VideoCodec | None, crf: int | None) -> None:
+    """Raise UsageError for a codec or quality that does not fit an output, before any list on stdin is read."""
+    if not is_video(output):
+        refuse_codec(codec, crf)
+        return
+    from relight_cli.videos.codecs import check_codec, encoding_of_frames
+
+    suffix = Path(output or "").suffix
+    if suffix.lower() == ".gif":
+        encoding_of_frames(suffix, codec, crf)
+    else:
+        check_codec(suffix, codec, crf)
+
+
 def refuse_codec(codec: VideoCodec | None, crf: int | None) -> None:
     """Raise UsageError for options of videos where a folder of frames is written."""
     if codec or crf is not None:

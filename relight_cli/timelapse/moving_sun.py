@@ -8,19 +8,18 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from relight_cli._version import __version__
-from relight_cli.errors import OutputUnwritableError, UnfitOptionError, UsageError
+from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.compare_options import check_compare
 from relight_cli.jobs.console import notifier
 from relight_cli.jobs.dry_run import Estimate
 from relight_cli.jobs.engines.engine_options import refuse_ray
-from relight_cli.jobs.file_names import fit_name, require_short_name
 from relight_cli.jobs.inputs import STDIO, expand_inputs, file_identity, sha256_of
 from relight_cli.jobs.light_source import LightSource
 from relight_cli.jobs.memory import MemoryFallback, device_peak, peak_memory
 from relight_cli.jobs.objects import refuse_objects
 from relight_cli.jobs.one_by_one import run_jobs
 from relight_cli.jobs.options import PhotoCommandOptions, subset
-from relight_cli.jobs.outputs import Job, refuse_fields
+from relight_cli.jobs.outputs import Job
 from relight_cli.jobs.planning import require_folders, require_report
 from relight_cli.jobs.progress import current
 from relight_cli.jobs.provenance import Recipe
@@ -34,16 +33,17 @@ from relight_cli.jobs.shards import refuse_shard
 from relight_cli.jobs.trial import small_side, write_nowhere
 from relight_cli.models.interface import SHADOW
 from relight_cli.pages.previews import PreviewMaker
-from relight_cli.photos.formats import frames_remedy, output_suffix
+from relight_cli.photos.formats import frames_remedy
 from relight_cli.timelapse.compared_frames import ComparedFrames
 from relight_cli.timelapse.compared_sun import compared_sun, keep_photo, show_existing_sun
-from relight_cli.timelapse.destination import aspect_notes, is_video, refuse_codec
+from relight_cli.timelapse.destination import aspect_notes
 from relight_cli.timelapse.dry_run import print_sequence, print_work
 from relight_cli.timelapse.record import note_left_alone, note_other_frames
 from relight_cli.timelapse.report import stopped
 from relight_cli.timelapse.shared_frames import SharedFrames
+from relight_cli.timelapse.sun_output import check_sun_output, sun_writer, video_record
 from relight_cli.timelapse.sun_times import sun_lights
-from relight_cli.timelapse.writers import FolderWriter, VideoFileWriter, Writer
+from relight_cli.timelapse.writers import VideoFileWriter, Writer
 from relight_cli.videos.names import READABLE
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from relight_cli.relighting.lights.light import Light
     from relight_cli.relighting.lit_subject import Subject
 
-FRAMES, FPS = 120, 25.0
+FRAMES = 120
 _DARKEST = 3.0  # stops below the brightest frame, so that a night is not black
 
 
@@ -82,6 +82,7 @@ class MovingSun:
         refuse_shard(options, "a moving sun is one photo")
         refuse_ray(options, "a moving sun is one")
         refuse_objects([*photos, options.output], "a moving sun")  # before a bucket is listed
+        check_sun_output(options)
         sources = expand_inputs(photos, recursive=options.recursive, null=options.null, notify=notify)
         if len(sources) != 1 or sources[0].path == STDIO:
             raise UsageError("a moving sun is put on one photo: name a single file as PHOTO.")
@@ -93,11 +94,11 @@ class MovingSun:
             remedy = frames_remedy(quoted(str(photo)))
             raise UsageError(f"{photo} is a video, and a moving sun is put on one photo: give a frame; {remedy}.")
         lights = list(sun_lights(source, options, photo, count))
-        writer = _writer(photo, options, count)
+        writer = sun_writer(photo, options, count)
         files = source.files | options.depth_file() | options.mask_files()
         if file_identity(writer.path) in map(file_identity, (photo, *files.values())):
             raise UsageError(f"{writer.path} is an input and would be overwritten: choose another --output.")
-        more = {**more, "frames": count, **(_video_record(options) if writer.is_single_file else {})}
+        more = {**more, "frames": count, **(video_record(options) if writer.is_single_file else {})}
         recipe = Recipe("relit", expected, subset(options, PhotoCommandOptions), files, more, _reader(writer))
         others = [photo, *files.values(), writer.path, *writer.targets]
         if options.report:
@@ -266,35 +267,6 @@ class MovingSun:
 
     def _reported(self) -> tuple[ModelIdentity, RelightCommandOptions, ReportEntry]:
         return self.recipe.model, self.options, self.recipe.reported_options()
-
-
-def _writer(photo: Path, options: RelightCommandOptions, count: int) -> Writer:
-    refuse_fields(options.output)
-    output = options.output or str(photo.parent / fit_name(photo.parent, photo.stem, "_relit"))
-    path = Path(output)
-    if is_video(output):
-        from relight_cli.photos.capture_time import read_header
-        from relight_cli.videos.codecs import encoding_of_frames
-        from relight_cli.videos.video import require_video
-        from relight_cli.videos.writer import VideoOutput
-
-        require_video()
-        require_folders([path.parent])
-        require_short_name(path)
-        header, encoding = read_header(photo), encoding_of_frames(path.suffix, options.codec, options.crf, 16)
-        kind, rate = path.suffix.lower(), options.fps or FPS
-        return VideoFileWriter(path, VideoOutput(kind, header.height, header.width, rate, encoding))
-    refuse_codec(options.codec, options.crf)
-    if options.fps:
-        raise UnfitOptionError("--fps needs a video as -o, such as day.mp4.", "--fps")
-    require_folders([path])
-    return FolderWriter(path, [output_suffix(photo)] * count, quality=options.quality, effort=options.effort)
-
-
-def _video_record(options: RelightCommandOptions) -> dict[str, object]:
-    """Return what a video records beside the options of frames."""
-    given = {"codec": options.codec, "crf": options.crf}
-    return {"fps": options.fps or FPS, **{name: value for name, value in given.items() if value is not None}}
 
 
 def _reader(writer: Writer) -> Callable[[Path], str | None] | None:

@@ -123,10 +123,11 @@ def check_codec(suffix: str, codec: VideoCodec | None, crf: int | None) -> None:
         )
     if crf is not None and encoder.crf is None:
         raise UnfitOptionError(
-            f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.", "--crf"
+            f"--crf does not apply to --codec {codec}, which has no such quality: leave it out.", "--crf", "--codec"
         )
     if crf is not None and crf > encoder.most:
-        raise UnfitOptionError(f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}.", "--crf")
+        message = f"--crf {crf} is out of range for --codec {codec}: give 0 to {encoder.most}."
+        raise UnfitOptionError(message, "--crf", "--codec")
     if _formats(encoder.name) is None:
         raise MissingExtraError(f"the installed PyAV has no encoder for {codec}: choose another --codec.")
 

@@ -14,6 +14,7 @@ from relight_cli.photos.photo import Photo
 from relight_cli.photos.writing import write_photo
 
 SAME = ("--model", "tiny", "--strength", "0")
+GONE = "gone.png: no such file; check the path."  # what a dry run says after it has checked its options
 
 
 @pytest.fixture
@@ -158,18 +159,16 @@ def test_a_light_of_the_command_line_replaces_one_of_a_file(
         ('ocio-config = "studio.ocio"\ninvert-mask = true\ngpus-per-actor = 1', ()),
         ('reference = "scene"\nfps = 24\ndate = "2026-06-21"', ("--light", "noon")),
         ("detail = false", ("--light", "noon")),
+        ("null = true\nengine = 'ray'\nbudget = 9", ("--light", "noon", "-o", "-")),
     ],
 )
-def test_what_has_no_use_in_a_run_is_left_out(
-    command: Command, photo: Path, stated: str, call: tuple[str, ...]
-) -> None:
+def test_what_has_no_use_in_a_run_is_left_out(command: Command, stated: str, call: tuple[str, ...]) -> None:
     project(stated)
     name = "relight" if call else "albedo"
-    done = command(name, "a.png", *call, "--model", "tiny", "--dry-run")
-    assert (done.code, done.err) == (0, "")
-    done = command(name, "a.png", *call, "--model", "tiny", "--dry-run", "--progress", "json")
-    assert done.code == 0
-    assert [json.loads(line)["event"] for line in done.lines].count("start") == 1
+    done = command(name, "gone.png", *call, "--model", "tiny", "--dry-run", "--progress", "json")
+    events = [json.loads(line) for line in done.lines]
+    assert [event["event"] for event in events].count("start") == 1
+    assert (done.code, [event["message"] for event in events if event["event"] == "error"]) == (4, [GONE])
 
 
 def test_what_has_no_use_in_a_video_is_left_out(command: Command, photo: Path) -> None:
@@ -179,6 +178,40 @@ def test_what_has_no_use_in_a_video_is_left_out(command: Command, photo: Path) -
     assert command(*call, "-o", "out").code == 0
     assert command(*call, "-o", "o.mp4").code == 0
     assert "--codec prores does not fit" in command(*call, "-o", "o.mp4", "--codec", "prores").err
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ("probability = true", ()),
+        ("working-space = 'acescg'", ("--mask-only",)),
+        ("detail = false", ("--threshold", 0.5)),
+        ("threshold = 0.5", ("--no-detail",)),
+    ],
+)
+def test_what_does_not_fit_what_deshadow_makes_is_left_out(
+    command: Command, stated: str, words: tuple[str | float, ...]
+) -> None:
+    project(f"[deshadow]\n{stated}")
+    assert GONE in command("deshadow", "gone.png", *words, "--model", "tiny", "--dry-run").err
+
+
+def test_runs_are_left_out_where_a_file_asks_for_no_steps(command: Command) -> None:
+    project("[refine-depth]\nensemble = 3\nsteps = 0")
+    assert GONE in command("refine-depth", "gone.png", "--depth-model", "tiny", "-o", "d.png", "--dry-run").err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("interpolate-timelapse", "@-", "--between", 1, "-o", "out"),
+        ("relight", "@-", "--frames", 2, "--sun-at", "2026-06-21T06:00..21:00", "--place", "48,11", "--facing", "S"),
+    ],
+)
+def test_a_list_on_stdin_is_read_once(command: Command, words: tuple[str | int, ...]) -> None:
+    project("codec = 'h265'\nfps = 24")
+    done = command(*words, "--model", "tiny", stdin=b"gone.png\n")
+    assert (done.code, done.err.count("gone.png: no such file")) == (4, 1)
 
 
 def test_a_mask_alone_replaces_a_mask_besides(command: Command, photo: Path) -> None:

@@ -116,9 +116,11 @@ def check_for_ray(options: "CommandOptions", read: Iterable[object]) -> None:
     for name, value in unfit.items():
         if value is not None:
             remedy = remedies.get(name, "leave out one of them")
-            raise UsageError(f"{name} is of one process, and --engine ray has several: {remedy}.")
+            raise UnfitOptionError(
+                f"{name} is of one process, and --engine ray has several: {remedy}.", name, "--engine"
+            )
     if options.output == "-" or any(str(one) == "-" for one in read):
-        raise UsageError("--engine ray: actors have no stdin and no stdout: name files.")
+        raise UnfitOptionError("--engine ray: actors have no stdin and no stdout: name files.", "--engine")
     device = str(options.device)
     if device.partition(":")[0] in ("cuda", "mps") and not getattr(options, "gpus_per_actor", None):
         raise UsageError(f"--device {device}: an actor has no GPU of its own: give --gpus-per-actor 1, too.")
