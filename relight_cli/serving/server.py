@@ -45,7 +45,10 @@ def serve_on(place: socket.socket, context: typer.Context, options: ServeOptions
     )
     keep_loaded()
     host, port = place.getsockname()[:2]
-    with contextlib.closing(app.state.service.worker):  # also where nobody reads what is said
+    try:
         say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}; Ctrl-C stops it.")
-        with contextlib.suppress(*INTERRUPTIONS):  # uvicorn raises the signal again when all is done
-            Server(config).run(sockets=[place])
+    except BaseException:  # nobody reads what is said
+        app.state.service.worker.close()
+        raise
+    with contextlib.suppress(*INTERRUPTIONS):  # uvicorn raises the signal again when all is done
+        Server(config).run(sockets=[place])
