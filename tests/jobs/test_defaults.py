@@ -197,7 +197,7 @@ def test_what_does_not_fit_what_deshadow_makes_is_left_out(
 
 
 def test_runs_are_left_out_where_a_file_asks_for_no_steps(command: Command) -> None:
-    project("[refine-depth]\nensemble = 3\nsteps = 0")
+    project("[refine-depth]\nsteps = 0\nfast = true")
     assert GONE in command("refine-depth", "gone.png", "--depth-model", "tiny", "-o", "d.png", "--dry-run").err
 
 
