@@ -94,5 +94,6 @@ def one_line(error: Exception) -> str:
 
 
 def names_no_file(error: Exception) -> bool:
-    """Return whether an error says that no file has a name: none is there, it is too long, or leads through a file."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ENAMETOOLONG, errno.ENOTDIR)
+    """Return whether an error says that no file has a name: none is there, too long, through a file or round."""
+    nowhere = (errno.ENOENT, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP)
+    return isinstance(error, OSError) and error.errno in nowhere

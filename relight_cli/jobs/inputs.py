@@ -5,6 +5,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +129,9 @@ class _Expansion:
             yield from self._expand_list(name.removeprefix(LIST_PREFIX))
         else:
             matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207  Path.glob drops ./
-            files = [one for one in matches if one.is_file() and not is_companion(one) and not is_of_system(one)]
+            files = [
+                one for one in matches if _is_file_or_lost(one) and not is_companion(one) and not is_of_system(one)
+            ]
             for source in [Source(match, named=False) for match in files] or [Source(Path(name), named=True)]:
                 yield from self._shared(source.path.as_posix() if files else name, source)
 
@@ -207,7 +210,7 @@ class _Expansion:
         found, any_photo = [], False
         for path in _files_in(folder, bool(self.recursive), unlisted.append):
             inner = path.relative_to(folder)
-            if not format_of(path) or is_companion(path) or is_of_system(inner) or not path.is_file():
+            if not format_of(path) or is_companion(path) or is_of_system(inner) or not _is_file_or_lost(path):
                 continue
             any_photo = True
             if self.shard is None or self.shard.has(inner.as_posix()):
@@ -258,3 +261,13 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def _is_file_or_lost(path: Path) -> bool:
+    """Return whether a path that was found is a file, or leads nowhere or to where nobody may look: that one fails."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return path.is_symlink()  # else it was removed meanwhile
+    except OSError:
+        return True

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from relight_cli.errors import OutputUnwritableError, UsageError
 from relight_cli.jobs.console import notifier
+from relight_cli.jobs.dry_run import print_line
 from relight_cli.jobs.file_names import require_short_name
 from relight_cli.jobs.inputs import STDIO, spelling
 from relight_cli.jobs.light_source import LightSource
+from relight_cli.jobs.planning import require_folders
 from relight_cli.jobs.relight_options import RelightCommandOptions
 from relight_cli.places.objects import exists
 from relight_cli.relighting.options import ReferenceKind
@@ -102,10 +104,11 @@ def check_save_light(options: RelightCommandOptions, inputs: Iterable[Path]) -> 
     require_short_name(path)
     if exists(path) and not (options.overwrite or options.skip_existing):
         raise OutputUnwritableError(f"{path} exists: give --overwrite, or another --save-light.")
+    require_folders([path.parent])
 
 
 def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
-    """Write the light of --save-light, but not with --dry-run. Raises UsageError if the photos have several.
+    """Write the light of --save-light. Raises UsageError if the photos have several.
 
     With --skip-existing a file that exists stays: it has no record, and is made to be edited.
     """
@@ -120,15 +123,12 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
         )
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
-    if not options.dry_run:
-        _save_light(found[0], path, options)
+    _save_light(found[0], path, options)
 
 
 def save_light_of_reference(light: "Light", options: RelightCommandOptions, reference: Path) -> None:
     """Write the light of a reference of another scene to --save-light, turned and exposed as it is put on."""
     assert options.save_light is not None
-    if options.dry_run:
-        return
     light = light.turned(options.rotate) if options.rotate else light
     name = "a photo on stdin" if reference == STDIO else reference.name
     light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")
@@ -136,12 +136,18 @@ def save_light_of_reference(light: "Light", options: RelightCommandOptions, refe
 
 
 def _save_light(light: "Light", path: Path, options: RelightCommandOptions) -> None:
-    """Write a light; with --skip-existing a file that exists stays: it has no record, and is made to be edited."""
+    """Write a light, or say so with --dry-run.
+
+    With --skip-existing a file that exists stays: it has no record, and is made to be edited.
+    """
     from relight_cli.jobs.light_files import save_light
     from relight_cli.relighting.lights.look import to_toml
 
     if options.skip_existing and exists(path):
         if not path.is_file() or path.read_bytes() != to_toml(light).encode():
             notifier(options.quiet)(f"{path}: left as it is, because it holds another light; --overwrite replaces it.")
+        return
+    if options.dry_run:
+        print_line("write", str(path))
         return
     save_light(light, path, overwrite=options.overwrite)

@@ -57,6 +57,9 @@ def read_header(path: Path) -> CaptureHeader:
     except Exception as error:  # libraries raise anything for damaged bytes
         if names_no_file(error):
             raise PhotoUnreadableError(f"{path}: no such file; check the path.") from error
+        if isinstance(error, PermissionError):
+            message = f"{path}: no permission to read the file; change its permissions."
+            raise PhotoUnreadableError(message) from error
         raise PhotoUnreadableError(f"{path}: the picture cannot be opened; copy it again from its source.") from error
 
 

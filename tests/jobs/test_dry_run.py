@@ -78,6 +78,17 @@ def test_nothing_is_written(command: Command, arguments: tuple[str, ...]) -> Non
     assert command(*arguments, *TINY).code == 0  # what was planned can be done
 
 
+def test_a_light_to_save_is_planned_and_its_folder_checked(command: Command) -> None:
+    put("a.png")
+    asked = ("relight", "a.png", "--light", "noon", *TINY, "--dry-run", "--save-light")
+    done = command(*asked, "new/noon.toml")
+    assert (done.code, Path("new").exists()) == (0, False)
+    assert ("write", "new/noon.toml") in plan(done.out.replace(b"\\", b"/"))
+    done = command(*asked, "a.png/noon.toml")
+    assert (done.code, done.out) == (5, b"")
+    assert "a.png is not a writable folder" in done.err
+
+
 def test_the_plan_is_what_a_run_does(command: Command) -> None:
     for seed in range(4):
         put(f"in/{seed}.png", seed)

@@ -138,6 +138,27 @@ def test_a_folder_that_cannot_be_listed_fails_alone(
     assert files_in("in") == ["a.png", "a_albedo.png"]
 
 
+@pytest.mark.parametrize("name", ["in", "in/*.png"])
+def test_a_link_without_its_photo_fails_alone(command: Command, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    put("in/a.png")
+    Path("in/gone.png").symlink_to("nowhere.png")
+    Path("in/locked.png").touch()
+    Path("in/round.png").symlink_to("round.png")
+    real = os.stat
+
+    def refuse(path: str | os.PathLike[str] | int, **options: object) -> os.stat_result:
+        if not isinstance(path, int) and Path(path).name == "locked.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    done = command("albedo", name, *SAME, "-o", "out/")
+    assert done.code == 23, done.err
+    assert [line.partition(": ")[0] for line in done.lines[:3]] == ["in/gone.png", "in/locked.png", "in/round.png"]
+    assert "in/round.png: no such file" in done.err
+    assert files_in("out") == ["a_albedo.png"]
+
+
 # long names
 
 
