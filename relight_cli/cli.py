@@ -1,5 +1,6 @@
 """The command line; the only module that turns exceptions into exit codes."""
 
+import contextlib
 import errno
 import sys
 import warnings
@@ -120,13 +121,14 @@ def _run() -> int:
 
 def _fail(line: str, code: ExitCode, *, traceable: bool = True) -> ExitCode:
     """Print an error, with -v and if it is `traceable` also its traceback; return its exit code."""
-    line = redact(line)
-    if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
-        typer.echo(line, err=True)
-    else:
-        current().fail(line, sys.exception(), code)
-    if traceable and wants_tracebacks(sys.argv[1:]) and (error := sys.exception()):
-        show_traceback(error)
+    line, error = redact(line), sys.exception()
+    with contextlib.suppress(OSError):  # of a terminal that is closed: the code is the same
+        if line.startswith("Usage:"):  # the help text, which Typer returns for a command without arguments
+            typer.echo(line, err=True)
+        else:
+            current().fail(line, error, code)
+        if traceable and wants_tracebacks(sys.argv[1:]) and error:
+            show_traceback(error)
     return code
 
 

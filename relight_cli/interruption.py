@@ -73,7 +73,8 @@ def signals_handled(line: LastLine | None = None) -> Iterator[None]:
     """Raise KeyboardInterrupt or Terminated once in the block when a signal comes; a later signal leaves at once.
 
     `line` makes the last line of a run that leaves at once, given "interrupted" or "terminated" and the exit code. For
-    the main thread. SIGINT stays ignored where it was, as in background jobs of a shell.
+    the main thread. SIGINT stays ignored where it was, as in background jobs of a shell. SIGHUP, which a terminal or a
+    connection sends that is closed, counts as SIGTERM, and stays ignored where it was, as under nohup.
     """
     global _state
     if _state.depth == 0:
@@ -81,9 +82,12 @@ def signals_handled(line: LastLine | None = None) -> Iterator[None]:
     _state.depth += 1
     _state.line = line or _state.line
     hook, before = sys.unraisablehook, {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    handlers = {signal.SIGINT: _handle, signal.SIGTERM: _handle}
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        handlers[signal.SIGHUP] = _hang_up
+    for number, handler in handlers.items():
         if signal.getsignal(number) is not signal.SIG_IGN or number == signal.SIGTERM:
-            before[number] = signal.signal(number, _handle)
+            before[number] = signal.signal(number, handler)
     sys.unraisablehook = _retrying(hook)
     try:
         yield
@@ -92,8 +96,8 @@ def signals_handled(line: LastLine | None = None) -> Iterator[None]:
         sys.unraisablehook = hook
         if _state.depth == 0 and _state.ended is None:  # while Python is taken down the handlers stay
             _state.over.set()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number, former in before.items():
+                signal.signal(number, former)
 
 
 @contextlib.contextmanager
@@ -161,6 +165,11 @@ def _handle(number: int, frame: FrameType | None) -> None:
         _state.is_due = True
         return
     raise _exception(_state)
+
+
+def _hang_up(number: int, frame: FrameType | None) -> None:
+    """Do what SIGTERM does now: a server has a handler of its own."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _exception(state: _State) -> BaseException:

@@ -67,6 +67,23 @@ def test_a_file_that_is_begun_is_finished_before_the_end(tmp_path: Path, number:
     assert read_photo(tmp_path / "out.png", max_pixels=10**6).pixels.shape == (30, 40, 3)
 
 
+def test_a_run_ends_in_order_when_its_terminal_is_closed(tmp_path: Path) -> None:
+    script = """
+terminal, stderr = os.openpty()
+os.dup2(stderr, 2)
+os.close(stderr)
+os.close(terminal)
+writing_takes(0.3, 0.1)
+"""
+    assert ended(tmp_path, "SIGHUP", script)[0] == 143
+    assert {path.name for path in tmp_path.iterdir()} == {"photo.png", "out.png", "was written"}
+
+
+def test_a_terminal_that_is_closed_ends_no_run_under_nohup(tmp_path: Path) -> None:
+    assert ended(tmp_path, "SIGHUP", "signal.signal(number, signal.SIG_IGN)\nwriting_takes(0.3, 0.1)") == (0, "")
+    assert (tmp_path / "out.png").exists()
+
+
 def test_a_signal_that_is_sent_twice_at_once_counts_once(tmp_path: Path) -> None:
     returned, said = ended(tmp_path, "SIGTERM", "writing_takes(2, 0.5, 0.6)")
     assert (returned, said.count("\n")) == (143, 1), said
