@@ -23,6 +23,7 @@ from relight_cli.errors import ExitCode
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # the variable that torchrun gives to its workers
 SAME = 1.0  # seconds within which a second signal is the first: `timeout` and shells may send one twice
 PATIENCE = 10.0  # seconds after a signal in which the main thread must end, if no file is being written
 _TICK = 0.05  # seconds
@@ -121,9 +122,12 @@ def signals_held() -> Iterator[None]:
 
 
 def end_process(code: int) -> NoReturn:
-    """End the process when all work is done: an interrupted one at once, any other as Python does."""
+    """End the process when all work is done: an interrupted one at once, any other as Python does.
+
+    A worker of torchrun ends at once, too: threads of its process group may still be in native code.
+    """
     _state.ended = code
-    if is_interrupted() or code in WORDS:
+    if is_interrupted() or code in WORDS or TORCHRUN in os.environ:
         leave(code)
     sys.exit(code)
 

@@ -204,11 +204,12 @@ def test_outputs_know_their_light(command: Command, ball: Path) -> None:
 )
 def test_bad_options_are_one_line(command: Command, ball: Path, arguments: tuple[str, ...], said: str) -> None:
     (ball / "day.mp4").write_bytes(b"")
-    done = command("relight", "photo.png", *GIVEN, *arguments, "-o", "out.png")
+    output = "out" if ".." in str(arguments) else "out.png"
+    done = command("relight", "photo.png", *GIVEN, *arguments, "-o", output)
     assert done.code == 2
     assert len(done.lines) == 1
     assert said in done.err
-    assert not (ball / "out.png").exists()
+    assert not (ball / output).exists()
 
 
 def test_a_depth_map_of_another_shape_is_refused(command: Command, ball: Path) -> None:
