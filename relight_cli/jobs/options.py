@@ -278,6 +278,7 @@ def with_options(options: type) -> Callable[[Callable[..., None]], Callable[...,
             begun = False
 
             def call(given: dict[str, Any]) -> None:
+                """Call the command once; the progress begins with the first call."""
                 nonlocal begun
                 chosen = options(**{f.name: given.pop(f.name) for f in fields(options)})
                 if isinstance(chosen, CommandOptions):  # `lights` makes no photos

@@ -38,26 +38,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     picture with neither RGB nor luminance.
     """
     require_format("EXR")
-    import OpenEXR
-
-    notes = []
-    with tempfile.TemporaryDirectory() as folder:  # the library reads only files with a name
-        path = Path(folder) / "picture.exr"
-        with path.open("wb") as copy:
-            shutil.copyfileobj(file, copy)
-        with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
-            part, count = _part_with_colours(exr, page)
-            header = dict(exr.header(part))  # a copy, because the library empties it at the end
-            check_size(*_size(header["dataWindow"]))
-            if reason := _refusal(header):
-                raise UnsupportedError(reason)
-        with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
-            if not exr.parts:  # the library could not read the pixels
-                raise ValueError("its pixels are damaged or cut off")
-            planes = {name: channel.pixels for name, channel in exr.channels(part).items()}
-    if count > 1 and page is None:
-        which = f"number {part + 1}" if part else "the first"
-        notes.append(f"only {which} of {count} pictures is used; --page picks another")
+    header, planes, notes = _read_part(file, check_size, page)
     primaries = tuple(float(value) for value in header.get("chromaticities", REC709))  # the default of the format
     layer = _layer_with_colours(planes)
     if layer:
@@ -93,6 +74,33 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
     decoded = Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
     decoded.undecided = undecided_space(header)
     return decoded
+
+
+def _read_part(
+    file: BinaryIO, check_size: SizeCheck, page: int | None
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]], list[str]]:
+    """Return the header of the first part with colours, or of part `page`, its planes (H, W) by channel, and notes."""
+    import OpenEXR
+
+    notes = []
+    with tempfile.TemporaryDirectory() as folder:  # the library reads only files with a name
+        path = Path(folder) / "picture.exr"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+        with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
+            part, count = _part_with_colours(exr, page)
+            header = dict(exr.header(part))  # a copy, because the library empties it at the end
+            check_size(*_size(header["dataWindow"]))
+            if reason := _refusal(header):
+                raise UnsupportedError(reason)
+        with quiet(), OpenEXR.File(str(path), separate_channels=True) as exr:
+            if not exr.parts:  # the library could not read the pixels
+                raise ValueError("its pixels are damaged or cut off")
+            planes = {name: channel.pixels for name, channel in exr.channels(part).items()}
+    if count > 1 and page is None:
+        which = f"number {part + 1}" if part else "the first"
+        notes.append(f"only {which} of {count} pictures is used; --page picks another")
+    return header, planes, notes
 
 
 def encode_exr(
