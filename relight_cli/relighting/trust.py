@@ -16,6 +16,8 @@ USUAL = 0.2  # share of the cells, at most, that show another thing in a referen
 CERTAIN, POSSIBLE = 2.5, 1.0  # logits below the usual agreement from which a cell is, and may be, another thing
 PLAIN = 9.0  # logits above which agreement says nothing more
 TINTED, MOST_TINT = 1.0, 2.0  # logits for each stop of another tint of the light, and stops that count
+# The same for green or magenta alone, from so many stops on: daylight and lamps differ from blue to yellow, not in these.
+GREENISH, MOST_GREEN, LEAST_GREEN = 12.0, 1.0, 0.05
 LIT = -6.5  # stops from white above which a pixel has a tint
 COMPARED = 48  # along the longer side: pixels of the copies in which colours are looked for elsewhere
 QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
@@ -47,7 +49,7 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     logits = blurred(enlarged(np.minimum(agreement_logits(own, other), PLAIN), height, width), JOINED * step)
     alike_in_texture = texture_correlation(photo, reference) >= SAME_TEXTURE
     own, other = (log_light(enlarged(cells_of(x, cells), height, width)) for x in (photo, reference))
-    logits = logits - TINTED * blurred(np.minimum(_tint(own, other), MOST_TINT), JOINED * step)
+    logits = logits - blurred(_colour_doubt(own, other), JOINED * step)
     there = logits[known > 0]
     if not there.size:
         return known
@@ -73,13 +75,18 @@ def texture_correlation(photo: Maps, reference: Maps) -> Maps:
     return found
 
 
-def _tint(photo: Maps, reference: Maps) -> Maps:
-    """Return by how many stops the tint of the light (h, w) between two pictures in stops differs from the usual."""
+def _colour_doubt(photo: Maps, reference: Maps) -> Maps:
+    """Return by how many logits (h, w) the colour of the light between two pictures in stops speaks against agreement.
+
+    By how far its tint differs from the usual one, and how far in green or magenta.
+    """
     tint = reference - photo
     tint = tint - tint.mean(axis=2, keepdims=True)
     lit = photo.mean(axis=2) > LIT
-    usual = np.median(tint[lit] if lit.any() else tint.reshape(-1, 3), axis=0)
-    return np.asarray(np.linalg.norm(tint - usual, axis=2), np.float32)
+    tint = tint - np.median(tint[lit] if lit.any() else tint.reshape(-1, 3), axis=0)
+    green = 1.5 * np.abs(tint[..., 1])  # green against the mean of red and blue
+    doubt = TINTED * np.minimum(np.linalg.norm(tint, axis=2), MOST_TINT)
+    return np.asarray(doubt + GREENISH * np.clip(green - LEAST_GREEN, 0, MOST_GREEN), np.float32)
 
 
 def _regions(agreement: Maps, known: NDArray[np.bool_]) -> Maps:
