@@ -1,6 +1,7 @@
 """The gain that puts a light on a photo: new irradiance over that of its own light."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitte
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
+_PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
 _GREY = LUMINANCE.astype(np.float32)
 
 
@@ -54,12 +56,23 @@ def _kept(subject: Subject, change: Map) -> float:
     return -float(np.average(np.log2(np.exp2(change) @ _GREY), weights=subject.weights))
 
 
+def _in_range(light: Light) -> Light:
+    """Return a light in another unit if its numbers might overflow or vanish: for the change only its ratios count."""
+    numbers = [light.coefficients, [sun.irradiance for sun in light.suns], light.sky or ()]
+    peak = max(float(np.abs(part).max(initial=0)) for part in numbers)
+    low, high = _PLAIN
+    if peak == 0 or low <= peak * light.factor <= high:
+        return light
+    return replace(light, exposure=0.0).scaled(1 / peak)
+
+
 def _stops_of(light: Light) -> float:
     return math.log2(max(light.average(), 1e-9) / LEVEL)
 
 
 def _change(subject: Subject, light: Light, guessed: bool = False) -> Map:
     """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
+    light = _in_range(light)
     seen, shadows_off = _shadows(subject, light)
     new, level = _irradiance(subject, light, seen)
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
@@ -100,6 +113,7 @@ def _own_stops(subject: Subject, shadows_off: float) -> Map:
 
 def shading_of(subject: Subject, light: Light) -> Map:
     """Return the irradiance (h, w, 3) of a light on the surfaces, with cast shadows; the brightest is 1."""
+    light = _in_range(light)
     new, _ = _irradiance(subject, light, [_seen(subject, light, number) for number in range(len(light.suns))])
     new = new * (1 - subject.geometry.sky[..., None])
     return (new / max(float(np.percentile(new, 99.9)), 1e-9)).clip(0, 1).astype(np.float32)

@@ -114,6 +114,18 @@ def test_dark_lights_and_lights_of_nothing_are_finite(tiny: Model) -> None:
         assert put_on(tiny, photo, light, ball_of).photo.to_array().shape == (40, 40, 3)
 
 
+@pytest.mark.parametrize("unit", [1e-25, 1e25])
+def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) -> None:
+    """Its numbers would overflow as float32, or vanish below the least irradiance."""
+    photo, light = Photo(np.full((40, 40, 3), 110, np.uint8)), light_from_words("left,10", kelvin=3000)
+    model = model_of(MeanLight())
+    plain = put_on(model, photo, light, ball_of)
+    for same in (light.scaled(unit), replace(light, exposure=-100), replace(light, exposure=100).scaled(unit)):
+        lit = put_on(model, photo, same, ball_of)
+        np.testing.assert_allclose(lit.photo.to_array(), plain.photo.to_array(), atol=1)
+        np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
+
+
 def correlation(a: Map, b: Map) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
