@@ -54,8 +54,8 @@ def visibility(
     and decides how soft the borders are. Only what the picture shows casts shadows, nothing outside it and nothing
     hidden; a thing is about as thick as it is wide, and rays that pass further behind it are free. The part of a wide
     light that is below a surface does not count: it is no shadow, and `Sun.cosine` has taken it off. Surfaces that face
-    away from all of the light are in their own shadow. The sky is lit. `march_side` is the longer side of the copy that is
-    marched through; 0 chooses it.
+    away from all of the light are in their own shadow. The sky is lit. `march_side` is the longer side of the copy that
+    is marched through; 0 chooses it.
     """
     height, width = geometry.depth.shape
     rays = list(_cone(direction, angular_radius))
