@@ -43,7 +43,7 @@ def light_gain(
     """
     change = _change(subject, light, guessed)
     change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
-    return _below_white(change, subject).clip(-MOST, MOST)
+    return _limited(_below_white(change, subject))
 
 
 def kept_exposure(subject: Subject, light: Light) -> float:
@@ -203,6 +203,17 @@ def _rays(geometry: Geometry) -> Map:
     y = (np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - height / 2)) / np.float32(geometry.focal)
     rays = np.stack(np.broadcast_arrays(x, -y, np.float32(-1)), axis=-1)
     return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _limited(change: Map) -> Map:
+    """Return a change (h, w, 3) of MOST stops of brightness at most, and of no channel to more, in its own colour.
+
+    Channels that were limited each by itself would turn dark blue light into red.
+    """
+    change = change - (change.max(axis=-1, keepdims=True) - np.float32(MOST)).clip(0, None)
+    grey = (change @ _GREY)[..., None]
+    held = np.maximum(grey, np.float32(-MOST))
+    return np.maximum(change - grey, np.float32(-MOST)) + held
 
 
 def _below_white(change: Map, subject: Subject) -> Map:

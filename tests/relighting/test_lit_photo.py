@@ -126,6 +126,16 @@ def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) ->
         np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
 
 
+@pytest.mark.parametrize("exposure", [-6.0, 5.0])
+def test_a_change_at_its_limit_keeps_its_colour(exposure: float) -> None:
+    """Each channel limited by itself made dark moonlight pink, and golden hour neutral."""
+    photo = Photo(np.full((40, 40, 3), 30, np.uint8))
+    blue = light_from_words("left,30", kelvin=20000, ambient_kelvin=20000)
+    options = PutOnOptions(keep_exposure=False, exposure=exposure)
+    lit = to_linear(put_on(model_of(MeanLight()), photo, blue, ball_of, options=options).photo.to_srgb())
+    assert (lit[..., 2] > 1.2 * lit[..., 0]).all()
+
+
 def correlation(a: Map, b: Map) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
