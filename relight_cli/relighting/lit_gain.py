@@ -140,7 +140,8 @@ def _seen(subject: Subject, light: Light, number: int) -> Map:
 def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     """Return what of each sun every pixel sees, and the share of the own cast shadows that is taken off.
 
-    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already.
+    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already. They
+    are taken off as it fades, so that nothing steps when it sets.
     """
     seen = [_seen(subject, light, number) for number in range(len(light.suns))]
     if not light.suns:
@@ -149,7 +150,7 @@ def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     brightest = max(range(len(seen)), key=lambda number: light.suns[number].luminance)
     cosine = float(towards @ np.array(light.suns[brightest].direction))
     same, other = _SAME_SUN
-    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength)
+    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength) * _sunny(light)
     seen[brightest] = 1 - (1 - seen[brightest]) * np.float32(1 - alike)
     return seen, 1 - alike
 
@@ -182,11 +183,15 @@ def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32
     """
     if light.sky is not None:
         return np.float32(1)
+    coloured = np.linalg.norm(colour, axis=-1, keepdims=True) / max(float(np.linalg.norm(own_colour)), 1e-3)
+    return np.asarray(1 - np.float32(_sunny(light)) * (1 - coloured.clip(0, 1)), np.float32)
+
+
+def _sunny(light: Light) -> float:
+    """Return how far a light is that of its suns, 0 to 1: 1 from as much as the light from above gives."""
     sun = sum(sun.luminance for sun in light.suns)
     above = math.pi * float(light.radiance((0.0, 1.0, 0.0)) @ LUMINANCE) / light.factor
-    sunny = min(1.0, 2 * sun / max(sun + above, 1e-9))
-    coloured = np.linalg.norm(colour, axis=-1, keepdims=True) / max(float(np.linalg.norm(own_colour)), 1e-3)
-    return np.asarray(1 - np.float32(sunny) * (1 - coloured.clip(0, 1)), np.float32)
+    return min(1.0, 2 * sun / max(sun + above, 1e-9))
 
 
 def _levels(light: NDArray[np.floating]) -> tuple[Map, Map]:

@@ -20,9 +20,12 @@ from relight_cli.relighting import lit_subject
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
 from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.lights.clear_sky import DISC
 from relight_cli.relighting.lights.light import Light, Sun, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
-from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, light_from_words
+from relight_cli.relighting.lights.place import light_of_clear_sky
+from relight_cli.relighting.lights.words import ambient_harmonics, angles_of, direction_of, light_from_words
+from relight_cli.relighting.lit_gain import light_gain
 from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on, subject_of
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
@@ -124,6 +127,18 @@ def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) ->
         lit = put_on(model, photo, same, ball_of)
         np.testing.assert_allclose(lit.photo.to_array(), plain.photo.to_array(), atol=1)
         np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
+
+
+def test_nothing_steps_when_the_sun_sets_where_the_own_light_comes_from() -> None:
+    """Its cast shadows are in the photo; a sun of no strength does not keep them there."""
+    geometry = ball(64, 80)
+    shading = light_from_words("left,0", ambient=0.2).irradiance(geometry.normals).astype(np.float32)
+    own = fit_light(shading, geometry.normals, np.ones((64, 80), np.float32))
+    azimuth, _ = angles_of(dominant_direction(own.light)[0])
+    cast = np.linspace(0, 1, 80, dtype=np.float32)[:, None] * np.ones((64, 1, 3), np.float32)
+    subject = lit_subject.Subject(np.full((64, 80, 3), 0.5, np.float32), geometry, own, cast)
+    before, after = (light_gain(subject, light_of_clear_sky(azimuth, up - DISC)) for up in (0.001, -0.001))
+    assert np.abs(before - after).max() < 0.01
 
 
 @pytest.mark.parametrize("exposure", [-6.0, 5.0])
