@@ -185,7 +185,7 @@ def _read_exr(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bo
                 left, top, right, bottom = shape.display_window
                 _check_size(path, (bottom - top + 1, right - left + 1), max_pixels)
             named += [(channels[name], quantity, shape) for name, quantity in found.items() if quantity]
-            planes, shapes = channels | planes, dict.fromkeys(channels, shape) | shapes
+            planes, shapes = channels | planes, {**dict.fromkeys(channels, shape), **shapes}
         comments = str(exr.header(0).get("comments", "")) if exr.parts else ""
     if not planes:  # the library could not read the pixels
         raise ValueError("its pixels are damaged or cut off")

@@ -58,8 +58,8 @@ def _kept(subject: Subject, change: Map) -> float:
 
 def _in_range(light: Light) -> Light:
     """Return a light in another unit if its numbers might overflow or vanish: for the change only its ratios count."""
-    numbers = [light.coefficients, [sun.irradiance for sun in light.suns], light.sky or ()]
-    peak = max(float(np.abs(part).max(initial=0)) for part in numbers)
+    rows = [*light.harmonics, *(sun.irradiance for sun in light.suns), light.sky or (0.0,)]
+    peak = max(abs(number) for row in rows for number in row)
     low, high = _PLAIN
     if peak == 0 or low <= peak * light.factor <= high:
         return light
