@@ -140,7 +140,8 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
     import numpy as np
 
     from relight_cli.photos.colour_profiles import LINEAR, srgb_to_profile
-    from relight_cli.photos.reading import read_photo
+    from relight_cli.photos.reading import MAX_PIXELS, read_photo
+    from relight_cli.photos.shape import cut_window
     from relight_cli.photos.working_space import working_space
     from relight_cli.rasters.bit_depth import to_unit
     from relight_cli.rasters.rows import to_array
@@ -153,6 +154,13 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
         radiance = srgb_to_profile(photo.to_srgb(), LINEAR, 3, np.dtype(np.float32))
     if photo.alpha is not None:
         radiance = radiance * to_unit(photo.alpha)[..., None]
+    shape = photo.metadata.shape
+    if shape and shape.data_window and shape.display_window and shape.data_window != shape.display_window:
+        left, top, right, bottom = shape.display_window
+        if (right - left + 1) * (bottom - top + 1) > MAX_PIXELS:
+            raise PhotoUnreadableError(f"{path}: its display window is too large; crop it to the map")
+        radiance = cut_window(radiance, shape.data_window, shape.display_window, 0)
+        notify(f"{path}: what is outside its data window is taken as black")
     try:
         found = light_of_environment(radiance, clipped=photo.pixels.dtype != np.float32)
     except UsageError as error:

@@ -63,13 +63,18 @@ def file_named(place: Path | None, name: str) -> str:
 
 
 def _is_map(path: Path) -> bool:
+    """Return whether a picture is twice as wide as high; of an EXR the whole counts, of which it may store a part."""
     from relight_cli.photos.capture_time import read_header
+    from relight_cli.photos.codecs.exr import read_display_size
 
     try:
         header = read_header(path)
+        width, height = read_display_size(path)
     except PhotoUnreadableError:
         return False
-    return header.width == 2 * header.height
+    except Exception:  # noqa: BLE001  another format than its name says
+        width, height = header.width, header.height
+    return width == 2 * height
 
 
 @dataclass(frozen=True)
@@ -196,12 +201,16 @@ class LightSource:
         if clock is None:
             if taken is None:
                 raise UsageError(f"{photo} does not say when it was taken: give --sun-at, such as 2026-06-21T19:30.")
+            _check_taken(taken, photo, "--sun-at, such as 2026-06-21T19:30")
             return taken.isoformat(timespec="seconds") + offset
         hour, minute, second, zone = clock.groups()
         day = _day(self.date) if self.date else taken and taken.date()
         if day is None:
             raise UsageError(f"{photo} does not say the date of --sun-at {text}: give --date, such as 2026-06-21.")
-        check_year(day)
+        if self.date:
+            check_year(day)
+        else:
+            _check_taken(day, photo, "--date, such as 2026-06-21")
         if int(hour) == 24 and minute == "00" and second in (None, ":00"):  # the end of a day
             day, hour = day + timedelta(days=1), 0
         return f"{day.isoformat()}T{int(hour):02}:{minute}{second or ''}{zone or offset}"
@@ -210,6 +219,14 @@ class LightSource:
         from relight_cli.relighting.lights.look import to_toml
 
         return hashlib.sha256(to_toml(light_of(self.name, LightOptions())).encode()).hexdigest()
+
+
+def _check_taken(day: date, photo: str, remedy: str) -> None:
+    """Raise UsageError for the day of a photo that is none of the sun's, as of a camera whose clock is not set."""
+    from relight_cli.relighting.lights.place import YEARS
+
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise UsageError(f"{photo} says that it was taken in {day.year}, for which no sun is known: give {remedy}.")
 
 
 def names_day(text: str) -> bool:

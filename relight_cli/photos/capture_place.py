@@ -62,7 +62,8 @@ def place_in_exif(exif: bytes | None) -> CapturePlace:
         return CapturePlace()
     latitude = _angle(gps, ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLatitudeRef, "S", 90)
     longitude = _angle(gps, ExifTags.GPS.GPSLongitude, ExifTags.GPS.GPSLongitudeRef, "W", 180)
-    place = None if latitude is None or longitude is None else (latitude, longitude)
+    # Cameras without a fix write 0, 0, which is in the open sea.
+    place = None if latitude is None or longitude is None or latitude == longitude == 0 else (latitude, longitude)
     try:
         facing = float(gps[ExifTags.GPS.GPSImgDirection])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):

@@ -16,6 +16,7 @@ from relight_cli.photos.codecs.quiet import quiet
 from relight_cli.photos.depth_tiffs import read_depth_tiff
 from relight_cli.photos.formats import require_format
 from relight_cli.photos.reading import MAX_PIXELS, read_photo
+from relight_cli.photos.shape import Shape
 from relight_cli.photos.special_files import require_no_special_file
 from relight_cli.rasters.rows import to_array
 
@@ -32,6 +33,7 @@ class DepthMap:
     values: NDArray[np.float32]  # (h, w)
     quantity: str  # "disparity": larger is nearer; "depth": larger is further away, along the camera's axis
     stated: bool  # by the file or the caller; else by convention
+    shape: Shape | None = None  # of an EXR whose values are those of a part of the picture
 
     @property
     def disparity(self) -> NDArray[np.float32]:
@@ -47,16 +49,19 @@ class DepthMap:
         return np.where(known, inverse, np.float32(np.nan)).astype(np.float32)
 
 
-def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int = MAX_PIXELS) -> DepthMap:
+def read_depth_map(path: str | Path, *, quantity: str | None = None, max_pixels: int = MAX_PIXELS) -> DepthMap:
     """Read a depth map.
 
     What its numbers mean is `quantity` ("disparity" or "depth"), else what the file says: the metadata of refine-depth,
     the name of the array of an npz or of the channel of an EXR. Other files follow the convention: integers are
     disparity, brighter is nearer; floats are depth. Raises PhotoUnreadableError, MissingExtraError, and UsageError for
-    a picture in colours or a map of something else.
+    a picture in colours, a map of something else, or another quantity.
     """
+    path = Path(path) if isinstance(path, str) else path
+    if quantity not in (None, *QUANTITIES):
+        raise UsageError(f"the quantity {quantity!r} is none of depth maps: give {DISPARITY!r} or {DEPTH!r}.")
     try:
-        values, stated, integers = _read(path, max_pixels)
+        values, stated, integers, shape = _read(path, max_pixels)
     except (PhotoUnreadableError, MissingExtraError, UsageError):
         raise
     except IsADirectoryError as error:
@@ -70,30 +75,30 @@ def read_depth_map(path: Path, *, quantity: str | None = None, max_pixels: int =
     if values.ndim != 2 or 0 in values.shape:
         raise UsageError(f"{path} is not a depth map: its array has the shape {values.shape}, not (height, width).")
     meaning = quantity or stated or (DISPARITY if integers else DEPTH)
-    depth_map = DepthMap(values.astype(np.float32), meaning, bool(quantity or stated))
+    depth_map = DepthMap(values.astype(np.float32), meaning, bool(quantity or stated), shape)
     if not np.isfinite(depth_map.disparity).any() or not (depth_map.disparity > 0).any():
         raise PhotoUnreadableError(f"{path}: no pixel has a depth; give another depth map")
     return depth_map
 
 
-def _read(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool]:
-    """Return the values (h, w), the quantity that the file states, and whether the samples are integers."""
+def _read(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool, Shape | None]:
+    """Return values (h, w), the quantity that the file states, whether they are integers, and the shape of an EXR."""
     require_no_special_file(path)
     with path.open("rb") as file:
         start = file.read(8)
     if start[:4] == b"PK\x03\x04" or start[:6] == b"\x93NUMPY":
-        return _read_numpy(path, max_pixels)
+        return *_read_numpy(path, max_pixels), None
     if start[:4] == b"\x76\x2f\x31\x01":
         return _read_exr(path, max_pixels)
     if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _read_tiff(path, max_pixels)
+        return *_read_tiff(path, max_pixels), None
     texts = _png_texts(path) if start == b"\x89PNG\r\n\x1a\n" else {}
     samples = _grey(np.asarray(to_array(read_photo(path, max_pixels=max_pixels).pixels)), path)
     stated = texts.get("Quantity")
     if stated in QUANTITIES and samples.dtype == np.uint16:
         low, high = float(texts["Low"]), float(texts["High"])
-        return low + samples / 65535 * (high - low), stated, True
-    return samples, stated, samples.dtype.kind in "iu"
+        return low + samples / 65535 * (high - low), stated, True, None
+    return samples, stated, samples.dtype.kind in "iu", None
 
 
 def _check_size(path: Path, shape: tuple[int, ...], max_pixels: int) -> None:
@@ -161,30 +166,39 @@ def _read_tiff(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, b
     return values, stated, values.dtype.kind in "iu"
 
 
-def _read_exr(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool]:
+def _read_exr(path: Path, max_pixels: int) -> tuple[NDArray[Any], str | None, bool, Shape | None]:
     """Read the channel that is named for depth or disparity in any part, else Y, else R of a grey picture."""
     require_format("EXR")
     import OpenEXR
 
+    from relight_cli.photos.codecs.exr import shape_of
+
     with quiet(), OpenEXR.File(os.fspath(path), separate_channels=True) as exr:
         planes: dict[str, NDArray[Any]] = {}
-        named: list[tuple[NDArray[Any], str]] = []
+        shapes: dict[str, Shape | None] = {}
+        named: list[tuple[NDArray[Any], str, Shape | None]] = []
         for number in range(len(exr.parts)):
             channels = {name: channel.pixels for name, channel in exr.channels(number).items()}
             found = {name: _quantity_of(name) for name in channels if not _is_of_vector(name, channels)}
-            named += [(channels[name], quantity) for name, quantity in found.items() if quantity]
-            planes = channels | planes
+            shape = shape_of(exr.header(number))
+            if shape and shape.display_window:
+                left, top, right, bottom = shape.display_window
+                _check_size(path, (bottom - top + 1, right - left + 1), max_pixels)
+            named += [(channels[name], quantity, shape) for name, quantity in found.items() if quantity]
+            planes, shapes = channels | planes, {**dict.fromkeys(channels, shape), **shapes}
         comments = str(exr.header(0).get("comments", "")) if exr.parts else ""
     if not planes:  # the library could not read the pixels
         raise ValueError("its pixels are damaged or cut off")
     for plane in planes.values():
         _check_size(path, plane.shape, max_pixels)
     if named:
-        return *named[0], False
+        values, quantity, shape = named[0]
+        return values, quantity, False, shape
     if "Y" in planes and not _is_of_vector("Y", planes):
-        return planes["Y"], comments if comments in (*QUANTITIES, "normals", "uncertainty") else None, False
+        stated = comments if comments in (*QUANTITIES, "normals", "uncertainty") else None
+        return planes["Y"], stated, False, shapes["Y"]
     if {"R", "G", "B"} <= set(planes):
         if comments in ("normals", "uncertainty"):
-            return planes["R"], comments, False
-        return _grey(np.stack([planes[name] for name in "RGB"], axis=-1), path), None, False
+            return planes["R"], comments, False, shapes["R"]
+        return _grey(np.stack([planes[name] for name in "RGB"], axis=-1), path), None, False, shapes["R"]
     raise UsageError(f"{path} has the channels {', '.join(planes)} and none of depth: name it Z, depth or disparity.")

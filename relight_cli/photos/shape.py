@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from relight_cli.photos.metadata import Metadata
 
 Corners = tuple[int, int, int, int]  # left, top, right, bottom; the last two inclusive
@@ -27,6 +30,17 @@ class Shape:
 
 
 SQUARE = Shape()
+
+
+def cut_window(values: NDArray[Any], window: Corners, wanted: Corners, fill: float) -> NDArray[Any]:
+    """Return the part of values (h, w, ...) of one window that is in another, `fill` where they have none."""
+    left, top, right, bottom = wanted
+    cut = np.full((bottom - top + 1, right - left + 1, *values.shape[2:]), fill, values.dtype)
+    x, y = max(left, window[0]), max(top, window[1])
+    across, down = max(0, min(right, window[2]) - x + 1), max(0, min(bottom, window[3]) - y + 1)
+    found = values[y - window[1] :, x - window[0] :][:down, :across]
+    cut[y - top :, x - left :][:down, :across] = found
+    return cut
 
 
 def aspect_of(width: Any, height: Any) -> Fraction:

@@ -24,6 +24,7 @@ _LIFT = 1.5  # footprints of a pixel that rays start above their surface
 _LIFT_SHARE = 2e-3  # and share of the depth
 _SHARP, _SOFT = 64, 24  # samples one pixel apart; the further ones are apart by that part of their distance
 _ONE_RAY = math.radians(1.0)  # lights of a smaller radius need one ray
+_ABOVE, _LEAST = 0.1, 1e-3  # cosine from which a ray comes from above a surface; weight of one from below
 _RAY_SPACING, _MOST_RAYS = math.radians(4.0), 12
 _STEP = 0.05  # bend of the disparity, as a share of it, from which a pixel lies on the border of a thing
 _SAME_DEPTH = 0.03  # relative difference of depth between pixels of one surface, for enlarging
@@ -47,29 +48,35 @@ def visibility(
     *,
     march_side: int = 0,
 ) -> Map:
-    """Return the share (H, W) in [0, 1] of a distant light that each pixel sees past the things in the picture.
+    """Return the share (H, W) in [0, 1] of a distant light that reaches each pixel past the things in the picture.
 
     `direction` leads to the light (x right, y up, z towards the viewer), of any length; `angular_radius` is in radians
     and decides how soft the borders are. Only what the picture shows casts shadows, nothing outside it and nothing
-    hidden; a thing is about as thick as it is wide, and rays that pass further behind it are free. Surfaces that face
-    away from the light are in their own shadow. The sky is lit. `march_side` is the longer side of the copy that is
-    marched through; 0 chooses it.
+    hidden; a thing is about as thick as it is wide, and rays that pass further behind it are free. The part of a wide
+    light that is below a surface does not count: it is no shadow, and `Sun.cosine` has taken it off. Surfaces that face
+    away from all of the light are in their own shadow. The sky is lit. `march_side` is the longer side of the copy that
+    is marched through; 0 chooses it.
     """
     height, width = geometry.depth.shape
     rays = list(_cone(direction, angular_radius))
     side = march_side or (SHARP_SIDE if len(rays) == 1 else SOFT_SIDE)
     small = _reduced(geometry, *fit_within(height, width, side))
     surface = _lifted(small)
-    total = np.zeros(small.depth.shape, np.float32)
+    blocked, weights = np.zeros((2, *small.depth.shape), np.float32)
     for ray, slope in rays:
-        total += _blocked(surface, ray, slope, _SHARP if len(rays) == 1 else _SOFT)
-    seen = np.maximum(1 - total / np.float32(len(rays)), small.sky)
+        weight = (small.normals @ ray.astype(np.float32) / np.float32(_ABOVE)).clip(_LEAST, 1)
+        blocked += weight * _blocked(surface, ray, slope, _SHARP if len(rays) == 1 else _SOFT)
+        weights += weight
+    seen = np.maximum(1 - blocked / weights, small.sky)
     seen = np.asarray(cv2.medianBlur(seen, 3), np.float32)  # single samples may miss thin things
     return np.maximum(_enlarged(seen, small, geometry), geometry.sky).clip(0, 1)
 
 
 def _cone(direction: Vector, radius: float) -> Iterator[tuple[NDArray[np.float64], float]]:
-    """Yield unit rays that fill a cone evenly (Vogel 1979), each with the slope of its own share of the cone."""
+    """Yield unit rays that fill a cone evenly (Vogel 1979), each with the slope of its own share of the cone.
+
+    Evenly is by solid angle: a cone of 90 degrees is half of the sphere, and not its border.
+    """
     axis = np.array(direction, np.float64)
     axis /= np.linalg.norm(axis)
     count = 1 if radius <= _ONE_RAY else min(_MOST_RAYS, 3 + round((radius / _RAY_SPACING) ** 2))
@@ -77,12 +84,12 @@ def _cone(direction: Vector, radius: float) -> Iterator[tuple[NDArray[np.float64
     across = np.cross(axis, other)
     across /= np.linalg.norm(across)
     upward = np.cross(axis, across)
-    slope = math.tan(radius) / math.sqrt(count)
+    flat = 1 - math.cos(radius)  # the solid angle over 2 pi
+    slope = math.sqrt(2 * flat / count)
     for k in range(count):
-        out = math.tan(radius) * math.sqrt((k + 0.5) / count) if count > 1 else 0.0
-        turn = k * 2.399963
-        ray = axis + out * (math.cos(turn) * across + math.sin(turn) * upward)
-        yield ray / np.linalg.norm(ray), slope
+        along = 1 - flat * (k + 0.5) / count if count > 1 else 1.0
+        out, turn = math.sqrt(1 - along * along), k * 2.399963
+        yield along * axis + out * (math.cos(turn) * across + math.sin(turn) * upward), slope
 
 
 def _reduced(geometry: Geometry, height: int, width: int) -> Geometry:

@@ -1,6 +1,7 @@
 """The gain that puts a light on a photo: new irradiance over that of its own light."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitte
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
 _KNEE = -1.0  # stops below white from which highlights are compressed
+_PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
 _GREY = LUMINANCE.astype(np.float32)
 
 
@@ -41,7 +43,7 @@ def light_gain(
     """
     change = _change(subject, light, guessed)
     change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
-    return _below_white(change, subject).clip(-MOST, MOST)
+    return _limited(_below_white(change, subject))
 
 
 def kept_exposure(subject: Subject, light: Light) -> float:
@@ -54,12 +56,23 @@ def _kept(subject: Subject, change: Map) -> float:
     return -float(np.average(np.log2(np.exp2(change) @ _GREY), weights=subject.weights))
 
 
+def _in_range(light: Light) -> Light:
+    """Return a light in another unit if its numbers might overflow or vanish: for the change only its ratios count."""
+    rows = [*light.harmonics, *(sun.irradiance for sun in light.suns), light.sky or (0.0,)]
+    peak = max(abs(number) for row in rows for number in row)
+    low, high = _PLAIN
+    if peak == 0 or low <= peak * light.factor <= high:
+        return light
+    return replace(light, exposure=0.0).scaled(1 / peak)
+
+
 def _stops_of(light: Light) -> float:
     return math.log2(max(light.average(), 1e-9) / LEVEL)
 
 
 def _change(subject: Subject, light: Light, guessed: bool = False) -> Map:
     """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
+    light = _in_range(light)
     seen, shadows_off = _shadows(subject, light)
     new, level = _irradiance(subject, light, seen)
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
@@ -100,6 +113,7 @@ def _own_stops(subject: Subject, shadows_off: float) -> Map:
 
 def shading_of(subject: Subject, light: Light) -> Map:
     """Return the irradiance (h, w, 3) of a light on the surfaces, with cast shadows; the brightest is 1."""
+    light = _in_range(light)
     new, _ = _irradiance(subject, light, [_seen(subject, light, number) for number in range(len(light.suns))])
     new = new * (1 - subject.geometry.sky[..., None])
     return (new / max(float(np.percentile(new, 99.9)), 1e-9)).clip(0, 1).astype(np.float32)
@@ -126,7 +140,8 @@ def _seen(subject: Subject, light: Light, number: int) -> Map:
 def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     """Return what of each sun every pixel sees, and the share of the own cast shadows that is taken off.
 
-    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already.
+    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already. They
+    are taken off as it fades, so that nothing steps when it sets.
     """
     seen = [_seen(subject, light, number) for number in range(len(light.suns))]
     if not light.suns:
@@ -135,7 +150,7 @@ def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     brightest = max(range(len(seen)), key=lambda number: light.suns[number].luminance)
     cosine = float(towards @ np.array(light.suns[brightest].direction))
     same, other = _SAME_SUN
-    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength)
+    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength) * _sunny(light)
     seen[brightest] = 1 - (1 - seen[brightest]) * np.float32(1 - alike)
     return seen, 1 - alike
 
@@ -168,11 +183,15 @@ def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32
     """
     if light.sky is not None:
         return np.float32(1)
+    coloured = np.linalg.norm(colour, axis=-1, keepdims=True) / max(float(np.linalg.norm(own_colour)), 1e-3)
+    return np.asarray(1 - np.float32(_sunny(light)) * (1 - coloured.clip(0, 1)), np.float32)
+
+
+def _sunny(light: Light) -> float:
+    """Return how far a light is that of its suns, 0 to 1: 1 from as much as the light from above gives."""
     sun = sum(sun.luminance for sun in light.suns)
     above = math.pi * float(light.radiance((0.0, 1.0, 0.0)) @ LUMINANCE) / light.factor
-    sunny = min(1.0, 2 * sun / max(sun + above, 1e-9))
-    coloured = np.linalg.norm(colour, axis=-1, keepdims=True) / max(float(np.linalg.norm(own_colour)), 1e-3)
-    return np.asarray(1 - np.float32(sunny) * (1 - coloured.clip(0, 1)), np.float32)
+    return min(1.0, 2 * sun / max(sun + above, 1e-9))
 
 
 def _levels(light: NDArray[np.floating]) -> tuple[Map, Map]:
@@ -189,6 +208,17 @@ def _rays(geometry: Geometry) -> Map:
     y = (np.arange(height, dtype=np.float32)[:, None] + np.float32(0.5 - height / 2)) / np.float32(geometry.focal)
     rays = np.stack(np.broadcast_arrays(x, -y, np.float32(-1)), axis=-1)
     return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _limited(change: Map) -> Map:
+    """Return a change (h, w, 3) of MOST stops of brightness at most, and of no channel to more, in its own colour.
+
+    Channels that were limited each by itself would turn dark blue light into red.
+    """
+    change = change - (change.max(axis=-1, keepdims=True) - np.float32(MOST)).clip(0, None)
+    grey = (change @ _GREY)[..., None]
+    held = np.maximum(grey, np.float32(-MOST))
+    return np.maximum(change - grey, np.float32(-MOST)) + held
 
 
 def _below_white(change: Map, subject: Subject) -> Map:

@@ -1,9 +1,14 @@
 """The geometry of a photo's working copy, from a depth map or a network."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from relight_cli.models.depth_anything import DepthNetwork
 from relight_cli.photos.depth_files import DepthMap
 from relight_cli.photos.focal_length import focal_length
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.shape import Corners, Shape, cut_window
 from relight_cli.relighting.estimated_geometry import (
     SurfaceNetwork,
     depth_map_of,
@@ -33,9 +38,9 @@ def geometry_of_photo(
         """Return the geometry of a working copy (h, w, 3), sRGB."""
         focal = focal_length(photo.metadata.exif, *picture.shape[:2])
         if isinstance(source, DepthMap):
+            depth_map = _in_window_of(photo, source)
             height, width = photo.pixels.shape[:2]  # named in the message, not those of the copy
-            require_aspect(source.values, height, width, name)
-            depth_map = source
+            require_aspect(depth_map.values, height, width, name)
         elif isinstance(source, DepthNetwork):
             depth_map = depth_map_of(source, picture, device=device)
         else:
@@ -44,3 +49,23 @@ def geometry_of_photo(
         return geometry_of_depth_map(depth_map, name, picture, focal, seen_sky)
 
     return geometry_of
+
+
+def _in_window_of(photo: Photo, depth_map: DepthMap) -> DepthMap:
+    """Return a depth map of what the photo shows, unknown where an EXR stores none of it.
+
+    An EXR stores its data window, a part of its display window; a photo that is one, too, shows its own data window.
+    """
+    height, width = photo.pixels.shape[:2]
+    data, display = _windows(depth_map.shape, *depth_map.values.shape)
+    own_data, own_display = _windows(photo.metadata.shape, height, width)
+    wanted = own_data if display == own_display else display
+    if wanted == data or (display != own_display and depth_map.values.shape == (height, width)):
+        return depth_map
+    return replace(depth_map, values=cut_window(depth_map.values, data, wanted, np.nan), shape=None)
+
+
+def _windows(shape: Shape | None, height: int, width: int) -> tuple[Corners, Corners]:
+    """Return data window and display window of a picture."""
+    whole = (0, 0, width - 1, height - 1)
+    return (shape and shape.data_window) or whole, (shape and shape.display_window) or whole

@@ -226,10 +226,11 @@ def tagged(
     north: str = "T",
     taken: str = "2026:06:21 08:00:00",
     offset: str | None = "+02:00",
+    place: tuple[float, float, float] | None = None,
 ) -> None:
     exif, gps = Image.Exif(), {}
-    gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", (48.0, 8.0, 24.0)
-    gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", (11.0, 34.0, 48.0)
+    gps[ExifTags.GPS.GPSLatitudeRef], gps[ExifTags.GPS.GPSLatitude] = "N", place or (48.0, 8.0, 24.0)
+    gps[ExifTags.GPS.GPSLongitudeRef], gps[ExifTags.GPS.GPSLongitude] = "E", place or (11.0, 34.0, 48.0)
     if facing:
         gps[ExifTags.GPS.GPSImgDirectionRef], gps[ExifTags.GPS.GPSImgDirection] = north, 180.0
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(gps)
@@ -255,6 +256,22 @@ def test_place_time_and_direction_come_from_the_photo(command: Command, ball: Pa
     assert (done.code, len(done.lines)) == (2, 1)
     assert "photo.jpg" in done.err
     assert "--facing" in done.err
+
+
+def test_a_camera_without_a_fix_or_a_clock_states_neither_place_nor_time(command: Command, ball: Path) -> None:
+    """Position 0, 0 is what cameras write that do not know theirs."""
+    tagged(ball / "photo.png", place=(0.0, 0.0, 0.0))
+    done = command("relight", "photo.jpg", *GIVEN, "--sun-at", "19:00", "--facing", "S", "-o", "no.png")
+    assert (done.code, done.lines) == (
+        2,
+        ["relight-cli: photo.jpg does not say where it was taken: give --place LATITUDE,LONGITUDE."],
+    )
+    tagged(ball / "photo.png", taken="1700:01:01 08:00:00")
+    for given, remedy in ((("--sun-at", "19:00"), "--date"), (("--place", "48,11"), "--sun-at")):
+        done = command("relight", "photo.jpg", *GIVEN, *given, "-o", "no.png")
+        assert (done.code, len(done.lines)) == (2, 1)
+        assert "photo.jpg says that it was taken in 1700" in done.err
+        assert f"give {remedy}" in done.err
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from photo_fixtures import noise
 
 from relight_cli.errors import LightUnreadableError, OutputUnwritableError, PhotoUnreadableError, UsageError
 from relight_cli.jobs.light_files import is_light, load_light, load_mix, parse_mix, preset_names, save_light
+from relight_cli.jobs.light_source import names_light
 from relight_cli.photos.colour_profiles import LINEAR
 from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.shape import Shape
 from relight_cli.photos.writing import write_photo
 from relight_cli.relighting.lights.environment import light_of_environment
 from relight_cli.relighting.lights.light import LUMINANCE, Light, Sun
@@ -222,6 +224,21 @@ def test_a_map_is_read_in_the_colours_of_its_header(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join((start, *lines)) + b"\n\n" + end)
     red, green, blue = load_light(str(path)).harmonics[0]  # (0.5, 0.25, 0.25) in BT.2020
     np.testing.assert_allclose((red / green, blue / green), (0.665 / 0.219, 0.245 / 0.219), rtol=0.03)
+
+
+def test_a_map_of_which_an_exr_stores_a_part_is_the_whole(tmp_path: Path) -> None:
+    """A render region: the data window is where the pixels are in the map."""
+    radiance = np.zeros((32, 64, 3), np.float32)
+    radiance[4:12, 40:60] = (3, 2, 1)
+    write_photo(Photo(radiance, metadata=Metadata(icc=LINEAR)), tmp_path / "whole.exr")
+    part = Shape(data_window=(38, 2, 61, 15), display_window=(0, 0, 63, 31))
+    write_photo(Photo(radiance[2:16, 38:62], metadata=Metadata(icc=LINEAR, shape=part)), tmp_path / "part.exr")
+    notes: list[str] = []
+    found, whole = load_light(str(tmp_path / "part.exr"), notes.append), load_light(str(tmp_path / "whole.exr"))
+    np.testing.assert_allclose(found.coefficients, whole.coefficients, rtol=1e-5)
+    assert len(notes) == 1
+    assert "outside its data window" in notes[0]
+    assert names_light(str(tmp_path / "part.exr"))  # and is no photo
 
 
 def test_pictures_that_are_no_maps(tmp_path: Path) -> None:

@@ -37,6 +37,13 @@ def test_other_maps_of_refine_depth_are_refused(tmp_path: Path, kind: str, quant
         read_depth_map(path)
 
 
+def test_a_name_is_a_path_and_another_quantity_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "f.npy", RAMP)
+    assert np.array_equal(read_depth_map(str(tmp_path / "f.npy")).values, RAMP)
+    with pytest.raises(UsageError, match="'distance'"):
+        read_depth_map(tmp_path / "f.npy", quantity="distance")
+
+
 def test_integers_are_disparity_and_floats_are_depth_unless_the_caller_says_otherwise(tmp_path: Path) -> None:
     small, deep = (RAMP * 80).astype(np.uint8), (RAMP * 20000).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "8.png"), small)

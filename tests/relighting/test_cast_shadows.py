@@ -53,6 +53,16 @@ def test_an_empty_plane_has_no_shadow_under_any_light() -> None:
             assert visibility(plane, direction).min() > 0.95, light
 
 
+@pytest.mark.parametrize("degrees", [30, 60, 90])
+@pytest.mark.parametrize("elevation", [90, 60, 10, 0])
+def test_a_bare_wall_has_no_shadow_under_a_wide_light(degrees: float, elevation: float) -> None:
+    """What of the light is below the wall is no shadow, and a light of 90 degrees comes from half of the sphere."""
+    facing = np.tile(np.array((0, 0, 1), np.float32), (24, 32, 1))
+    wall = Geometry(np.full((24, 32), 5, np.float32), facing, np.zeros((24, 32), np.float32), 32.0)
+    direction = (math.cos(math.radians(elevation)), 0.0, math.sin(math.radians(elevation)))
+    assert visibility(wall, direction, math.radians(degrees)).min() > 0.85
+
+
 def test_a_thin_thing_shadows_only_what_is_close_behind_its_line() -> None:
     """A post far in front of a wall: a ray that passes far behind the post is free."""
     disparity = np.full((60, 80), 1 / 20, np.float32)

@@ -1,9 +1,11 @@
 """Geometry of a working copy from a disparity."""
 
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
+import OpenEXR
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from rendered_geometry import KnownView, layout, view
 
 from relight_cli.errors import UsageError
-from relight_cli.photos.depth_files import DepthMap
+from relight_cli.photos.depth_files import DepthMap, read_depth_map
+from relight_cli.photos.metadata import Metadata
 from relight_cli.photos.photo import Photo
+from relight_cli.photos.shape import Corners, Shape
 from relight_cli.relighting.cast_shadows import visibility
 from relight_cli.relighting.geometry import (
     fill_holes,
@@ -196,3 +200,39 @@ def test_depth_in_any_unit_gives_the_same_surfaces(known: KnownView, unit: float
     )
     assert angles(scaled.normals, plain.normals).max() < 0.5
     np.testing.assert_allclose(scaled.depth / scaled.depth.min(), plain.depth / plain.depth.min(), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("own", "stored"),
+    [
+        (None, (10, 5, 49, 34)),
+        (None, (-4, -6, 70, 50)),
+        ((4, 6, 43, 35), (0, 0, 63, 47)),
+        ((4, 6, 43, 35), (8, 2, 63, 40)),
+    ],
+    ids=["part", "more", "part of the photo alone", "both"],
+)
+def test_a_depth_map_of_a_render_region_is_put_in_its_place(
+    tmp_path: Path, own: Corners | None, stored: Corners
+) -> None:
+    """The pixels of an EXR fill its data window; the whole is its display window, of depth map and photo alike."""
+    display = (0, 0, 63, 47)
+    y, x = np.mgrid[-10:60, -10:80].astype(np.float32)  # of a scene that reaches beyond the display window
+    depth = 3 + x / 40 + np.where(np.hypot(x - 25, y - 20) < 9, -1, 0).astype(np.float32)
+
+    def seen(left: int, top: int, right: int, bottom: int) -> np.ndarray:
+        return np.ascontiguousarray(depth[top + 10 : bottom + 11, left + 10 : right + 11])
+
+    header = {
+        name: (np.array(corners[:2], np.int32), np.array(corners[2:], np.int32))
+        for name, corners in {"dataWindow": stored, "displayWindow": display}.items()
+    }
+    header |= {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
+    OpenEXR.File(header, {"Z": seen(*stored)}).write(str(tmp_path / "z.exr"))
+    whole = seen(*(own or display))
+    picture = np.full((*whole.shape, 3), 0.5, np.float32)
+    photo = Photo(picture, metadata=Metadata(shape=Shape(data_window=own, display_window=display) if own else None))
+    found = geometry_of_photo(photo, read_depth_map(tmp_path / "z.exr"))(picture)
+    left, top, right, bottom = (a - b for a, b in zip(stored, 2 * (own or display)[:2], strict=True))
+    known = slice(max(0, top), bottom + 1), slice(max(0, left), right + 1)
+    np.testing.assert_allclose(found.depth[known], whole[known], rtol=1e-3)

@@ -219,7 +219,7 @@ def test_offsets_of_clocks_that_were_set_by_the_sun_have_seconds(
     assert parse_time(f"{text}{offset_text(time.utcoffset())}", *place).timestamp() == time.timestamp()
 
 
-@pytest.mark.parametrize("text", ["", "noon", "2026-06-21", "19:30", "2026-13-21T19:30", "20260621"])
+@pytest.mark.parametrize("text", ["", "noon", "2026-06-21", "19:30", "2026-13-21T19:30", "20260621", "2026-W25-7"])
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(UsageError, match="--sun-at"):
         parse_time(text, 48, 11)

@@ -190,6 +190,7 @@ def test_scaling_by_a_colour() -> None:
         lambda: some_light().rotated(np.diag((1, 1, -1))),
         lambda: some_light().scaled(-1),
         lambda: mix_lights([], []),
+        lambda: mix_lights([some_light()], [1, 2]),
     ],
 )
 def test_what_is_no_light_is_a_usage_error(make: Callable[[], object]) -> None:

@@ -20,9 +20,12 @@ from relight_cli.relighting import lit_subject
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
 from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
+from relight_cli.relighting.lights.clear_sky import DISC
 from relight_cli.relighting.lights.light import Light, Sun, mix_lights
 from relight_cli.relighting.lights.look import from_toml, to_toml
-from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, light_from_words
+from relight_cli.relighting.lights.place import light_of_clear_sky
+from relight_cli.relighting.lights.words import ambient_harmonics, angles_of, direction_of, light_from_words
+from relight_cli.relighting.lit_gain import light_gain
 from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on, subject_of
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
@@ -112,6 +115,40 @@ def test_dark_lights_and_lights_of_nothing_are_finite(tiny: Model) -> None:
     photo = Photo(np.full((40, 40, 3), 110, np.uint8))
     for light in (Light(((0.0, 0.0, 0.0),) * 9), Light(((0.0, 0.0, 0.0),) * 9, (Sun((0, 0, -1), (1, 1, 1)),))):
         assert put_on(tiny, photo, light, ball_of).photo.to_array().shape == (40, 40, 3)
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e25])
+def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) -> None:
+    """Its numbers would overflow as float32, or vanish below the least irradiance."""
+    photo, light = Photo(np.full((40, 40, 3), 110, np.uint8)), light_from_words("left,10", kelvin=3000)
+    model = model_of(MeanLight())
+    plain = put_on(model, photo, light, ball_of)
+    for same in (light.scaled(unit), replace(light, exposure=-100), replace(light, exposure=100).scaled(unit)):
+        lit = put_on(model, photo, same, ball_of)
+        np.testing.assert_allclose(lit.photo.to_array(), plain.photo.to_array(), atol=1)
+        np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
+
+
+def test_nothing_steps_when_the_sun_sets_where_the_own_light_comes_from() -> None:
+    """Its cast shadows are in the photo; a sun of no strength does not keep them there."""
+    geometry = ball(64, 80)
+    shading = light_from_words("left,0", ambient=0.2).irradiance(geometry.normals).astype(np.float32)
+    own = fit_light(shading, geometry.normals, np.ones((64, 80), np.float32))
+    azimuth, _ = angles_of(dominant_direction(own.light)[0])
+    cast = np.linspace(0, 1, 80, dtype=np.float32)[:, None] * np.ones((64, 1, 3), np.float32)
+    subject = lit_subject.Subject(np.full((64, 80, 3), 0.5, np.float32), geometry, own, cast)
+    before, after = (light_gain(subject, light_of_clear_sky(azimuth, up - DISC)) for up in (0.001, -0.001))
+    assert np.abs(before - after).max() < 0.01
+
+
+@pytest.mark.parametrize("exposure", [-6.0, 5.0])
+def test_a_change_at_its_limit_keeps_its_colour(exposure: float) -> None:
+    """Each channel limited by itself made dark moonlight pink, and golden hour neutral."""
+    photo = Photo(np.full((40, 40, 3), 30, np.uint8))
+    blue = light_from_words("left,30", kelvin=20000, ambient_kelvin=20000)
+    options = PutOnOptions(keep_exposure=False, exposure=exposure)
+    lit = to_linear(put_on(model_of(MeanLight()), photo, blue, ball_of, options=options).photo.to_srgb())
+    assert (lit[..., 2] > 1.2 * lit[..., 0]).all()
 
 
 def correlation(a: Map, b: Map) -> float:

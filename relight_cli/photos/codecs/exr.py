@@ -69,7 +69,7 @@ def decode_exr(file: BinaryIO, check_size: SizeCheck, page: int | None = None) -
         unassociate(pixels, alpha)
     icc, colour = exr_colours(header, len(used), notes)
     xmp = header.get("xmp")
-    extras, shape = Extras(attributes=descriptive_attributes(header)), _shape(header)
+    extras, shape = Extras(attributes=descriptive_attributes(header)), shape_of(header)
     packet = xmp.encode() if isinstance(xmp, str) else None
     decoded = Decoded(pixels, alpha, "EXR", None, icc, packet, notes=notes, extras=extras, shape=shape, colour=colour)
     decoded.undecided = undecided_space(header)
@@ -173,6 +173,18 @@ def read_texts(path: Path) -> tuple[tuple[int, int], dict[str, str]]:
         return _size(header["dataWindow"]), {name: text for name, text in header.items() if isinstance(text, str)}
 
 
+def read_display_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) of the display window: the whole picture, of which pixels may fill a part.
+
+    Raises as `read_texts`.
+    """
+    require_format("EXR")
+    import OpenEXR
+
+    with quiet(), OpenEXR.File(str(path), header_only=True) as exr:
+        return _size(exr.header(_part_with_colours(exr)[0])["displayWindow"])
+
+
 def _part_with_colours(exr: Any, wanted: int | None = None) -> tuple[int, int]:
     """Return the number of the first flat part with RGB or luminance (0 if there is none), and that of all parts.
 
@@ -229,7 +241,7 @@ def _rgb_of_chroma(
     return {"R": r, "G": ((y - weights[0] * r - weights[2] * b) / weights[1]).astype(np.float32), "B": b}
 
 
-def _shape(header: dict[str, Any]) -> Shape | None:
+def shape_of(header: dict[str, Any]) -> Shape | None:
     """Return the shape that a header states; None if it says nothing but the size."""
     data, display = _corners(header["dataWindow"]), _corners(header["displayWindow"])
     aspect = aspect_of(float(header.get("pixelAspectRatio", 1.0)), 1)

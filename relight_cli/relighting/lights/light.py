@@ -177,8 +177,11 @@ class Light:
 def mix_lights(lights: Sequence[Light], weights: Sequence[float]) -> Light:
     """Return the sum of lights, each times its weight (at least 0): the light of all of them together.
 
-    The exposures are multiplied in; the exposure of the sum is 0. Suns of no weight are left out.
+    The exposures are multiplied in; the exposure of the sum is 0. Suns of no weight are left out. Raises UsageError for
+    no lights, or another number of weights.
     """
+    if len(lights) != len(weights):
+        raise UsageError(f"{len(lights)} lights and {len(weights)} weights are no mix: give each light its weight.")
     parts = [
         replace(light, exposure=0.0).scaled(light.factor * weight)
         for light, weight in zip(lights, weights, strict=True)

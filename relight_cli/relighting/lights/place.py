@@ -1,7 +1,6 @@
 """The light of a place at a time: where the sun stands, and what sun and sky give."""
 
 import math
-import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -77,16 +76,25 @@ def parse_time(text: str, latitude: float, longitude: float) -> datetime:
     `clock_note` says so. Raises UsageError.
     """
     try:
-        time = datetime.fromisoformat(text.strip())
+        time = None if _is_date(text.strip()) else datetime.fromisoformat(text.strip())
     except ValueError:
         time = None
-    if time is None or re.fullmatch(r"[\d-]+", text.strip()):
+    if time is None:
         raise UsageError(
             f"--sun-at {text}: not a date and a time; write 2026-06-21T19:30, with an offset from UTC, such as +02:00, "
             "where the time is not that of the place."
         )
     check_year(time)
     return time if time.tzinfo else time.replace(tzinfo=zone_of(latitude, longitude))
+
+
+def _is_date(text: str) -> bool:
+    """Return whether a text is a date without a time, which `datetime` takes for midnight."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def clock_note(time: datetime) -> str | None:
