@@ -26,6 +26,11 @@ _FIT, _SEEN_SHADING, _CAST = 0.85, 0.45, 0.55
 _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitted lights b s / (u + s) is applied
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
+_CLOUD, _WHITE = (
+    0.5,
+    0.5,
+)  # share of the suns' colour that clouds take, stops of own colour from which nothing is a cloud
+_CLIPPED, _CLIPPED_KEPT = (0.75, 0.95), 0.6  # light of a sky that may be clipped, share of its brightness that it keeps
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
 _GREY = LUMINANCE.astype(np.float32)
@@ -168,11 +173,27 @@ def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
     brightness, colour = _levels(light.visible_sky(_rays(subject.geometry)) / level)
     own_brightness, own_colour = _levels(own / subject.own.level)
     _, seen = _levels(subject.linear / subject.own.level)
+    if light.sky is None:
+        colour = _clouded(colour, subject, light, seen, level)
     has = (seen @ own_colour / max(float(own_colour @ own_colour), 1e-6)).clip(0, 1)[..., None]
     taken = _colour_told(light, colour, own_colour) * has
     heaven = (colour - taken * own_colour) * np.float32(1 if light.sky is None else _SKY_COLOUR)
-    heaven = heaven + np.float32(_SKY) * np.tanh((brightness - own_brightness) / np.float32(_SKY))
+    brighter = np.float32(_SKY) * np.tanh((brightness - own_brightness) / np.float32(_SKY))
+    low, high = _CLIPPED
+    clipped = ((subject.linear.max(axis=2, keepdims=True) - low) / (high - low)).clip(0, 1)
+    heaven = heaven + np.where(brighter < 0, 1 - np.float32(_CLIPPED_KEPT) * clipped, 1) * brighter
     return (change * (1 - sky) + heaven * sky).astype(np.float32)
+
+
+def _clouded(colour: Map, subject: Subject, light: Light, seen: Map, level: float) -> Map:
+    """Return the colour (h, w, 3) in stops of a sky in which what is white are clouds, lit by the suns as all else is.
+
+    `colour` is that of the clear sky, `seen` (h, w, 3) that of the picture.
+    """
+    sunlight = light.factor * np.sum([sun.irradiance for sun in light.suns] or [np.zeros(3)], axis=0)
+    _, of_clouds = _levels((sunlight + light.ambient((0.0, 1.0, 0.0))) / level)
+    white = 1 - (np.linalg.norm(seen, axis=2, keepdims=True) / np.float32(_WHITE)).clip(0, 1)
+    return np.asarray(colour + np.float32(_CLOUD * _sunny(light)) * white * (of_clouds - colour), np.float32)
 
 
 def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32:
