@@ -15,6 +15,7 @@ from relight_cli.relighting.light_change import load_tiles
 from relight_cli.relighting.lights.light import Light
 from relight_cli.relighting.lit_photo import light_of_scene
 from relight_cli.relighting.lit_subject import GeometryOf
+from relight_cli.relighting.missing_samples import with_missing_filled
 from relight_cli.relighting.options import TileOptions
 from relight_cli.relighting.parallel import in_order
 from relight_cli.relighting.picture_frame import content_of
@@ -89,7 +90,7 @@ class ReferenceLight:
             return self._scene_light[1]
 
     def _photo(self) -> Photo:
-        return self._reference() if callable(self._reference) else self._reference
+        return with_missing_filled(self._reference() if callable(self._reference) else self._reference)
 
     def tiles_to_encode(self, network: RelightingModel, grid: TileGrid) -> int:
         """Return the number of tiles that `latents` has yet to encode for this grid."""

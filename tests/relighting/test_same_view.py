@@ -327,6 +327,19 @@ def test_a_transparent_reference_gets_a_note(command: Command, tmp_path: Path, h
     assert ("reference.png: the colours of its transparent pixels count" in done.err) == hidden
 
 
+def test_samples_that_are_no_numbers_show_no_light(command: Command, tmp_path: Path) -> None:
+    reference = unit(shot(view(1), 0.7))
+    whole = ReferenceLight(Photo(reference)).copy()
+    reference[60:90, 80:130] = np.nan
+    filled = ReferenceLight(Photo(reference)).copy()
+    assert filled[60:90, 80:130].mean() > 0.5 * whole[60:90, 80:130].mean()
+    assert not ReferenceLight(Photo(np.full((4, 6, 3), np.nan, np.float32))).copy().any()
+    save(tmp_path, shot(view(1)), shot(view(1)))
+    write_photo(Photo(reference, format="TIFF"), tmp_path / "reference.tif")
+    done = command("relight", "photo.png", "--light", "reference.tif", "--model", "tiny", "--strength", 0)
+    assert (done.code, "reference.tif: samples that are no numbers (NaN)" in done.err) == (0, True)
+
+
 def test_reference_overrules(command: Command, tmp_path: Path) -> None:
     save(tmp_path, shot(view(1)), shot(view(9), light(1)))
     assert command(*RELIGHT, "--reference", "aligned").code == 0
