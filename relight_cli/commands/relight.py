@@ -107,7 +107,7 @@ def _relight_by_reference(photos: list[str], light: Path, options: RelightComman
         command.record(geometry.find(model, networks))
     layers = PhotoLayers(geometry if options.layers is not None else None)
     reference.wait()
-    if note := reference.note():
+    for note in reference.notes():
         notifier(options.quiet)(note)
     from relight_cli.relighting import relight as relighting
     from relight_cli.relighting.relight_cost import RelightCost

@@ -29,12 +29,17 @@ class ReferencePhoto:
         if self._read:
             self._read.result()
 
-    def note(self) -> str | None:
-        """Return a note if the photo is transparent somewhere, since its light is taken from there, too."""
-        alpha = self._read.result().alpha if self._read else None
-        if alpha is None or alpha.all():
-            return None
-        return f"{self.path}: the colours of its transparent pixels count too; crop it to the part that shows the light"
+    def notes(self) -> list[str]:
+        """Return notes on transparent pixels, whose light counts too, and on samples that are no numbers."""
+        from relight_cli.relighting.missing_samples import has_missing
+
+        photo = self._read.result() if self._read else None
+        found = []
+        if photo and photo.alpha is not None and not photo.alpha.all():
+            found.append("the colours of its transparent pixels count too; crop it to the part that shows the light")
+        if photo and has_missing(photo):
+            found.append("samples that are no numbers (NaN) get the light of the pixels around them")
+        return [f"{self.path}: {note}" for note in found]
 
     def photo(self) -> Photo:
         """Return the photo; release it here if it is large."""

@@ -1,6 +1,7 @@
 """The light of a reference: a copy of it, its illumination latents, and the light that is fitted to it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -14,8 +15,10 @@ from relight_cli.relighting.light_change import load_tiles
 from relight_cli.relighting.lights.light import Light
 from relight_cli.relighting.lit_photo import light_of_scene
 from relight_cli.relighting.lit_subject import GeometryOf
+from relight_cli.relighting.missing_samples import with_missing_filled
 from relight_cli.relighting.options import TileOptions
 from relight_cli.relighting.parallel import in_order
+from relight_cli.relighting.picture_frame import content_of
 from relight_cli.relighting.tiles import TileGrid
 
 COPY_SIDE = 1024  # longer side of the copy of a reference that is kept
@@ -74,15 +77,20 @@ class ReferenceLight:
             return self._mapping_models[key]
 
     def scene_light(self, model: Model, geometry: GeometryFor) -> Light:
-        """Return the light of a reference of another scene; see `light_of_scene`. `model` has the mappers."""
+        """Return the light of a reference of another scene; see `light_of_scene`. `model` has the mappers.
+
+        A frame around the reference does not count: `geometry` is asked for the surfaces of the part inside.
+        """
+        content = content_of(self.copy())
         with self._lock:
             if self._scene_light is None or self._scene_light[0] is not model.network:
-                photo = self._photo()
+                whole = self._photo()
+                photo = replace(whole, pixels=content.of(whole.pixels), alpha=None, extra=None)
                 self._scene_light = (model.network, light_of_scene(model, photo, (self._geometry or geometry)(photo)))
             return self._scene_light[1]
 
     def _photo(self) -> Photo:
-        return self._reference() if callable(self._reference) else self._reference
+        return with_missing_filled(self._reference() if callable(self._reference) else self._reference)
 
     def tiles_to_encode(self, network: RelightingModel, grid: TileGrid) -> int:
         """Return the number of tiles that `latents` has yet to encode for this grid."""

@@ -17,7 +17,7 @@ Matrix = NDArray[np.float64]
 FEATURES = 2000
 RATIO = 0.8  # of the distances to the nearest and the second-nearest feature (Lowe 2004)
 REACH = 3.0  # pixels between a matched feature and where the homography puts it
-SCALES = (0.2, 5.0)  # of the area that a plausible homography keeps
+SCALES = (0.03, 33.0)  # of the area that a plausible homography keeps: a reference may show a sixth of a side, or six
 ECC_STEPS, ECC_CHANGE, ECC_BLUR = 60, 1e-5, 5
 
 

@@ -165,9 +165,11 @@ def _same_view(
         plain = replace(options, keep_exposure=False, exposure=0.0, rotate=0.0)
         return _scene(model, photo, reference, plain, progress and after, geometry)[2]
 
-    return light_same_view(
-        photo.srgb, reference.copy(), view.homography, by_latents, options.strength, beyond if geometry else None
-    )
+    shown, homography = np.asarray(view.content.of(reference.copy())), view.homography
+    if not view.content.is_whole:
+        homography = view.content.matrix() @ (np.eye(3) if homography is None else homography)
+    fitted = beyond if geometry and view.kind == ReferenceKind.MOVED else None
+    return light_same_view(photo.srgb, shown, homography, by_latents, options.strength, fitted)
 
 
 def same_view_tiles(network: RelightingModel, photo: Photo, tiling: TileOptions) -> int:

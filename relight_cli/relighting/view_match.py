@@ -1,6 +1,6 @@
 """Which reference is it: the same view, the same view but moved, or another scene."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ from relight_cli.rasters.resizing import copy_within
 from relight_cli.relighting.agreement import blurred, gradient
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.options import ReferenceKind
+from relight_cli.relighting.picture_frame import WHOLE, Content, content_of
 from relight_cli.relighting.quotient import cells_of, log_light
 from relight_cli.relighting.registration import Matrix, Registration, plausible, refine, register, warped
 
@@ -24,6 +25,7 @@ ALIKE = 7.5  # deviations from chance from which two pictures show the same view
 SAME = 1 / 255  # largest difference of two copies of a picture
 LIKELY = 3.0  # deviations that are enough where the user says that it is the same view
 INLIERS = 14  # features from which a homography is no chance; pictures of other scenes have 6 at most
+MIRRORED = 2  # times the features that agree without a mirror: what is symmetric agrees with itself both ways
 STILL = 0.003  # share of a side by which the corners of an aligned reference move at most
 
 
@@ -32,8 +34,9 @@ class ViewMatch:
     """What a reference shows, and how it was found out."""
 
     kind: ReferenceKind  # ALIGNED, MOVED or SCENE
-    homography: Matrix | None = None  # (3, 3) of MOVED: from points of the photo to the reference's, in [0, 1]
+    homography: Matrix | None = None  # (3, 3): from points of the photo to the reference's, in [0, 1]; None: in place
     because: str = ""
+    content: Content = WHOLE  # the part of the reference that counts
 
     def __str__(self) -> str:
         """Return the decision in one line."""
@@ -52,8 +55,23 @@ def match_view(
 ) -> ViewMatch:
     """Find out what a reference shows, called `name` in errors; both are sRGB-encoded copies (h, w, 3) of any size.
 
+    A frame around the reference does not count, unless the photo has the same one.
     `kind` overrules: ALIGNED and SCENE are taken at their word, and MOVED raises UsageError if it cannot be registered.
     """
+    content = content_of(reference)
+    if content.is_whole or content.agrees(content_of(photo)):
+        return _match(photo, reference, kind, name)
+    view = _match(photo, np.ascontiguousarray(content.of(reference)), kind, name)
+    if view.kind == ReferenceKind.SCENE or kind == ReferenceKind.ALIGNED:
+        if view.kind == ReferenceKind.SCENE:  # one too soft for features is recognised in its place
+            view = _match(photo, reference, kind, name)
+        return replace(view, content=content)
+    matrix = np.eye(3) if view.homography is None else view.homography
+    return replace(view, homography=np.linalg.inv(content.matrix()) @ matrix, content=content)
+
+
+def _match(photo: Maps, reference: Maps, kind: ReferenceKind, name: str) -> ViewMatch:
+    """Return the match of a reference all of which counts."""
     if kind in (ReferenceKind.ALIGNED, ReferenceKind.SCENE):
         return ViewMatch(kind, because="as told")
     own, other = (to_linear(copy_within(x, VIEW_SIDE)) for x in (photo, reference))
@@ -62,7 +80,12 @@ def match_view(
     if photo.shape == reference.shape and np.abs(photo - reference).max() <= SAME and kind == ReferenceKind.AUTO:
         return ViewMatch(ReferenceKind.ALIGNED, because="it is the same picture")
     likeness = structure_likeness(own, stretched)
-    found = register(*(log_light(x).mean(axis=2) for x in (own, other)))
+    planes = [log_light(x).mean(axis=2) for x in (own, other)]
+    found = register(*planes)
+    if found is None or found.inliers < INLIERS or found.displacement() > STILL:
+        mirrored = register(planes[0], np.ascontiguousarray(planes[1][:, ::-1]))
+        if mirrored and mirrored.inliers >= max(INLIERS, MIRRORED * (found.inliers if found else 0)):
+            return _of_mirrored(own, stretched, mirrored)
     if found and found.inliers >= INLIERS:
         return _of_features(own, stretched, found, kind)
     matrix = _refined(own, stretched, np.eye(3)) if likeness < ALIKE or kind == ReferenceKind.MOVED else None
@@ -91,6 +114,14 @@ def _of_features(own: Maps, stretched: Maps, found: Registration, kind: Referenc
     if max(likeness) <= structure_likeness(own, stretched) and kind != ReferenceKind.MOVED:
         return ViewMatch(ReferenceKind.ALIGNED, because=because)
     return ViewMatch(ReferenceKind.MOVED, candidates[int(np.argmax(likeness))], because)
+
+
+def _of_mirrored(own: Maps, stretched: Maps, found: Registration) -> ViewMatch:
+    """Return the match of a reference whose mirror image was registered."""
+    view = _of_features(own, np.ascontiguousarray(stretched[:, ::-1]), found, ReferenceKind.MOVED)
+    assert view.homography is not None
+    back = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+    return ViewMatch(ReferenceKind.MOVED, back @ view.homography, f"mirrored; {view.because}")
 
 
 def _refined(own: Maps, other: Maps, matrix: Matrix) -> Matrix | None:

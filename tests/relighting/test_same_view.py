@@ -1,5 +1,6 @@
 """References: which kind they are, and the light of the same view."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -71,6 +72,31 @@ def test_a_view_from_elsewhere_is_registered(seed: int) -> None:
 def test_a_crop_of_the_view_is_registered() -> None:
     surfaces = view(4)
     assert match(shot(surfaces), shot(surfaces, light(4))[20:, 60:200]).kind == ReferenceKind.MOVED
+
+
+def match_of_textured(reference: Callable[[np.ndarray], np.ndarray], of: tuple[slice, ...] = ()) -> np.ndarray | None:
+    """Return the homography from a part of a textured view to what `reference` makes of the view in another light."""
+    surfaces = view(5, 360, 480)
+    return match(shot(surfaces)[of], reference(shot(surfaces, light(5, 360, 480)))).homography
+
+
+def test_a_photo_and_a_reference_may_show_a_third_of_each_other() -> None:
+    part = np.s_[100:220, 160:320]
+    smaller, larger = match_of_textured(lambda lit: lit[part]), match_of_textured(lambda lit: lit, of=part)
+    assert smaller is not None
+    assert larger is not None
+    centre = np.array([[[0.5, 0.5]]])
+    np.testing.assert_allclose(cv2.perspectiveTransform(centre, larger), [[[1 / 2, 4 / 9]]], atol=0.01)
+    np.testing.assert_allclose(cv2.perspectiveTransform(centre, smaller), [[[1 / 2, 2 / 3]]], atol=0.02)
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_mirrored_reference_is_registered_as_such(turns: int) -> None:
+    found = match_of_textured(lambda lit: np.ascontiguousarray(np.rot90(lit, turns)[:, ::-1]))
+    assert found is not None
+    assert np.linalg.det(found[:2, :2]) < 0
+    wanted = [[1 - 0.25, 0.5]] if turns == 0 else [[0.5, 0.75]]
+    np.testing.assert_allclose(cv2.perspectiveTransform(np.array([[[0.25, 0.5]]]), found)[0], wanted, atol=0.01)
 
 
 @pytest.mark.parametrize("factor", [1, 5])
@@ -299,6 +325,19 @@ def test_a_transparent_reference_gets_a_note(command: Command, tmp_path: Path, h
     done = command(*RELIGHT, "--strength", 0)
     assert done.code == 0
     assert ("reference.png: the colours of its transparent pixels count" in done.err) == hidden
+
+
+def test_samples_that_are_no_numbers_show_no_light(command: Command, tmp_path: Path) -> None:
+    reference = unit(shot(view(1), 0.7))
+    whole = ReferenceLight(Photo(reference)).copy()
+    reference[60:90, 80:130] = np.nan
+    filled = ReferenceLight(Photo(reference)).copy()
+    assert filled[60:90, 80:130].mean() > 0.5 * whole[60:90, 80:130].mean()
+    assert not ReferenceLight(Photo(np.full((4, 6, 3), np.nan, np.float32))).copy().any()
+    save(tmp_path, shot(view(1)), shot(view(1)))
+    write_photo(Photo(reference, format="TIFF"), tmp_path / "reference.tif")
+    done = command("relight", "photo.png", "--light", "reference.tif", "--model", "tiny", "--strength", 0)
+    assert (done.code, "reference.tif: samples that are no numbers (NaN)" in done.err) == (0, True)
 
 
 def test_reference_overrules(command: Command, tmp_path: Path) -> None:
