@@ -16,7 +16,7 @@ USUAL = 0.2  # share of the cells, at most, that show another thing in a referen
 CERTAIN, POSSIBLE = 2.5, 1.0  # logits below the usual agreement from which a cell is, and may be, another thing
 PLAIN = 9.0  # logits above which agreement says nothing more
 TINTED, MOST_TINT = 1.0, 2.0  # logits for each stop of another tint of the light, and stops that count
-# The same for green or magenta alone, from so many stops on: daylight and lamps differ from blue to yellow, not in these.
+# The same for green or magenta alone, from so many stops on: lights differ from blue to yellow, but hardly in these.
 GREENISH, MOST_GREEN, LEAST_GREEN = 12.0, 1.0, 0.05
 LIT = -6.5  # stops from white above which a pixel has a tint
 COMPARED = 48  # along the longer side: pixels of the copies in which colours are looked for elsewhere
