@@ -23,6 +23,7 @@ COMPARED = 48  # along the longer side: pixels of the copies in which colours ar
 QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
 EVIDENCE = 2.0  # pixels elsewhere that look as a pixel does in both pictures, from which it is believed
 SOURCES = 5.0  # pixels of a surface, at least, from which another can take its light
+UNDOUBTED = 5.0  # logits below the usual agreement from which a cell is another thing, whatever its surface
 BANDS, WINDOW = ((0.0, 1.5), (1.0, 3.0)), 4.0  # in pixels: octaves of fine texture, and the area it is compared in
 GRAIN = 0.02  # stops of texture that say nothing, as a camera's noise or what is left in a soft reference
 SAME_TEXTURE = 0.4  # correlation of fine texture from which two pixels show the same surface
@@ -53,9 +54,10 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     there = logits[known > 0]
     if not there.size:
         return known
-    another = _regions(logits - float(np.quantile(there, USUAL)), known > 0) * ~alike_in_texture
+    agreement = logits - float(np.quantile(there, USUAL))
+    another = _regions(agreement, known > 0) * ~alike_in_texture
     same, alike = _elsewhere(own, other, another, known)
-    another = another * (same < EVIDENCE) * (alike >= SOURCES)
+    another = another * (same < EVIDENCE) * ((alike >= SOURCES) | (agreement < -UNDOUBTED))
     reach = 2 * round(BORDER * step) + 1
     wide = cv2.dilate(another, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return np.asarray((1 - blurred(np.asarray(wide, np.float32), FADE * step)) * known, np.float32)
@@ -103,7 +105,7 @@ def _elsewhere(photo: Maps, reference: Maps, another: Maps, known: Maps) -> tupl
 
     Photo and reference (h, w, 3) are in stops, the pixels those of copies of COMPARED. A new cloud in the sky is
     believed if other clouds are; the colours of another picture are seldom found elsewhere. A surface that the photo
-    shows nowhere else is believed as well, since the light around it is that of other surfaces.
+    shows nowhere else is believed as well unless nothing agrees, since the light around it is that of other surfaces.
     """
     height, width = another.shape
     size = fit_within(height, width, COMPARED)[::-1]
