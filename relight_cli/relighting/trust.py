@@ -23,6 +23,7 @@ COMPARED = 48  # along the longer side: pixels of the copies in which colours ar
 QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
 EVIDENCE = 2.0  # pixels elsewhere that look as a pixel does in both pictures, from which it is believed
 SOURCES = 5.0  # pixels of a surface, at least, from which another can take its light
+COLOURED = 5.0  # logits of another colour of the light from which no texture speaks for a cell
 UNDOUBTED = 5.0  # logits below the usual agreement from which a cell is another thing, whatever its surface
 BANDS, WINDOW = ((0.0, 1.5), (1.0, 3.0)), 4.0  # in pixels: octaves of fine texture, and the area it is compared in
 GRAIN = 0.02  # stops of texture that say nothing, as a camera's noise or what is left in a soft reference
@@ -50,12 +51,13 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     logits = blurred(enlarged(np.minimum(agreement_logits(own, other), PLAIN), height, width), JOINED * step)
     alike_in_texture = texture_correlation(photo, reference) >= SAME_TEXTURE
     own, other = (log_light(enlarged(cells_of(x, cells), height, width)) for x in (photo, reference))
-    logits = logits - blurred(_colour_doubt(own, other), JOINED * step)
+    doubt = blurred(_colour_doubt(own, other), JOINED * step)
+    logits = logits - doubt
     there = logits[known > 0]
     if not there.size:
         return known
     agreement = logits - float(np.quantile(there, USUAL))
-    another = _regions(agreement, known > 0) * ~alike_in_texture
+    another = _regions(agreement, known > 0) * ~(alike_in_texture & (doubt < COLOURED))
     same, alike = _elsewhere(own, other, another, known)
     another = another * (same < EVIDENCE) * ((alike >= SOURCES) | (agreement < -UNDOUBTED))
     reach = 2 * round(BORDER * step) + 1

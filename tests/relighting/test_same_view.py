@@ -196,6 +196,17 @@ def test_an_even_patch_of_another_colour_leaves_no_tint(seed: int) -> None:
     assert np.abs(out - clean).max() < 0.25 * np.abs(unit(pasted)[inside].mean((0, 1)) - clean).max()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_only_the_photo_shows_keeps_its_colour(seed: int) -> None:
+    """A red thing in front of a dull view, which has no other red, is not lit to look as the view behind it."""
+    surfaces = 0.7 * view(seed).mean(axis=2, keepdims=True) + 0.3 * view(seed)
+    lit = light(seed).mean(axis=2, keepdims=True)
+    photo, red = shot(surfaces), np.s_[66:104, 86:134]
+    photo[60:110, 80:140] = shot(np.full((50, 60, 3), (0.6, 0.03, 0.05), np.float32))
+    out = to_linear(relit(photo, shot(surfaces, lit)))[red].mean((0, 1))
+    assert out[0] > 8 * out[1]
+
+
 def test_clouds_speak_for_each_other() -> None:
     """Of two things in a sky, the one is believed whose like is elsewhere."""
     sky = np.zeros((48, 48, 3), np.float32)
