@@ -190,7 +190,7 @@ def _clouded(colour: Map, subject: Subject, light: Light, seen: Map, level: floa
 
     `colour` is that of the clear sky, `seen` (h, w, 3) that of the picture.
     """
-    sunlight = light.factor * np.sum([sun.irradiance for sun in light.suns] or [np.zeros(3)], axis=0)
+    sunlight = light.factor * np.sum([(0.0, 0.0, 0.0), *(sun.irradiance for sun in light.suns)], axis=0)
     _, of_clouds = _levels((sunlight + light.ambient((0.0, 1.0, 0.0))) / level)
     white = 1 - (np.linalg.norm(seen, axis=2, keepdims=True) / np.float32(_WHITE)).clip(0, 1)
     return np.asarray(colour + np.float32(_CLOUD * _sunny(light)) * white * (of_clouds - colour), np.float32)
