@@ -309,6 +309,23 @@ def test_white_clouds_stay_white_in_white_light(light: Light, blue: tuple[float,
     assert blue[0] < share < blue[1]
 
 
+def test_a_low_sun_lights_white_clouds_and_leaves_a_clipped_sky_bright() -> None:
+    """A clipped sky says nothing about its brightness: darkened, it would be an even grey."""
+    picture = np.full((96, 128, 3), (0.4, 0.42, 0.4), np.float32)
+    sky = np.zeros((96, 128), np.float32)
+    sky[:64] = 1
+    golden = replace(light_from_words("left,6"), suns=(Sun((-0.8, 0.1, 0.6), (1.0, 0.6, 0.3)),))
+    shown = []
+    for white in (1.0, 0.8):
+        picture[:64] = white
+        lit = put_on(model_of(MeanLight()), Photo(picture), golden, lambda copy: replace(flat_wall(copy), sky=sky))
+        shown.append(lit.photo.to_srgb()[10:50].mean(axis=(0, 1)))
+    clipped, cloud = shown
+    assert cloud[0] > 1.05 * cloud[2]
+    assert clipped[0] > 0.8
+    assert clipped[0] > cloud[0]
+
+
 def test_without_a_sky_the_light_of_a_scene_has_a_usual_one(tiny: Model) -> None:
     reference = np.full((64, 64, 3), 0.5, np.float32)
     light = light_of_scene(tiny, Photo(reference), ball_of)
