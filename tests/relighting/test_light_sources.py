@@ -105,7 +105,8 @@ def test_temperatures_colour_sun_and_ambient_light() -> None:
     light = light_from_words("left", kelvin=3200, ambient_kelvin=9000)
     assert temperature_of_colour(light.suns[0].irradiance) == pytest.approx(3200, rel=0.02)
     assert temperature_of_colour(light.coefficients[0]) == pytest.approx(9000, rel=0.02)
-    assert temperature_of_colour(light_from_words(None, kelvin=3200).coefficients[0]) == pytest.approx(3200, rel=0.02)
+    for alone in (light_from_words(None, kelvin=3200), light_from_words("left", kelvin=3200, ambient=1)):
+        assert temperature_of_colour(alone.coefficients[0]) == pytest.approx(3200, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def light_from_words(
     if angles is None:
         ambient = 1.0
     if ambient_kelvin is None:
-        ambient_kelvin = kelvin if angles is None else NEUTRAL
+        ambient_kelvin = kelvin if ambient == 1 else NEUTRAL  # nothing is left of the sun
     even = ambient * colour_of_temperature(ambient_kelvin)
     suns, words = [], []
     if angles is not None and ambient < 1:
