@@ -32,10 +32,9 @@ from relight_cli.photos.focal_length import NORMAL_LENS, focal_from_equivalent
 from relight_cli.photos.photo import Photo
 from relight_cli.photos.reading import read_photo
 from relight_cli.rasters.resizing import Picture, fit_within, resized
-from relight_cli.rasters.rows import to_array
 from relight_cli.relighting.estimated_geometry import estimate_geometry
 from relight_cli.relighting.layers import to_linear
-from relight_cli.relighting.lit_photo import light_of_scene, light_picture_of_scene, put_on
+from relight_cli.relighting.lit_photo import light_of_scene, put_on
 from relight_cli.relighting.lit_subject import GeometryOf
 
 LEAK_SIZE = 48, 32
@@ -72,7 +71,7 @@ def put_on_views(model: Model, pairs: list[tuple[LitView, LitView]]) -> Iterator
                 lit = put_on(model, Photo(view.picture), view.light, own).photo.to_srgb().clip(0, 1)
                 scores[f"light, {name}"] = psnr(lit, view.truth)
                 scene = light_of_scene(model, Photo(other.truth), theirs)
-                lit = to_array(light_picture_of_scene(model, Photo(view.picture), scene, own)).clip(0, 1)
+                lit = put_on(model, Photo(view.picture), scene, own).photo.to_srgb().clip(0, 1)
                 scores[f"scene, {name}"] = psnr(lit, view.truth)
             yield scores
 
@@ -91,7 +90,7 @@ def put_on_objects(model: Model, objects: list[Path]) -> Iterator[dict[str, floa
         for k, picture in enumerate(shots):
             truth = shots[(k + 1) % len(shots)]
             light = light_of_scene(model, Photo(truth), of)
-            lit = to_array(light_picture_of_scene(model, Photo(picture), light, of)).clip(0, 1)
+            lit = put_on(model, Photo(picture), light, of).photo.to_srgb().clip(0, 1)
             yield {
                 "untouched": psnr(picture, truth, mask),
                 "mean gain": psnr(mean_gain(picture, truth, mask, mask), truth, mask),
@@ -122,7 +121,7 @@ def leak_of_scenes(model: Model, paths: list[Path]) -> float:
 
     def light(photo: Picture, reference: Picture) -> Picture:
         found = light_of_scene(model, Photo(reference), of)
-        return to_array(light_picture_of_scene(model, Photo(photo), found, of)).clip(0, 1)
+        return put_on(model, Photo(photo), found, of).photo.to_srgb().clip(0, 1)
 
     return leak(chosen[:LEAK_PHOTOS], chosen[LEAK_PHOTOS:], light)
 

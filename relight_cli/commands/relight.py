@@ -175,13 +175,11 @@ def _put_on(photos: list[str], source: "LightSource", options: RelightCommandOpt
     from relight_cli.relighting.mapping import mapping_seconds
 
     def chosen(**more: object) -> lit_photo.PutOnOptions:
-        keeps = options.keep_exposure is not False
-        own = {"keep_exposure": keeps, "exposure": options.exposure if keeps else 0.0}
-        return subset(command.options, lit_photo.PutOnOptions, **own, **more)
+        return subset(command.options, lit_photo.PutOnOptions, keep_exposure=options.keep_exposure, **more)
 
     def change(model: "Model", batch: int, photo: "Photo", progress: "Progress", name: str) -> "PutOnResult":
-        own_options, own_mask = chosen(tile_batch=batch), mask.for_photo(photo)
-        light = lights.of(photo, name)
+        light, exposure = lights.to_put_on(photo, name, options)
+        own_options, own_mask = chosen(tile_batch=batch, exposure=exposure), mask.for_photo(photo)
         result = lit_photo.put_on(model, photo, light, geometry.of(photo), own_mask, own_options, progress)
         return layers.added(result, model, photo, command.options, batch)
 

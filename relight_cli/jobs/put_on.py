@@ -50,6 +50,17 @@ class ChosenLights:
             return self._source.light("the photo", facts, self._notify)
         return self._source.light("the photo", facts)
 
+    def to_put_on(self, photo: "Photo", name: str, options: RelightCommandOptions) -> tuple["Light", float]:
+        """Return the light of a photo, called `name`, and the stops of --exposure that are not in it.
+
+        They are in the exposure of a light, which counts with --no-keep-exposure. That of a light fitted to a photo is
+        the brightness of that photo, to which they are added.
+        """
+        light = self.of(photo, name)
+        if light.fitted:
+            return replace(light, exposure=light.exposure - options.exposure), options.exposure
+        return light, 0.0 if options.keep_exposure is False else options.exposure
+
     def _notify(self, note: str) -> None:
         """Print a note, but only once if it is that of all photos."""
         if note not in self._told:
@@ -65,7 +76,7 @@ class ChosenLights:
 
 def recorded_of_reference(options: RelightCommandOptions, networks: Mapping[str, str | None]) -> dict[str, object]:
     """Return what an output records of how the light of its reference photo was taken; `networks` are hashes."""
-    more = _recorded(options, keeps=False) | dict(networks)
+    more = _recorded(options) | dict(networks)
     given = {name: value for name in ("rotate", "exposure") if (value := getattr(options, name))}
     if given:
         more["light_options"] = given
@@ -78,13 +89,13 @@ def recorded(
     source: LightSource, options: RelightCommandOptions, networks: Mapping[str, str | None]
 ) -> dict[str, object]:
     """Return what an output records of its light: what is given, and the hashes of networks besides the model."""
-    return source.recorded() | _recorded(options, keeps=True) | dict(networks)
+    return source.recorded() | _recorded(options) | dict(networks)
 
 
-def _recorded(options: RelightCommandOptions, *, keeps: bool) -> dict[str, object]:
-    """Return what both kinds of light record; `keeps` is what --keep-exposure is by default."""
+def _recorded(options: RelightCommandOptions) -> dict[str, object]:
+    """Return what both kinds of light record."""
     kept = options.keep_exposure
-    more: dict[str, object] = {} if kept in (None, keeps) else {"keep_exposure": kept}
+    more: dict[str, object] = {} if kept is None else {"keep_exposure": kept}
     if options.invert_mask:
         more["invert_mask"] = True
     if options.save_shading:
@@ -127,11 +138,14 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
 
 
 def save_light_of_reference(light: "Light", options: RelightCommandOptions, reference: Path) -> None:
-    """Write the light of a reference of another scene to --save-light, turned and exposed as it is put on."""
+    """Write the light of a reference of another scene to --save-light, turned as it is put on.
+
+    --exposure is added to the brightness of the reference, which is the exposure of the light: it is given again.
+    """
     assert options.save_light is not None
     light = light.turned(options.rotate) if options.rotate else light
     name = "a photo on stdin" if reference == STDIO else reference.name
-    light = replace(light, exposure=light.exposure + options.exposure, origin=f"the light of {name}")
+    light = replace(light, origin=f"the light of {name}")
     _save_light(light, options.save_light, options)
 
 

@@ -39,7 +39,7 @@ class OwnOptions:
         typer.Option(
             "--keep-exposure/--no-keep-exposure",
             help="Keep the photo's brightness, or take that of the light. Default: keep it, but follow a reference of "
-            "another scene.",
+            "another scene or a light fitted to one.",
         ),
     ] = None
     save_light: Annotated[

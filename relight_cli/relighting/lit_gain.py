@@ -36,17 +36,15 @@ _PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they 
 _GREY = LUMINANCE.astype(np.float32)
 
 
-def light_gain(
-    subject: Subject, light: Light, *, keep_exposure: bool = True, exposure: float = 0.0, guessed: bool = False
-) -> Map:
+def light_gain(subject: Subject, light: Light, *, keep_exposure: bool = True, exposure: float = 0.0) -> Map:
     """Return the gain (h, w, 3) in stops that puts a light on a working copy.
 
     gain = log2(new irradiance / own irradiance), after the own cast shadows where the new light has another sun; the
     sky takes the colour and brightness of the new sky. With `keep_exposure` the weighted mean of log luminance stays,
     plus `exposure` in stops; else the exposure is that of the light, compared with an average of 0.5. A light that is
-    itself `guessed` from a picture is trusted less the more it would change.
+    itself fitted to a photo is believed less the more it would change.
     """
-    change = _change(subject, light, guessed)
+    change = _change(subject, light)
     change += np.float32(exposure + (_kept(subject, change) if keep_exposure else _stops_of(light)))
     return _limited(_below_white(change, subject))
 
@@ -75,7 +73,7 @@ def _stops_of(light: Light) -> float:
     return math.log2(max(light.average(), 1e-9) / LEVEL)
 
 
-def _change(subject: Subject, light: Light, guessed: bool = False) -> Map:
+def _change(subject: Subject, light: Light) -> Map:
     """Return the gain (h, w, 3) in stops from the own to a new light, both of the same mean irradiance."""
     light = _in_range(light)
     seen, shadows_off = _shadows(subject, light)
@@ -83,7 +81,7 @@ def _change(subject: Subject, light: Light, guessed: bool = False) -> Map:
     fill = np.float32(_FILL) * mean_colour(new.reshape(-1, 3))
     lit = np.log2(new / np.float32(level) + fill)
     change = lit - _own_stops(subject, shadows_off)
-    if guessed:
+    if light.fitted:
         change -= _not_believed(subject, lit)
     return _with_sky(change, subject, light, level)
 

@@ -51,7 +51,7 @@ _USUAL_SKY = 0.47  # of the mean irradiance: geometric mean of the skies in 16 p
 class PutOnOptions(LightChangeOptions):
     """Options of `put_on`."""
 
-    keep_exposure: bool = True  # the mean brightness stays; False: that of the light
+    keep_exposure: bool | None = None  # of the photo; False: that of the light; None: that of a light fitted to a photo
     exposure: float = 0.0  # stops, in addition
 
     def __post_init__(self) -> None:
@@ -104,11 +104,17 @@ def put_on(
     """
     weights = mask_for(mask, photo)
     subject = subject_of(model, photo, geometry_of, options, progress)
-    gain = light_gain(subject, light, keep_exposure=options.keep_exposure, exposure=options.exposure)
+    gain = _gain(subject, light, options.keep_exposure, options.exposure)
     lit: Raster = lit_picture(photo.srgb, subject, gain, options.strength)
     if weights is not None:
         lit = blend_by_mask(weights, photo.srgb, lit)
     return PutOnResult(changed_photo(photo, lit), light, subject, photo)
+
+
+def _gain(subject: Subject, light: Light, keep_exposure: bool | None, exposure: float) -> Map:
+    if light.fitted:
+        return scene_gain(subject, light, keep_exposure=bool(keep_exposure), exposure=exposure)
+    return light_gain(subject, light, keep_exposure=keep_exposure is not False, exposure=exposure)
 
 
 def subject_of(
@@ -159,23 +165,7 @@ def light_of_scene(
     seen = own.level * (np.full(3, _USUAL_SKY) if sky is None else sky)
     exposure = math.log2(LEVEL / max(light.average(), 1e-6)) + subject.brightness
     origin = "the light of a picture of another scene"
-    return replace(light, exposure=exposure, origin=origin, sky=as_rows(seen[None])[0])
-
-
-def light_picture_of_scene(
-    model: Model,
-    photo: Photo,
-    light: Light,
-    geometry_of: GeometryOf,
-    options: LightChangeOptions = PutOnOptions(),
-    progress: Progress | None = None,
-) -> Raster:
-    """Return the sRGB picture (H, W, 3) of a photo in the light that `light_of_scene` found in another.
-
-    The photo becomes about as bright as the other one.
-    """
-    subject = subject_of(model, photo, geometry_of, options, progress)
-    return lit_picture(photo.srgb, subject, scene_gain(subject, light), options.strength)
+    return replace(light, exposure=exposure, origin=origin, sky=as_rows(seen[None])[0], fitted=True)
 
 
 def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, exposure: float = 0.0) -> Map:
@@ -185,7 +175,7 @@ def scene_gain(subject: Subject, light: Light, *, keep_exposure: bool = False, e
     """
     wanted = math.log2(max(light.average(), 1e-6) / LEVEL) - subject.brightness
     stops = 0.0 if keep_exposure else _MOOD * min(_MOST_MOOD, max(-_MOST_MOOD, wanted))
-    gain = light_gain(subject, light, guessed=True)
+    gain = light_gain(subject, light)
     return gain + np.float32(subject.brightness - subject.brightness_with(gain) + stops + exposure)
 
 

@@ -1,6 +1,7 @@
 """relight by reference photos, through the command line: geometry, batches, records and costs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -51,7 +52,7 @@ def ball(tmp_path: Path) -> Path:
 @pytest.fixture
 def from_the_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the light that is found in a reference be one that is known."""
-    found = light_from_words("left,20", exposure=-1)
+    found = replace(light_from_words("left,20", exposure=-1), fitted=True)
     monkeypatch.setattr("relight_cli.relighting.reference.light_of_scene", lambda *given: found)
 
 
@@ -127,9 +128,18 @@ def test_the_light_of_a_reference_is_saved_and_put_on_again(command: Command, ba
     assert "reference.png" in (ball / "look.toml").read_text()
     shading = read_photo(ball / "photo_relit_shading.png").pixels
     assert shading[36:60, 18:32].mean() > 1.1 * shading[36:60, 64:78].mean()
-    again = command("relight", "photo.png", "--model", "tiny", *depth, "--light", "look.toml", "-o", "again.png")
-    assert again.code == 0, again.err
-    assert flanks(ball / "again.png") > 1.1 * flanks(ball / "photo.png")
+    for more in ((), ("--exposure", "0.5"), ("--keep-exposure", "--exposure", "0.5")):
+        saved = ("--model", "tiny", "--light", "look.toml", "--overwrite")
+        for name, lit in (("from", (*SCENE, "--overwrite")), ("again", saved)):
+            put_on = command("relight", "photo.png", *lit, *depth, *more, "-o", f"{name}.png")
+            assert put_on.code == 0, put_on.err
+        assert flanks(ball / "again.png") > 1.1 * flanks(ball / "photo.png")
+        again, before = (read_photo(ball / f"{name}.png").pixels.astype(int) for name in ("again", "from"))
+        np.testing.assert_allclose(again, before, atol=1)
+    (ball / "look.toml").write_text((ball / "look.toml").read_text().replace("fitted = true", "fitted = 1"))
+    wrong = command("relight", "photo.png", "--model", "tiny", "--light", "look.toml", "-o", "c.png")
+    assert (wrong.code, len(wrong.lines)) == (4, 1)
+    assert "look.toml: fitted: give true or false" in wrong.err
     refused = command("relight", "photo.png", *SCENE, *depth, "--save-light", "look.toml", "-o", "b.png")
     assert refused.code == 5
     assert not (ball / "b.png").exists()

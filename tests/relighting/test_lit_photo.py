@@ -26,7 +26,7 @@ from relight_cli.relighting.lights.look import from_toml, to_toml
 from relight_cli.relighting.lights.place import light_of_clear_sky
 from relight_cli.relighting.lights.words import ambient_harmonics, angles_of, direction_of, light_from_words
 from relight_cli.relighting.lit_gain import light_gain
-from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, light_picture_of_scene, put_on, subject_of
+from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, put_on, subject_of
 from relight_cli.relighting.silhouettes import bulging_normals
 from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
 
@@ -169,7 +169,7 @@ def test_a_reference_of_another_scene_does_not_print_its_layout(tiny: Model) -> 
     own, other = [], []
     for photo in photos:
         for k, light in enumerate(lights):
-            lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, ball_of))
+            lit = put_on(tiny, Photo(photo), light, ball_of).photo.to_srgb()
             gain = np.log2((to_linear(lit) + 1e-3) / (to_linear(photo) + 1e-3)).mean(axis=2)
             found = [correlation(gain, np.log(to_linear(one).mean(axis=2) + 1e-3)) for one in references]
             own.append(found[k])
@@ -183,10 +183,7 @@ def test_the_mood_of_another_scene_comes_over(tiny: Model) -> None:
     dark = light_of_scene(tiny, Photo(picture * np.float32(0.3)), ball_of)
     bright = light_of_scene(tiny, Photo(picture * np.float32(1.6)), ball_of)
     photo = Photo(picture)
-    lit = [
-        to_array(light_picture_of_scene(tiny, photo, light, ball_of)).mean(axis=(0, 1))
-        for light in (warm, dark, bright)
-    ]
+    lit = [put_on(tiny, photo, light, ball_of).photo.to_srgb().mean(axis=(0, 1)) for light in (warm, dark, bright)]
     assert lit[0][0] > 1.05 * lit[0][2]
     assert lit[1].mean() < lit[2].mean()
 
@@ -266,7 +263,7 @@ def test_the_light_of_a_thing_in_front_of_nothing_comes_over(tiny: Model) -> Non
     photo, wanted = cut_out(-70, 0.0), cut_out(70, 0.0)
     reference = cut_out(70, 0.0, (0.7, 0.75, 0.65))
     light = light_of_scene(tiny, Photo(reference), flat_wall)
-    lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, flat_wall))
+    lit = put_on(tiny, Photo(photo), light, flat_wall).photo.to_srgb()
     assert np.square(lit - wanted).mean() < 0.2 * np.square(photo - wanted).mean()
 
 
@@ -279,7 +276,7 @@ def test_the_sky_of_another_scene_comes_over(tiny: Model) -> None:
     for reference in (bright, dark):
         light = light_of_scene(tiny, Photo(reference), under_a_sky)
         assert light.sky is not None
-        lit = to_array(light_picture_of_scene(tiny, Photo(photo), light, under_a_sky))
+        lit = put_on(tiny, Photo(photo), light, under_a_sky).photo.to_srgb()
         skies.append(lit[:24].mean() / lit[72:].mean())
     assert skies[0] > 1.1 * skies[1]
 

@@ -75,6 +75,7 @@ class Light:
     exposure: float = 0.0  # stops: everything is multiplied by 2^exposure
     origin: str = ""  # where the light comes from, for people
     sky: Colour | None = None  # what the sky in the picture shows, without the exposure; None: what the harmonics say
+    fitted: bool = False  # to a photo: its exposure is that photo's, and it is believed less the more it would change
 
     def __post_init__(self) -> None:
         if self.sky is not None:
@@ -177,8 +178,8 @@ class Light:
 def mix_lights(lights: Sequence[Light], weights: Sequence[float]) -> Light:
     """Return the sum of lights, each times its weight (at least 0): the light of all of them together.
 
-    The exposures are multiplied in; the exposure of the sum is 0. Suns of no weight are left out. Raises UsageError for
-    no lights, or another number of weights.
+    The exposures are multiplied in; the exposure of the sum is 0. Suns of no weight are left out. The sum is fitted if
+    all are. Raises UsageError for no lights, or another number of weights.
     """
     if len(lights) != len(weights):
         raise UsageError(f"{len(lights)} lights and {len(weights)} weights are no mix: give each light its weight.")
@@ -194,7 +195,7 @@ def mix_lights(lights: Sequence[Light], weights: Sequence[float]) -> Light:
     sky = None
     if any(part.sky for part in parts):
         sky = _three(np.sum([part.visible_sky(_BEHIND) for part in parts], axis=0))
-    return Light(as_rows(total), suns, origin=origin, sky=sky)
+    return Light(as_rows(total), suns, origin=origin, sky=sky, fitted=all(part.fitted for part in parts))
 
 
 def as_rows(coefficients: ArrayLike) -> tuple[Colour, ...]:

@@ -12,7 +12,7 @@ from relight_cli.toml_files import parse_toml
 
 VERSION = 1
 _DIGITS = 7  # significant digits, as many as float32 has
-_KEYS = {"version", "origin", "exposure", "harmonics", "sky", "sun"}
+_KEYS = {"version", "origin", "exposure", "fitted", "harmonics", "sky", "sun"}
 _SUN_KEYS = {"direction", "irradiance", "radius"}
 _MEANINGS = (
     "from all sides",
@@ -37,6 +37,8 @@ def to_toml(light: Light) -> str:
     document.add("version", tomlkit.item(VERSION).comment("of this format"))
     document.add("origin", tomlkit.item(_one_line(light.origin)))
     document.add("exposure", tomlkit.item(_rounded([light.exposure])[0]).comment("stops; all light times 2^exposure"))
+    if light.fitted:
+        document.add("fitted", tomlkit.item(True).comment("to a photo: lit photos follow its brightness"))
     document.add(tomlkit.nl())
     document.add(
         tomlkit.comment("Ambient light: radiance as spherical harmonics of orders 0 to 2. The first row is the")
@@ -90,9 +92,12 @@ def from_toml(text: str, name: str) -> Light:
         raise LightUnreadableError(f"{name}: origin: give a text in quotes")
     exposure = _numbers([table.get("exposure", 0.0)], 1, name, "exposure")[0]
     sky = _numbers(table["sky"], 3, name, "sky") if "sky" in table else None
+    fitted = table.get("fitted", False)
+    if not isinstance(fitted, bool):
+        raise LightUnreadableError(f"{name}: fitted: give true or false")
     found = tuple(_sun(sun, name, f"sun {at}") for at, sun in enumerate(suns, 1))
     try:
-        return Light(rows, found, exposure, origin, sky)  # type: ignore[arg-type]
+        return Light(rows, found, exposure, origin, sky, fitted)  # type: ignore[arg-type]
     except UsageError as error:
         raise LightUnreadableError(f"{name}: {error}") from None
 
