@@ -24,7 +24,7 @@ from relight_cli.relighting.lights.harmonics import project, sphere_grid
 from relight_cli.relighting.lights.light import Light, Sun, as_rows
 from relight_cli.relighting.lights.place import light_of_clear_sky
 from relight_cli.relighting.lights.spectra import colour_of_temperature
-from relight_cli.relighting.lights.words import ambient_harmonics, direction_of, exposed
+from relight_cli.relighting.lights.words import NEUTRAL, ambient_harmonics, direction_of, exposed
 
 FOLDER = Path(__file__).parents[1] / "relight_cli" / "relighting" / "lights" / "presets"
 FOLDER_OF_PICTURES = Path(__file__).parent
@@ -105,8 +105,8 @@ def presets() -> dict[str, Light]:
         "moonlight": moonlight(),
         "window-left": window(-75, "window on the left"),
         "window-right": window(75, "window on the right"),
-        "candle": lamps("candle in front on the right, below the face", [(25, -8, 1850, 2, 1)], 0.05, 1900, WARM, -1),
-        "fireside": lamps("fire in front on the left, at the floor", [(-40, -15, 1950, 12, 1)], 0.1, 2000, WARM, -0.7),
+        "candle": lamps("candle in front on the right, below the face", [(25, -8, 1850, 2, 1)], 0.05, 1900, LAMPS, -1),
+        "fireside": lamps("fire in front on the left, at the floor", [(-40, -15, 1950, 12, 1)], 0.1, 2000, LAMPS, -0.7),
         "table-lamp": lamps("shaded bulb on the right, warm room", [(65, 25, 2700, 8, 1)], 0.22, 2700, WARM, -0.3),
         "spotlight": lamps("hard spot from above in front, dark stage", [(-15, 55, 2900, 1.5, 1)], 0.03, 2900, WARM),
         "studio-rembrandt": lamps(
@@ -157,8 +157,13 @@ def lamps(
 
 
 def seen(kelvin: float, white: float) -> NDArray[np.float64]:
-    """Return the colour of a light as a camera shows it that is set to another temperature (von Kries in sRGB)."""
-    return colour_of_temperature(kelvin) / colour_of_temperature(white)
+    """Return the colour of a light as a camera shows it that is set to another temperature.
+
+    That is a shift in mired (10^6 / kelvin), as of a filter: in sRGB, where candles have no blue, a quotient of colours
+    would leave none.
+    """
+    shifted = 1e6 / (1e6 / kelvin - 1e6 / white + 1e6 / NEUTRAL)
+    return colour_of_temperature(shifted) / colour_of_temperature(NEUTRAL)
 
 
 def window(azimuth: float, words: str) -> Light:
