@@ -14,6 +14,7 @@ from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.picture_frame import Content, content_of
 from relight_cli.relighting.reference import ReferenceLight
 from relight_cli.relighting.relight import relight, view_of
+from relight_cli.relighting.view_match import match_view
 
 HEIGHT, WIDTH, BAR = 240, 320, 48
 
@@ -68,6 +69,23 @@ def test_bars_over_the_same_view_are_not_printed_on(tiny: Model, colour: int, ki
     lit = relight(tiny, Photo(photo), Photo(reference), RelightOptions(reference=kind)).photo.to_array()
     behind = np.r_[0:BAR, HEIGHT - BAR : HEIGHT]
     assert np.median(lit[behind]) == pytest.approx(np.median(shot(view(5, HEIGHT, WIDTH), 0.7)[behind]), abs=25)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_bars_over_the_view_are_distinguished_from_a_frame_around_it(soft: bool, seed: int) -> None:
+    """A soft reference has no features: its edges agree, in pictures that are stretched by a half, too."""
+    photo, reference = shot(view(seed, HEIGHT, WIDTH)), shot(view(seed, HEIGHT, WIDTH), 0.6)
+    reference = cv2.GaussianBlur(reference, (0, 0), 6) if soft else reference
+    around = framed(reference, 0, 40, 40, 40, 40)
+    reference[:40] = reference[-40:] = 0
+    over, whole = (match_view(unit(photo), unit(one)) for one in (reference, around))
+    assert (over.kind, over.homography, over.is_partial) == (ReferenceKind.ALIGNED, None, True)
+    assert whole.homography is not None
+    np.testing.assert_allclose(whole.homography[:2], [[0.8, 0, 0.1], [0, 0.75, 0.125]], atol=0.02)
+    told = match_view(unit(photo), unit(reference), ReferenceKind.MOVED)
+    assert told.homography is not None
+    np.testing.assert_allclose(told.homography, np.eye(3), atol=0.05)
 
 
 def test_a_frame_around_the_same_view_leaves_it_in_place() -> None:
