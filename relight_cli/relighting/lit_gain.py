@@ -1,6 +1,7 @@
 """The gain that puts a light on a photo: new irradiance over that of its own light."""
 
 import math
+import sys
 from dataclasses import replace
 
 import cv2
@@ -26,10 +27,8 @@ _FIT, _SEEN_SHADING, _CAST = 0.85, 0.45, 0.55
 _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitted lights b s / (u + s) is applied
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
-_CLOUD, _WHITE = (
-    0.5,
-    0.5,
-)  # share of the suns' colour that clouds take, stops of own colour from which nothing is a cloud
+_CLOUD = 0.5  # share of the suns' colour that clouds take
+_WHITE = 0.5  # stops of own colour from which nothing is a cloud
 _CLIPPED, _CLIPPED_KEPT = (0.75, 0.95), 0.6  # light of a sky that may be clipped, share of its brightness that it keeps
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
@@ -66,7 +65,7 @@ def _in_range(light: Light) -> Light:
     rows = [*light.harmonics, *(sun.irradiance for sun in light.suns), light.sky or (0.0,)]
     peak = max(abs(number) for row in rows for number in row)
     low, high = _PLAIN
-    if peak == 0 or low <= peak * light.factor <= high:
+    if peak < sys.float_info.min or low <= peak * light.factor <= high:
         return light
     return replace(light, exposure=0.0).scaled(1 / peak)
 
@@ -190,7 +189,7 @@ def _clouded(colour: Map, subject: Subject, light: Light, seen: Map, level: floa
 
     `colour` is that of the clear sky, `seen` (h, w, 3) that of the picture.
     """
-    sunlight = light.factor * np.sum([sun.irradiance for sun in light.suns] or [np.zeros(3)], axis=0)
+    sunlight = light.factor * np.sum([(0.0, 0.0, 0.0), *(sun.irradiance for sun in light.suns)], axis=0)
     _, of_clouds = _levels((sunlight + light.ambient((0.0, 1.0, 0.0))) / level)
     white = 1 - (np.linalg.norm(seen, axis=2, keepdims=True) / np.float32(_WHITE)).clip(0, 1)
     return np.asarray(colour + np.float32(_CLOUD * _sunny(light)) * white * (of_clouds - colour), np.float32)
@@ -211,8 +210,10 @@ def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32
 def _sunny(light: Light) -> float:
     """Return how far a light is that of its suns, 0 to 1: 1 from as much as the light from above gives."""
     sun = sum(sun.luminance for sun in light.suns)
+    if sun == 0:
+        return 0.0
     above = math.pi * float(light.radiance((0.0, 1.0, 0.0)) @ LUMINANCE) / light.factor
-    return min(1.0, 2 * sun / max(sun + above, 1e-9))
+    return min(1.0, 2 * sun / (sun + above))
 
 
 def _levels(light: NDArray[np.floating]) -> tuple[Map, Map]:

@@ -113,18 +113,19 @@ def test_a_model_without_mappers_lights_too() -> None:
 
 def test_dark_lights_and_lights_of_nothing_are_finite(tiny: Model) -> None:
     photo = Photo(np.full((40, 40, 3), 110, np.uint8))
-    for light in (Light(((0.0, 0.0, 0.0),) * 9), Light(((0.0, 0.0, 0.0),) * 9, (Sun((0, 0, -1), (1, 1, 1)),))):
+    nothing = Light(((0.0, 0.0, 0.0),) * 9)
+    for light in (nothing, replace(nothing, suns=(Sun((0, 0, -1), (1, 1, 1)),)), light_from_words().scaled(1e-310)):
         assert put_on(tiny, photo, light, ball_of).photo.to_array().shape == (40, 40, 3)
 
 
-@pytest.mark.parametrize("unit", [1e-25, 1e25])
-def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) -> None:
+@pytest.mark.parametrize(("unit", "exposures"), [(1e-25, (0, -100, 100)), (1e25, (0, -100, 100)), (1e-10, (20, 30))])
+def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float, exposures: tuple[float, ...]) -> None:
     """Its numbers would overflow as float32, or vanish below the least irradiance."""
     photo, light = Photo(np.full((40, 40, 3), 110, np.uint8)), light_from_words("left,10", kelvin=3000)
     model = model_of(MeanLight())
-    plain = put_on(model, photo, light, ball_of)
-    for same in (light.scaled(unit), replace(light, exposure=-100), replace(light, exposure=100).scaled(unit)):
-        lit = put_on(model, photo, same, ball_of)
+    plain = put_on(model, photo, light, under_a_sky)
+    for exposure in exposures:
+        lit = put_on(model, photo, replace(light.scaled(unit), exposure=exposure), under_a_sky)
         np.testing.assert_allclose(lit.photo.to_array(), plain.photo.to_array(), atol=1)
         np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
 
@@ -307,6 +308,24 @@ def test_white_clouds_stay_white_in_white_light(light: Light, blue: tuple[float,
     assert abs(colour(result[26:34, 38:52])) < 0.1
     share = colour(result[4:16]) / colour(to_linear(picture)[4:16])
     assert blue[0] < share < blue[1]
+
+
+def test_a_low_sun_lights_clouds_and_a_clipped_sky_keeps_most_of_its_brightness() -> None:
+    """A white sky under a clear one's colour turned grey in golden hour."""
+    picture = np.full((60, 80, 3), 0.5, np.float32)
+    picture[:20], picture[20:40] = 0.85, 0.99
+    sky = np.zeros((60, 80), np.float32)
+    sky[:40] = 1
+    wall = replace(flat_wall(picture), sky=sky)
+    even = fit_light(np.ones_like(picture), wall.normals, 1 - sky)
+    subject = lit_subject.Subject(picture, wall, even, np.zeros_like(picture))
+    golden = light_from_words((20, 8), kelvin=2500, ambient=0.2, ambient_kelvin=9000)
+    cloud = light_gain(subject, golden)[10, 40]
+    assert cloud[0] > cloud[1] > cloud[2]
+    dark, kept = light_gain(subject, golden, exposure=-1)[[10, 30], 40]
+    assert kept.mean() > dark.mean() + 0.2
+    dusk = light_gain(subject, replace(golden, suns=()))[10, 40]
+    assert dusk[2] > dusk[0]  # without a sun the clouds are lit by the sky alone
 
 
 def test_without_a_sky_the_light_of_a_scene_has_a_usual_one(tiny: Model) -> None:
