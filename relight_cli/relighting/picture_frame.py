@@ -41,12 +41,11 @@ class Content:
         return np.array([[x, 0, -x * self.left], [0, y, -y * self.top], [0, 0, 1]])
 
     def of(self, picture: Raster) -> Raster:
-        """Return this part of a picture (H, W, ...); its rows are made when they are read, as the picture's are."""
+        """Return this part of a picture (H, W, ...), a pixel at least; lazy rows stay lazy."""
         if self.is_whole:
             return picture
         height, width = picture.shape[:2]
-        rows = slice(round(self.top * height), max(1, round(self.bottom * height)))
-        columns = slice(round(self.left * width), max(1, round(self.right * width)))
+        rows, columns = _lines(self.top, self.bottom, height), _lines(self.left, self.right, width)
         if isinstance(picture, np.ndarray):
             return picture[rows, columns]
 
@@ -55,6 +54,12 @@ class Content:
 
         shape = (rows.stop - rows.start, columns.stop - columns.start, *picture.shape[2:])
         return LazyRows(shape, picture.dtype, make, picture.rereadable)
+
+
+def _lines(first: float, last: float, side: int) -> slice:
+    """Return the lines of a side of so many pixels between two shares of it, one at least."""
+    start = min(side - 1, round(first * side))
+    return slice(start, max(start + 1, round(last * side)))
 
 
 WHOLE = Content()

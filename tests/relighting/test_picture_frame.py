@@ -58,6 +58,14 @@ def test_even_parts_of_a_photo_are_no_frame() -> None:
         assert content_of(unit(one)) == Content()
 
 
+def test_photos_of_any_size_have_a_part_inside_a_frame() -> None:
+    part = Content(0.26, 0.74, 0.45, 0.55)
+    for height, width in ((1, 1), (2, 3), (3, 2), (7, 9)):
+        assert 0 not in part.of(np.zeros((height, width, 3))).shape
+    found = match_view(np.zeros((2, 3, 3), np.float32), unit(framed(lit_views()[0], 0, 50, 50, 0, 0)))
+    assert found.kind == ReferenceKind.SCENE
+
+
 @pytest.fixture(scope="module")
 def tiny() -> Model:
     return rl.load_model("tiny", device="cpu", tasks=("relight", "deshadow", "albedo"))
