@@ -168,8 +168,7 @@ def _same_view(
     shown, homography = np.asarray(view.content.of(reference.copy())), view.homography
     if not view.content.is_whole:
         homography = view.content.matrix() @ (np.eye(3) if homography is None else homography)
-    may_fit = geometry and options.reference != ReferenceKind.ALIGNED
-    fitted = beyond if may_fit and view.is_partial else None
+    fitted = beyond if geometry and view.is_partial else None
     return light_same_view(photo.srgb, shown, homography, by_latents, options.strength, fitted)
 
 

@@ -38,11 +38,12 @@ class ViewMatch:
     homography: Matrix | None = None  # (3, 3): from points of the photo to the reference's, in [0, 1]; None: in place
     because: str = ""
     content: Content = WHOLE  # the part of the reference that counts
+    bars: bool = False  # whether what is around that part hides some of the view
 
     @property
     def is_partial(self) -> bool:
-        """Whether the reference shows a part of the photo: it is moved, or bars are over the view."""
-        return self.kind == ReferenceKind.MOVED or (not self.content.is_whole and self.homography is None)
+        """Whether the reference was found to show a part of the photo: it is moved, or bars hide some of the view."""
+        return self.kind == ReferenceKind.MOVED or self.bars
 
     def __str__(self) -> str:
         """Return the decision in one line."""
@@ -73,7 +74,10 @@ def match_view(
     inside, behind = (np.ascontiguousarray(content.of(picture)) for picture in (reference, photo))
     bars = _in_place(behind, inside) > max(LIKELY, _in_place(photo, inside))
     view = replace(_match(behind if bars else photo, inside, kind, name), content=content)
-    if view.kind == ReferenceKind.SCENE or (bars and view.homography is None):
+    if view.kind == ReferenceKind.SCENE:
+        return view
+    view = replace(view, bars=bars)
+    if bars and view.homography is None:
         return view
     to_part = content.matrix() if bars else np.eye(3)
     matrix = np.eye(3) if view.homography is None else view.homography

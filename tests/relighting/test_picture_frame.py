@@ -75,8 +75,16 @@ def tiny() -> Model:
 def test_bars_over_the_same_view_are_not_printed_on(colour: int, kind: ReferenceKind) -> None:
     photo, reference = lit_views()
     reference[:BAR] = reference[-BAR:] = colour
-    model = model_of(MeanLight())
-    lit = relight(model, Photo(photo), Photo(reference), RelightOptions(reference=kind)).photo.to_array()
+    seen: list[Photo] = []
+
+    def surfaces(photo: Photo) -> GeometryOf:
+        """Return the surfaces that the light of what bars hide is fitted on."""
+        seen.append(photo)
+        return facing
+
+    model, options = model_of(MeanLight()), RelightOptions(reference=kind)
+    lit = relight(model, Photo(photo), Photo(reference), options, geometry=surfaces).photo.to_array()
+    assert bool(seen) == (kind == ReferenceKind.AUTO)
     behind = np.r_[0:BAR, HEIGHT - BAR : HEIGHT]
     assert np.median(lit[behind]) == pytest.approx(np.median(shot(view(5, HEIGHT, WIDTH), 0.7)[behind]), abs=25)
 
@@ -92,6 +100,7 @@ def test_bars_over_the_view_are_distinguished_from_a_frame_around_it(soft: bool,
     over, whole = (match_view(unit(photo), unit(one)) for one in (reference, around))
     assert (over.kind, over.homography, over.is_partial) == (ReferenceKind.ALIGNED, None, True)
     assert whole.homography is not None
+    assert not whole.bars
     np.testing.assert_allclose(whole.homography[:2], [[0.8, 0, 0.1], [0, 0.75, 0.125]], atol=0.02)
     told = match_view(unit(photo), unit(reference), ReferenceKind.MOVED)
     assert told.homography is not None
