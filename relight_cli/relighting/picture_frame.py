@@ -83,12 +83,18 @@ def content_of(picture: Maps) -> Content:
 
 def _bars(lines: Maps) -> tuple[int, int]:
     """Return how many lines of a picture (n, m, 3) are bars at its start and at its end; 0 unless both are."""
-    colours = [np.median(lines[end], axis=0) for end in (0, -1)]
-    if np.abs(colours[0] - colours[1]).max() > ALIKE:
+    ends = lines[[0, -1]]
+    first, last = np.median(ends, axis=1)
+    if np.abs(first - last).max() > ALIKE or _others(ends, first).max() > 1 - NEARLY_ALL:
         return 0, 0
-    other = (np.abs(lines - colours[0]).max(axis=2) > ALIKE).mean(axis=1)  # share of other pixels in a line
+    other = _others(lines, first)
     counts = _bar(other), _bar(other[::-1])
     return counts if min(counts) >= LEAST * len(other) and sum(counts) < len(other) else (0, 0)
+
+
+def _others(lines: Maps, colour: NDArray) -> NDArray:
+    """Return the share (n,) of pixels of other colours in each line of a picture (n, m, 3)."""
+    return np.asarray((np.abs(lines - colour).max(axis=2) > ALIKE).mean(axis=1))
 
 
 def _bar(other: NDArray) -> int:
