@@ -144,19 +144,20 @@ def _seen(subject: Subject, light: Light, number: int) -> Map:
 def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     """Return what of each sun every pixel sees, and the share of the own cast shadows that is taken off.
 
-    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already. They
-    are taken off as it fades, so that nothing steps when it sets.
+    Where a sun stands where most of the own light comes from, its shadows are in the photo already. They are taken off
+    as it fades, and as far as other suns fill them, so that nothing steps when it sets or another one is brighter.
     """
     seen = [_seen(subject, light, number) for number in range(len(light.suns))]
     if not light.suns:
         return seen, 1.0
     towards, strength = dominant_direction(subject.own.light)
-    brightest = max(range(len(seen)), key=lambda number: light.suns[number].luminance)
-    cosine = float(towards @ np.array(light.suns[brightest].direction))
+    cosines = np.array([sun.direction for sun in light.suns]) @ towards
     same, other = _SAME_SUN
-    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength) * _sunny(light)
-    seen[brightest] = 1 - (1 - seen[brightest]) * np.float32(1 - alike)
-    return seen, 1 - alike
+    alike = ((cosines - other) / (same - other)).clip(0, 1) * (min(1.0, 2 * strength) * _sunny(light))
+    luminances = np.array([sun.luminance for sun in light.suns])
+    kept = float(alike @ luminances) / max(float(luminances.sum()), sys.float_info.min)
+    casting = [np.float32(1 - min(own, kept)) for own in alike]
+    return [1 - (1 - one) * share for one, share in zip(seen, casting, strict=True)], 1 - kept
 
 
 def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:

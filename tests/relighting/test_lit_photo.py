@@ -20,7 +20,7 @@ from relight_cli.relighting import lit_subject
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.clear_sky import DISC
-from relight_cli.relighting.lights.light import Light, Sun
+from relight_cli.relighting.lights.light import Light, Sun, mix_lights
 from relight_cli.relighting.lights.place import light_of_clear_sky
 from relight_cli.relighting.lights.words import ambient_harmonics, angles_of, direction_of, light_from_words
 from relight_cli.relighting.lit_gain import light_gain
@@ -116,6 +116,20 @@ def test_nothing_steps_when_the_sun_sets_where_the_own_light_comes_from() -> Non
     subject = lit_subject.Subject(np.full((64, 80, 3), 0.5, np.float32), geometry, own, cast)
     before, after = (light_gain(subject, light_of_clear_sky(azimuth, up - DISC)) for up in (0.001, -0.001))
     assert np.abs(before - after).max() < 0.01
+
+
+def test_nothing_steps_when_another_sun_becomes_the_brighter_one() -> None:
+    """The brighter one alone decided whether the photo's own cast shadows stay."""
+    geometry = ball(48, 60)
+    left, right = light_from_words("left,20", ambient=0.05), light_from_words("right,40", ambient=0.05)
+    own = fit_light(left.irradiance(geometry.normals).astype(np.float32), geometry.normals, np.ones((48, 60)))
+    cast = np.linspace(0, 2, 60, dtype=np.float32)[:, None] * np.ones((48, 1, 3), np.float32)
+    subject = lit_subject.Subject(np.full((48, 60, 3), 0.5, np.float32), geometry, own, cast)
+    mixes = [mix_lights((left, right), (0.5 + more, 0.5 - more)) for more in (0.001, -0.001)]
+    before, after = (light_gain(subject, mix) for mix in mixes)
+    turned = light_gain(subject, replace(mixes[0], suns=mixes[0].suns[::-1]))
+    assert np.abs(before - after).max() < 0.02
+    np.testing.assert_allclose(turned, before, atol=1e-4)
 
 
 @pytest.mark.parametrize("exposure", [-6.0, 5.0])
