@@ -1,7 +1,6 @@
 """The gain that puts a light on a photo: new irradiance over that of its own light."""
 
 import math
-import sys
 from dataclasses import replace
 
 import cv2
@@ -32,6 +31,7 @@ _WHITE = 0.5  # stops of own colour from which nothing is a cloud
 _CLIPPED, _CLIPPED_KEPT = (0.75, 0.95), 0.6  # light of a sky that may be clipped, share of its brightness that it keeps
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
+_TINIEST = float(np.finfo(float).tiny)  # whose reciprocal is finite
 _GREY = LUMINANCE.astype(np.float32)
 
 
@@ -65,7 +65,7 @@ def _in_range(light: Light) -> Light:
     rows = [*light.harmonics, *(sun.irradiance for sun in light.suns), light.sky or (0.0,)]
     peak = max(abs(number) for row in rows for number in row)
     low, high = _PLAIN
-    if peak < sys.float_info.min or low <= peak * light.factor <= high:
+    if peak < _TINIEST or low <= peak * light.factor <= high:
         return light
     return replace(light, exposure=0.0).scaled(1 / peak)
 
@@ -155,7 +155,7 @@ def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     same, other = _SAME_SUN
     alike = ((cosines - other) / (same - other)).clip(0, 1) * (min(1.0, 2 * strength) * _sunny(light))
     luminances = np.array([sun.luminance for sun in light.suns])
-    kept = float(alike @ luminances) / max(float(luminances.sum()), sys.float_info.min)
+    kept = float(alike @ luminances) / max(float(luminances.sum()), _TINIEST)
     casting = [np.float32(1 - min(own, kept)) for own in alike]
     return [1 - (1 - one) * share for one, share in zip(seen, casting, strict=True)], 1 - kept
 
