@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relight_cli.photos.photo import Photo
 from relight_cli.rasters.holes import filled_from_nearest
+from relight_cli.rasters.rows import streamed_rows, to_array
+from relight_cli.relighting.missing_samples import has_missing
 
 
 @settings(max_examples=50, deadline=None)
@@ -40,3 +43,9 @@ def test_maps_without_channels(dtype: type) -> None:
     filled = filled_from_nearest(np.array([[7, 0, 0, 9]], dtype), np.array([[False, True, True, False]]))
     assert filled.tolist() == [[7, 7, 9, 9]]
     assert filled.dtype == dtype
+
+
+def test_rows_that_can_be_read_once_are_left_for_who_needs_them() -> None:
+    rows = streamed_rows((40, 5, 3), iter([np.full((40, 5, 3), np.nan, np.float32)]))
+    assert not has_missing(Photo(rows))
+    assert np.isnan(to_array(rows)).all()
