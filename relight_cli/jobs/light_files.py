@@ -141,7 +141,7 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
 
     from relight_cli.photos.colour_profiles import LINEAR, srgb_to_profile
     from relight_cli.photos.reading import MAX_PIXELS, read_photo
-    from relight_cli.photos.shape import cut_window
+    from relight_cli.photos.shape import cut_window, is_inside
     from relight_cli.photos.working_space import working_space
     from relight_cli.rasters.bit_depth import to_unit
     from relight_cli.rasters.rows import to_array
@@ -160,7 +160,8 @@ def _light_of_map(path: Path, notify: Notify) -> Light:
         if (right - left + 1) * (bottom - top + 1) > MAX_PIXELS:
             raise PhotoUnreadableError(f"{path}: its display window is too large; crop it to the map")
         radiance = cut_window(radiance, shape.data_window, shape.display_window, 0)
-        notify(f"{path}: what is outside its data window is taken as black")
+        if not is_inside(shape.display_window, shape.data_window):
+            notify(f"{path}: what is outside its data window is taken as black")
     try:
         found = light_of_environment(radiance, clipped=photo.pixels.dtype != np.float32)
     except UsageError as error:

@@ -36,7 +36,7 @@ class ReferenceNotes:
                 is_new = view.kind not in self._kinds.values()
                 self._kinds[photo] = view.kind
             if is_new:
-                self._notify(f"{photo}: {view}{self._without_effect(view.kind)}")
+                self._notify(f"{photo}: {view}{self._without_effect(view)}")
 
         return take
 
@@ -53,7 +53,9 @@ class ReferenceNotes:
             parts.append(f"{_SHOWS[kind]} {', '.join(names[:LISTED])}{more}")
         self._notify(f"{self._reference} shows {'; '.join(parts)}.")
 
-    def _without_effect(self, kind: ReferenceKind) -> str:
-        idle, unused = self._options.idle(kind), self._options.unused_light(kind)
+    def _without_effect(self, view: "ViewMatch") -> str:
+        if view.kind == ReferenceKind.SCENE:
+            return ""
+        idle, unused = self._options.idle(partial=view.is_partial), self._options.unused_light(partial=view.is_partial)
         no_effect = f"{' and '.join(idle)} {'have' if len(idle) > 1 else 'has'} no effect on it." if idle else None
         return "".join(f" {sentence}" for sentence in (no_effect, unused) if sentence)

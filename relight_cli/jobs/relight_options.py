@@ -83,22 +83,22 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
         """Return the depth map, if any, in the form of `Recipe.files`."""
         return {"depth": self.depth} if self.depth else {}
 
-    def idle(self, kind: ReferenceKind) -> list[str]:
-        """Return the options that are given and have no effect on a photo that its reference shows in this way."""
+    def idle(self, *, partial: bool) -> list[str]:
+        """Return the options that are given and have no effect on a photo whose view the reference shows, or a part."""
         given = {
             "--rotate": self.rotate,
             "--exposure": self.exposure,
             "--keep-exposure": self.keep_exposure,
             "--no-keep-exposure": self.keep_exposure is False,
-            "--depth": kind != ReferenceKind.MOVED and self.layers is None and self.depth,
+            "--depth": not partial and self.layers is None and self.depth,
         }
-        return [] if kind == ReferenceKind.SCENE else [name for name, value in given.items() if value]
+        return [name for name, value in given.items() if value]
 
-    def unused_light(self, kind: ReferenceKind) -> str | None:
-        """Return a sentence for a light that is written though a photo that its reference shows so is not lit by it."""
-        if self.save_light is None or kind == ReferenceKind.SCENE:
+    def unused_light(self, *, partial: bool) -> str | None:
+        """Return a sentence for a light that is written though a photo that its reference shows is not lit by it."""
+        if self.save_light is None:
             return None
-        use = "outside the overlap at most" if kind == ReferenceKind.MOVED else "not at all"
+        use = "outside the overlap at most" if partial else "not at all"
         return f"The light in {self.save_light} is the one fitted to the reference; this photo gets it {use}."
 
     def check(self) -> None:
@@ -150,7 +150,9 @@ class RelightCommandOptions(OwnOptions, LightOptions, MaskedCommandOptions):
             )
         kind = self.reference if self.detail else ReferenceKind.LATENTS
         saved = ["--save-light"] if self.save_light else []
-        unused = [] if kind == ReferenceKind.AUTO else [*self.idle(kind), *saved] if kind != ReferenceKind.SCENE else []
+        unused = []
+        if kind not in (ReferenceKind.AUTO, ReferenceKind.SCENE):
+            unused = [*self.idle(partial=kind == ReferenceKind.MOVED), *saved]
         if unused:
             raise UnfitOptionError(
                 f"{unused[0]} is for the light of another scene: leave it out, or give --reference scene.", unused[0]

@@ -43,6 +43,12 @@ def cut_window(values: NDArray[Any], window: Corners, wanted: Corners, fill: flo
     return cut
 
 
+def is_inside(window: Corners, other: Corners) -> bool:
+    """Return whether a window reaches nowhere beyond another."""
+    (left, top, right, bottom), (first, highest, last, lowest) = window, other
+    return first <= left and highest <= top and right <= last and bottom <= lowest
+
+
 def aspect_of(width: Any, height: Any) -> Fraction:
     """Return the aspect of pixels from their width and height (or from dots per unit down and across); 1 if broken."""
     try:

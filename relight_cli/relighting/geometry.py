@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from relight_cli.errors import UsageError
 from relight_cli.photos.depth_files import DISPARITY, DepthMap
+from relight_cli.rasters.holes import filled_from_nearest
 from relight_cli.relighting.guided import guided_upsample
 from relight_cli.relighting.surfaces import disparity_normals
 
@@ -121,14 +122,7 @@ def fill_holes(values: Map) -> Map:
     unknown = np.isnan(values)
     if unknown.all():
         raise UsageError("the depth map holds no depth: give another one.")
-    if not unknown.any():
-        return values
-    _, labels = cv2.distanceTransformWithLabels(
-        unknown.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    known = np.empty(int(labels.max()) + 1, np.float32)
-    known[labels[~unknown]] = values[~unknown]
-    return known[labels]
+    return filled_from_nearest(values, unknown) if unknown.any() else values
 
 
 def require_aspect(values: Map, height: int, width: int, name: str) -> None:

@@ -26,13 +26,12 @@ _FIT, _SEEN_SHADING, _CAST = 0.85, 0.45, 0.55
 _BELIEVED, _USUAL = 0.5, 0.5  # stops: of the spread s of a change between fitted lights b s / (u + s) is applied
 _SKY_COLOUR = 0.55  # share of the stops of colour between two skies seen in pictures that is applied
 _SKY = 1.5  # most stops that a sky changes
-_CLOUD, _WHITE = (
-    0.5,
-    0.5,
-)  # share of the suns' colour that clouds take, stops of own colour from which nothing is a cloud
+_CLOUD = 0.5  # share of the suns' colour that clouds take
+_WHITE = 0.5  # stops of own colour from which nothing is a cloud
 _CLIPPED, _CLIPPED_KEPT = (0.75, 0.95), 0.6  # light of a sky that may be clipped, share of its brightness that it keeps
 _KNEE = -1.0  # stops below white from which highlights are compressed
 _PLAIN = 1e-6, 1e6  # largest number of a light whose numbers are taken as they are
+_TINIEST = float(np.finfo(float).tiny)  # whose reciprocal is finite
 _GREY = LUMINANCE.astype(np.float32)
 
 
@@ -64,7 +63,7 @@ def _in_range(light: Light) -> Light:
     rows = [*light.harmonics, *(sun.irradiance for sun in light.suns), light.sky or (0.0,)]
     peak = max(abs(number) for row in rows for number in row)
     low, high = _PLAIN
-    if peak == 0 or low <= peak * light.factor <= high:
+    if peak < _TINIEST or low <= peak * light.factor <= high:
         return light
     return replace(light, exposure=0.0).scaled(1 / peak)
 
@@ -143,19 +142,20 @@ def _seen(subject: Subject, light: Light, number: int) -> Map:
 def _shadows(subject: Subject, light: Light) -> tuple[list[Map], float]:
     """Return what of each sun every pixel sees, and the share of the own cast shadows that is taken off.
 
-    Where the brightest sun stands where most of the own light comes from, its shadows are in the photo already. They
-    are taken off as it fades, so that nothing steps when it sets.
+    Where a sun stands where most of the own light comes from, its shadows are in the photo already. They are taken off
+    as it fades, and as far as other suns fill them, so that nothing steps when it sets or another one is brighter.
     """
     seen = [_seen(subject, light, number) for number in range(len(light.suns))]
     if not light.suns:
         return seen, 1.0
     towards, strength = dominant_direction(subject.own.light)
-    brightest = max(range(len(seen)), key=lambda number: light.suns[number].luminance)
-    cosine = float(towards @ np.array(light.suns[brightest].direction))
+    cosines = np.array([sun.direction for sun in light.suns]) @ towards
     same, other = _SAME_SUN
-    alike = min(1.0, max(0.0, (cosine - other) / (same - other))) * min(1.0, 2 * strength) * _sunny(light)
-    seen[brightest] = 1 - (1 - seen[brightest]) * np.float32(1 - alike)
-    return seen, 1 - alike
+    alike = ((cosines - other) / (same - other)).clip(0, 1) * (min(1.0, 2 * strength) * _sunny(light))
+    luminances = np.array([sun.luminance for sun in light.suns])
+    kept = float(alike @ luminances) / max(float(luminances.sum()), _TINIEST)
+    casting = [np.float32(1 - min(own, kept)) for own in alike]
+    return [1 - (1 - one) * share for one, share in zip(seen, casting, strict=True)], 1 - kept
 
 
 def _with_sky(change: Map, subject: Subject, light: Light, level: float) -> Map:
@@ -209,8 +209,10 @@ def _colour_told(light: Light, colour: Map, own_colour: Map) -> Map | np.float32
 def _sunny(light: Light) -> float:
     """Return how far a light is that of its suns, 0 to 1: 1 from as much as the light from above gives."""
     sun = sum(sun.luminance for sun in light.suns)
+    if sun == 0:
+        return 0.0
     above = math.pi * float(light.radiance((0.0, 1.0, 0.0)) @ LUMINANCE) / light.factor
-    return min(1.0, 2 * sun / max(sun + above, 1e-9))
+    return min(1.0, 2 * sun / (sun + above))
 
 
 def _levels(light: NDArray[np.floating]) -> tuple[Map, Map]:

@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from relight_cli.photos.photo import Photo
-from relight_cli.rasters.rows import bands, to_array
+from relight_cli.rasters.holes import filled_from_nearest
+from relight_cli.rasters.rows import is_rereadable, to_array
+
+_ROWS = 16  # that are read at a time
 
 
 def has_missing(photo: Photo) -> bool:
-    """Return whether a sample of a photo is NaN."""
-    return photo.pixels.dtype.kind == "f" and any(np.isnan(band).any() for _, band in bands(photo.pixels))
+    """Return whether a sample of a photo is NaN; False if its rows can be read only once, which is later."""
+    pixels, height = photo.pixels, photo.pixels.shape[0]
+    if pixels.dtype.kind != "f" or not is_rereadable(pixels):
+        return False
+    return any(np.isnan(pixels[slice(top, min(top + _ROWS, height))]).any() for top in range(0, height, _ROWS))
 
 
 def with_missing_filled(photo: Photo) -> Photo:
@@ -21,17 +25,5 @@ def with_missing_filled(photo: Photo) -> Photo:
         return photo
     samples = to_array(photo.pixels)
     missing = np.isnan(samples).any(axis=2)
-    if missing.all():
-        return replace(photo, pixels=np.zeros_like(samples))
-    return replace(photo, pixels=samples[nearest(missing)])
-
-
-def nearest(missing: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    """Return row and column (h, w) of the nearest pixel that is not missing."""
-    labels = cv2.distanceTransformWithLabels(
-        missing.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )[1]
-    rows, columns = np.nonzero(~missing)
-    place = np.zeros(labels.max() + 1, np.intp)
-    place[labels[rows, columns]] = np.arange(len(rows))
-    return rows[place[labels]], columns[place[labels]]
+    filled = np.zeros_like(samples) if missing.all() else filled_from_nearest(samples, missing)
+    return replace(photo, pixels=filled)

@@ -41,12 +41,11 @@ class Content:
         return np.array([[x, 0, -x * self.left], [0, y, -y * self.top], [0, 0, 1]])
 
     def of(self, picture: Raster) -> Raster:
-        """Return this part of a picture (H, W, ...); its rows are made when they are read, as the picture's are."""
+        """Return this part of a picture (H, W, ...), a pixel at least; lazy rows stay lazy."""
         if self.is_whole:
             return picture
         height, width = picture.shape[:2]
-        rows = slice(round(self.top * height), max(1, round(self.bottom * height)))
-        columns = slice(round(self.left * width), max(1, round(self.right * width)))
+        rows, columns = _lines(self.top, self.bottom, height), _lines(self.left, self.right, width)
         if isinstance(picture, np.ndarray):
             return picture[rows, columns]
 
@@ -55,6 +54,12 @@ class Content:
 
         shape = (rows.stop - rows.start, columns.stop - columns.start, *picture.shape[2:])
         return LazyRows(shape, picture.dtype, make, picture.rereadable)
+
+
+def _lines(first: float, last: float, side: int) -> slice:
+    """Return the lines of a side of so many pixels between two shares of it, one at least."""
+    start = min(side - 1, round(first * side))
+    return slice(start, max(start + 1, round(last * side)))
 
 
 WHOLE = Content()
@@ -78,12 +83,18 @@ def content_of(picture: Maps) -> Content:
 
 def _bars(lines: Maps) -> tuple[int, int]:
     """Return how many lines of a picture (n, m, 3) are bars at its start and at its end; 0 unless both are."""
-    colours = [np.median(lines[end], axis=0) for end in (0, -1)]
-    if np.abs(colours[0] - colours[1]).max() > ALIKE:
+    ends = lines[[0, -1]]
+    first, last = np.median(ends, axis=1)
+    if np.abs(first - last).max() > ALIKE or _others(ends, first).max() > 1 - NEARLY_ALL:
         return 0, 0
-    other = (np.abs(lines - colours[0]).max(axis=2) > ALIKE).mean(axis=1)  # share of other pixels in a line
+    other = _others(lines, first)
     counts = _bar(other), _bar(other[::-1])
     return counts if min(counts) >= LEAST * len(other) and sum(counts) < len(other) else (0, 0)
+
+
+def _others(lines: Maps, colour: NDArray) -> NDArray:
+    """Return the share (n,) of pixels of other colours in each line of a picture (n, m, 3)."""
+    return np.asarray((np.abs(lines - colour).max(axis=2) > ALIKE).mean(axis=1))
 
 
 def _bar(other: NDArray) -> int:

@@ -168,7 +168,7 @@ def _same_view(
     shown, homography = np.asarray(view.content.of(reference.copy())), view.homography
     if not view.content.is_whole:
         homography = view.content.matrix() @ (np.eye(3) if homography is None else homography)
-    fitted = beyond if geometry and view.kind == ReferenceKind.MOVED else None
+    fitted = beyond if geometry and view.is_partial else None
     return light_same_view(photo.srgb, shown, homography, by_latents, options.strength, fitted)
 
 

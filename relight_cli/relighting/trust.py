@@ -23,7 +23,7 @@ COMPARED = 48  # along the longer side: pixels of the copies in which colours ar
 QUOTIENT, SURFACE = (0.3, 0.1, 0.1), (0.7, 0.25, 0.25)  # stops of luminance and two chromaticities that are alike
 EVIDENCE = 2.0  # pixels elsewhere that look as a pixel does in both pictures, from which it is believed
 SOURCES = 5.0  # pixels of a surface, at least, from which another can take its light
-COLOURED = 5.0  # logits of another colour of the light from which no texture speaks for a cell
+COLOURED = 5.0  # logits of doubt about the colour of the light from which texture overrules nothing
 UNDOUBTED = 5.0  # logits below the usual agreement from which a cell is another thing, whatever its surface
 BANDS, WINDOW = ((0.0, 1.5), (1.0, 3.0)), 4.0  # in pixels: octaves of fine texture, and the area it is compared in
 GRAIN = 0.02  # stops of texture that say nothing, as a camera's noise or what is left in a soft reference
@@ -37,8 +37,8 @@ def trust_in(photo: Maps, reference: Maps, known: Maps, cells: int) -> Maps:
     Photo and reference are in linear light, and `known` (h, w) is 0 where there is no reference. How well the two agree
     depends on the light of both, so that what shows another thing is an outlier among the cells: a region counts if
     some of it is certain. Fine texture, where a sharp reference has some, overrules the cells: a new shadow's border
-    looks like another thing, the grain of the surface in it is the same. The pixels next to another thing show it in
-    part.
+    looks like another thing, the grain of the surface in it is the same. It does not where the light has quite another
+    colour. The pixels next to another thing show it in part.
     """
     height, width = photo.shape[:2]
     cells = min(JUDGED_CELLS, cells, max(height, width) // FINE)
@@ -80,9 +80,9 @@ def texture_correlation(photo: Maps, reference: Maps) -> Maps:
 
 
 def _colour_doubt(photo: Maps, reference: Maps) -> Maps:
-    """Return by how many logits (h, w) the colour of the light between two pictures in stops speaks against agreement.
+    """Return the logits (h, w) that the colour of the light between two pictures, in stops, takes from their agreement.
 
-    By how far its tint differs from the usual one, and how far in green or magenta.
+    They grow with the distance of its tint from the usual one, and faster with that towards green or magenta.
     """
     tint = reference - photo
     tint = tint - tint.mean(axis=2, keepdims=True)
@@ -107,7 +107,8 @@ def _elsewhere(photo: Maps, reference: Maps, another: Maps, known: Maps) -> tupl
 
     Photo and reference (h, w, 3) are in stops, the pixels those of copies of COMPARED. A new cloud in the sky is
     believed if other clouds are; the colours of another picture are seldom found elsewhere. A surface that the photo
-    shows nowhere else is believed as well unless nothing agrees, since the light around it is that of other surfaces.
+    shows nowhere else is believed as well, since the light around it is that of other surfaces, unless it is
+    undoubtedly another thing.
     """
     height, width = another.shape
     size = fit_within(height, width, COMPARED)[::-1]

@@ -27,6 +27,7 @@ LIKELY = 3.0  # deviations that are enough where the user says that it is the sa
 INLIERS = 14  # features from which a homography is no chance; pictures of other scenes have 6 at most
 MIRRORED = 2  # times the features that agree without a mirror: what is symmetric agrees with itself both ways
 STILL = 0.003  # share of a side by which the corners of an aligned reference move at most
+TOLD = "as told"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class ViewMatch:
     homography: Matrix | None = None  # (3, 3): from points of the photo to the reference's, in [0, 1]; None: in place
     because: str = ""
     content: Content = WHOLE  # the part of the reference that counts
+    bars: bool = False  # whether what is around that part hides some of the view
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the reference was found to show a part of the photo: it is moved, or bars hide some of the view."""
+        return self.kind == ReferenceKind.MOVED or self.bars
 
     def __str__(self) -> str:
         """Return the decision in one line."""
@@ -55,28 +62,33 @@ def match_view(
 ) -> ViewMatch:
     """Find out what a reference shows, called `name` in errors; both are sRGB-encoded copies (h, w, 3) of any size.
 
-    A frame around the reference does not count, unless the photo has the same one.
-    `kind` overrules: ALIGNED and SCENE are taken at their word, and MOVED raises UsageError if it cannot be registered.
+    A frame around the reference does not count, unless the photo has the same one. It is around the whole view, or its
+    bars are over the view: what agrees more with the photo. `kind` overrules: ALIGNED and SCENE are taken at their
+    word, and MOVED raises UsageError if it cannot be registered.
     """
     content = content_of(reference)
     if content.is_whole or content.agrees(content_of(photo)):
         return _match(photo, reference, kind, name)
-    view = _match(photo, np.ascontiguousarray(content.of(reference)), kind, name)
-    if view.kind == ReferenceKind.SCENE or kind == ReferenceKind.ALIGNED:
-        if view.kind == ReferenceKind.SCENE:  # one too soft for features is recognised in its place
-            view = _match(photo, reference, kind, name)
-        return replace(view, content=content)
+    if kind in (ReferenceKind.ALIGNED, ReferenceKind.SCENE):
+        return ViewMatch(kind, because=TOLD, content=content)
+    inside, behind = (np.ascontiguousarray(content.of(picture)) for picture in (reference, photo))
+    bars = _in_place(behind, inside) > max(LIKELY, _in_place(photo, inside))
+    view = replace(_match(behind if bars else photo, inside, kind, name), content=content)
+    if view.kind == ReferenceKind.SCENE:
+        return view
+    view = replace(view, bars=bars)
+    if bars and view.homography is None:
+        return view
+    to_part = content.matrix() if bars else np.eye(3)
     matrix = np.eye(3) if view.homography is None else view.homography
-    return replace(view, homography=np.linalg.inv(content.matrix()) @ matrix, content=content)
+    return replace(view, homography=np.linalg.inv(content.matrix()) @ matrix @ to_part)
 
 
 def _match(photo: Maps, reference: Maps, kind: ReferenceKind, name: str) -> ViewMatch:
     """Return the match of a reference all of which counts."""
     if kind in (ReferenceKind.ALIGNED, ReferenceKind.SCENE):
-        return ViewMatch(kind, because="as told")
-    own, other = (to_linear(copy_within(x, VIEW_SIDE)) for x in (photo, reference))
-    height, width = own.shape[:2]
-    stretched = np.asarray(cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA), np.float32)
+        return ViewMatch(kind, because=TOLD)
+    own, other, stretched = _copies(photo, reference)
     if photo.shape == reference.shape and np.abs(photo - reference).max() <= SAME and kind == ReferenceKind.AUTO:
         return ViewMatch(ReferenceKind.ALIGNED, because="it is the same picture")
     likeness = structure_likeness(own, stretched)
@@ -90,7 +102,7 @@ def _match(photo: Maps, reference: Maps, kind: ReferenceKind, name: str) -> View
         return _of_features(own, stretched, found, kind)
     matrix = _refined(own, stretched, np.eye(3)) if likeness < ALIKE or kind == ReferenceKind.MOVED else None
     if matrix is not None:
-        moved = structure_likeness(own, warped(stretched, matrix, height, width)[0])
+        moved = structure_likeness(own, warped(stretched, matrix, *own.shape[:2])[0])
         if moved >= (LIKELY if kind == ReferenceKind.MOVED else ALIKE):
             return ViewMatch(ReferenceKind.MOVED, matrix, "its edges agree")
     if kind == ReferenceKind.MOVED:
@@ -101,6 +113,18 @@ def _match(photo: Maps, reference: Maps, kind: ReferenceKind, name: str) -> View
     if likeness >= ALIKE:
         return ViewMatch(ReferenceKind.ALIGNED, because="its edges agree")
     return ViewMatch(ReferenceKind.SCENE, because="nothing in common")
+
+
+def _copies(photo: Maps, reference: Maps) -> tuple[Maps, Maps, Maps]:
+    """Return copies of both to compare, in linear light, and that of the reference in the size of the photo's."""
+    own, other = (to_linear(copy_within(x, VIEW_SIDE)) for x in (photo, reference))
+    return own, other, np.asarray(cv2.resize(other, own.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _in_place(photo: Maps, reference: Maps) -> float:
+    """Return how far two pictures show the same in the same places; see `structure_likeness`."""
+    own, _, stretched = _copies(photo, reference)
+    return structure_likeness(own, stretched)
 
 
 def _of_features(own: Maps, stretched: Maps, found: Registration, kind: ReferenceKind) -> ViewMatch:

@@ -239,6 +239,12 @@ def test_a_map_of_which_an_exr_stores_a_part_is_the_whole(tmp_path: Path) -> Non
     assert len(notes) == 1
     assert "outside its data window" in notes[0]
     assert names_light(str(tmp_path / "part.exr"))  # and is no photo
+    more = Shape(data_window=(-3, -2, 66, 33), display_window=(0, 0, 63, 31))
+    beyond = np.pad(radiance, ((2, 2), (3, 3), (0, 0)), constant_values=9)
+    write_photo(Photo(beyond, metadata=Metadata(icc=LINEAR, shape=more)), tmp_path / "more.exr")
+    found = load_light(str(tmp_path / "more.exr"), notes.append)
+    np.testing.assert_allclose(found.coefficients, whole.coefficients, rtol=1e-5)
+    assert len(notes) == 1  # nothing is missing
 
 
 def test_pictures_that_are_no_maps(tmp_path: Path) -> None:

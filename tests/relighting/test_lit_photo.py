@@ -5,53 +5,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from balls import ball, ball_of, flat_wall, under_a_sky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mean_light import MeanLight, model_of
 from mean_light import picture as lit_picture
 
 from relight_cli.checkpoints.models import load_model
-from relight_cli.errors import LightUnreadableError
 from relight_cli.models.interface import Model
 from relight_cli.photos.capture_place import place_in_exif
 from relight_cli.photos.photo import Photo
 from relight_cli.rasters.rows import to_array
 from relight_cli.relighting import lit_subject
 from relight_cli.relighting.fitted_light import dominant_direction, fit_light
-from relight_cli.relighting.geometry import Geometry
 from relight_cli.relighting.layers import to_linear
 from relight_cli.relighting.lights.clear_sky import DISC
 from relight_cli.relighting.lights.light import Light, Sun, mix_lights
-from relight_cli.relighting.lights.look import from_toml, to_toml
 from relight_cli.relighting.lights.place import light_of_clear_sky
 from relight_cli.relighting.lights.words import ambient_harmonics, angles_of, direction_of, light_from_words
 from relight_cli.relighting.lit_gain import light_gain
 from relight_cli.relighting.lit_photo import PutOnOptions, light_of_scene, put_on, subject_of
 from relight_cli.relighting.silhouettes import bulging_normals
-from relight_cli.relighting.sky_matte import sky_along_edges, sky_found
 
 Map = np.ndarray
-
-
-def ball(height: int, width: int) -> Geometry:
-    """A ball before a wall."""
-    y, x = np.mgrid[0:height, 0:width]
-    x, y = (x + 0.5 - width / 2) / (0.4 * min(height, width)), (height / 2 - y - 0.5) / (0.4 * min(height, width))
-    inside = x**2 + y**2 < 1
-    z = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
-    normals = np.where(inside[..., None], np.stack((x, y, z), -1), np.array((0.0, 0.0, 1.0))).astype(np.float32)
-    depth = np.where(inside, 8 - z, 10.0).astype(np.float32)
-    return Geometry(depth, normals, np.zeros((height, width), np.float32), 1.2 * max(height, width))
-
-
-def ball_of(picture: Map) -> Geometry:
-    return ball(*picture.shape[:2])
-
-
-def under_a_sky(picture: Map) -> Geometry:
-    geometry = ball_of(picture)
-    geometry.sky[: len(picture) // 3] = 1
-    return geometry
 
 
 @pytest.fixture(scope="module")
@@ -113,18 +89,19 @@ def test_a_model_without_mappers_lights_too() -> None:
 
 def test_dark_lights_and_lights_of_nothing_are_finite(tiny: Model) -> None:
     photo = Photo(np.full((40, 40, 3), 110, np.uint8))
-    for light in (Light(((0.0, 0.0, 0.0),) * 9), Light(((0.0, 0.0, 0.0),) * 9, (Sun((0, 0, -1), (1, 1, 1)),))):
+    nothing = Light(((0.0, 0.0, 0.0),) * 9)
+    for light in (nothing, replace(nothing, suns=(Sun((0, 0, -1), (1, 1, 1)),)), light_from_words().scaled(1e-310)):
         assert put_on(tiny, photo, light, ball_of).photo.to_array().shape == (40, 40, 3)
 
 
-@pytest.mark.parametrize("unit", [1e-25, 1e25])
-def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float) -> None:
+@pytest.mark.parametrize(("unit", "exposures"), [(1e-25, (0, -100, 100)), (1e25, (0, -100, 100)), (1e-10, (20, 30))])
+def test_a_light_in_any_unit_and_of_any_exposure_is_put_on_alike(unit: float, exposures: tuple[float, ...]) -> None:
     """Its numbers would overflow as float32, or vanish below the least irradiance."""
     photo, light = Photo(np.full((40, 40, 3), 110, np.uint8)), light_from_words("left,10", kelvin=3000)
     model = model_of(MeanLight())
-    plain = put_on(model, photo, light, ball_of)
-    for same in (light.scaled(unit), replace(light, exposure=-100), replace(light, exposure=100).scaled(unit)):
-        lit = put_on(model, photo, same, ball_of)
+    plain = put_on(model, photo, light, under_a_sky)
+    for exposure in exposures:
+        lit = put_on(model, photo, replace(light.scaled(unit), exposure=exposure), under_a_sky)
         np.testing.assert_allclose(lit.photo.to_array(), plain.photo.to_array(), atol=1)
         np.testing.assert_allclose(to_array(lit.shading.pixels), to_array(plain.shading.pixels), atol=1e-3)
 
@@ -139,6 +116,20 @@ def test_nothing_steps_when_the_sun_sets_where_the_own_light_comes_from() -> Non
     subject = lit_subject.Subject(np.full((64, 80, 3), 0.5, np.float32), geometry, own, cast)
     before, after = (light_gain(subject, light_of_clear_sky(azimuth, up - DISC)) for up in (0.001, -0.001))
     assert np.abs(before - after).max() < 0.01
+
+
+def test_nothing_steps_when_another_sun_becomes_the_brighter_one() -> None:
+    """The brighter one alone decided whether the photo's own cast shadows stay."""
+    geometry = ball(48, 60)
+    left, right = light_from_words("left,20", ambient=0.05), light_from_words("right,40", ambient=0.05)
+    own = fit_light(left.irradiance(geometry.normals).astype(np.float32), geometry.normals, np.ones((48, 60)))
+    cast = np.linspace(0, 2, 60, dtype=np.float32)[:, None] * np.ones((48, 1, 3), np.float32)
+    subject = lit_subject.Subject(np.full((48, 60, 3), 0.5, np.float32), geometry, own, cast)
+    mixes = [mix_lights((left, right), (0.5 + more, 0.5 - more)) for more in (0.001, -0.001)]
+    before, after = (light_gain(subject, mix) for mix in mixes)
+    turned = light_gain(subject, replace(mixes[0], suns=mixes[0].suns[::-1]))
+    assert np.abs(before - after).max() < 0.02
+    np.testing.assert_allclose(turned, before, atol=1e-4)
 
 
 @pytest.mark.parametrize("exposure", [-6.0, 5.0])
@@ -188,40 +179,6 @@ def test_the_mood_of_another_scene_comes_over(tiny: Model) -> None:
     assert lit[1].mean() < lit[2].mean()
 
 
-def test_the_border_of_the_sky_follows_the_colours() -> None:
-    picture = np.full((80, 100, 3), (0.2, 0.25, 0.2), np.float32)
-    truth = np.zeros((80, 100), bool)
-    truth[:40] = True
-    truth[30:40, 40:60] = False  # a tower
-    picture[truth] = (0.6, 0.75, 0.95)
-    coarse = np.zeros((80, 100), np.float32)
-    coarse[:36] = 1
-    found = sky_along_edges(coarse, picture) > 0.5
-    assert (found != truth).mean() < 0.6 * ((coarse > 0.5) != truth).mean()
-
-
-def test_a_picture_of_nothing_but_sky_is_what_light_falls_on() -> None:
-    picture = np.full((40, 60, 3), 0.6, np.float32)
-    assert not sky_along_edges(np.full((40, 60), 0.99, np.float32), picture).any()
-
-
-def test_a_sky_of_which_a_part_alone_was_found_is_lit_as_a_whole() -> None:
-    """The border of the found part would appear inside the sky."""
-    picture = np.full((96, 128, 3), (0.3, 0.35, 0.3), np.float32)
-    picture[:64] = (0.7, 0.8, 0.95)
-    part, whole = np.zeros((2, 96, 128), np.float32)
-    part[:30, 64:] = 1
-    whole[:64] = 1
-    assert sky_found(sky_along_edges(whole, picture), picture) == 1
-    assert sky_found(sky_along_edges(part, picture), picture) == 0
-
-    def surfaces(copy: Map) -> Geometry:
-        return replace(flat_wall(copy), sky=part)
-
-    lit = put_on(model_of(MeanLight()), Photo(picture), light_from_words("left,10"), surfaces).photo.to_srgb()
-    assert np.ptp(lit[:20].mean(axis=-1)) < 0.01
-
-
 def test_broken_exif_states_no_place() -> None:
     for exif in (None, b"", b"II*\0broken", b"MM\0*\0\0\0\x08\xff\xff"):
         assert place_in_exif(exif).place is None
@@ -233,14 +190,6 @@ def cut_out(azimuth: float, nothing: float, colour: tuple[float, float, float] =
     inside = geometry.depth < 10
     lit = light_from_words((azimuth, 10), ambient=0.3, soft=20).irradiance(geometry.normals) * np.array(colour)
     return np.where(inside[..., None], (0.6 * lit).clip(0.01, 0.9) ** (1 / 2.2), nothing).astype(np.float32)
-
-
-def flat_wall(picture: Map) -> Geometry:
-    """The geometry of a network that sees no thing at all."""
-    geometry = ball(*picture.shape[:2])
-    geometry.normals[:] = (0, 0, 1)
-    geometry.depth[:] = 10
-    return geometry
 
 
 @pytest.mark.parametrize("nothing", [0.0, 1.0])
@@ -265,81 +214,6 @@ def test_the_light_of_a_thing_in_front_of_nothing_comes_over(tiny: Model) -> Non
     light = light_of_scene(tiny, Photo(reference), flat_wall)
     lit = put_on(tiny, Photo(photo), light, flat_wall).photo.to_srgb()
     assert np.square(lit - wanted).mean() < 0.2 * np.square(photo - wanted).mean()
-
-
-def test_the_sky_of_another_scene_comes_over(tiny: Model) -> None:
-    """A reference whose sky is darker than its ground darkens the sky of the photo."""
-    photo, bright, dark = (np.full((96, 96, 3), 0.5, np.float32) for _ in range(3))
-    for picture, sky in ((photo, 0.6), (bright, 0.9), (dark, 0.25)):
-        picture[:32] = sky
-    skies = []
-    for reference in (bright, dark):
-        light = light_of_scene(tiny, Photo(reference), under_a_sky)
-        assert light.sky is not None
-        lit = put_on(tiny, Photo(photo), light, under_a_sky).photo.to_srgb()
-        skies.append(lit[:24].mean() / lit[72:].mean())
-    assert skies[0] > 1.1 * skies[1]
-
-
-@pytest.mark.parametrize(
-    ("light", "blue"),
-    [
-        (light_from_words("left,35"), (0.85, 1.15)),  # a clear sky stays one in white light
-        (light_from_words(), (0.0, 0.55)),  # an overcast one is grey
-        (replace(light_from_words("left,35"), sky=(0.5, 0.5, 0.5)), (0.6, 0.8)),  # half of one that is told
-    ],
-)
-def test_white_clouds_stay_white_in_white_light(light: Light, blue: tuple[float, float]) -> None:
-    """Taking the blue off a sky as a whole would turn them red."""
-    picture = np.full((96, 128, 3), (0.4, 0.42, 0.4), np.float32)
-    picture[:64], picture[20:40, 30:60] = (0.35, 0.55, 0.85), 0.85
-    sky = np.zeros((96, 128), np.float32)
-    sky[:64] = 1
-    lit = put_on(model_of(MeanLight()), Photo(picture), light, lambda copy: replace(flat_wall(copy), sky=sky))
-    result = to_linear(np.asarray(lit.photo.to_srgb(), np.float32))
-
-    def colour(samples: Map) -> float:
-        return float(np.log2(samples[..., 2].mean() / samples[..., 0].mean()))
-
-    assert abs(colour(result[26:34, 38:52])) < 0.1
-    share = colour(result[4:16]) / colour(to_linear(picture)[4:16])
-    assert blue[0] < share < blue[1]
-
-
-def test_a_low_sun_lights_white_clouds_and_leaves_a_clipped_sky_bright() -> None:
-    """A clipped sky says nothing about its brightness: darkened, it would be an even grey."""
-    picture = np.full((96, 128, 3), (0.4, 0.42, 0.4), np.float32)
-    sky = np.zeros((96, 128), np.float32)
-    sky[:64] = 1
-    golden = replace(light_from_words("left,6"), suns=(Sun((-0.8, 0.1, 0.6), (1.0, 0.6, 0.3)),))
-    shown = []
-    for white in (1.0, 0.8):
-        picture[:64] = white
-        lit = put_on(model_of(MeanLight()), Photo(picture), golden, lambda copy: replace(flat_wall(copy), sky=sky))
-        shown.append(lit.photo.to_srgb()[10:50].mean(axis=(0, 1)))
-    clipped, cloud = shown
-    assert cloud[0] > 1.05 * cloud[2]
-    assert clipped[0] > 0.8
-    assert clipped[0] > cloud[0]
-
-
-def test_without_a_sky_the_light_of_a_scene_has_a_usual_one(tiny: Model) -> None:
-    reference = np.full((64, 64, 3), 0.5, np.float32)
-    light = light_of_scene(tiny, Photo(reference), ball_of)
-    assert light.sky is not None
-    assert light.sky[0] == light.sky[1] == light.sky[2]
-    assert light.sky[0] < light.irradiance((0.0, 1.0, 0.0)).mean()  # darker than a white surface
-
-
-def test_a_visible_sky_is_saved_scaled_and_mixed() -> None:
-    light = replace(light_from_words("left,30"), sky=(0.2, 0.3, 0.5))
-    assert from_toml(to_toml(light), "look.toml").sky == light.sky
-    assert light.scaled(2).sky == pytest.approx((0.4, 0.6, 1.0))
-    plain = light_from_words("right,30", exposure=-1)
-    mixed = mix_lights((replace(light, exposure=2), plain), (1, 3)).sky
-    assert mixed == pytest.approx(4 * np.array(light.sky) + 3 * plain.visible_sky((0.0, 0.1736, -0.9848)), rel=1e-3)
-    with pytest.raises(LightUnreadableError, match="sky"):
-        from_toml(to_toml(light).replace("sky = [0.2,", "sky = [-0.2,"), "look.toml")
 
 
 def test_tiles_are_counted_to_the_end_where_normals_bulge(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from lit_views import shot, view
+from mean_light import MeanLight, model_of
 
 import relight_cli as rl
 from relight_cli.models.interface import Model
@@ -14,8 +15,9 @@ from relight_cli.relighting.options import ReferenceKind, RelightOptions
 from relight_cli.relighting.picture_frame import Content, content_of
 from relight_cli.relighting.reference import ReferenceLight
 from relight_cli.relighting.relight import relight, view_of
+from relight_cli.relighting.view_match import match_view
 
-HEIGHT, WIDTH, BAR = 240, 320, 48
+HEIGHT, WIDTH, BAR = 240, 320, 36
 
 
 def framed(picture: np.ndarray, colour: int, *bars: int) -> np.ndarray:
@@ -56,18 +58,54 @@ def test_even_parts_of_a_photo_are_no_frame() -> None:
         assert content_of(unit(one)) == Content()
 
 
+def test_photos_of_any_size_have_a_part_inside_a_frame() -> None:
+    part = Content(0.26, 0.74, 0.45, 0.55)
+    for height, width in ((1, 1), (2, 3), (3, 2), (7, 9)):
+        assert 0 not in part.of(np.zeros((height, width, 3))).shape
+    found = match_view(np.zeros((2, 3, 3), np.float32), unit(framed(lit_views()[0], 0, 50, 50, 0, 0)))
+    assert found.kind == ReferenceKind.SCENE
+
+
 @pytest.fixture(scope="module")
 def tiny() -> Model:
     return rl.load_model("tiny", device="cpu", tasks=("relight", "deshadow", "albedo"))
 
 
 @pytest.mark.parametrize(("colour", "kind"), [(0, ReferenceKind.AUTO), (255, ReferenceKind.ALIGNED)])
-def test_bars_over_the_same_view_are_not_printed_on(tiny: Model, colour: int, kind: ReferenceKind) -> None:
-    photo, reference = lit_views()
+def test_bars_over_the_same_view_are_not_printed_on(colour: int, kind: ReferenceKind) -> None:
+    surfaces = view(5)
+    photo, reference = shot(surfaces), shot(surfaces, 0.5)
     reference[:BAR] = reference[-BAR:] = colour
-    lit = relight(tiny, Photo(photo), Photo(reference), RelightOptions(reference=kind)).photo.to_array()
-    behind = np.r_[0:BAR, HEIGHT - BAR : HEIGHT]
-    assert np.median(lit[behind]) == pytest.approx(np.median(shot(view(5, HEIGHT, WIDTH), 0.7)[behind]), abs=25)
+    seen: list[Photo] = []
+
+    def geometry(photo: Photo) -> GeometryOf:
+        """Return the surfaces that the light of what bars hide is fitted on."""
+        seen.append(photo)
+        return facing
+
+    model, options = model_of(MeanLight()), RelightOptions(reference=kind)
+    lit = relight(model, Photo(photo), Photo(reference), options, geometry=geometry).photo.to_array()
+    assert bool(seen) == (kind == ReferenceKind.AUTO)
+    behind = np.r_[0:BAR, len(lit) - BAR : len(lit)]
+    assert np.median(lit[behind]) == pytest.approx(np.median(shot(surfaces, 0.7)[behind]), abs=25)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_bars_over_the_view_are_distinguished_from_a_frame_around_it(soft: bool, seed: int) -> None:
+    """A soft reference has no features: its edges agree, in pictures that are stretched by a half, too."""
+    photo, reference = shot(view(seed, HEIGHT, WIDTH)), shot(view(seed, HEIGHT, WIDTH), 0.6)
+    reference = cv2.GaussianBlur(reference, (0, 0), 6) if soft else reference
+    around = framed(reference, 0, 40, 40, 40, 40)
+    reference[:40] = reference[-40:] = 0
+    over, whole = (match_view(unit(photo), unit(one)) for one in (reference, around))
+    assert (over.kind, over.homography, over.is_partial) == (ReferenceKind.ALIGNED, None, True)
+    assert whole.homography is not None
+    assert not whole.bars
+    np.testing.assert_allclose(whole.homography[:2], [[0.8, 0, 0.1], [0, 0.75, 0.125]], atol=0.02)
+    told = match_view(unit(photo), unit(reference), ReferenceKind.MOVED)
+    assert told.homography is not None
+    np.testing.assert_allclose(told.homography, np.eye(3), atol=0.05)
 
 
 def test_a_frame_around_the_same_view_leaves_it_in_place() -> None:
