@@ -58,7 +58,7 @@ class ChosenLights:
         """
         light = self.of(photo, name)
         if light.fitted:
-            return replace(light, exposure=light.exposure - options.exposure), options.exposure
+            return _without(options.exposure, light), options.exposure
         return light, 0.0 if options.keep_exposure is False else options.exposure
 
     def _notify(self, note: str) -> None:
@@ -72,6 +72,10 @@ class ChosenLights:
         from relight_cli.photos.capture_place import CaptureFacts
 
         return self._source.light("", CaptureFacts(), self._notify)
+
+
+def _without(stops: float, light: "Light") -> "Light":
+    return replace(light, exposure=light.exposure - stops)
 
 
 def recorded_of_reference(options: RelightCommandOptions, networks: Mapping[str, str | None]) -> dict[str, object]:
@@ -134,7 +138,8 @@ def save_chosen(lights: ChosenLights, options: RelightCommandOptions) -> None:
         )
     if any(light != found[0] for light in found):
         raise UsageError("--save-light writes one light, but the photos have several: run them one at a time.")
-    _save_light(found[0], path, options)
+    light = _without(options.exposure, found[0]) if found[0].fitted else found[0]
+    _save_light(light, path, options)
 
 
 def save_light_of_reference(light: "Light", options: RelightCommandOptions, reference: Path) -> None:

@@ -1,6 +1,7 @@
 """relight by reference photos, through the command line: geometry, batches, records and costs."""
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +137,10 @@ def test_the_light_of_a_reference_is_saved_and_put_on_again(command: Command, ba
         assert flanks(ball / "again.png") > 1.1 * flanks(ball / "photo.png")
         again, before = (read_photo(ball / f"{name}.png").pixels.astype(int) for name in ("again", "from"))
         np.testing.assert_allclose(again, before, atol=1)
+    kept = ("--light", "look.toml", "--exposure", "0.5", "--save-light", "kept.toml", "-o", "kept.png")
+    assert command("relight", "photo.png", "--model", "tiny", *depth, *kept).code == 0
+    exposures = [tomllib.loads((ball / f"{name}.toml").read_text())["exposure"] for name in ("look", "kept")]
+    assert exposures[0] == pytest.approx(exposures[1])  # the brightness of the reference
     (ball / "look.toml").write_text((ball / "look.toml").read_text().replace("fitted = true", "fitted = 1"))
     wrong = command("relight", "photo.png", "--model", "tiny", "--light", "look.toml", "-o", "c.png")
     assert (wrong.code, len(wrong.lines)) == (4, 1)
