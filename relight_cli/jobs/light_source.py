@@ -65,15 +65,20 @@ def file_named(place: Path | None, name: str) -> str:
 def _is_map(path: Path) -> bool:
     """Return whether a picture is twice as wide as high; of an EXR the whole counts, of which it may store a part."""
     from relight_cli.photos.capture_time import read_header
+    from relight_cli.photos.codecs.decoding import detect_format
     from relight_cli.photos.codecs.exr import read_display_size
+    from relight_cli.places.objects import held
 
     try:
         header = read_header(path)
-        width, height = read_display_size(path)
     except PhotoUnreadableError:
         return False
-    except Exception:  # noqa: BLE001  another format than its name says
-        width, height = header.width, header.height
+    with path.open("rb") as file:
+        kind = detect_format(file)
+    if kind != "EXR":
+        return header.width == 2 * header.height
+    with held(path) as copy:  # OpenEXR takes a name
+        width, height = read_display_size(copy)
     return width == 2 * height
 
 
